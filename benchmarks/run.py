@@ -29,7 +29,7 @@ from benchmarks.limits import lines_of
 from benchmarks.regressions import compare
 from metaadapter import __version__
 
-SCHEMA = "metaadapter.bench/2"
+SCHEMA = "metaadapter.bench/1"
 # Each module has `measure() -> dict[str, float]`: name → figure; each name ends in its unit.
 ROWS = {
     "encode-throughput": "benchmarks.encode_throughput",

@@ -2,15 +2,15 @@
 
     python -m tools.ship_generator RUN
 
-Copies `best/` to `metaadapter/assets/generator` and writes `training.json` to it: the training data
-with every class, the validation data, the resolved configuration and the versions. If the run
-started from another run, its record contains the other record as `start`.
+Copies `best/` to `metaadapter/assets/generator` and writes `training.json` to it: the stores and
+classes of the training data, and the stores of the validation data, which an evaluation checks.
 The model card is written by hand, its tables by `metaadapter evaluate` and `tools.cone`.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,6 @@ from metaadapter.generator.pretrained import (
     load_generator,
     save_generator,
 )
-from metaadapter.training.run_folder import RESOLVED, RUN_SCHEMA
-from metaadapter.training.training_record import read_training_record
 
 MOST_BYTES = 4_000_000
 # The output layers of the pool's network.
@@ -56,31 +54,15 @@ def main() -> None:
             if name.startswith(OF_POOL_CORRECTIONS):
                 weight.mul_(given.pool_corrections)
     save_generator(generator, SHIPPED)
-    resolved, _ = read_document(run / RESOLVED, RUN_SCHEMA, "train again")
-    config = {key: value for key, value in resolved.items() if key not in ("schema", "code")}
-    config["data"]["root"] = Path(config["data"]["root"]).name
-    for part in ("sources", "validation_classes", "validation_domains"):
-        for source in config["data"][part]:
-            if source["classes"]:
-                source["classes"]["split"] = Path(source["classes"]["split"]).name
-    record = {key: value for key, value in summary.items() if key not in ("run", "config")}
-    record |= {
-        "generator": generator_id(generator),
-        "pool_corrections": given.pool_corrections,
-    }
-    if config["start"]:
-        record["start"] = _earlier_run(config["start"])
-    write_document(SHIPPED / "training.json", {**record, "config": config})
+    data = {part: _joined(part, sources) for part, sources in summary["data"].items()}
+    record = {"schema": TRAINING_RECORD, "generator": generator_id(generator), "data": data}
+    write_document(SHIPPED / "training.json", record)
 
 
-def _earlier_run(start: str) -> dict[str, Any]:
-    """The record of the run whose generator a run started from, without its data.
-
-    The record of the later run contains these data.
-    """
-    earlier = read_training_record(SHIPPED if start == "default" else Path(start))
-    record = earlier[1] if earlier else {}
-    return {key: value for key, value in record.items() if key not in ("data", "proof", "schema")}
+def _joined(part: str, sources: Sequence[Mapping[str, Any]]) -> list[dict[str, list[str]]]:
+    """Join the sources of a part to one with all their stores, and their classes for training."""
+    keys = ("stores", "classes") if part == "training" else ("stores",)
+    return [{key: sorted({name for source in sources for name in source[key]}) for key in keys}]
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def main() -> int:
         if verdict.failed
     ]
     trials = {name: Counter(verdict.outcome for verdict in verdicts[name]) for name in verdicts}
-    document = {"schema": "metaadapter.robustness/2", "trials": trials, "failed": failed}
+    document = {"schema": "metaadapter.robustness/1", "trials": trials, "failed": failed}
     options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     return 1 if failed else 0
 

@@ -107,7 +107,6 @@ def read_evaluation(folder: Path, _materials: Materials) -> Content | None:
         if "is not finished" not in str(error):
             raise
     _, proof = read_document(folder / SUMMARY_FILE, SUMMARY_SCHEMA, "")
-    assert proof is not None
     return {
         name: without_measurements(pd.read_csv(proof.find(name), keep_default_na=False)).to_csv()
         for name in proof.files

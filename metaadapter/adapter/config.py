@@ -19,13 +19,9 @@ from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.origin import Origin
 from metaadapter.features.towers.config import InsideConfig, PromptConfig
 
-SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.adapter/2", "metaadapter.adapter/1"
-# A separate schema, because an older version would ignore parts in towers and predict wrongly.
-SCHEMA_WITH_TOWERS, TOWER_PARTS = "metaadapter.adapter/3", ("inside", "prompt")
-# Facts that a file names only if the adapter has them; an older version does not know them.
+SCHEMA, TOWER_PARTS = "metaadapter.adapter/1", ("inside", "prompt")
+# Facts that a file names only if the adapter has them.
 OPTIONAL = (*TOWER_PARTS, "tree", "several")
-# A separate schema, because an older version would make the probabilities of classes add up to 1.
-SCHEMA_OF_SEVERAL = "metaadapter.adapter/several/1"
 # More views would take hours for each picture.
 MOST_VIEWS = 10_000
 
@@ -136,11 +132,9 @@ class AdapterConfig(BaseModel):
 
 
 def stored_facts(config: AdapterConfig) -> dict[str, Any]:
-    """Return the values of `adapter_config.json`, with the schema that they need."""
+    """Return the values of `adapter_config.json`."""
     unused = {name for name in OPTIONAL if getattr(config, name) is None}
-    schema = SCHEMA_WITH_TOWERS if config.has_towers else SCHEMA
-    schema = schema if config.several is None else SCHEMA_OF_SEVERAL
-    return {"schema": schema, **config.model_dump(mode="json", exclude=unused)}
+    return {"schema": SCHEMA, **config.model_dump(mode="json", exclude=unused)}
 
 
 def read_config(adapter: Path, place: FileSource | None = None) -> tuple[AdapterConfig, Proof]:
@@ -168,15 +162,7 @@ def read_config(adapter: Path, place: FileSource | None = None) -> tuple[Adapter
             "and their captions: use it with `metaadapter rank`, or make one from labelled "
             "pictures with `metaadapter adapt`"
         )
-    stored, proof = read_document(
-        path,
-        (SCHEMA, SCHEMA_WITH_TOWERS, SCHEMA_OF_SEVERAL),
-        REMEDY,
-        without_proof=(SCHEMA_WITHOUT_PROOF,),
-        source=place,
-    )
-    if proof is None:
-        proof = Proof(path, stored.pop("files", {}), REMEDY, place)
+    stored, proof = read_document(path, SCHEMA, REMEDY, source=place)
     known = set(AdapterConfig.model_fields)
     warn_of_unknown(path, sorted(set(stored) - known - {"schema"}))
     try:

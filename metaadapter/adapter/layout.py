@@ -8,7 +8,7 @@ from pathlib import Path
 
 from metaadapter.data.checksums import FileSource, Folder
 from metaadapter.data.hub import HubName, download, is_hub_name, some_files
-from metaadapter.data.machine_errors import is_shortage
+from metaadapter.data.machine_errors import is_shortage, unreadable
 from metaadapter.data.stored_zip import StoredZip
 from metaadapter.data.strict_json import parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
@@ -59,7 +59,7 @@ def open_skill(path: Path, *names: str) -> StoredZip:
     except OSError as error:
         if is_shortage(error):
             raise
-        raise DataError(f"cannot read {path}: {error.strerror or error}; {REMEDY}") from error
+        raise unreadable(path, error, REMEDY) from error
     except ValueError as error:
         if path.suffix != SKILL_SUFFIX:
             raise IncompatibleArtifact(

@@ -38,7 +38,7 @@ def read_list(library: Path) -> dict[str, str]:
     mark = library / MARK_FILE
     if not mark.exists():
         return {}
-    listed = read_document(mark, SCHEMA, REMEDY)[0].get("entries", {})
+    listed = read_document(mark, SCHEMA, REMEDY)[0].get("entries")
     if not isinstance(listed, dict) or not all(isinstance(seal, str) for seal in listed.values()):
         raise DataError(f"{mark}: expected the seal of each entry, got {listed!r:.80}; {REMEDY}")
     return listed
@@ -49,11 +49,27 @@ def write_list(library: Path, listed: Mapping[str, str]) -> None:
     write_document(library / MARK_FILE, {"schema": SCHEMA, "entries": dict(sorted(listed.items()))})
 
 
+def readings_of_list(library: Path) -> Iterator[dict[str, str]]:
+    """Yield the list, then again as long as another process changes the list meanwhile.
+
+    A writer takes a file off the list, writes it, and lists it again. So a fault that is found with
+    the last reading is not the work of a writer.
+    """
+    while True:
+        listed = read_list(library)
+        yield listed
+        if read_list(library) == listed:
+            return
+
+
 def faults_of_list(
     library: Path, listed: Mapping[str, str], seals: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return name → what is wrong, from the list and the seals of the files that are there."""
-    names = {seal: name for name, seal in listed.items()}
+    """Return name → what is wrong, from the list and the seals of the files that are there.
+
+    The seal of a file that cannot be read, "", is no fault of the list.
+    """
+    names = {seal: f"that of the entry {name!r}" for name, seal in listed.items()}
     lost = {
         name: f"the file of the entry {name!r} is missing: expected "
         f"{library / ENTRIES / name}{SKILL_SUFFIX}; restore it from a copy, or forget the entry "
@@ -61,12 +77,13 @@ def faults_of_list(
         for name in listed
         if name not in seals
     }
+    unlisted = f"its SHA-256 is not in {MARK_FILE}"
     exchanged = {
-        name: f"{library / ENTRIES / name}{SKILL_SUFFIX} holds the adapter of the entry "
-        f"{names[seal]!r}, not that of {name!r}; restore it from a copy, or replace it with "
-        "`metaadapter library add --replace`"
+        name: f"{library / ENTRIES / name}{SKILL_SUFFIX} holds another adapter than the one that "
+        f"was added as {name!r}: {names.get(seal, unlisted)}; restore it from a copy, or replace "
+        "it with `metaadapter library add --replace`"
         for name, seal in seals.items()
-        if listed.get(name, seal) != seal and seal in names
+        if seal and listed.get(name, seal) != seal
     }
     return lost | exchanged
 

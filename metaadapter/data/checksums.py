@@ -7,14 +7,13 @@ against forgery, since anybody can compute a hash.
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from metaadapter.data.machine_errors import is_shortage
+from metaadapter.data.machine_errors import is_shortage, unreadable
 from metaadapter.data.output_folder import OWN_SCHEMAS, Content, replace_file
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import json_text, parse_json
@@ -22,7 +21,7 @@ from metaadapter.errors import DataError, IncompatibleArtifact
 
 PROOF, SEAL, FILES = "proof", "sha256", "files"
 # The schema of a training run's record, which training writes and an evaluation reads.
-TRAINING_RECORD = "metaadapter.training_summary/2"
+TRAINING_RECORD = "metaadapter.training_summary/1"
 
 
 @runtime_checkable
@@ -129,41 +128,32 @@ def write_document(
 
 def read_document(
     path: Path,
-    schema: str | tuple[str, ...],
+    schema: str,
     remedy: str,
     *,
-    without_proof: tuple[str | None, ...] = (),
     source: FileSource | None = None,
-) -> tuple[dict[str, Any], Proof | None]:
+) -> tuple[dict[str, Any], Proof]:
     """Return the values of a document from `write_document`, and the proof of its files.
 
-    The proof is None for a document of an earlier version without hashes; `without_proof` lists
-    the schemas of such versions, None for a missing schema. Messages end with the remedy, such as
-    "restore it from a copy". Damage is a `DataError`, another schema an `IncompatibleArtifact`.
+    Messages end with the remedy, such as "restore it from a copy". Damage is a `DataError`, another
+    schema an `IncompatibleArtifact`.
     """
-    schemas = (schema,) if isinstance(schema, str) else schema
     with _readable(path, remedy):
         content = (source or Folder(path.parent)).read(path.name)
     try:
         values = parse_json(content)
         if not isinstance(values, dict):
             raise ValueError(f"expected a JSON object, found {type(values).__name__}")
-        is_proven = PROOF in values or values.get("schema") in schemas
-        values, files = unsealed(values) if is_proven else (values, {})
+        if PROOF in values or values.get("schema") == schema:
+            values, files = unsealed(values)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is damaged or was changed: {error}; {remedy}") from error
-    if is_proven and values.get("schema") in schemas:
-        return values, Proof(path, files, remedy, source)
-    if is_proven or values.get("schema") not in without_proof:
+    if values.get("schema") != schema:
         raise IncompatibleArtifact(
-            f"{path}: expected schema {' or '.join(map(repr, schemas))}, found "
-            f"{values.get('schema')!r}; upgrade metaadapter, or {remedy}"
+            f"{path}: expected schema {schema!r}, found {values.get('schema')!r}; upgrade "
+            f"metaadapter, or {remedy}"
         )
-    warnings.warn(
-        f"an earlier version wrote {path}: it and its files cannot be checked for damage",
-        stacklevel=3,
-    )
-    return values, None
+    return values, Proof(path, files, remedy, source)
 
 
 def check_files(folder: Path) -> Iterator[tuple[Path, str | None]]:
@@ -250,4 +240,4 @@ def _readable(path: Path, remedy: str) -> Iterator[None]:
     except OSError as error:
         if is_shortage(error):
             raise
-        raise DataError(f"cannot read {path}: {error.strerror or error}; {remedy}") from error
+        raise unreadable(path, error, remedy) from error

@@ -65,6 +65,13 @@ def machine_error(error: BaseException) -> DataError | None:
     return DataError(f"there is not enough memory; {MEMORY}")
 
 
+def unreadable(place: object, error: OSError, remedy: str) -> DataError:
+    """Explain that a file cannot be read; the remedy is for one that is missing or damaged."""
+    if isinstance(error, PermissionError):
+        remedy = "correct its permissions, or ask its owner for them"
+    return DataError(f"cannot read {place}: {error.strerror or error}; {remedy}")
+
+
 def is_shortage(error: BaseException) -> bool:
     """Return whether memory, open files or the network fail, so that the input may be fine."""
     lacks_files = isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)

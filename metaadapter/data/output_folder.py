@@ -175,6 +175,11 @@ def hold_lock(
         raise DataError(
             f"another run is writing to {owner}; wait until it has ended, or {instead}"
         ) from error
+    except PermissionError as error:
+        raise DataError(
+            f"cannot write to {owner}: {error.strerror}; ask the owner of {file.parent} for the "
+            "permission, or choose another place"
+        ) from error
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise DataError(

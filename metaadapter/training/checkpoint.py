@@ -13,15 +13,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from metaadapter.data.checksums import PROOF, sealed, unsealed
+from metaadapter.data.checksums import sealed, unsealed
 from metaadapter.data.output_folder import replace_file
 from metaadapter.data.regular_files import regular
 from metaadapter.data.safetensors_header import texts_of
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact
 
-SCHEMA = "metaadapter.training_checkpoint/4"
-SCHEMA_WITHOUT_PROOF = "metaadapter.training_checkpoint/3"
+SCHEMA = "metaadapter.training_checkpoint/1"
 TENSORS = "tensors"
 
 
@@ -57,15 +56,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ) from error
     try:
         values = parse_json(texts_of(content).get("metaadapter", "{}"))
-        if values.get("schema") not in (SCHEMA, SCHEMA_WITHOUT_PROOF):
+        if values.get("schema") != SCHEMA:
             raise IncompatibleArtifact(
                 f"{path} is not a training checkpoint of this version (expected schema "
                 f"{SCHEMA!r}); start a new run with --out ANOTHER_FOLDER"
             )
-        if PROOF in values or values["schema"] == SCHEMA:
-            values, hashes = unsealed(values)
-            if hashes[TENSORS] != _hash(flat):
-                raise ValueError("the SHA-256 of its tensors has changed since it was written")
+        values, hashes = unsealed(values)
+        if hashes[TENSORS] != _hash(flat):
+            raise ValueError("the SHA-256 of its tensors has changed since it was written")
         groups: dict[str, dict[str, Tensor]] = {group: {} for group in values.pop("groups")}
         for key, tensor in flat.items():
             group, _, name = key.partition("/")

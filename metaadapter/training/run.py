@@ -169,7 +169,7 @@ def _advance(
         try:
             before, position = checkpoint.values["seconds"], int(checkpoint.values["log_position"])
             trainer.restore(checkpoint)
-            trainer.clock.restore(checkpoint.values.get("clock", {}))
+            trainer.clock.restore(checkpoint.values["clock"])
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise _unfit(folder / CHECKPOINT, error) from error
     started, owner = time.monotonic(), f"the training run {folder}"

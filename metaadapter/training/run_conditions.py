@@ -19,18 +19,18 @@ MOST_THREADS = 4096
 
 
 class Conditions(BaseModel):
-    """The conditions as a checkpoint stores them; a checkpoint of an earlier version lacks some."""
+    """The conditions as a checkpoint stores them."""
 
     device: str
-    n_threads: Annotated[int, Field(ge=1, le=MOST_THREADS)] | None = None
-    n_processes: Annotated[int, Field(ge=1)] = 1
+    n_threads: Annotated[int, Field(ge=1, le=MOST_THREADS)]
+    n_processes: Annotated[int, Field(ge=1)]
     data: dict[str, str]
     """Digests by source."""
-    versions: dict[str, str] = {}
+    versions: dict[str, str]
     """Versions of packages."""
-    code: dict[str, str] = {}
+    code: dict[str, str]
     """The digest of the training code."""
-    run: str = ""
+    run: str
     """The digest of the run's configuration and of the user's code in it."""
 
 
@@ -65,7 +65,7 @@ def computing_threads(n_threads: int | None) -> Iterator[int]:
 
 def require_same_run(before: Conditions, now: Conditions, checkpoint: Path) -> None:
     """Raise `DataError` for the checkpoint of another run."""
-    if before.run not in ("", now.run):
+    if before.run != now.run:
         raise DataError(
             f"the checkpoint {checkpoint} and {RESOLVED} beside it are of two runs, as their "
             "configurations differ: one of the two files was exchanged. Restore it from a copy, or "

@@ -18,7 +18,7 @@ from metaadapter.features.store.header import LOCK_FILE
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import resolved_config
 
-CONFIG, RESOLVED, RUN_SCHEMA = "config.toml", "resolved.json", "metaadapter.training_run/2"
+CONFIG, RESOLVED, RUN_SCHEMA = "config.toml", "resolved.json", "metaadapter.training_run/1"
 REMEDY = "give --resume a folder that `metaadapter train` wrote, or start a new run with --out"
 # The files of a run that was killed before it began.
 UNFINISHED = {f"{CONFIG}.new.tmp", f"{CONFIG}.new", f"{RESOLVED}.tmp"}
@@ -62,7 +62,7 @@ def require_same(folder: Path, config: TrainConfig) -> None:
             "change. Leave the configuration out, or start a new run. The differences are:\n  "
             + "\n  ".join(differences[:10])
         )
-    before = _stored(folder).get("code", {})
+    before = _stored(folder)["code"]
     changed = [name for name, now in _code_identities(config).items() if before.get(name) != now]
     if changed:
         raise UsageError(
@@ -92,7 +92,7 @@ def run_digest(config: TrainConfig) -> str:
 
 
 def _stored(folder: Path) -> dict[str, Any]:
-    return read_document(folder / RESOLVED, RUN_SCHEMA, REMEDY, without_proof=(None,))[0]
+    return read_document(folder / RESOLVED, RUN_SCHEMA, REMEDY)[0]
 
 
 def _code_identities(config: TrainConfig) -> dict[str, str]:

@@ -52,6 +52,6 @@ class StepClock:
         return {"parts": self.seconds, "sources": dict(self._of_sources)}
 
     def restore(self, stored: Mapping[str, Any]) -> None:
-        """Continue from a JSON form; an earlier version stored none."""
-        self._seconds.update(stored.get("parts", {}))
-        self._of_sources.update({name: [*of] for name, of in stored.get("sources", {}).items()})
+        """Continue from a JSON form."""
+        self._seconds.update(stored["parts"])
+        self._of_sources.update({name: [*of] for name, of in stored["sources"].items()})

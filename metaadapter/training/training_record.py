@@ -11,8 +11,8 @@ from typing import Any
 
 from metaadapter.data.checksums import TRAINING_RECORD, read_document
 
-# In the folder of the weights that ship; one folder above `best/` in a training run.
-RECORDS = ("training.json", "../summary.json")
+# In the folder of weights that ship, or above it for several; above `best/` in a training run.
+RECORDS = ("training.json", "../summary.json", "../training.json")
 RECORD_REMEDY = "restore it from a copy, or train again"
 # 48 bits: of a million trained pictures, one in 280 million others has the digits of one of them.
 HASH_DIGITS = 12
@@ -27,6 +27,6 @@ def read_training_record(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     """Return the path and content of the record for the weights in `folder`; `None` if absent."""
     for path in (folder / name for name in RECORDS):
         if path.is_file():
-            record, _ = read_document(path, TRAINING_RECORD, RECORD_REMEDY, without_proof=(None,))
+            record, _ = read_document(path, TRAINING_RECORD, RECORD_REMEDY)
             return path, record
     return None

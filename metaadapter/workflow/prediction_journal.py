@@ -14,7 +14,7 @@ from metaadapter.data.journal import Journal
 from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.workflow.accuracy import Tally
 
-SCHEMA = "metaadapter.predicting/2"
+SCHEMA = "metaadapter.predicting/1"
 
 
 class Entry(NamedTuple):

@@ -159,8 +159,8 @@ class PredictionOptions:
             if self.reject or self.keep is not None or self.coverage is not None:
                 raise UsageError(
                     f"the adapter {owner} cannot tell what is unknown, which reject (--reject), "
-                    "keep (--keep) and coverage (--sets) need, because an older version or a "
-                    "generator of your own made the adapter; adapt again"
+                    "keep (--keep) and coverage (--sets) need, because a generator of your own "
+                    "made the adapter; adapt again with the default generator"
                 )
             return
         fractions = {"keep (--keep)": self.keep, "coverage (--sets)": self.coverage}

@@ -48,6 +48,12 @@ NAMES = (
 )
 
 
+SET, METHOD = "'\"><svg onload=alert(1)>|=1 `", "<b>|\x1b[31m\n@you `x` ![x](y)"
+FORMULA = re.compile(r"[=+@\t\r\n＝＋－＠-]")
+NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
+EVALUATION = ("--shots=1,2", "--seeds=1", "--jobs=1")
+
+
 def test_folders__named_by_people_who_mean_harm__are_classes_as_any(tmp_path, monkeypatch):
     monkeypatch.setattr(FrozenEncoder, "load", functools.cache(FrozenEncoder.load))
     of_folders = [name for name in NAMES if "/" not in name]

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.training.checkpoint import (
-    SCHEMA_WITHOUT_PROOF,
+    SCHEMA,
     Checkpoint,
     load_checkpoint,
 )
@@ -53,14 +53,14 @@ def test_checkpoint__failing_write__leaves_the_old_file(tmp_path, monkeypatch):
 def test_load_checkpoint__that_is_none__says_what_to_do(tmp_path):
     (tmp_path / "damaged").write_bytes(b"no tensors")
     save_file({"a": torch.ones(1)}, tmp_path / "weights")
-    text = json.dumps({"schema": SCHEMA_WITHOUT_PROOF, "groups": ["network"]})
+    text = json.dumps({"schema": SCHEMA, "groups": ["network"]})
     save_file({"other/a": torch.ones(1)}, tmp_path / "c", metadata={"metaadapter": text})
 
     for name, error, message in (
         ("missing", DataError, "give --resume a run folder with a whole checkpoint"),
         ("damaged", DataError, "cannot read the checkpoint .*damaged"),
         ("weights", IncompatibleArtifact, "not a training checkpoint of this version"),
-        ("c", DataError, "checkpoint .*c is damaged or was changed: 'other'"),
+        ("c", DataError, "checkpoint .*c is damaged or was changed: it lacks its SHA"),
     ):
         with pytest.raises(error, match=message):
             load_checkpoint(tmp_path / name)

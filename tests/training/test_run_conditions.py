@@ -8,12 +8,19 @@ from metaadapter.training.run_conditions import (
     require_same_conditions,
 )
 
-PROGRAM = {"versions": {"torch": "2.8.0", "numpy": "2.1.0"}, "code": {"training code": "d4"}}
-BEFORE = Conditions(device="cpu", data={"birds": "a1", "plants": "b2"}, **PROGRAM)
+BEFORE = Conditions(
+    device="cpu",
+    n_threads=1,
+    n_processes=1,
+    data={"birds": "a1", "plants": "b2"},
+    versions={"torch": "2.8.0", "numpy": "2.1.0"},
+    code={"training code": "d4"},
+    run="r1",
+)
 
 
 def test_conditions__other_data__are_named():
-    now = Conditions(device="cpu", data={"birds": "a1", "plants": "c3"})
+    now = BEFORE.model_copy(update={"data": {"birds": "a1", "plants": "c3"}})
 
     with pytest.raises(DataError, match=r"data of 'plants' have changed .*--set data\.root=FOLDER"):
         require_same_conditions(BEFORE, now)

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from metaadapter.errors import UsageError
+from metaadapter.errors import DataError, UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
 
@@ -26,10 +27,6 @@ def test_rows__of_any_length__count_as_their_direction(fitted, size):
     assert again.predict_proba(X) == pytest.approx(plain.predict_proba(X))
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, np.float16("inf")])
-def test_rows__not_finite__are_named_by_their_number(fitted, value):
-
-
 @pytest.mark.parametrize(
     ("value", "fault"),
     [
@@ -40,8 +37,6 @@ def test_rows__not_finite__are_named_by_their_number(fitted, value):
     ],
 )
 def test_rows__that_are_no_features__are_named_by_their_number_and_fault(fitted, value, fault):
-
-
     wrong = X.astype(np.float16 if isinstance(value, np.float16) else float)
     wrong[[3, 6], 1 if value else slice(None)] = value
 
@@ -103,5 +98,3 @@ def test_labels__that_differ_only_in_spelling__are_refused():
         SeveralLabelsClassifier().fit(X[:3], [["fox", "snow"], ["Fox"], ["snow"]])
     with pytest.raises(UsageError, match="the new class 'Fox' differs from the class 'fox' only"):
         MetaAdapterClassifier().fit(X[:2], ["fox", "lynx"]).add_class("Fox", X[2:3])
-
-

@@ -117,7 +117,8 @@ def parts_on_cluster(
             n_restarts = run_jobs(jobs, cluster, finish)
         if n_restarts:
             console.note(f"{n_restarts} time(s) a process or machine was lost; its job went on")
-        yield parts, outputs
+        with parts.merging():
+            yield parts, outputs
         parts.remove()
 
 

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from metaadapter.errors import DataError, MetaAdapterError, MissingPackage
+from metaadapter.errors import DataError, MetaAdapterError
 
 # Package → the only feature that needs it.
 OPTIONAL = {
@@ -27,8 +27,6 @@ OPTIONAL = {
     "transformers": "encoders of transformers",
     "sentencepiece": "the texts of SigLIP encoders of transformers",
 }
-# Two dormant packages that only `tools/`, `benchmarks/` and tests use.
-WITNESSES = ("learn2learn", "higher")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,6 @@ def all_checks() -> Iterator[Check]:
     required = list(_required())
     yield from required
     yield from map(_optional, OPTIONAL)
-    yield from map(_witness, WITNESSES)
     if all(check.status != "problem" for check in required):  # the rest needs these packages
         yield from _machine()
 
@@ -55,7 +52,7 @@ def all_checks() -> Iterator[Check]:
 def _required() -> Iterator[Check]:
     for requirement in metadata.requires("metaadapter") or ():
         plain = re.fullmatch(r"([\w.-]+)>=([\d.]+)", requirement)
-        if plain is not None and plain[1] not in WITNESSES:
+        if plain is not None:
             yield _at_least(plain[1], plain[2])
 
 
@@ -79,16 +76,6 @@ def _optional(name: str) -> Check:
     if (installed := _version(name)) is None:
         return Check(name, "note", f"missing; only for {OPTIONAL[name]}: pip install {name}")
     return Check(name, "ok", installed)
-
-
-def _witness(name: str) -> Check:
-    from metaadapter import _compat
-
-    try:
-        getattr(_compat, f"import_{name}")()
-    except MissingPackage as error:
-        return Check(name, "note", f"not needed to adapt and predict. {error}")
-    return Check(name, "ok", _version(name) or "")
 
 
 def _machine() -> Iterator[Check]:
@@ -163,14 +150,11 @@ def file_checks(place: Path) -> Iterator[Check]:
     for path, fault in _faults(place):
         is_empty, name = False, str(path.relative_to(folder))
         if fault is None:
-            yield Check(name, "note", "has no SHA-256: an older version wrote it, or it is damaged")
+            yield Check(name, "note", "has no SHA-256, so damage to it cannot be noticed")
         else:
             yield Check(name, "problem" if fault else "ok", fault or "as it was written")
     if is_empty:
-        raise DataError(
-            f"nothing in {place} can be checked: metaadapter did not write it, or an older version "
-            "did; give a folder that metaadapter wrote"
-        )
+        raise DataError(f"nothing in {place} can be checked: give a folder that metaadapter wrote")
 
 
 def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:

@@ -108,7 +108,7 @@ def _read_evaluation(
             f"{len(jpegs)} of {n_pictures} pictures of mistakes were found; with --pictures FOLDER "
             "give the folder to which their paths are relative"
         )
-    document = {"schema": "metaadapter.report/2", **result.to_dict()}
+    document = {"schema": "metaadapter.report/1", **result.to_dict()}
     others: dict[str, str | bytes]
     others = {"md": markdown(result), "tex": latex(result), "csv": csv_table(result)}
     return document, others, lambda: page(result, jpegs)

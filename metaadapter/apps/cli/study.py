@@ -85,7 +85,7 @@ def study(
     console.warn_of_pictures("the labelled", table.warnings, report.quarantined)
     evaluation = run_evaluation(config, out / EVALUATION, console, jobs)
     result = study_result(evaluation, str(frames), _boxes(table, detections, min_confidence))
-    document = {"schema": "metaadapter.study/2", **result.to_dict()}
+    document = {"schema": "metaadapter.study/1", **result.to_dict()}
     with write_errors(f"the study into {out}"):
         write_document(out / "study.json", document)
         replace_file(out / "study.md", study_markdown(result))

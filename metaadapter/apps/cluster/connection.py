@@ -7,6 +7,7 @@ import io
 import logging
 import os
 import re
+import secrets
 import signal
 import socket
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from metaadapter.errors import DataError, MissingPackage
 # Ray would report its use to its makers, and warn of its own future.
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 SECONDS_TO_ANSWER = 10.0
+LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +47,21 @@ class Cluster:
 def connected(address: str | None, *, device: str = "cpu") -> Iterator[Cluster]:
     """Connect to the cluster at an address, as `ray.init` does; disconnect at the end.
 
+    A new cluster of this machine listens on the loopback alone, and has a token of its own.
     What is printed on stdout meanwhile is dropped.
 
     Args:
-        address: As in `ray.init`: `HOST:6379`, `auto` or `local`; if None, that of `RAY_ADDRESS`,
-            else a cluster that runs on this machine, else a new one of this machine alone.
+        address: As in `ray.init`: `HOST:6379`; `auto`, a cluster that runs on this machine; or
+            `local`, a new one of this machine alone. If None, that of `RAY_ADDRESS`, else `local`.
         device: The device on which jobs encode.
 
     Raises:
         DataError: No cluster answers at the address.
         MissingPackage: The package ray is not installed.
     """
-    for name, value in QUIET.items():
+    address = address or os.environ.get("RAY_ADDRESS") or LOCAL
+    # Ray and its processes read these when they start.
+    for name, value in (QUIET | (_private() if address == LOCAL else {})).items():
         os.environ.setdefault(name, value)
     try:
         ray: Any = importlib.import_module("ray")
@@ -77,16 +82,27 @@ def connected(address: str | None, *, device: str = "cpu") -> Iterator[Cluster]:
                 ray.shutdown()
 
 
-def _start(ray: Any, address: str | None) -> None:
-    place = address or os.environ.get("RAY_ADDRESS") or "this machine"
+def _private() -> dict[str, str]:
+    """Return the environment of a cluster that nobody else can use.
+
+    Despite its name, the first variable works on all systems: its 0 means the loopback.
+    """
+    return {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
+
+
+def _start(ray: Any, address: str) -> None:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        if match := re.fullmatch(r"(?:ray://)?(.+):(\d+)", place):  # ray.init waits ten minutes
+        if match := re.fullmatch(r"(?:ray://)?(.+):(\d+)", address):  # ray.init waits ten minutes
             socket.create_connection((match[1], int(match[2])), SECONDS_TO_ANSWER).close()
         ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"no Ray cluster answers at {place} ({str(error).splitlines()[0]}); start one with "
+            f"no Ray cluster answers at {address} ({str(error).splitlines()[0]}); start one with "
             "`ray start --head`, or correct --address"
         ) from error
     finally:

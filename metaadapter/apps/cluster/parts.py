@@ -7,6 +7,7 @@ after all machines were lost, does what is missing, and takes no part of another
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from metaadapter.data.output_folder import (
     write_errors,
 )
 from metaadapter.data.regular_files import is_regular, regular
+from metaadapter.errors import DataError
 
 PLAN, SCHEMA = "plan.json", "metaadapter.parts/1"
 
@@ -53,6 +55,24 @@ class Parts:
         with write_errors(str(self.folder)):
             replace_file(self._mark(number), self.request)
 
+    @contextmanager
+    def merging(self) -> Iterator[None]:
+        """Delete the parts that a `DataError` of a block names, so that they are made again."""
+        try:
+            yield
+        except DataError as error:
+            named = [
+                path for path in self.paths if re.search(rf"{re.escape(str(path))}\b", str(error))
+            ]
+            if not named:
+                raise
+            for path in named:
+                _delete(path)
+            raise DataError(
+                f"{error}\n{', '.join(map(str, named))}: deleted, since a damaged part cannot be "
+                "merged; give the same command again, which makes the part anew and then merges"
+            ) from error
+
     def remove(self) -> None:
         """Delete all parts, once the result is written."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -64,6 +84,14 @@ class Parts:
 
     def _mark(self, number: int) -> Path:
         return self.folder / f"{number}.done"
+
+
+def _delete(part: Path) -> None:
+    """Delete a part, its mark, and the document beside a table."""
+    shutil.rmtree(part, ignore_errors=True)
+    for file in (part, part.with_name(f"{part.stem}.done"), *part.parent.glob(f"{part.name}.*")):
+        if not file.is_dir():
+            file.unlink(missing_ok=True)
 
 
 def parts_folder(result: Path) -> Path:

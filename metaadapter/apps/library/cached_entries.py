@@ -13,7 +13,7 @@ from jaxtyping import Float32
 from sklearn.utils.validation import check_array
 from torch import Tensor
 
-from metaadapter.adapter.listed_skills import ENTRIES, MARK_FILE, faults_of_list, read_list
+from metaadapter.adapter.listed_skills import ENTRIES, MARK_FILE, faults_of_list, readings_of_list
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import as_array, unit_rows
 from metaadapter.apps.library.compose import compose
@@ -27,7 +27,6 @@ from metaadapter.apps.library.index import (
     update_index,
 )
 from metaadapter.apps.library.index_file import INDEX_FILE, read_index, write_index
-from metaadapter.apps.library.merged_file import merged_file, read_merged, write_merged
 from metaadapter.apps.library.open_entries import OpenEntries
 from metaadapter.apps.library.route import Identified, Routed
 from metaadapter.apps.library.task_means import comparable_means
@@ -68,16 +67,16 @@ class CachedEntries:
         seen = folder_stamps(self._folder / ENTRIES)
         seen[MARK_FILE] = folder_stamps(self._folder).get(MARK_FILE, NO_FILE)
         if self._index is None or seen != self._seen:
-            index, faults = self._updated()
-            if faults:  # one that is still there is not the work of another process
-                index, faults = self._updated()
+            for listed in readings_of_list(self._folder):
+                index = self._updated()
+                faults = faults_of_list(self._folder, listed, index.seals)
+                if not faults:
+                    break
             self._index, self._seen = index.with_faults(faults) if faults else index, seen
         return self._index
 
-    def _updated(self) -> tuple[SignatureIndex, dict[str, str]]:
-        """Return the index of all files, and the faults of the list."""
-        # A writer lists a file after it is written, so the list is read first.
-        listed, files = read_list(self._folder), entry_files(self._folder)
+    def _updated(self) -> SignatureIndex:
+        files = entry_files(self._folder)
         stamps = entry_stamps(files)
         cache = self._folder / INDEX_FILE
         index = self._read or read_index(cache)
@@ -85,7 +84,7 @@ class CachedEntries:
             index = update_index(index or SignatureIndex((), {}), files, stamps)
             write_index(cache, index)
         self._read, self._stamps = index, index.stamps
-        return index, faults_of_list(self._folder, listed, index.seals)
+        return index
 
     def run(
         self,
@@ -110,7 +109,7 @@ class CachedEntries:
             key = width, fingerprint, unusable, apart
             if self._open is None or self._open[0] is not index or self._open[1] != key:
                 means, left_out = comparable_means(index, width, fingerprint, unusable=unusable)
-                adapter = partial(self._adapter, stamps=stamps, seals=index.seals)
+                adapter = partial(self._adapter, stamps=stamps)
                 opened = OpenEntries(index, means, adapter, apart)
                 self._open = index, key, opened, left_out
             _, _, opened, left_out = self._open
@@ -124,14 +123,12 @@ class CachedEntries:
             else:
                 return replace(result, left_out=left_out)
 
-    def _adapter(
-        self, names: tuple[str, ...], stamps: Mapping[str, Stamp], seals: Mapping[str, str]
-    ) -> StoredAdapter:
+    def _adapter(self, names: tuple[str, ...], stamps: Mapping[str, Stamp]) -> StoredAdapter:
         key = [stamps[name] for name in names]
         cached = self._adapters.pop(names, None)
         if cached is None or cached[0] != key:
             is_one = len(names) == 1
-            cached = key, self._alone(*names) if is_one else self._merged(names, stamps, seals)
+            cached = key, self._alone(*names) if is_one else self._merged(names, stamps)
         self._adapters[names] = cached  # the least recently used adapter comes first
         while len(self._adapters) > MOST_CACHED:
             self._adapters.pop(next(iter(self._adapters)))
@@ -143,19 +140,12 @@ class CachedEntries:
         except MetaAdapterError as error:
             raise _Unusable(name, str(error)) from error
 
-    def _merged(
-        self, names: tuple[str, ...], stamps: Mapping[str, Stamp], seals: Mapping[str, str]
-    ) -> StoredAdapter:
-        file = merged_file(self._folder, {name: seals[name] for name in names})
-        if (kept := read_merged(file)) is not None:
-            return kept
-        parts = {name: self._adapter((name,), stamps, seals) for name in names}
+    def _merged(self, names: tuple[str, ...], stamps: Mapping[str, Stamp]) -> StoredAdapter:
+        parts = {name: self._adapter((name,), stamps) for name in names}
         try:
-            merged = compose(parts)
+            return compose(parts)
         except MetaAdapterError as error:
             raise _NotMerged(*names) from error
-        write_merged(file, merged)
-        return merged
 
 
 class _Unusable(Exception):

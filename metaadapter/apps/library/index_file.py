@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -23,7 +22,7 @@ from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.features.fingerprint import Fingerprint
 
 INDEX_FILE = Path(".index", "signatures.safetensors")
-SCHEMA = "metaadapter.library-index/2"
+SCHEMA = "metaadapter.library-index/1"
 TYPES: dict[str, type[Any]] = {"F16": np.float16, "I64": np.int64}
 # The limit of the package safetensors.
 MOST_HEADER_BYTES = 100_000_000
@@ -41,26 +40,21 @@ def read_index(file: Path) -> SignatureIndex | None:
 
 def write_index(file: Path, index: SignatureIndex) -> None:
     """Write an index in one step; if that fails, the file stays as it was."""
-    with suppress(OSError, ValueError):
-        put_derived(file, lambda opened: _write(opened, index))
-        for other in file.parent.iterdir():  # unfinished files, and merges of earlier entries
-            if other != file and other.stat().st_mtime < time.time() - SECONDS_OF_A_WRITER:
-                other.unlink()
-
-
-def put_derived(file: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file of the hidden folder in one step."""
     # Readers may write at the same time: each writes its own file, and the last one stays.
     unfinished = file.with_name(f"{file.name}.{uuid4().hex}")
-    require_no_link(file.parent)
-    file.parent.mkdir(exist_ok=True)
-    try:
-        # Not synced: a file that a power failure cuts off is made again.
-        with unfinished.open("xb") as opened:
-            write(opened)
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with suppress(OSError, ValueError):
+        require_no_link(file.parent)
+        file.parent.mkdir(exist_ok=True)
+        try:
+            # Not synced: an index that a power failure cuts off is made again.
+            with unfinished.open("xb") as opened:
+                _write(opened, index)
+            unfinished.replace(file)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        for other in file.parent.iterdir():
+            if other != file and other.stat().st_mtime < time.time() - SECONDS_OF_A_WRITER:
+                other.unlink()
 
 
 def _write(file: IO[bytes], index: SignatureIndex) -> None:

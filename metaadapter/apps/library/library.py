@@ -21,6 +21,7 @@ from metaadapter.adapter.listed_skills import (
     faults_of_list,
     listing,
     read_list,
+    readings_of_list,
     seal_of,
 )
 from metaadapter.adapter.skill import read_signature, skill_bytes
@@ -104,10 +105,14 @@ class AdapterLibrary:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the facts of each entry, also of missing files, without reading tensors."""
-        listed, files = read_list(self.folder), entry_files(self.folder)
-        entries = {name: Entry.of_file(name, file) for name, file in files.items()}
-        seals = {name: entry.seal for name, entry in entries.items()}
-        for name, fault in faults_of_list(self.folder, listed, seals).items():
+        for listed in readings_of_list(self.folder):
+            files = entry_files(self.folder)
+            entries = {name: Entry.of_file(name, file) for name, file in files.items()}
+            seals = {name: entry.seal for name, entry in entries.items()}
+            faults = faults_of_list(self.folder, listed, seals)
+            if not faults:
+                break
+        for name, fault in faults.items():
             lost = Entry(name, entry_file(self.folder, name), 0, None)
             entries[name] = replace(entries.get(name, lost), damaged=fault)
         yield from (entries[name] for name in sorted(entries))
@@ -178,8 +183,8 @@ class AdapterLibrary:
             UsageError: There is no such entry; the message suggests similar names.
             DataError: The file is missing, or holds the adapter of another entry.
         """
-        for _ in range(2):  # a fault that is still there is not the work of another process
-            listed, files = read_list(self.folder), entry_files(self.folder)
+        for listed in readings_of_list(self.folder):
+            files = entry_files(self.folder)
             known = name if name in files else unicodedata.normalize("NFC", name)
             seals = dict.fromkeys(files, "")
             with suppress(MetaAdapterError):  # reading the entry says why it is damaged

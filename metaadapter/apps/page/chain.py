@@ -40,30 +40,28 @@ class Chain:
         """The number of records, and the hash of the last one."""
         self._journal = Journal(path)
 
-    def read(self, enter: Callable[[dict[str, Any]], object], remedy: str | None = None) -> None:
+    def read(self, enter: Callable[[dict[str, Any]], object]) -> None:
         """Pass the values of each record to `enter`; a `DataError` if a record is damaged or lost.
 
-        Without a head the chain may have lost its end, and an earlier version may have written
-        records without the hash of the one before. Then a damaged record is a `DataError` that
-        ends with `remedy`; without `remedy` reading stops before it.
+        Without a head the chain may have lost its end, and reading stops before a damaged record.
         """
         require_no_link(self.path)
         require_no_link(self.head)
         try:
-            self._read(enter, remedy)
+            self._read(enter)
         except DataError as error:
             if isinstance(error.__cause__, OSError) or not self.head.exists():
                 raise
             raise DamagedHistory(*error.args) from error
 
-    def _read(self, enter: Callable[[dict[str, Any]], object], remedy: str | None) -> None:
+    def _read(self, enter: Callable[[dict[str, Any]], object]) -> None:
         # The head is read first, because another process may append in the meantime.
         head = self._read_head() if self.head.exists() else None
         hashes = {""}
 
         def apply(record: Any) -> None:
             values, _ = unsealed(record)
-            previous = values.pop(PREVIOUS, self.last if head is None else None)
+            previous = values.pop(PREVIOUS, None)
             if self.n_records == 0 and BEGIN in values:
                 hashes.clear()
                 hashes.add(previous)
@@ -73,7 +71,7 @@ class Chain:
             self.n_records, self.last = self.n_records + 1, record[PROOF][SEAL]
             hashes.add(self.last)
 
-        self._journal.read(apply, self._remedy if head else remedy)
+        self._journal.read(apply, self._remedy if head else None)
         if head and head[1] not in hashes:
             n_lost = head[0] - self.n_records
             fault = f"the last {n_lost} are missing" if n_lost > 0 else "it is another history"

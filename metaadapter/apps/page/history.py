@@ -19,11 +19,6 @@ from metaadapter.data.output_folder import write_errors
 
 # A larger file is shortened when the project is opened; this many edits can still be undone then.
 MAX_BYTES, KEPT_EDITS = 2**24, 200
-# For a history that an earlier version wrote, without a head.
-REMEDY = (
-    "restore the project from a copy, or remove this line and all lines after it, which undoes "
-    "their edits"
-)
 INSTEAD = "choose another project"
 
 
@@ -69,7 +64,7 @@ class Past:
 def read_contents(path: Path) -> Contents:
     """The contents after all edits in a file, which another process may have open."""
     past = Past()
-    Chain(path).read(past.enter, REMEDY)
+    Chain(path).read(past.enter)
     return past.contents
 
 
@@ -77,10 +72,10 @@ class History:
     """The contents of a project, and the file that its edits are appended to.
 
     A line that was cut off by a kill does not count. Without its head a history keeps its whole
-    lines, and gets a new head; `remedy` is that of `Chain.read`.
+    lines, and gets a new head.
     """
 
-    def __init__(self, path: Path, remedy: str | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self.past = Past()
         self.saved = True
         """True if the latest edit could be written."""
@@ -94,7 +89,7 @@ class History:
             if not has_head:
                 records.append(values)
 
-        self._chain.read(enter, remedy)
+        self._chain.read(enter)
         with write_errors(self._owner, instead=INSTEAD):
             if not has_head:
                 if self._chain.is_cut():

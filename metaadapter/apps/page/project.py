@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metaadapter.apps.page.history import INSTEAD, REMEDY, History
+from metaadapter.apps.page.history import INSTEAD, History
 from metaadapter.apps.page.leftovers import LEFTOVERS_FOLDER, set_others_aside
 from metaadapter.apps.page.picture_folder import (
     PICTURES_FOLDER,
@@ -38,8 +38,7 @@ from metaadapter.features.origin import Recipe
 from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint, drop_damaged
 
 LOCK_FILE = ".lock"
-# Projects of schema 1 have a history without a head.
-SCHEMA, SCHEMA_WITHOUT_HEAD = "metaadapter.project/2", "metaadapter.project/1"
+SCHEMA = "metaadapter.project/1"
 INCOMING_FOLDER, FEATURES_FOLDER, DETECTIONS_FOLDER = "incoming", "features", "detections"
 UPLOAD_PREFIX = "upload-"
 PARTS = (
@@ -57,8 +56,6 @@ class ProjectFacts:
 
     name: str
     encoder: str
-    has_head: bool = True
-    """False for a project of an earlier version, whose history has no head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +80,16 @@ class Project:
 def read_facts(folder: Path) -> ProjectFacts:
     """The name and the encoder of the project in a folder."""
     path = folder / PROJECT_FILE
-    values, _ = read_document(path, (SCHEMA, SCHEMA_WITHOUT_HEAD), RESTORE)
+    values, _ = read_document(path, SCHEMA, RESTORE)
     try:
-        name, encoder = str(values["name"]), str(values["encoder"])
+        return ProjectFacts(str(values["name"]), str(values["encoder"]))
     except KeyError as error:
         raise DataError(f"{path} lacks {error}; {RESTORE}") from error
-    return ProjectFacts(name, encoder, values["schema"] == SCHEMA)
 
 
 def rename(folder: Path, name: str) -> ProjectFacts:
     """Give the project in a folder another name; return its new facts."""
-    values, _ = read_document(folder / PROJECT_FILE, (SCHEMA, SCHEMA_WITHOUT_HEAD), RESTORE)
+    values, _ = read_document(folder / PROJECT_FILE, SCHEMA, RESTORE)
     with write_errors(f"the project {folder}", instead="keep its name"):
         write_document(folder / PROJECT_FILE, {**values, "name": name})
     return read_facts(folder)
@@ -181,25 +177,20 @@ def _facts(folder: Path) -> ProjectFacts | None:
 
 
 def _history(folder: Path, facts: ProjectFacts) -> tuple[History, list[str]]:
-    """Open the history of a project, and bring `project.json` up to date; return also notes."""
+    """Open the history of a project, and write `project.json` of a new one; return also notes."""
     path, owner = folder / PROJECT_FILE, f"the project {folder}"
     is_new, notes = not path.exists(), []
-    if facts.has_head and not is_new and not (folder / HEAD_FILE).exists():
+    if not is_new and not (folder / HEAD_FILE).exists():
         notes.append(
             f"{folder / HEAD_FILE} was missing, so that edits may be missing at the end of "
             f"{HISTORY_FILE}; the whole lines count, and what was left of the file is in "
             f"{folder / LEFTOVERS_FOLDER}"
         )
-    history = History(folder / HISTORY_FILE, None if facts.has_head else REMEDY)
-    if is_new or not facts.has_head:
+    history = History(folder / HISTORY_FILE)
+    if is_new:
         values = {"schema": SCHEMA, "name": facts.name, "encoder": facts.encoder}
         with write_errors(owner, instead=INSTEAD):
             write_document(path, values)
-    if not facts.has_head:
-        notes.append(
-            f"an earlier version made {owner}; its history now has a head, and earlier versions "
-            "cannot open it any more"
-        )
     return history, notes
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.history import read_contents
 from metaadapter.apps.page.picture_folder import PictureFolder
-from metaadapter.apps.page.project import PARTS, read_facts
+from metaadapter.apps.page.project import PARTS
 from metaadapter.apps.page.project_folders import HEAD_FILE, HISTORY_FILE, PROJECT_FILE
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.output_folder import require_no_link
@@ -46,10 +45,6 @@ def check_project(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def _require_documents(folder: Path) -> None:
     """Raise a `DataError` if the facts or the head of a project are missing."""
-    has_head = True
-    with suppress(MetaAdapterError):  # the check of the documents reports a damaged one
-        has_head = read_facts(folder).has_head
-    names = (PROJECT_FILE, HEAD_FILE) if has_head else (PROJECT_FILE,)
-    for name in names:
+    for name in (PROJECT_FILE, HEAD_FILE):
         if not (folder / name).exists():
             raise DataError(f"{folder / name} is missing; restore it from a copy of the project")

@@ -27,7 +27,7 @@ class CellResult(NamedTuple):
 
     cell: Cell
     method: str
-    """Identity of the method; "" if an earlier version measured the cell and recorded none."""
+    """Identity of the method."""
     bench: str
     """Identity of the code that measured the cell."""
     tables: Tables

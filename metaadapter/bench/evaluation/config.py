@@ -29,8 +29,6 @@ from metaadapter.bench.evaluation.store_source import (
 from metaadapter.training.config_file import check_config, config_error, find_path, read_toml
 
 PATHS = ("stores", "strangers", "tree")
-# Earlier versions wrote these keys to each evaluation; without a value they say nothing.
-EARLIER = ("support_from", "queries_from")
 
 
 class EvaluationConfig(DrawConfig):
@@ -72,8 +70,7 @@ class EvaluationConfig(DrawConfig):
         if not isinstance(given, Mapping):
             return given
         usual = {"methods": USUAL_LEARNERS} if given.get("continual") is not None else {}
-        is_empty = {key for key in EARLIER if key in given and given[key] is None}
-        return usual | {key: value for key, value in given.items() if key not in is_empty}
+        return usual | {**given}
 
     @field_validator("stores", "strangers", "names")
     @classmethod

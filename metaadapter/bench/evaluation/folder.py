@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError
 
 RECORD_FILE, SUMMARY_FILE, LOCK_FILE = "evaluation.json", "summary.json", ".lock"
-SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.evaluation/2", "metaadapter.evaluation/1"
+SCHEMA = "metaadapter.evaluation/1"
 # The values that shape every task. The number of seeds may grow.
 DRAW = set(DrawConfig.model_fields) - {"seeds"}
 
@@ -103,7 +103,7 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[CellJournal]:
 def read_record(folder: Path) -> dict[str, Any]:
     """Return the content of `evaluation.json`; raise `DataError` if it is missing or damaged."""
     path = folder / RECORD_FILE
-    return read_document(path, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,))[0]
+    return read_document(path, SCHEMA, REMEDY)[0]
 
 
 def _record(folder: Path) -> Record:
@@ -126,19 +126,18 @@ class FinishedRun:
     record: str
     """Twelve hexadecimal digits from a hash of the configuration, the methods and the sets."""
     summary: Mapping[str, Any]
-    proof: Proof | None
-    """None if an earlier version wrote the summary."""
+    proof: Proof
 
     def file(self, name: str) -> Path:
         """Check the content of a file in the folder, and return its path."""
-        return self.proof.find(name) if self.proof else self.folder / name
+        return self.proof.find(name)
 
 
 @contextmanager
-def read_run(folder: Path, schema: str, without_proof: Sequence[str] = ()) -> Iterator[FinishedRun]:
+def read_run(folder: Path, schema: str) -> Iterator[FinishedRun]:
     """Open the folder of a finished evaluation; raise `DataError` if its files are not as expected.
 
-    `schema` is the schema of the summary; a summary of a schema in `without_proof` has no proof.
+    `schema` is the schema of the summary.
     """
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}; name the --out folder of an evaluation")
@@ -148,9 +147,7 @@ def read_run(folder: Path, schema: str, without_proof: Sequence[str] = ()) -> It
     unfinished = f"the evaluation {folder} is not finished: run its command again"
     if not (folder / SUMMARY_FILE).exists():
         raise DataError(f"{unfinished} (there is no {SUMMARY_FILE})")
-    summary, proof = read_document(
-        folder / SUMMARY_FILE, schema, REMEDY, without_proof=tuple(without_proof)
-    )
+    summary, proof = read_document(folder / SUMMARY_FILE, schema, REMEDY)
     if record.get("config") != summary.get("config"):
         raise DataError(f"{unfinished} (its tables lack cells that its configuration asks for)")
     try:

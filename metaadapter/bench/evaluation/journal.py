@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, final
 
 from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables
-from metaadapter.data.checksums import PROOF, sealed, unsealed
+from metaadapter.data.checksums import sealed, unsealed
 from metaadapter.data.journal import Journal
 from metaadapter.data.opened_files import changed_files
 from metaadapter.data.output_folder import write_errors
@@ -33,12 +33,9 @@ class CellJournal:
         )
 
     def _enter(self, values: dict[str, Any]) -> None:
+        values, _ = unsealed(values)
         cell = Cell(*values["cell"])
-        result = CellResult(cell, "", "", {})
-        if PROOF in values:
-            values, _ = unsealed(values)
-            result = CellResult(cell, *(values[name] for name in CellResult._fields[1:]))
-        self.results[cell] = result
+        self.results[cell] = CellResult(cell, *(values[name] for name in CellResult._fields[1:]))
 
     def measure_missing(
         self,

@@ -28,8 +28,7 @@ class MetaTraining:
     chosen_on: frozenset[str] = frozenset()
     """Data sets on which settings or a checkpoint were chosen."""
     pictures: frozenset[str] | None = frozenset()
-    """The pictures of `stores`, as `short_hash` writes their hashes; None if the record of an
-    earlier version has none."""
+    """The pictures of `stores`, as `short_hash` writes their hashes; None if none are recorded."""
     chosen_pictures: frozenset[str] | None = frozenset()
     """The same for the pictures of `chosen_on`."""
 

@@ -121,10 +121,7 @@ def differences(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 
 def of_records(figures: list[dict[str, Any]], columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
-    """Return the table of figures from their JSON form, which `records` makes.
-
-    A record of an earlier version may lack a column.
-    """
+    """Return the table of figures from their JSON form, which `records` makes."""
     return table({name: [record.get(name) for record in figures] for name in columns})
 
 

@@ -40,7 +40,7 @@ _last_draw, _last_far = lru_cache(maxsize=1)(draw_tasks), lru_cache(maxsize=1)(d
 class TaskBench:
     """The `Bench` for a configuration without `continual`."""
 
-    summary_schema: ClassVar[str] = "metaadapter.evaluation.summary/2"
+    summary_schema: ClassVar[str] = "metaadapter.evaluation.summary/1"
     packages: ClassVar[Sequence[str]] = (
         "metaadapter",
         "torch",

@@ -24,7 +24,7 @@ from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 
 CONFIG_FILE, WEIGHTS_FILE = "peer.json", "model.safetensors"
-SCHEMA, SCHEMA_WITHOUT_PROOF = "metaadapter.peer/2", "metaadapter.peer/1"
+SCHEMA = "metaadapter.peer/1"
 REMEDY = "restore it from a copy, or train the peer again"
 SHIPPED = Path(__file__).parents[2] / "assets" / "peers"
 
@@ -102,12 +102,9 @@ def load_meta_peer(name: str | Path) -> MetaPeer:
             f"there is no meta-trained peer {str(name)!r}; choose {', '.join(META_PEERS)}, or a "
             f"folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
         )
-    config, proof = read_document(
-        folder / CONFIG_FILE, SCHEMA, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,)
-    )
+    config, proof = read_document(folder / CONFIG_FILE, SCHEMA, REMEDY)
     try:
-        file = proof.find(WEIGHTS_FILE) if proof else folder / WEIGHTS_FILE
-        stored = load(regular(file).read_bytes())
+        stored = load(regular(proof.find(WEIGHTS_FILE)).read_bytes())
         expected = {field.name for field in fields(META_PEERS[config["peer"]].learned)}
         if set(stored) != expected:
             raise ValueError(f"expected tensors {sorted(expected)}, got {sorted(stored)}")

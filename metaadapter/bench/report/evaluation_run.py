@@ -21,7 +21,6 @@ from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import parse_json
 
 ZERO_SHOT = "zero-shot"
-SUMMARY_WITHOUT_PROOF = "metaadapter.evaluation.summary/1"
 TABLES = ("classes", "confusion", "mistakes", "bins")
 Row = Mapping[str, Any]
 """Name of a column → value."""
@@ -43,7 +42,7 @@ class EvaluationRun:
     """The figures of each method minus the reference."""
     ranks: Mapping[str, Ranks]
     across: Sequence[Row]
-    """The records of `across_domains`; an earlier version wrote none."""
+    """The records of `across_domains`."""
     tables: Mapping[str, pd.DataFrame]
     """`bins` and `rows`; `classes`, `confusion` and `mistakes` only for the reference and
     zero-shot with the most shots."""
@@ -55,10 +54,9 @@ class EvaluationRun:
     @classmethod
     def read(cls, folder: Path) -> EvaluationRun:
         """Read and check the folder of a finished evaluation."""
-        with read_run(folder, SUMMARY_SCHEMA, (SUMMARY_WITHOUT_PROOF,)) as run:
+        with read_run(folder, SUMMARY_SCHEMA) as run:
             config, summary = run.config, run.summary
-            # Without this entry, an earlier version wrote the tables, and wrote them raw.
-            raw = summary.get("csv_raw", True)
+            raw = summary["csv_raw"]
             of_errors: dict[str, Any] = {
                 "method": {config.reference_name, ZERO_SHOT},
                 "n_shot": {config.ascending_shots[-1]},
@@ -77,7 +75,7 @@ class EvaluationRun:
                 means=of_records(summary["means"]),
                 differences=of_records(summary["differences"], (*COLUMNS, BY_CLASS, P_BY_CLASS)),
                 ranks={part: Ranks(**ranks) for part, ranks in summary["ranks"].items()},
-                across=summary.get("across", []),
+                across=summary["across"],
                 tables=errors
                 | {name: read_table(files[f"{name}.csv"], raw=raw) for name in ("bins", "rows")},
                 boxes=tuple(Box(**box) for box in boxes["boxes"]),

@@ -10,7 +10,7 @@ import pandas as pd
 
 from metaadapter.bench.evaluation.method_names import LABELLED
 from metaadapter.bench.evaluation.summary import Estimate
-from metaadapter.bench.evaluation.tables import CELL, POOL
+from metaadapter.bench.evaluation.tables import CELL
 from metaadapter.bench.report.evaluation_run import ByShots, EvaluationRun
 
 MOST_BINS = 4
@@ -61,8 +61,6 @@ def pool_gains(run: EvaluationRun) -> tuple[PoolGain, ...]:
 
 def gains_of_rows(rows: pd.DataFrame, variables: Sequence[str]) -> tuple[PoolGain, ...]:
     """Return gains by each variable ("size", "evenness") that has two bins or more."""
-    if not {*POOL} <= {*rows}:  # earlier versions wrote no columns of pools
-        return ()
     is_bare = rows["method"].str.endswith(LABELLED)
     bare = rows[is_bare].assign(method=rows["method"].str.removesuffix(LABELLED))
     keys = [*CELL, "task"]

@@ -40,7 +40,7 @@ class CheckedFile:
     Args:
         path: The file, for messages.
         content: Its bytes, in a memory map.
-        hashes: The SHA-256 of each chunk; None if the file has none.
+        hashes: The SHA-256 of each chunk.
         remedy: The end of messages on damage.
         unit: The bytes that are never divided between two chunks.
         inspect: Called with the number of a chunk that has the right hash, for further checks.
@@ -50,7 +50,7 @@ class CheckedFile:
         self,
         path: Path,
         content: UInt8[np.ndarray, " bytes"],
-        hashes: UInt8[np.ndarray, "chunks 32"] | None,
+        hashes: UInt8[np.ndarray, "chunks 32"],
         remedy: str,
         *,
         unit: int = 1,
@@ -59,7 +59,7 @@ class CheckedFile:
         self.content, self.length = content, chunk_length(unit)
         self._path, self._hashes, self._remedy, self._inspect = path, hashes, remedy, inspect
         self._is_checked = np.zeros(-(-len(content) // self.length), dtype=bool)
-        if hashes is not None and len(hashes) != len(self._is_checked):
+        if len(hashes) != len(self._is_checked):
             raise DataError(
                 f"{path} is damaged: it has {len(self._is_checked)} chunks of {self.length} "
                 f"bytes, but hashes of {len(hashes)} are stored; {remedy}"
@@ -71,14 +71,12 @@ class CheckedFile:
         for number in np.unique(new).tolist() if len(new) else ():
             start = number * self.length
             part = self.content[start : start + self.length]
-            if self._hashes is not None:
-                digest = hashlib.sha256(part.data).digest()
-                if digest != self._hashes[number].tobytes():
-                    raise DataError(
-                        f"{self._path} is damaged or was changed: the SHA-256 of its chunk {number}"
-                        f" ({len(part):,} bytes) differs from the one that belongs to store.json; "
-                        f"{self._remedy}"
-                    )
+            if hashlib.sha256(part.data).digest() != self._hashes[number].tobytes():
+                raise DataError(
+                    f"{self._path} is damaged or was changed: the SHA-256 of its chunk {number} "
+                    f"({len(part):,} bytes) differs from the one that belongs to store.json; "
+                    f"{self._remedy}"
+                )
             if self._inspect is not None:
                 self._inspect(number)
             self._is_checked[number] = True

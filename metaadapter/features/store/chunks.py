@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
-from metaadapter.data.checksums import Proof
 from metaadapter.data.output_folder import replace_file
 from metaadapter.data.regular_files import regular
 from metaadapter.features.store.checked_file import (
@@ -18,7 +16,6 @@ from metaadapter.features.store.checked_file import (
     chunk_length,
     file_hashes,
 )
-from metaadapter.features.store.csv_rows import read_csv
 from metaadapter.features.store.header import StoreHeader
 from metaadapter.features.store.row_table import REMEDY, StoreRows
 from metaadapter.features.store.stored_arrays import damaged, load_array, require_unit_rows
@@ -38,39 +35,23 @@ def write_chunk_hashes(folder: Path, header: StoreHeader) -> None:
 
 
 def open_chunks(
-    folder: Path, header: StoreHeader, proof: Proof | None, features: np.ndarray
+    folder: Path, header: StoreHeader, features: np.ndarray
 ) -> tuple[CheckedRows, StoreRows]:
-    """Return the features by picture and the row table, which are checked where they are used.
-
-    A store of an earlier version has no hashes of chunks: its table is read and checked at once,
-    and its features at the first use.
-    """
+    """Return the features by picture and the row table, which are checked where they are used."""
     path, table = (folder / header.files[content] for content in ("features", "rows"))
     n_views, unit = header.recipe.origin.n_views, _picture_bytes(features, header)
     n_rows = chunk_length(unit) // unit * n_views
 
-    @cache
-    def check_whole() -> None:
-        if hashes is None and proof is not None:
-            proof.find(path.name)
-
     def inspect(chunk: int) -> None:
-        check_whole()
         start = chunk * n_rows
         require_unit_rows(path, features[start : start + n_rows], start)
 
-    hashes = None
-    if "chunks" in header.files:
-        stored = load_array(folder / header.files["chunks"], folder, np.uint8)
-        hashes, of_table = np.split(stored, [-(-features.nbytes // chunk_length(unit))])
-        if not regular(table).stat().st_size:
-            raise damaged(folder, f"{table.name} is empty")
-        file = CheckedFile(table, np.memmap(table, np.uint8, "r"), of_table, REMEDY)
-        rows = StoreRows.open(file, table, header.n_pictures, n_views)
-    else:
-        if proof is not None:
-            table = proof.find(table.name)
-        rows = read_csv(table, header.n_pictures, n_views)
+    stored = load_array(folder / header.files["chunks"], folder, np.uint8)
+    hashes, of_table = np.split(stored, [-(-features.nbytes // chunk_length(unit))])
+    if not regular(table).stat().st_size:
+        raise damaged(folder, f"{table.name} is empty")
+    file = CheckedFile(table, np.memmap(table, np.uint8, "r"), of_table, REMEDY)
+    rows = StoreRows.open(file, table, header.n_pictures, n_views)
     file = CheckedFile(path, _bytes(features), hashes, REMEDY, unit=unit, inspect=inspect)
     shape = (header.n_pictures, n_views, features.shape[1])
     return file.array(0, np.float16, shape), rows

@@ -178,8 +178,7 @@ def _update_store(
     if before is not None:
         old = before.header
         header = replace(header, recipe=old.recipe, generation=old.generation)
-        # A store of an earlier version has no proof, and is written again to get one.
-        if before.proof and header == old and _are_stored(before.rows, pictures):
+        if header == old and _are_stored(before.rows, pictures):
             tidy_up(folder, old)  # a writer that was killed at its end has left the older files
             return
         header = replace(header, generation=old.generation + 1)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, final
 import numpy as np
 from jaxtyping import Float16, Float32, Shaped
 
-from metaadapter.data.checksums import Proof, file_hash
+from metaadapter.data.checksums import Proof
 from metaadapter.data.given_values import given_path
 from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint
@@ -37,7 +37,7 @@ class FeatureStore:
     Attributes:
         folder: The folder of the store.
         header: The contents of `store.json`.
-        proof: The hashes of the other files; None in a store of an earlier version.
+        proof: The hashes of the other files.
         rows: The table of the pictures, read from disk when used.
         texts: One unit row per name in `classes`, zeros for a class without a text; None if the
             pictures have no labels.
@@ -45,7 +45,7 @@ class FeatureStore:
 
     folder: Path
     header: StoreHeader
-    proof: Proof | None
+    proof: Proof
     rows: StoreRows
     texts: Float32[np.ndarray, "classes dim"] | None
     _views: CheckedRows
@@ -126,10 +126,10 @@ class FeatureStore:
         return cls.open(folder)
 
     @classmethod
-    def _read(cls, folder: Path, header: StoreHeader, proof: Proof | None) -> FeatureStore:
+    def _read(cls, folder: Path, header: StoreHeader, proof: Proof) -> FeatureStore:
         paths = {content: folder / name for content, name in header.files.items()}
         for content in {"texts", "chunks"} & paths.keys():
-            paths[content] = proof.find(paths[content].name) if proof else paths[content]
+            paths[content] = proof.find(paths[content].name)
         features = load_array(paths["features"], folder, np.float16)
         texts = load_array(paths["texts"], folder, np.float32) if header.classes else None
         dim, n_rows, n_classes = header.recipe.fingerprint.dim, header.n_rows, len(header.classes)
@@ -147,7 +147,7 @@ class FeatureStore:
             texts = np.array(texts)
             require_unit_rows(paths["texts"], texts, zeros=True)
         try:
-            views, rows = open_chunks(folder, header, proof, features)
+            views, rows = open_chunks(folder, header, features)
         except OSError as error:
             raise damaged(folder, str(error)) from error
         return cls(folder, header, proof, rows, texts, views)
@@ -196,8 +196,7 @@ class FeatureStore:
     @cached_property
     def identity(self) -> str:
         """A hash of all that results depend on (features, labels, texts): 16 hexadecimal digits."""
-        file = self.header.files["features"]
-        features = self.proof.files[file] if self.proof else file_hash(self.folder / file)
+        features = self.proof.files[self.header.files["features"]]
         digest = hashlib.sha256(f"{self.fingerprint.digest} {features}".encode())
         for column in ("sha256", "label", "split"):
             for number, (start, stop) in enumerate(self.rows.parts()):

@@ -25,12 +25,10 @@ CACHE_FOLDER = ".partial"
 LOCK_FILE = ".lock"
 # The names of `StoreHeader.files`, also unfinished; other files such as features-2021.csv stay.
 OWN_FILES = re.compile(
-    r"((features|texts|chunks)-\d{4,}\.npy|rows-\d{4,}\.(csv|npz)|inputs-\d{4,}\.csv)(\.tmp)?",
+    r"((features|texts|chunks)-\d{4,}\.npy|rows-\d{4,}\.npz|inputs-\d{4,}\.csv)(\.tmp)?",
     re.ASCII,
 )
-SCHEMA = "metaadapter.store/3"
-# Earlier versions, whose table is in CSV: with hashes of whole files, and without hashes.
-SCHEMA_OF_CSV, SCHEMA_WITHOUT_PROOF = "metaadapter.store/2", "metaadapter.store/1"
+SCHEMA = "metaadapter.store/1"
 
 Value = TypeVar("Value")
 
@@ -58,7 +56,6 @@ class StoreHeader:
     classes: tuple[str, ...]
     templates: tuple[str, ...]
     quarantined: tuple[Quarantined, ...]
-    schema: str = SCHEMA
     shard: tuple[int, int] | None = None
     n_inputs: int | None = None
     listing: str | None = None
@@ -97,11 +94,11 @@ class StoreHeader:
     def files(self) -> dict[str, str]:
         """File names by content: "features", "rows", "chunks", and "texts" if there are classes."""
         number = f"{self.generation:04d}"
-        names = {"features": features_file(self.generation)}
-        if self.schema == SCHEMA:
-            names |= {"rows": f"rows-{number}.npz", "chunks": f"chunks-{number}.npy"}
-        else:
-            names |= {"rows": f"rows-{number}.csv"}
+        names = {
+            "features": features_file(self.generation),
+            "rows": f"rows-{number}.npz",
+            "chunks": f"chunks-{number}.npy",
+        }
         if self.n_inputs is not None:
             names |= {"inputs": f"inputs-{number}.csv"}
         return names | ({"texts": f"texts-{number}.npy"} if self.classes else {})
@@ -135,13 +132,12 @@ class StoreHeader:
         write_document(folder / HEADER_FILE, values, files=self.files.values())
 
     @classmethod
-    def read(cls, folder: Path) -> tuple[StoreHeader, Proof | None]:
-        """Return `store.json` and the other files' hashes, which are None in an earlier version."""
+    def read(cls, folder: Path) -> tuple[StoreHeader, Proof]:
+        """Return `store.json` and the other files' hashes."""
         path = folder / HEADER_FILE
         if not path.is_file():
             raise DataError(_missing(folder))
-        schemas = (SCHEMA, SCHEMA_OF_CSV)
-        values, proof = read_document(path, schemas, REMEDY, without_proof=(SCHEMA_WITHOUT_PROOF,))
+        values, proof = read_document(path, SCHEMA, REMEDY)
         try:
             return read_entries(cls, {**values, "recipe": {**values, "origin": values}}), proof
         except ValueError as error:

@@ -34,7 +34,8 @@ def merge_stores(
 
     All shards of a source, in any order, become the store that one process writes, byte for byte.
     Other stores are merged in the order of the paths of their pictures; a picture that is in
-    several of them (the same path and bytes) is kept once.
+    several of them (the same path and bytes) is kept once. If `out` is this result already, it is
+    only opened.
 
     Args:
         stores: The folders of the stores.
@@ -42,7 +43,7 @@ def merge_stores(
         progress: Called after each store that is read.
 
     Raises:
-        UsageError: No store is named, or `out` is a store already.
+        UsageError: No store is named, or `out` is another store already.
         DataError: A store is incomplete or damaged, a shard is missing, or `out` cannot be written.
         IncompatibleArtifact: The encoders, precisions, numbers of views, seeds or templates differ,
             or the lists of pictures of which the stores are shards.
@@ -50,8 +51,6 @@ def merge_stores(
     if not stores:
         raise UsageError("no feature store was named to merge; name at least one")
     stores, out = given_places(stores), given_path(out)
-    if (out / HEADER_FILE).exists():
-        raise UsageError(f"{out} is a feature store already; choose a new folder for the result")
     parts = [FeatureStore.open(folder) for folder in stores]
     first = parts[0].header
     for part in parts[1:]:
@@ -65,8 +64,7 @@ def merge_stores(
         other = next(part for part in parts if part.header.shard is None)
         raise DataError(
             f"{shards[0].folder} is the shard {_name(shards[0])} of a list of pictures, but "
-            f"{other.folder} is a whole store, or a shard of an earlier version; merge all shards "
-            "first, and encode those of an earlier version again"
+            f"{other.folder} is a whole store; merge all shards first"
         )
 
     features, texts = FeatureRows(), dict[str, np.ndarray]()
@@ -85,10 +83,27 @@ def merge_stores(
         tuple(entry for entry in inputs if isinstance(entry, Quarantined)),
         n_inputs=len(inputs),
     )
+    if (out / HEADER_FILE).exists():
+        whole = FeatureStore.open(out)
+        if whole.header == header and _has_pictures(whole, pictures, features):
+            return whole  # a merge that was killed after it had written the store
+        raise UsageError(f"{out} is another feature store already; choose a new folder")
     kept = "The stores to merge are unchanged."
     with hold_folder(out), write_errors(f"the feature store {out}", kept):
         write_store(out, header, pictures, features, texts, _entries(inputs))
     return FeatureStore.open(out)
+
+
+def _has_pictures(
+    store: FeatureStore, pictures: Sequence[StoredPicture], features: FeatureRows
+) -> bool:
+    if [*store.rows.pictures()] != pictures:
+        return False
+    stored = store.by_picture()
+    return all(
+        np.array_equal(stored[number], features[picture.sha256])
+        for number, picture in enumerate(pictures)
+    )
 
 
 def _require_same_templates(one: FeatureStore, other: FeatureStore) -> None:
@@ -136,7 +151,6 @@ def _name(part: FeatureStore) -> str:
 
 def _inputs(part: FeatureStore) -> Iterator[Input]:
     """Yield the inputs of a shard in order."""
-    assert part.proof is not None, "a shard has hashes"
     path = part.proof.find(part.header.files["inputs"])
     pictures = (
         picture

@@ -133,8 +133,6 @@ def load_pairs(adapter: Path) -> StoredPairs:
             f"{path}: missing or wrong: {wrong}; the file is damaged, or of a newer metaadapter: "
             "upgrade with `pip install -U metaadapter`, or adapt again"
         ) from error
-    if proof is None:
-        raise DataError(f"{path} has no proof of the files beside it; {REMEDY}")
     content = proof.read(WEIGHTS_FILE)
     try:
         tensors = load(content)

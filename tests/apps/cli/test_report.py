@@ -25,7 +25,7 @@ def test_report__evaluation__writes_page_markdown_and_json_beside_the_tables(run
     assert done.out.split() == [str(measured / name) for name in names]
     assert (measured / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     document = json.loads((measured / "report.json").read_bytes())
-    assert document["schema"] == "metaadapter.report/2"
+    assert document["schema"] == "metaadapter.report/1"
     assert document["reference"] == "prototypes"
     assert "0 of " in done.err
     assert "--pictures FOLDER" in done.err

@@ -39,7 +39,7 @@ def test_study__of_labelled_frames__writes_a_page_and_what_is_documented(run, st
     done = run(*study, "--methods", "default,zero-shot,GDA", "--shots", "1,9", "--json")
 
     assert done.code == 0, done.err
-    assert agrees(done.document, "metaadapter.study/2")
+    assert agrees(done.document, "metaadapter.study/1")
     assert done.document["n_scenes"] == dict.fromkeys(COLOURS, 5)
     assert done.document["species"] == ["lynx", "red_fox"]
     assert set(done.document["means"]["macro_f1"]) == {"default", "zero-shot", "GDA"}

@@ -10,6 +10,7 @@ import pytest
 from metaadapter.apps.cli.app import main
 from metaadapter.apps.cluster import connection, jobs
 from metaadapter.apps.cluster.connection import Cluster
+from metaadapter.features.store import merge
 from metaadapter.workflow import prediction_shards
 
 
@@ -68,3 +69,45 @@ def test_predict__the_adapter_has_changed__its_parts_are_made_again(interrupted)
     assert main(alone) == 0
     tables = [(interrupted / name).read_bytes() for name in ("table.csv", "alone.csv")]
     assert tables[0] == tables[1]
+
+
+@pytest.fixture
+def encoded(here, monkeypatch):
+    """The parts of a store, not yet merged."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(merge, "merge_stores", stop)
+        assert main(ENCODE) == 130
+    return here
+
+
+ENCODE = ["encode", "pictures", "--encoder", "slow.py:slow", "--quiet", "--out", "store"]
+ENCODE += ["--engine", "ray"]
+
+
+def test_encode__a_part_is_damaged__the_same_command_makes_it_again(encoded, capsys):
+    rows = encoded / "store.parts" / "2" / "features-0001.npy"
+    rows.write_bytes(rows.read_bytes()[:-1] + b"x")
+
+    assert main(ENCODE) == 3
+
+    error = capsys.readouterr().err
+    assert f"{rows.relative_to(encoded)} is damaged" in error
+    assert "store.parts/2: deleted" in error
+    assert (encoded / "store.parts" / "1.done").exists()
+    assert main(ENCODE) == 0
+    assert not (encoded / "store.parts").exists()
+
+
+def test_predict__a_part_is_damaged__the_same_command_makes_it_again(interrupted, capsys):
+    table = interrupted / "table.csv.parts" / "1.csv"
+    table.write_bytes(table.read_bytes()[:-1])
+
+    assert main(PREDICT) == 3
+
+    assert "table.csv.parts/1.csv: deleted" in capsys.readouterr().err
+    assert main(PREDICT) == 0
+    assert not (interrupted / "table.csv.parts").exists()

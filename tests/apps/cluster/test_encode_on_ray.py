@@ -6,11 +6,12 @@ import json
 import random
 import re
 import time
+from pathlib import Path
 
 import pytest
 
 from metaadapter.apps.cluster.jobs import RESTARTS
-from tests.apps.cluster.conftest import kill_one
+from tests.apps.cluster.conftest import kill_one, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -48,3 +49,31 @@ def test_encode__workers_are_killed__the_store_is_that_of_one_process(
     same_files(tmp_path / "store", alone)
     assert not (tmp_path / "store.parts").exists()
     assert not run.processes()
+
+
+def listening(processes):
+    """The addresses on which TCP sockets of these processes listen, in hexadecimal."""
+    addresses = set()
+    for number in processes:
+        process = Path("/proc", str(number))
+        try:
+            sockets = {
+                re.sub(r"\D", "", str(link.readlink())) for link in (process / "fd").iterdir()
+            }
+            tables = [(process / "net" / name).read_text() for name in ("tcp", "tcp6")]
+        except OSError:  # the process has ended
+            continue
+        columns = [row.split() for table in tables for row in table.splitlines()]
+        addresses |= {c[1].split(":")[0] for c in columns if c[3] == "0A" and c[9] in sockets}
+    return addresses
+
+
+def test_encode__cluster_of_this_machine__listens_on_the_loopback_alone(start, encoder, pictures):
+    words = pictures(N_PICTURES), "--encoder", encoder(0.4), "--out", "store", "--engine", "ray"
+    run = start("encode", *words)
+    wait_until(lambda: run.processes("ray::shard"))
+
+    addresses = listening(run.processes())
+
+    assert addresses
+    assert addresses <= {"0100007F", "0000000000000000FFFF00000100007F", f"{'0' * 24}01000000"}

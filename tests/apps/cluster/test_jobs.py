@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
 from importlib.metadata import version
@@ -61,6 +62,7 @@ def test_job__on_a_machine_of_another_version__is_refused(run):
 
 def test_connected__without_ray__says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
 
     with pytest.raises(MissingPackage, match=r"metaadapter\[ray\]"), connected(None):
         pass

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -77,6 +78,23 @@ def test_rename__moves_the_file_as_it_is(animals, files_in):
     assert after == before
 
 
+def test_entry__replaced_by_an_adapter_of_another_library__answers_nothing(
+    animals, fitted, answers_of, tmp_path
+):
+    other = AdapterLibrary.open(tmp_path / "other")
+    other.add("birds", fitted("heron", "owl", "raven", seed=9))
+    rows = animals.stored("birds").support.support_TNKD[0, :, 0]
+    shutil.copy(other.path("birds"), animals.folder / "entries" / "birds.adapter")
+
+    for text in answers_of("birds"):
+        assert "holds another adapter than the one that was added as 'birds'" in text
+        assert "its SHA-256 is not in library.json" in text
+    assert "birds" not in animals.route(rows).entries
+    assert "birds" not in animals.identify(rows).entries
+    animals.import_skill(other.path("birds"), "birds", replace=True)
+    assert same_answers(animals.load("birds"), other.load("birds"))
+
+
 def test_entries__exchanged__are_both_damaged(animals):
     entries = animals.folder / "entries"
     (entries / "wear.adapter").rename(entries / "x")
@@ -84,6 +102,19 @@ def test_entries__exchanged__are_both_damaged(animals):
     (entries / "x").rename(entries / "birds.adapter")
 
     assert animals.index().damaged.keys() == {"birds", "wear"}
+
+
+@pytest.mark.parametrize(
+    "read", ["checksums.Folder.read", "stored_zip.StoredZip.open"], ids=["list", "entry"]
+)
+def test_library__of_another_user__is_not_called_damaged(animals, monkeypatch, read):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(f"metaadapter.data.{read}", refuse)
+
+    with pytest.raises(DataError, match=r"Permission denied; correct its permissions, or ask its"):
+        AdapterLibrary.open(animals.folder).load("birds")
 
 
 def test_export__then_import__is_the_same_to_the_byte(animals, tmp_path):

@@ -97,7 +97,7 @@ ALIKE = ("a:b", "a_b", "hat", "hat.", "Hat", "unsure", "none of these", "h\u00e9
 @pytest.fixture
 def alike():
     """A labelled picture in each of some classes of similar names, and one in each pile."""
-    contents = Contents()  # as an earlier version has made it
+    contents = Contents()
     for number, name in enumerate(ALIKE):
         contents.classes[f"c{number}"] = ClassEntry(name=name, place=number)
     labels = {f"{number}": f"c{number}" for number in range(len(ALIKE))}

@@ -200,11 +200,11 @@ def test_files__that_the_history_does_not_name__go_to_the_leftovers(opened, fold
     "files",
     [
         {".lock": None, "holiday.jpg": None},
-        {".lock": None, "evaluation.json": "metaadapter.evaluation/2", "rows.csv": None},
-        {".lock": None, "store.json": "metaadapter.store/2"},
-        {".lock": None, "adapter_config.json": "metaadapter.adapter/2"},
+        {".lock": None, "evaluation.json": "metaadapter.evaluation/1", "rows.csv": None},
+        {".lock": None, "store.json": "metaadapter.store/1"},
+        {".lock": None, "adapter_config.json": "metaadapter.adapter/1"},
         {".lock": None, "library.json": "metaadapter.library/1"},
-        {".lock": None, "resolved.json": "metaadapter.training_run/2"},
+        {".lock": None, "resolved.json": "metaadapter.training_run/1"},
     ],
     ids=["pictures", "evaluation", "store", "adapter", "library", "training"],
 )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from metaadapter.errors import DataError
@@ -23,3 +25,14 @@ def test_hold__folder_of_other_files__names_some_and_adds_nothing(tmp_path):
         pass
 
     assert not (tmp_path / ".lock").exists()
+
+
+def test_hold__folder_of_another_user__asks_for_the_permission(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", fail)
+
+    message = rf"cannot write to the feature store {tmp_path}: .*; ask the owner of {tmp_path} for"
+    with pytest.raises(DataError, match=message), hold_folder(tmp_path):
+        pass

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from metaadapter.data.reader import read_images
-from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.features.store.merge import merge_stores
 
@@ -52,6 +52,21 @@ def test_merge__all_shards_in_any_order__is_byte_for_byte_the_store_of_one_proce
     assert files_of(tmp_path / "merged") == files_of(tmp_path / "whole")
 
 
+def test_merge__given_again_after_its_end__is_the_store_that_is_there(encode, pictures, tmp_path):
+    encode("a")
+    merge_stores([tmp_path / "a"], tmp_path / "merged")
+    files = files_of(tmp_path / "merged")
+
+    again = merge_stores([tmp_path / "a"], tmp_path / "merged")
+
+    assert again.n_pictures == 12
+    assert files_of(tmp_path / "merged") == files
+    (pictures / "heron/000.png").unlink()
+    encode("b")
+    with pytest.raises(UsageError, match="merged is another feature store already"):
+        merge_stores([tmp_path / "b"], tmp_path / "merged")
+
+
 def test_merge__shards_that_do_not_make_a_whole__are_named(mixed, encoder, tmp_path):
     table = read_images(mixed)
     for name, shard in (("a", (1, 3)), ("b", (2, 3)), ("c", (3, 3)), ("d", (1, 2))):
@@ -63,7 +78,7 @@ def test_merge__shards_that_do_not_make_a_whole__are_named(mixed, encoder, tmp_p
     with pytest.raises(DataError, match=r"shards of 2 and 3: .*d \(1/2\); encode them again"):
         merge_stores([a, b, d], tmp_path / "merged")
     encode_to_store(table, encoder, tmp_path / "f")
-    with pytest.raises(DataError, match=r"a is the shard 1/3 .*, but .*f is a whole store, or a"):
+    with pytest.raises(DataError, match=r"a is the shard 1/3 .*, but .*f is a whole store"):
         merge_stores([a, tmp_path / "f"], tmp_path / "merged")
     (mixed / "heron/000.png").write_bytes((mixed / "stork/001.png").read_bytes())
     encode_to_store(table, encoder, tmp_path / "e", shard=(1, 3))

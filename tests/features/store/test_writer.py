@@ -11,7 +11,7 @@ def test_commit__files_beside_the_store__only_its_own_earlier_ones_go(encode, pi
         "texts-0001.csv",
         "features-0001.npy.gz",
     ]
-    cut_off = ["features-0007.npy", "rows-0007.csv", "texts-12345.npy", "rows-0007.npz.tmp"]
+    cut_off = ["features-0007.npy", "rows-0007.npz", "texts-12345.npy", "rows-0007.npz.tmp"]
     for name in (*mine, *cut_off):
         (out / name).touch()
     (pictures / "heron/000.png").unlink()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -65,3 +67,10 @@ def test_load_adapter__of_pairs__names_the_command_that_takes_it(stored, tmp_pat
 
     with pytest.raises(IncompatibleArtifact, match=r"their captions.*metaadapter rank"):
         load_adapter(tmp_path / name)
+
+
+def test_store_pairs__config__has_a_schema_of_its_own(folder):
+    facts = json.loads((folder / "adapter_config.json").read_text())
+
+    assert facts["schema"] == "metaadapter.caption_adapter/1"
+    assert facts["kind"] == "caption-adapter"
