@@ -14,7 +14,7 @@ from metaadapter.errors import MissingPackage
 
 _LEARN2LEARN_INSTALL = """\
 a plain `pip install learn2learn` fails to build on Python 3.11 and later, or downgrades numpy below
-version 2. In a checkout, `make test` installs learn2learn. Elsewhere (a C compiler is needed):
+version 2. In a checkout, `make test-slow` installs learn2learn. Elsewhere (a C compiler is needed):
     pip install gym requests tqdm torchvision
     pip install --no-deps learn2learn==0.2.0 --config-settings="--build-option=build_ext\""""
 

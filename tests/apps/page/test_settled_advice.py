@@ -6,9 +6,34 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from metaadapter.features.image_encoder import ModelEncoder
+
 KINDS = ("bear", "crow", "deer", "fox")
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    """An encoder whose features are the pixels; it reads no names."""
+
+    def preprocess(picture):
+        rows = torch.from_numpy(np.array(picture.resize((4, 4), 0), np.float32))
+        return rows.permute(2, 0, 1) / 255 - 0.5
+
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 48, bias=False))
+    torch.nn.init.eye_(model[1].weight)
+    return ModelEncoder(
+        "pixels", model, preprocess, texts=None, logit_scale=20.0, zoom=False, device="cpu"
+    )
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory, serve, pixels, limits):
+    folder = tmp_path_factory.mktemp("projects") / "pixels"
+    with serve(folder, "pixels", lambda *_, **__: pixels, limits) as served:
+        yield served
 
 
 @pytest.fixture
