@@ -29,8 +29,9 @@ from metaadapter.data.decode import decode_image
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageRow
 from metaadapter.errors import DataError
-from metaadapter.workflow.labelled_pictures import draw_shots
+from metaadapter.workflow.labelled_pictures import Selection, draw_shots
 from metaadapter.workflow.queries import load_adapter_encoder
+from metaadapter.workflow.run_adapt import adapt
 
 N_TIMED = 40
 FORMS = {"ONNX": "float.onnx", "ONNX in 8 bits": "int8.onnx", "torch.export": "float.pt2"}
@@ -60,8 +61,8 @@ def _measured(
     folder: Path, images: Path, name: str, n_shot: int, queries: Sequence[ImageRow]
 ) -> dict[str, Measured]:
     adapter, files = folder / "adapter", {form: folder / file for form, file in FORMS.items()}
-    shots, pixels = ("--shots", str(n_shot)), ("--pixels", "--pictures", str(images), "-q")
-    _run("adapt", str(images), "--out", str(adapter), "--encoder", name, *shots, "-q")
+    pixels = ("--pixels", "--pictures", str(images), "-q")
+    adapt(images, selection=Selection(shots=n_shot), encoder=name).save(adapter)
     exact = ("--onnx", str(files["ONNX"]), "--torch", str(files["torch.export"]))
     _run("export", str(adapter), *exact, *pixels)
     _run("export", str(adapter), "--onnx", str(files["ONNX in 8 bits"]), "--int8", *pixels)

@@ -35,7 +35,7 @@ def measure() -> dict[str, float]:
     program = [sys.executable, "-m", "metaadapter"]
     with tempfile.TemporaryDirectory() as folder:
         adapter = str(Path(folder, "adapter"))
-        _seconds([*program, "adapt", str(pictures), "--shots", "1", "--out", adapter])
+        _seconds([*program, "adapt", str(pictures), "--out", adapter])
         commands = {
             "help": [*program, "--help"],
             "help_bare": [sys.executable, "-c", "import typer, rich.console"],

@@ -1,4 +1,4 @@
-"""`predict --csv` over many pictures, killed many times: no row is lost or doubled, memory is flat.
+"""`predict --out` over many pictures, killed many times: no row is lost or doubled, memory is flat.
 
 python -m benchmarks.robustness.long_run [--pictures 20000] [--kills 16] [--folder FOLDER]
 """
@@ -91,7 +91,7 @@ def long_run(folder: Path, n_pictures: int, n_kills: int, command: Sequence[str]
         memory[n_rows] = _resident_mib(process.pid)
         return False
 
-    _predict([*command, str(pictures), "--csv", str(whole)], whole, watch)
+    _predict([*command, str(pictures), "--out", str(whole)], whole, watch)
     rng, n_done, output = np.random.default_rng(0), 0, ""
     ends = sorted(rng.choice(np.arange(1, n_pictures), n_kills, replace=False).tolist())
     for end in [*ends, n_pictures + 1]:
@@ -103,7 +103,7 @@ def long_run(folder: Path, n_pictures: int, n_kills: int, command: Sequence[str]
             process.send_signal(signal.SIGKILL)
             return True
 
-        was_killed, output = _predict([*command, str(pictures), "--csv", str(killed)], killed, kill)
+        was_killed, output = _predict([*command, str(pictures), "--out", str(killed)], killed, kill)
         n_done += was_killed
     with killed.open(newline="", encoding="utf-8") as file:
         table = csv.DictReader(file)
@@ -185,7 +185,7 @@ def main() -> int:
                 picture = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
                 picture.save(labelled / label / f"{number}.jpg")
         adapter = str(folder / "adapter")
-        look = ["--encoder", "tiny-128", "--no-zoom", "--blocks", "joint", "--quiet"]
+        look = ["--encoder", "tiny-128,zoom=no,blocks=joint", "--quiet"]
         adapt = [*program, "adapt", str(labelled), "--out", adapter, *look]
         subprocess.run(adapt, check=True, stdout=subprocess.DEVNULL)
         found = long_run(folder, options.pictures, options.kills, [*program, "predict", adapter])

@@ -19,20 +19,20 @@ from benchmarks.robustness.trial import Verdict
 # of earlier commands of the same kind.
 COMMANDS = {
     "predict": (
-        ("predict animals pictures --csv {}", "table.csv"),
-        ("predict animals table.csv --csv {}", ""),
-        ("predict animals q.csv --csv {} --timelapse {2}", "table.csv timelapse.csv"),
-        ("predict animals pictures --megadetector {} --csv {2}", "boxes.json table.csv"),
-        ("predict animals pictures --detections boxes.json --false-triggers {}", ""),
-        ("predict animals pictures --camtrap-dp {}", "package"),
+        ("predict animals pictures --out {}", "table.csv"),
+        ("predict animals table.csv --out {}", ""),
+        ("predict animals q.csv --out {} --export timelapse:{2}", "table.csv timelapse.csv"),
+        ("predict animals pictures --export megadetector:{} --out {2}", "boxes.json table.csv"),
+        ("predict animals pictures --detections boxes.json --export false-triggers:{}", ""),
+        ("predict animals pictures --export camtrap-dp:{}", "package"),
         ("predict animals pictures --together --out {}", "b.adapter"),
     ),
     "rank": (
-        ("rank animals pairs.csv --csv {}", "ranks.csv"),
-        ("rank animals pictures captions.txt --csv {}", "ranks.csv"),
+        ("rank animals pairs.csv --out {}", "ranks.csv"),
+        ("rank animals pictures captions.txt --out {}", "ranks.csv"),
     ),
     "library": (
-        ("library predict library pictures --csv {}", ""),
+        ("library predict library pictures --out {}", ""),
         ("library export library ten {}", "b.adapter"),
     ),
     "export": (
@@ -69,9 +69,9 @@ class Outputs:
             "encode pictures --out store",
             "adapt store --out animals",
             "adapt store --out b.adapter",
-            "predict animals pictures --csv table.csv --timelapse timelapse.csv "
-            "--megadetector boxes.json --camtrap-dp package",
-            "rank animals pairs.csv --csv ranks.csv",
+            "predict animals pictures --out table.csv --export timelapse:timelapse.csv "
+            "--export megadetector:boxes.json --export camtrap-dp:package",
+            "rank animals pairs.csv --out ranks.csv",
             "library add library animals --name ten",
             "library add library animals --name wear",
             "export animals --torch a.pt2",

@@ -17,7 +17,7 @@ from benchmarks.robustness.damage_trials import DamagedArtifacts
 from metaadapter import FeatureStore
 from metaadapter.features import encoder_source
 
-ENTRIES = {"birds": ("--shots=2",), "ten": ("--shots=5",), "wear": ()}
+ENTRIES = {"birds": ("--generator=closed-form",), "ten": ("--no-text",), "wear": ()}
 
 
 def _make_library(folder: Path, store: Path) -> None:

@@ -44,7 +44,7 @@ class Writer(NamedTuple):
 
 
 def _encode(pictures: str, *more: str) -> Command:
-    options = ("--views=2", "--batch-size=4", "--workers=1", "--quiet", *more)
+    options = ("--encoder=tiny,views=2", "--batch-size=4", "--workers=1", "--quiet", *more)
     return lambda materials, out: ["encode", getattr(materials, pictures), "--out", out, *options]
 
 

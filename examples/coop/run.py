@@ -14,6 +14,7 @@ matched by name, so ImageNet has 998: CLIP's names have missile and sunglasses t
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -100,8 +101,16 @@ def evaluate_on_2sfs(sets: Sequence[CoopSet], out: Path, encoder: str, more: Seq
 def encode(file: Path, store: Path, encoder: str, template: str, split: str) -> None:
     """Encode the pictures of a list; a picture that the store has is not encoded again."""
     print(f"{file} → {store}", file=sys.stderr)
-    place = ("--out", str(store), "--encoder", encoder, "--no-zoom")
-    code = metaadapter(["encode", str(file), *place, "--split", split, "--templates", template])
+    looks = store.with_name(f"{store.name}.toml")
+    looks.parent.mkdir(parents=True, exist_ok=True)
+    lines = [
+        f"encoder = {json.dumps(encoder)}",
+        "zoom = false",
+        f"templates = [{json.dumps(template)}]",
+    ]
+    looks.write_text("\n".join(lines), encoding="utf-8")
+    place = ("--out", str(store), "--encoder", str(looks), "--split", split)
+    code = metaadapter(["encode", str(file), *place])
     if code:
         sys.exit(code)
 

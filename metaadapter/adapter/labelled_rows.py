@@ -43,7 +43,7 @@ class LabelledRows(NamedTuple):
         if len(self.rows_ND) > MOST_PICTURES:
             raise DataError(
                 f"several labels take at most {MOST_PICTURES} pictures, got {len(self.rows_ND)}; "
-                "give fewer, for example with shots (--shots 100)"
+                "give fewer"
             )
         if not (self.shows_NC & self.known_NC).any(0).all():
             raise DataError("expected a picture of each class; leave out classes without one")

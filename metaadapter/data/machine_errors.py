@@ -57,7 +57,7 @@ def machine_error(error: BaseException) -> DataError | None:
         return None
     first = str(error).strip().partition("\n")[0].rstrip(".")
     if NO_MEMORY_OF_DEVICE.search(first):
-        return DataError(f"{first}; choose smaller batches, or compute with --device cpu")
+        return DataError(f"{first}; choose smaller batches, or compute on the CPU")
     if NO_PRIMITIVE.search(first):
         return DataError(
             f"oneDNN could not create a primitive, mostly for lack of memory; {MEMORY}"

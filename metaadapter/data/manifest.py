@@ -91,7 +91,11 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
                 f"expected a column {column!r} (or {', '.join(COLUMNS[column][1:])}) in "
                 f"{manifest}, but its columns are {', '.join(map(repr, columns))}; rename one, or "
                 "add a first line such as path,label if there is none"
-                + ("; to learn from its captions, give --captions" if has_captions else "")
+                + (
+                    "; to learn from its captions, use `metaadapter captions`"
+                    if has_captions
+                    else ""
+                )
             )
         _require_filled(manifest, column, records, name)
     folders = manifest.absolute().parents

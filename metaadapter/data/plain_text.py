@@ -49,13 +49,11 @@ def from_csv(cell: Cell) -> Cell | str:
     return APOSTROPHE.sub("", cell) if isinstance(cell, str) else cell
 
 
-def csv_bytes(
-    rows: Iterable[Iterable[object]], *, raw: bool = False, line_end: str = "\r\n"
-) -> bytes:
-    """Return rows as CSV in UTF-8; with `raw`, texts that look like formulas get no apostrophe."""
+def csv_bytes(rows: Iterable[Iterable[object]], *, line_end: str = "\r\n") -> bytes:
+    """Return rows as CSV in UTF-8; texts that look like formulas get an apostrophe."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator=line_end)
-    writer.writerows(rows if raw else (map(in_csv, row) for row in rows))
+    writer.writerows(map(in_csv, row) for row in rows)
     return text.getvalue().encode(errors="surrogateescape")
 
 

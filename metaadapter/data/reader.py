@@ -114,8 +114,8 @@ def _select_split(table: ImageTable, source: Path, split: str | None, labelled: 
     listed = ", ".join(f"{name} ({n})" for name, n in splits.items())
     if split is None and labelled and len(splits) > 1:
         raise UsageError(
-            f"{source} is divided into {listed}: choose a split, for example "
-            f"{next(iter(splits))!r}, or {ALL_SPLITS!r} to read them all"
+            f"{source} is divided into {listed}: choose a split, or {ALL_SPLITS!r}; `metaadapter "
+            f"encode --split {next(iter(splits))}` makes a store of one, which every command takes"
         )
     if split is None or split == ALL_SPLITS:
         return table

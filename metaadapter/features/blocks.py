@@ -110,7 +110,7 @@ def tower_blocks(
     else:
         raise UsageError(
             f"an image tower of the kind {type(tower).__name__} gives no blocks but the joint "
-            "block; leave --blocks out"
+            "block; leave its blocks out"
         )
     # A trunk whose pooling is part of the projection ends in a map.
     trunk = trunk.mean((2, 3)) if trunk.ndim == 4 else trunk

@@ -29,7 +29,7 @@ def choose_device(device: str | None) -> torch.device:
     ):
         raise UsageError(
             f"device {device!r} was asked for, but PyTorch {torch.__version__} does not find it on "
-            f"this machine; use --device {_fastest()}, or install a PyTorch built for it"
+            f"this machine; use device={_fastest()}, or install a PyTorch built for it"
         )
     return chosen
 
@@ -47,5 +47,5 @@ def require_precision(precision: str, device: torch.device) -> None:
     if precision == "fp16" and device.type == "cpu":
         raise UsageError(
             "precision fp16 is slow and overflows on a CPU; use fp32 (exact), bf16 (faster on "
-            "recent server processors), or fp16 with --device cuda"
+            "recent server processors), or fp16 with device=cuda"
         )

@@ -85,10 +85,10 @@ class Fingerprint:
             remedy = f"Use --encoder {self.encoder}, or make {owner} again with {other.encoder}"
             widths = sorted((self.dim, other.dim))
             if self.digest == other.digest and widths[1] == 2 * widths[0]:
-                option = "--zoom" if self.dim > other.dim else "--no-zoom"
+                option = "zoom=yes" if self.dim > other.dim else "zoom=no"
                 remedy = f"Only one encoder zooms into each picture: encode with {option} as well"
             elif self.encoder == other.encoder and self.dim != other.dim:
-                remedy = "The blocks or looks differ: encode with the same --blocks and --zoom"
+                remedy = "The blocks or looks differ: encode with the same blocks and zoom"
             elif self.encoder == other.encoder:
                 remedy = (
                     f"The files of {self.encoder} are damaged or were replaced: restore them from "

@@ -100,26 +100,26 @@ class Recipe:
                 f"{store} was made {'with' if before.zoom else 'without'} a zoom on the middle of "
                 f"each picture, but {'one' if origin.zoom else 'none'} was"
             )
-            raise _mismatch(difference, "--zoom" if before.zoom else "--no-zoom")
+            raise _mismatch(difference, f"zoom={'yes' if before.zoom else 'no'}")
         if origin.blocks != before.blocks:
             names, wanted = (",".join(either.block_names) for either in (before, origin))
             difference = f"{store} holds the blocks {names} of each picture, but {wanted} were"
-            raise _mismatch(difference, f"--blocks {names}")
+            raise _mismatch(difference, f"blocks={names.replace(',', '+')}")
         stored.fingerprint.require_match(self.fingerprint, owner=store)
         if self.precision != stored.precision:
             difference = f"{store} was calculated in {stored.precision}, but {self.precision} was"
-            raise _mismatch(difference, f"--precision {stored.precision}")
+            raise _mismatch(difference, f"precision={stored.precision}")
         if origin.n_views != before.n_views:
             difference = (
                 f"{store} holds {before.n_views} view(s) of each picture, but {origin.n_views} were"
             )
-            raise _mismatch(difference, f"--views {before.n_views}")
+            raise _mismatch(difference, f"views={before.n_views}")
         if origin.n_views > 1 and origin.seed != before.seed:
             difference = (
                 f"the random views in {store} were drawn with seed {before.seed}, but seed "
                 f"{origin.seed} was"
             )
-            raise _mismatch(difference, f"--seed {before.seed}")
+            raise _mismatch(difference, f"seed={before.seed}")
 
 
 def _mismatch(difference: str, option: str) -> IncompatibleArtifact:

@@ -45,7 +45,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 def resolved_config(content: dict[str, Any], overrides: Sequence[str], path: Path) -> TrainConfig:
     """Return the configuration that `content`, the tables of `path`, gives; see `load_config`."""
     for override in overrides:
-        _apply(content, override)
+        apply_override(content, override)
     config = check_config(TrainConfig, content, owner=f"the configuration {path}")
     return _resolve_paths(config, path.parent)
 
@@ -59,7 +59,8 @@ def find_path(path: str, folder: Path) -> Path:
         raise DataError(f"{path!r} cannot be a path: {error}; correct the configuration") from error
 
 
-def _apply(content: dict[str, Any], override: str) -> None:
+def apply_override(content: dict[str, Any], override: str) -> None:
+    """Put the value of `key.key=value` into tables; a value is TOML or a bare word."""
     key, equals, text = override.partition("=")
     if not equals or not all(part.strip() for part in key.split(".")):
         raise UsageError(f"--set expects KEY=VALUE, such as optim.lr=0.002, got {override!r}")

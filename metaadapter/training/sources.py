@@ -72,7 +72,7 @@ def load_source(
     if len(set(n_views)) > 1:
         raise DataError(
             f"the stores of the source {config.name!r} have {n_views} views a picture; encode them "
-            "with the same --views"
+            "with the same views"
         )
     domains = np.repeat(np.arange(len(parts)), [len(part.labels) for part in parts])
     # A class has the text of the first store that has one for it.

@@ -44,9 +44,9 @@ class ClassNames:
     def parsed(
         cls, texts: Iterable[str], added: Iterable[str], described: Iterable[str]
     ) -> ClassNames:
-        """Parse --text LABEL=NAME, --add-class LABEL[=NAME] and --describe LABEL=SENTENCE."""
+        """Parse --text LABEL=NAME, --names LABEL[=NAME] and --describe LABEL=SENTENCE."""
         new: dict[str, str] = {}
-        for label, name in (_parse(text, option="--add-class") for text in added):
+        for label, name in (_parse(text, option="--names") for text in added):
             if label in new:
                 raise _exists_already(label)
             new[label] = name or label
@@ -85,14 +85,14 @@ class ClassNames:
 
 def _exists_already(label: str) -> UsageError:
     return UsageError(
-        f"added (--add-class) is for classes without pictures, but {label!r} is a class already; "
+        f"added (--names) is for classes without pictures, but {label!r} is a class already; "
         f"to change its name, give the new name in texts (--text {label}=NAME)"
     )
 
 
 def _parse(text: str, *, option: str) -> tuple[str, str]:
     label, equals, name = (part.strip() for part in text.partition("="))
-    if not label or (equals and not name) or (not equals and option != "--add-class"):
+    if not label or (equals and not name) or (not equals and option != "--names"):
         example = "LABEL=NAME", "red fox"
         if option == "--describe":
             example = "LABEL=SENTENCE", "small, red, white tail tip"

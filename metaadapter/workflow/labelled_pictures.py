@@ -191,17 +191,17 @@ def _require_as_stored(selection: Selection, store: FeatureStore) -> None:
     owner, n_views, recipe = f"the feature store {store.folder}", store.n_views, store.origin
     if selection.views not in (None, n_views):
         raise UsageError(
-            f"views (--views) is {selection.views}, but {owner} holds {n_views} view(s) of each "
+            f"views is {selection.views}, but {owner} holds {n_views} view(s) of each "
             "picture; leave views out, or encode again"
         )
     if selection.zoom not in (None, recipe.zoom):
         raise UsageError(
-            f"zoom ({'--zoom' if selection.zoom else '--no-zoom'}) is given, but {owner} was made "
+            f"zoom={selection.zoom} is given, but {owner} was made "
             f"{'with' if recipe.zoom else 'without'} a zoom; leave zoom out, or encode again"
         )
     if selection.blocks not in (None, recipe.block_names):
         raise UsageError(
-            f"blocks (--blocks) is {','.join(selection.blocks)}, but {owner} holds "
+            f"blocks is {','.join(selection.blocks)}, but {owner} holds "
             f"{','.join(recipe.block_names)}; leave blocks out, or encode again"
         )
 

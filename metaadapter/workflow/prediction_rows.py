@@ -46,8 +46,6 @@ class RowFormat:
     """The columns of a table, among them the probability of each class."""
 
     classes: Sequence[str]
-    raw: bool = False
-    """Whether a CSV file has names unchanged, without `in_csv`."""
     sets: bool = False
     """Whether a column `set` lists the classes that a picture may show."""
     boxes: bool = False

@@ -59,13 +59,13 @@ class CsvFile(RowFile):
     @property
     def head(self) -> bytes:
         """The line of names."""
-        return csv_bytes([self.rows.columns], raw=self.rows.raw)
+        return csv_bytes([self.rows.columns])
 
     def pack(self, rows: Iterable[Row]) -> bytes:
         """Return one line for each row."""
         flag = self.rows.columns.index("unfamiliar")
         lines = ([*row[:flag], "yes" if row[flag] else "", *row[flag + 1 :]] for row in rows)
-        return csv_bytes(lines, raw=self.rows.raw)
+        return csv_bytes(lines)
 
     def read(self, file: IO[bytes]) -> Iterator[Row]:
         """Yield the rows, whose numbers are exactly those that were written."""
@@ -73,11 +73,11 @@ class CsvFile(RowFile):
         try:
             lines = csv.reader(text)
             names = next(lines, [])
-            if tuple(names if self.rows.raw else map(from_csv, names)) != self.rows.columns:
+            if tuple(map(from_csv, names)) != self.rows.columns:
                 raise ValueError(f"expected the columns {', '.join(self.rows.columns)}")
             for line in lines:
                 yield [
-                    _value(cell if self.rows.raw else from_csv(cell), kind)
+                    _value(from_csv(cell), kind)
                     for cell, kind in zip(line, self.rows.kinds, strict=True)
                 ]
         finally:

@@ -79,7 +79,7 @@ def read_pool(
         return pictures
     warning = (
         "the labelled pictures are boxes and the unlabelled ones are whole pictures, which may "
-        "cost accuracy; give their boxes (--unlabelled-detections)"
+        "cost accuracy; give their boxes (--detections, a second time)"
     )
     return replace(pictures, warnings=(*pictures.warnings, warning))
 

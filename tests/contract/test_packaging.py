@@ -121,7 +121,7 @@ def test_wheel__fresh_environment_without_a_compiler__adapts_and_predicts(wheel,
 
     (package,) = (tmp_path / "fresh").glob("lib/python*/site-packages/metaadapter")
     pictures = package / "assets" / "demo" / "pictures"
-    run("adapt", pictures, "--out", "wear", "--shots", "1")
+    run("adapt", pictures, "--out", "wear")
     predicted = run("predict", "wear", pictures / "dress")["predictions"]
 
     n_dress = len([*(pictures / "dress").iterdir()])

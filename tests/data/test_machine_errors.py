@@ -46,8 +46,7 @@ def test_refusal__of_memory_of_a_gpu__keeps_the_first_line_of_pytorch(text):
     message = str(machine_error(RuntimeError(text)))
 
     assert message == (
-        f"{text.partition(chr(10))[0].rstrip('.')}; "
-        "choose smaller batches, or compute with --device cpu"
+        f"{text.partition(chr(10))[0].rstrip('.')}; choose smaller batches, or compute on the CPU"
     )
     assert "ulimit" not in message
 

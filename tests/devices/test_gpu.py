@@ -1,4 +1,4 @@
-"""The commands with `--device cuda` on a machine that has one: `pytest -m gpu`."""
+"""The commands with `device=cuda` on a machine that has one: `pytest -m gpu`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(capsys):
     """Runs a command on a device and returns its JSON."""
 
     def program(*arguments, device=DEVICE):
-        code = main([*map(str, arguments), "--device", device, "--json"])
+        code = main([*map(str, arguments), "--encoder", f"device={device}", "--json"])
         out, error = capsys.readouterr()
         assert code == 0, error
         return json.loads(out)
@@ -62,7 +62,7 @@ def test_encode__on_the_gpu__gives_the_features_of_the_cpu(stores):
 def test_adapt_and_predict__on_the_gpu__give_the_labels_of_the_cpu(run, tmp_path):
     labels = {}
     for device in (DEVICE, "cpu"):
-        run("adapt", PICTURES, "--out", tmp_path / device, "--shots", 2, device=device)
+        run("adapt", PICTURES, "--out", tmp_path / device, device=device)
         answers = run("predict", tmp_path / device, PICTURES, device=device)["predictions"]
         labels[device] = [answer["label"] for answer in answers]
 

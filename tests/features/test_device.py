@@ -25,5 +25,5 @@ def test_device__not_on_this_machine__offers_one_that_is(monkeypatch, device):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
 
-    with pytest.raises(UsageError, match=rf"device '{device}' was asked for.*use --device cpu"):
+    with pytest.raises(UsageError, match=rf"device '{device}' was asked for.*use device=cpu"):
         choose_device(device)

@@ -151,6 +151,6 @@ def test_encoder__with_zoom__puts_the_features_of_both_looks_side_by_side(once, 
 
 def test_encoders__with_and_without_zoom__never_match_and_name_the_option(once, twice):
     assert once.fingerprint.digest == twice.fingerprint.digest
-    for one, other, option in ((once, twice, "--no-zoom"), (twice, once, "--zoom")):
+    for one, other, option in ((once, twice, "zoom=no"), (twice, once, "zoom=yes")):
         with pytest.raises(IncompatibleArtifact, match=f"encode with {option} as well"):
             one.fingerprint.require_match(other.fingerprint, owner="the store birds/")

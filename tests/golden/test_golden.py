@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 from metaadapter.apps.cli.app import main
+from metaadapter.workflow.labelled_pictures import Selection
+from metaadapter.workflow.run_adapt import adapt
 
 pytestmark = pytest.mark.slow
 
@@ -31,11 +33,11 @@ ADAPTERS = {
     "one-shot": (),
     "closed-form": ("--generator", "closed-form"),
     "pictures-alone": ("--no-text",),
-    "drawn": ("--shots", "1", "--seed", "3"),
-    "named": ("--text", "dress=an evening dress", "--add-class", "wool_scarf"),
-    "views": ("--views", "3", "--shots", "2"),
+    "named": ("--text", "dress=an evening dress", "--names", "wool_scarf"),
     "finetune": ("--mode", "finetune"),
 }
+# The draws of labelled pictures, which only Python has.
+DRAWN = {"drawn": Selection(shots=1, seed=3), "views": Selection(views=3, shots=2)}
 METHODS = "default,closed-form,finetune,finetune@5,default@joint,peers@joint,meta-peers"
 KEYS = ("method", "store", "part", "n_shot", "seed", "task", "n_way", "n_query")
 COMPARED = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", "unknown_auroc")
@@ -49,18 +51,30 @@ def results(folder: Path) -> dict[str, Any]:
         adapter = folder / name
         _run("adapt", shots, "--out", adapter, "--json", *options)
         collected[name] = _predictions(_run("predict", adapter, queries, "--json"))
+    for name, selection in DRAWN.items():
+        adapt(shots, selection=selection).save(folder / name)
+        collected[name] = _predictions(_run("predict", folder / name, queries, "--json"))
     store = folder / "store"
     _run("encode", folder / "all", "--out", store, "--json")
-    _run("adapt", store, "--out", folder / "stored", "--shots", "2", "--json")
+    adapt(store, selection=Selection(shots=2)).save(folder / "stored")
     collected["from a store"] = _predictions(_run("predict", folder / "stored", queries, "--json"))
     for name, options in {
         "rows": ("--methods", METHODS, "--shots", "1,4", "--seeds", "2"),
         "rows with unknown classes": (
             *("--methods", "default,GDA", "--shots", "2", "--seeds", "2", "--tasks", "3"),
-            *("--ways", "4", "--queries", "3", "--unknown", "0.5"),
+            *("--ways", "4", "--queries", "3", "--set", "unknown=0.5"),
         ),
         "rows from base to new": (
-            *("--methods", "default,TaskRes", "--shots", "2", "--seeds", "1", "--base-to-new"),
+            *(
+                "--methods",
+                "default,TaskRes",
+                "--shots",
+                "2",
+                "--seeds",
+                "1",
+                "--set",
+                "base_to_new=true",
+            ),
         ),
     }.items():
         run = folder / name

@@ -37,7 +37,7 @@ def folder(tmp_path_factory):
 
 
 def test_predictions__come_back_letter_for_letter(folder, tmp_path, capsys):
-    arguments = ["predict", folder / "adapter", folder / "pictures", "--csv", tmp_path / CAFE]
+    arguments = ["predict", folder / "adapter", folder / "pictures", "--out", tmp_path / CAFE]
     assert main([*map(str, arguments), "--json"]) == 0
 
     document = parse_json(capsys.readouterr().out)

@@ -43,8 +43,8 @@ def document_of(capsys):
     [
         ("aabb", ("--shots=1", "--seeds=1")),
         ("aabb", ("--shots=1", "--seeds=1", "--queries=1")),
-        ("aabbccdd", ("--shots=1", "--seeds=1", "--unknown=0.5")),
-        ("aabbccdd", ("--shots=1", "--seeds=2", "--base-to-new")),
+        ("aabbccdd", ("--shots=1", "--seeds=1", "--set=unknown=0.5")),
+        ("aabbccdd", ("--shots=1", "--seeds=2", "--set=base_to_new=true")),
     ],
 )
 def test_evaluation__of_few_tasks__has_null_where_nothing_is_defined(
@@ -57,7 +57,7 @@ def test_evaluation__of_few_tasks__has_null_where_nothing_is_defined(
     if "--seeds=1" in options:
         assert {mean["half"] for mean in document["means"]} == {None}
     names = {mean["metric"] for mean in document["means"]}
-    assert ("unknown_auroc" in names) == ("--unknown=0.5" in options)
+    assert ("unknown_auroc" in names) == ("--set=unknown=0.5" in options)
     lines = (run / "journal.jsonl").read_bytes().splitlines()
     for text in [*lines, *(path.read_bytes() for path in run.glob("*.json"))]:
         parse_json(text)

@@ -25,18 +25,19 @@ demo --out out/demo
 encode in/labelled --out out/store
 adapt in/labelled --out out/a
 adapt out/store --out out/a.adapter --mode finetune
-adapt in/pairs.csv --captions --out out/pairs
+captions in/pairs.csv --out out/pairs
 adapt --names hat,dress --out out/named
 add out/a.adapter cap in/new
-predict out/a in/new --csv out/t.csv --timelapse out/l.csv --megadetector out/m.json --burst 5
-predict out/a in/new --together --out out/b --camtrap-dp out/package
+predict out/a in/new --out out/t.csv --export timelapse:out/l.csv --burst 5
+predict out/a in/new --export megadetector:out/m.json
+predict out/a in/new --together --out out/b --export camtrap-dp:out/package
 ground out/a in/new hat --out out/where
-rank out/pairs in/new in/captions.txt --csv out/ranks.csv
+rank out/pairs in/new in/captions.txt --out out/ranks.csv
 export out/a --onnx out/a.onnx --pixels
 export out/a --torch out/a.pt2
 library add out/library out/a --name a
 library import out/library out/a.adapter --name b
-library predict out/library in/new --csv out/routed.csv
+library predict out/library in/new --out out/routed.csv
 library identify out/library in/new
 library merge out/library a b --name c
 library export out/library a out/shared.adapter

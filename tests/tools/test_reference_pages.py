@@ -13,7 +13,7 @@ def test_command_line__has_every_command_its_options_and_the_exit_codes():
 
     for command in COMMANDS:
         assert f"\n## `metaadapter {command.__name__}`\n" in page
-    assert "* `--together`: Learn from all these pictures" in page
+    assert "* `--together`: First learn from all these pictures" in page
     for code, kind in KINDS.items():
         assert f"{code}, `{kind}`" in page
 

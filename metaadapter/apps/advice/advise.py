@@ -131,13 +131,12 @@ def advise_on_pictures(
     load: Callable[..., ImageEncoder],
     *,
     encoder: str | None,
-    split: str | None,
     progress: Callable[[Progress], None],
 ) -> AdvisedPictures:
     """Read labelled pictures as `adapt` does, and advise on them."""
-    labels = _labels(source, split)
+    labels = _labels(source)
     shots = None if len(labels) <= MAX_PICTURES else max(1, MAX_PICTURES // len({*labels}))
-    reading = Reading(load, Selection(split, shots), progress)
+    reading = Reading(load, Selection(None, shots), progress)
     labelled = read_support(source, reading, encoder=encoder)
     pictures = labelled.pictures
     names = ClassNames().of(labelled.counts, labelled.descriptions)
@@ -148,9 +147,9 @@ def advise_on_pictures(
     return AdvisedPictures(labelled, advice, len(labels), shots)
 
 
-def _labels(source: Path, split: str | None) -> list[str]:
+def _labels(source: Path) -> list[str]:
     if is_store(source):
-        labels = read_store(FeatureStore.open(source), split=split).labels
+        labels = read_store(FeatureStore.open(source)).labels
     else:
-        labels = tuple(row.label or "" for row in read_images(source, split=split).rows)
+        labels = tuple(row.label or "" for row in read_images(source).rows)
     return [label for label in labels if label]

@@ -7,19 +7,26 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
+from metaadapter.apps.cli.exclusions import Excludes, Needs
 from metaadapter.apps.cli.outputs import MayBeUrl, Output
 
-# CoOp uses this number, and no name needs more.
-MOST_VECTORS = 16
+# Options that mean nothing together with several labels.
+OF_ONE_LABEL = (
+    "--names",
+    "--unlabelled",
+    "--background",
+    "--detections",
+    "--mode",
+    "--inside",
+    "--tree",
+)
 
 Support = Annotated[
     Path | None,
     Argument(
         metavar="[SUPPORT]",
-        help="Labelled pictures: a folder with one folder per class, a manifest (.csv, .jsonl, "
-        ".parquet), a CoOp split (.json), boxes with labels (COCO, YOLO, Pascal VOC, CVAT, Label "
-        "Studio), tar or Parquet files of pictures, or a feature store made by `metaadapter "
-        "encode`. Not given with --names.",
+        help="Labelled pictures: a folder with one folder per class, a manifest, boxes with "
+        "labels, tar or Parquet files, or a feature store.",
         show_default=False,
     ),
     MayBeUrl(),
@@ -30,48 +37,33 @@ Out = Annotated[
         "--out",
         "-o",
         metavar="ADAPTER",
-        help="Folder of the adapter, or NAME.adapter for a skill file.",
+        help="Folder of the adapter, or NAME.adapter for one file.",
     ),
     Output(),
 ]
-Captions = Annotated[
-    bool,
-    Option(
-        "--captions",
-        help="SUPPORT is a manifest with a caption for each picture, in a column `caption`: "
-        "make an adapter that orders captions for pictures, and pictures for captions.",
-    ),
-]
 Several = Annotated[
-    bool,
+    Literal["all", "partial"] | None,
     Option(
         "--several",
-        help="A picture may show several classes, or none: labels such as fox;snow in a manifest, "
-        "a row for each, boxes, or copies of the picture in several folders. Each class has a "
-        "probability of its own, and a threshold.",
+        help="Pictures may show several classes or none: fox;snow. partial: further classes may "
+        "be shown, and !fox says that there is no fox.",
     ),
-]
-Partial = Annotated[
-    bool,
-    Option(
-        "--partial",
-        help="With --several: a class that is not among the labels of a picture may yet be shown. "
-        "!fox says that it is not.",
-    ),
+    Needs("SUPPORT"),
+    Excludes(OF_ONE_LABEL),
 ]
 Names = Annotated[
     str | None,
     Option(
         metavar="NAME,…",
-        help="Names of the classes, in place of SUPPORT, if there are no labelled pictures.",
+        help="Classes without pictures, in place of SUPPORT or in addition.",
     ),
+    Excludes(("--no-text",)),
 ]
 Unlabelled = Annotated[
     Path | None,
     Option(
         metavar="PICTURES",
-        help="Unlabelled pictures of the same kind, in any number: a folder, a manifest or a "
-        "feature store. They help most at one to four pictures a class.",
+        help="Unlabelled pictures of the same kind, in any number.",
     ),
     MayBeUrl(),
 ]
@@ -79,93 +71,56 @@ Background = Annotated[
     Path | None,
     Option(
         metavar="PICTURES",
-        help="Pictures without anything of interest, such as empty frames from the same cameras "
-        "(those of others hardly help). They form a class `background`, which needs no name.",
+        help="Pictures of nothing, such as empty frames; a class without a name.",
     ),
     MayBeUrl(),
+]
+Detections = Annotated[
+    list[Path] | None,
+    Option(
+        "--detections",
+        metavar="BOXES",
+        help="Boxes in the labelled pictures and in --unlabelled; if these have a file of their "
+        "own, give the option again.",
+    ),
 ]
 Tree = Annotated[
     Path | None,
     Option(
         metavar="FILE",
-        help="Parents of the classes: indented text, or a table with the columns child and parent, "
-        "or with a label and ranks such as order and family. `predict` then answers at the deepest "
-        "name that is sure, and a class without pictures learns from its siblings.",
+        help="Parents of the classes: predict answers at the deepest sure name.",
     ),
 ]
 Mode = Annotated[
     Literal["one_shot", "finetune"],
-    Option(
-        help="one_shot: one forward pass of the generator, no gradients. finetune: gradient steps "
-        "after it; pictures left out of the support decide how many, perhaps none. With "
-        "--unlabelled the prediction is kept."
-    ),
-]
-Elsewhere = Annotated[
-    bool,
-    Option(
-        "--elsewhere",
-        help="The pictures to predict come from elsewhere than the labelled ones: another camera, "
-        "style or season. The adapter then relies less on what the labelled pictures have in "
-        "common. Pictures from there, given with --unlabelled, help more.",
-    ),
+    Option(help="finetune: gradient steps follow, if left-out pictures gain."),
 ]
 Inside = Annotated[
-    Literal["image"] | None,
-    Option(
-        help="Before the adapter is predicted, train adapters inside this tower of the encoder, in "
-        "minutes. They are kept only if they improve the predictions of left-out pictures. The "
-        "gain is small, 0.5 ± 0.6 points with 16 pictures per class, and new pictures from another "
-        "source lose."
-    ),
-]
-Kind = Annotated[
     Literal["bottleneck", "lora"] | None,
-    Option(
-        help="What --inside trains. bottleneck: a narrow layer, added to the output of each block. "
-        "lora: a product of two narrow matrices, added to each weight of a block.",
-        show_default="bottleneck",
-    ),
-]
-Prompt = Annotated[
-    int | None,
-    Option(
-        min=1,
-        max=MOST_VECTORS,
-        metavar="N",
-        help="From the classes with pictures, learn N vectors that precede the names of classes "
-        "without pictures, now and in `metaadapter add`. They are kept only if they improve the "
-        "predictions of left-out classes. Beside classes with pictures this gains nothing (−0.2 ± "
-        "0.4 points). 4 is usual.",
-    ),
+    Option(help="First train adapters inside the tower, if left-out pictures gain."),
+    Needs("SUPPORT"),
 ]
 Generator = Annotated[
     str,
     Option(
         metavar="NAME",
-        help="Generator: default, closed-form (untrained), a folder, hf-hub:ORGANISATION/NAME, or "
-        "FILE.py:CLASS, your code.",
+        help="default, closed-form, elsewhere (new pictures are of another camera or style), a "
+        "folder, hf-hub:… or FILE.py:CLASS.",
     ),
 ]
 Text = Annotated[
     list[str] | None,
     Option(metavar="LABEL=NAME", help="Name of a class, if its label says little. Repeatable."),
 ]
-AddClass = Annotated[
-    list[str] | None,
-    Option(metavar="LABEL[=NAME]", help="A class known only by its name. Repeatable."),
-]
 Describe = Annotated[
     list[str] | None,
     Option(
         metavar="LABEL=SENTENCE",
-        help="How a class looks, in addition to its name; it counts as far as the pictures support "
-        "it. A column `description` in a manifest, or lines in a file class.txt in the folder of "
-        "the class, do the same. Repeatable.",
+        help="How a class looks, in addition to its name. Repeatable.",
     ),
 ]
-NoText = Annotated[bool, Option("--no-text", help="Learn only from pictures, not from names.")]
-Shots = Annotated[
-    int | None,
-    Option(min=1, help="Use K pictures of each class, drawn by --seed; K + 1 adds one to these."),
+NoText = Annotated[
+    bool,
+    Option("--no-text", help="Learn only from pictures, not from names."),
+    Excludes(("--text", "--describe")),
 ]

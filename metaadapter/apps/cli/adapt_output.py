@@ -11,14 +11,11 @@ from metaadapter.apps.cli.console import MAX_LISTED, Console, print_document, qu
 
 if TYPE_CHECKING:
     from metaadapter.labs.tuning.tune_inside import TunedInside
-    from metaadapter.labs.tuning.tune_soft_prompt import TunedPrompt
     from metaadapter.labs.tuning.tuning_step import TuningStep
     from metaadapter.workflow.run_adapt import Adapted
 
 
-def show_adapted(
-    console: Console, out: Path, adapted: Adapted, tuning: TuningStep | None, *, json_output: bool
-) -> None:
+def show_adapted(console: Console, out: Path, adapted: Adapted, tuning: TuningStep | None) -> None:
     """Print the result, and warnings about pictures."""
     from metaadapter.features.views import looks_in_words
 
@@ -26,14 +23,13 @@ def show_adapted(
     if pool is not None:
         console.warn_of_pictures("the unlabelled", pool.warnings, pool.quarantined)
     console.warn_of_pictures("the labelled", adapted.warnings, pictures.quarantined)
-    if json_output:
+    if console.json_output:
         print_document("adapt", adapted_document(out, adapted, tuning))
         return
     if not console.silent:  # estimates take a while
         console.note(*filter(None, [adapted.size_note]))
         if tuning is not None:
             console.note(*(inside_lines(tuning.inside) if tuning.inside else ()))
-            console.note(*(prompt_lines(tuning.prompt) if tuning.prompt else ()))
         _note_estimate(console, adapted)
         _note_pool(console, adapted)
     origin, config = adapted.labelled.origin, adapted.adapter.config
@@ -66,7 +62,6 @@ def adapted_document(out: Path, adapted: Adapted, tuning: TuningStep | None) -> 
         "unlabelled": effect
         and {**asdict(effect), "leave_one_out_without": bare and bare.accuracy.to_dict()},
         "inside": tuning and tuning.inside and inside_document(tuning.inside),
-        "prompt": tuning and tuning.prompt and prompt_document(tuning.prompt),
         "leave_one_out": estimate and estimate.accuracy.to_dict(),
         "mistakes": [mistake._asdict() for mistake in estimate.mistakes] if estimate else [],
         "warnings": (
@@ -135,14 +130,6 @@ def inside_document(tuned: TunedInside) -> dict[str, Any]:
     return _tuned_document("adapters", tuned, left_out)
 
 
-def prompt_document(tuned: TunedPrompt) -> dict[str, Any]:
-    """The JSON form of the learned prompt."""
-    classes, left_out = tuned.left_out, None
-    if classes is not None:
-        left_out = {"n": classes.n_pictures, **_gain(classes, tuned.n_steps)}
-    return _tuned_document("context", tuned, left_out)
-
-
 def _gain(left_out: Any, chosen: int | float) -> dict[str, float]:
     return {
         "accuracy": left_out.accuracies[chosen],
@@ -153,7 +140,7 @@ def _gain(left_out: Any, chosen: int | float) -> dict[str, float]:
 
 
 def _tuned_document(
-    name: str, tuned: TunedInside | TunedPrompt, left_out: dict[str, Any] | None
+    name: str, tuned: TunedInside, left_out: dict[str, Any] | None
 ) -> dict[str, Any]:
     return {
         name: None if tuned.config is None else tuned.config.model_dump(mode="json"),
@@ -190,22 +177,3 @@ def inside_lines(tuned: TunedInside) -> list[str]:
         "without (do not compare this with the estimate that adapt prints without --inside, which "
         "leaves out one picture at a time)",
     ]
-
-
-def prompt_lines(tuned: TunedPrompt) -> list[str]:
-    """Describe the learned prompt, in lines for a person."""
-    classes, cost = tuned.left_out, f"({tuned.n_trained:,} numbers, {tuned.seconds:.1f} s)"
-    if tuned.config is None:
-        return [
-            "a learned prompt does not improve the predictions of left-out classes, known by their "
-            f"names only: names are read without a prompt {cost}"
-        ]
-    lines = [f"learned prompt: {tuned.config} {cost}"]
-    if classes is not None:
-        lines.append(
-            f"estimate from {classes.n_pictures} pictures of left-out classes, known by names "
-            f"only: {classes.accuracies[tuned.n_steps]:.1%} are predicted correctly among these "
-            f"classes with the prompt, {classes.accuracies[0]:.1%} without; their log loss is "
-            f"{classes.log_losses[tuned.n_steps]:.3f} with it, {classes.log_losses[0]:.3f} without"
-        )
-    return lines

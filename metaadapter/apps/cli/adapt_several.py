@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from metaadapter.apps.cli.console import MAX_LISTED, Console, print_document, quarantined_json
-from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
+    from metaadapter.apps.cli.encoder_choice import EncoderChoice
     from metaadapter.workflow.class_texts import ClassNames
     from metaadapter.workflow.labelled_pictures import Selection
     from metaadapter.workflow.run_adapt_several import AdaptedSeveral
-
-# Options that mean nothing, or are not there yet, together with --several.
-OF_ONE_LABEL = (
-    *("--captions", "--names", "--unlabelled", "--background", "--detections", "--mode"),
-    *("--add-class", "--inside", "--kind", "--prompt", "--elsewhere", "--unlabelled-detections"),
-    "--tree",
-)
-SETTINGS = ("encoder", "device", "precision", "templates", "generator")
-
-
-def require_several(given: Mapping[str, Any]) -> Path | None:
-    """Return the labelled pictures of `--several`, `None` without it; check what goes with it."""
-    if "--several" not in given:
-        if "--partial" in given:
-            raise UsageError("--partial is about several labels a picture: add --several")
-        return None
-    if wrong := [option for option in OF_ONE_LABEL if option in given]:
-        raise UsageError(
-            f"--several excludes {', '.join(wrong)}; leave {'it' if len(wrong) == 1 else 'them'} "
-            "out"
-        )
-    if "SUPPORT" not in given:
-        raise UsageError(
-            "--several needs labelled pictures (SUPPORT), such as a manifest with the columns path "
-            "and label, in which a label may be fox;snow"
-        )
-    support: Path = given["SUPPORT"]
-    return support
 
 
 def adapt_several(
@@ -49,17 +20,15 @@ def adapt_several(
     out: Path,
     class_names: ClassNames | None,
     selection: Selection,
-    given: Mapping[str, Any],
+    choice: EncoderChoice,
+    generator: str,
     console: Console,
+    *,
+    partial: bool,
 ) -> None:
-    """Predict the adapter, store it, and show what it is and how left-out pictures fare.
-
-    `given` has the options of the command that differ from their defaults.
-    """
+    """Predict the adapter, store it, and show what it is and how left-out pictures fare."""
     from metaadapter.workflow.run_adapt_several import adapt_several as adapt_pictures
 
-    partial = "--partial" in given
-    settings = {name: given[f"--{name}"] for name in SETTINGS if f"--{name}" in given}
     with console.progress() as progress:
         adapted = adapt_pictures(
             support,
@@ -67,7 +36,11 @@ def adapt_several(
             class_names=class_names,
             selection=selection,
             progress=progress,
-            **settings,
+            encoder=choice.encoder,
+            device=choice.device,
+            precision=choice.precision,
+            templates=choice.templates,
+            generator=generator,
         )
     adapted.save(out)
     pictures = adapted.labelled.pictures

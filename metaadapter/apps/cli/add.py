@@ -50,18 +50,17 @@ def add(
             help="The generator that predicted the adapter, if it was moved or is your own.",
         ),
     ] = None,
-    device: options.Device = "auto",
-    precision: options.Precision = "fp32",
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Add a class to an adapter, from pictures, a name, or both.
 
     The vectors and biases of the other classes stay as they are. The adapter is replaced as a
     whole, or not at all.
     """
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
+    from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.workflow.run_add import add as add_class
+
+    choice = read_encoder(encoder, of_adapter=True)
 
     with console.progress() as progress:
         added = add_class(
@@ -71,10 +70,10 @@ def add(
             name=text,
             sentences=describe or (),
             out=out,
-            encoder=encoder,
+            encoder=choice.encoder,
             generator=generator,
-            device=device,
-            precision=precision,
+            device=choice.device,
+            precision=choice.precision,
             progress=progress,
         )
     _show_added(console, added, label, describe or [])

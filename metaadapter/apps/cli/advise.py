@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +13,7 @@ from metaadapter.apps.cli.console import Console, print_document, quarantined_js
 
 if TYPE_CHECKING:
     from metaadapter.apps.advice.advise import AdvisedPictures
+    from metaadapter.apps.cli.encoder_choice import EncoderChoice
 
 MAX_PICTURES_LISTED = 6
 
@@ -31,10 +33,8 @@ def advise_on(
     source: Path,
     console: Console,
     *,
-    encoder: str | None,
-    split: str | None,
+    choice: EncoderChoice,
     page_file: Path | None,
-    json_output: bool,
 ) -> None:
     """Read labelled pictures as `adapt` does, print advice on them, and write the page."""
     from metaadapter.apps.advice.advise import advise_on_pictures
@@ -42,7 +42,10 @@ def advise_on(
 
     with console.progress() as progress:
         advised = advise_on_pictures(
-            source, load_encoder, encoder=encoder, split=split, progress=progress
+            source,
+            partial(load_encoder, device=choice.device, precision=choice.precision),
+            encoder=choice.encoder,
+            progress=progress,
         )
     pictures = advised.labelled.pictures
     warnings = pictures.warnings
@@ -54,7 +57,7 @@ def advise_on(
     console.warn_of_pictures("the labelled", warnings, pictures.quarantined)
     if page_file is not None:
         write_page(page_file, advice_page(str(source), advised))
-    if not json_output:
+    if not console.json_output:
         console.result(*_lines(source, advised))
         if page_file is not None:
             console.note(f"page: {page_file}")

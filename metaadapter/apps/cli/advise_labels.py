@@ -13,6 +13,7 @@ from metaadapter.apps.cli.console import Console, print_document, quarantined_js
 from metaadapter.errors import DataError
 
 if TYPE_CHECKING:
+    from metaadapter.apps.cli.encoder_choice import EncoderChoice
     from metaadapter.apps.field.worth_labelling import Candidates
     from metaadapter.data.inputs import UnreadableImage
     from metaadapter.data.table import ImageRow
@@ -47,12 +48,11 @@ def advise_labels(
     n_label: int,
     console: Console,
     *,
-    encoder: str | None,
+    choice: EncoderChoice,
     detections: Path | None,
     min_confidence: float,
     csv_file: Path | None,
     page_file: Path | None,
-    json_output: bool,
 ) -> None:
     """Choose the pictures to label, print them, and write a table to fill in."""
     from metaadapter.features.blocks import default_blocks
@@ -60,9 +60,13 @@ def advise_labels(
 
     with console.progress() as progress:
         found, warnings = _candidates(source, detections, min_confidence, progress)
-        name = encoder or "tiny"
-        blocks = default_blocks(None, name, boxed=detections is not None)
-        loaded = load_encoder(name, blocks=blocks)
+        loaded = load_encoder(
+            choice.name,
+            device=choice.device,
+            precision=choice.precision,
+            zoom=choice.zoom,
+            blocks=default_blocks(choice.blocks, choice.name, boxed=detections is not None),
+        )
         chosen = _choose(found, n_label, loaded, progress)
     chosen = chosen._replace(warnings=(*warnings, *chosen.warnings))
     console.warn_of_pictures("the unlabelled", chosen.warnings, chosen.quarantined)
@@ -70,7 +74,7 @@ def advise_labels(
         _write(csv_file, chosen)
     if page_file is not None:
         write_page(page_file, _page(source, chosen, csv_file))
-    if json_output:
+    if console.json_output:
         print_document("to_label", _document(source, chosen, csv_file, page_file))
         return
     console.result(*_lines(source, chosen))
@@ -160,7 +164,7 @@ def _write(file: Path, chosen: Chosen) -> None:
     from metaadapter.data.plain_text import csv_bytes
 
     rows = [(*_cells(row), EMPTY if empty else "") for row, empty in chosen.both()]
-    with write_errors(f"the table {file}", instead="choose another --csv"):
+    with write_errors(f"the table {file}", instead="choose another --out"):
         write_output(file, csv_bytes([COLUMNS, *rows]))
 
 

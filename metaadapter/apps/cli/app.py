@@ -15,7 +15,14 @@ from typer import Exit, Option
 
 from metaadapter.apps.cli.adapt import adapt
 from metaadapter.apps.cli.add import add
-from metaadapter.apps.cli.console import Console, calm_warnings, print_document
+from metaadapter.apps.cli.captions import captions
+from metaadapter.apps.cli.console import (
+    Console,
+    OutputForm,
+    calm_warnings,
+    choose_output,
+    print_document,
+)
 from metaadapter.apps.cli.demo import demo
 from metaadapter.apps.cli.doctor import doctor
 from metaadapter.apps.cli.early_signals import KINDS as KINDS_OF_SIGNALS
@@ -46,16 +53,19 @@ KINDS = {
     **KINDS_OF_SIGNALS,
 }
 
+# The options of the program, which may stand anywhere on the command line.
+ANYWHERE = ("--json", "--quiet", "-q", "--debug")
+
 app = Commands(
     name="metaadapter",
     help="From a few labelled photographs to a classifier, in one forward pass.",
     epilog="Start with `metaadapter demo`, or with `metaadapter adapt YOUR_FOLDER --out ADAPTER`.",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     rich_markup_mode=None,
     add_completion=False,
 )
 COMMANDS = (
-    *(demo, encode, merge, adapt, add, predict, ground, rank, export, push, serve),
+    *(demo, encode, merge, adapt, add, predict, captions, rank, ground, export, push, serve),
     *(study, train, evaluate, report, doctor),
 )
 for command in COMMANDS:
@@ -93,10 +103,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    if arguments in ([], [library.info.name]):  # without a command, list the commands
-        arguments = [*arguments, "--help"]
+    own, words = _split(arguments)
+    choose_output(OutputForm("--quiet" in own or "-q" in own, "--json" in own))
+    if words in ([], [library.info.name]):  # without a command, list the commands
+        words = [*words, "--help"]
     try:
-        code = app(arguments, prog_name="metaadapter", standalone_mode=False)
+        code = app([*own, *words], prog_name="metaadapter", standalone_mode=False)
         if code in KINDS_OF_SIGNALS:
             return _failed(_interrupted(arguments), ending_code(), arguments)
         return int(code or 0)
@@ -135,9 +147,22 @@ def _options(
     version: Annotated[
         bool, Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
+    json: Annotated[
+        bool, Option("--json", help="Print the result as one JSON document on stdout.")
+    ] = False,
+    quiet: Annotated[
+        bool, Option("--quiet", "-q", help="Print no notes and no progress bar.")
+    ] = False,
     debug: Annotated[bool, Option("--debug", help="Print the traceback of an error.")] = False,
 ) -> None:
-    """`main` finds --debug itself, because an error may occur before options are parsed."""
+    """`main` reads them itself: they may stand anywhere, and an error may precede their parsing."""
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the options of the program, and the other arguments."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    own = [name for name in arguments[:end] if name in ANYWHERE]
+    return own, [name for name in arguments[:end] if name not in ANYWHERE] + arguments[end:]
 
 
 def _failed(message: str, code: int, arguments: Sequence[str]) -> int:

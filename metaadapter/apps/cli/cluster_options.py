@@ -1,4 +1,4 @@
-"""The options of commands that can run on a cluster."""
+"""`--shard`: a part of the work, or all of it divided among the machines of a cluster."""
 
 from __future__ import annotations
 
@@ -9,53 +9,31 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
-
-from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from metaadapter.apps.cli.console import Console
     from metaadapter.apps.cluster.parts import Parts
 
-Engine = Annotated[
-    Literal["ray"] | None,
-    Option(
-        metavar="ray",
-        help="Divide the work among the machines of a Ray cluster, which share a drive.",
-    ),
-]
-Address = Annotated[
+Shard = Annotated[
     str | None,
     Option(
-        metavar="HOST:PORT",
-        help="With --engine: the address of the cluster, as in ray.init.",
-        show_default="RAY_ADDRESS, else a cluster of this machine",
+        metavar="I/N",
+        help="The I-th of N parts, for `metaadapter merge`; or ray[@HOST:PORT]: all parts, on a "
+        "Ray cluster.",
     ),
 ]
-Shards = Annotated[
-    int | None,
-    Option(
-        min=1,
-        help="With --engine: the number of jobs.",
-        show_default="four for each core, or GPU, of the cluster",
-    ),
-]
+RAY = "ray"
 JOBS_PER_SLOT = 4
 # The options that change nothing in the result.
-UNIMPORTANT = ("engine", "address", "shards", "json_output", "quiet", "batch_size", "workers")
-OF_A_JOB = {"engine": None, "address": None, "shards": None, "quiet": True}
+UNIMPORTANT = ("shard", "batch_size", "workers")
 
 
-def require_engine(values: Mapping[str, Any]) -> None:
-    """Raise `UsageError` for options without an engine, or that it cannot follow."""
-    if values["engine"] is None:
-        for name in ("address", "shards"):
-            if values[name] is not None:
-                raise UsageError(f"--{name} needs --engine ray; add it")
-    elif values["shard"] is not None:
-        raise UsageError("--engine ray makes all shards itself; leave --shard out")
+def is_for_ray(shard: str | None) -> bool:
+    """Whether `--shard` asks for a Ray cluster."""
+    return shard is not None and shard.partition("@")[0] == RAY
 
 
 @contextmanager
@@ -68,6 +46,7 @@ def parts_on_cluster(
     console: Console,
     *,
     ending: str = "",
+    json: bool = False,
 ) -> Iterator[tuple[Parts, list[str]]]:
     """Run a command once for each shard, on a cluster; yield the parts and what the jobs printed.
 
@@ -81,7 +60,9 @@ def parts_on_cluster(
         facts: A digest of the pictures.
         console: The output of the command.
         ending: The ending of the names of parts.
+        json: Whether the jobs print a document.
     """
+    from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.apps.cluster.connection import connected
     from metaadapter.apps.cluster.jobs import Job, run_jobs
     from metaadapter.apps.cluster.parts import hold_parts
@@ -89,17 +70,20 @@ def parts_on_cluster(
     from metaadapter.features.encoding_loop import Progress
 
     kept = {name: value for name, value in values.items() if name not in (*UNIMPORTANT, place)}
-    depends_on = version("metaadapter"), sorted(kept.items()), facts, _encoder(values["encoder"])
+    choice = read_encoder(values["encoder"], of_adapter="adapter" in values)
+    name = choice.encoder if "adapter" in values else choice.name
+    depends_on = version("metaadapter"), sorted(kept.items()), facts, _encoder(name)
     request = hashlib.sha256(repr(depends_on).encode()).hexdigest()
+    address = values["shard"].partition("@")[2] or None
     outputs: list[str] = []
     with ExitStack() as held:
-        cluster = held.enter_context(connected(values["address"], device=values["device"]))
-        n_jobs = min(values["shards"] or JOBS_PER_SLOT * cluster.slots, len(sizes))
+        cluster = held.enter_context(connected(address, device=choice.device))
+        n_jobs = min(JOBS_PER_SLOT * cluster.slots, len(sizes))
         parts = held.enter_context(hold_parts(values[place], request, n_jobs, ending=ending))
         jobs = []
         for number in parts.missing():
-            changes = {place: parts.path(number), "shard": f"{number}/{parts.n}", **OF_A_JOB}
-            work = partial(command, **{**values, **changes})
+            changes = {place: parts.path(number), "shard": f"{number}/{parts.n}"}
+            work = partial(_run_job, command, {**values, **changes}, json=json)
             jobs.append(Job(number, f"shard {number} of {parts.n}", work))
         n_pictures, started = sum(sizes), time.monotonic()
         left = {job.number: sum(pick_shard(sizes, (job.number, parts.n))) for job in jobs}
@@ -120,6 +104,13 @@ def parts_on_cluster(
         with parts.merging():
             yield parts, outputs
         parts.remove()
+
+
+def _run_job(command: Callable[..., object], values: Mapping[str, Any], *, json: bool) -> None:
+    from metaadapter.apps.cli.console import OutputForm, choose_output
+
+    choose_output(OutputForm(quiet=True, json=json))
+    command(**values)
 
 
 def _encoder(name: str | None) -> str:

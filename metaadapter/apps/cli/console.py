@@ -7,7 +7,8 @@ import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, final
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from rich.console import Console as RichConsole
 from rich.markup import escape
@@ -43,18 +44,35 @@ STAGES = {
 }
 
 
+class OutputForm(NamedTuple):
+    """With `quiet` there are no notes and no progress; with `json` the result is one document."""
+
+    quiet: bool = False
+    json: bool = False
+
+
+_form: ContextVar[OutputForm | None] = ContextVar("form", default=None)
+
+
+def choose_output(form: OutputForm) -> None:
+    """Set the form of the output of the command that runs now."""
+    _form.set(form)
+
+
 @final
 class Console:
-    r"""The output of one run of a command; with `quiet` there are no notes and no progress.
+    r"""The output of one run of a command, in the form that `choose_output` set.
 
     A line break within a line, which can only be part of a name, is printed as `\n`.
     """
 
-    def __init__(self, *, quiet: bool = False, json_output: bool = False) -> None:
-        self._quiet, self.json_output = quiet, json_output
+    def __init__(self, *, quiet: bool = False) -> None:
+        form = _form.get() or OutputForm()
+        quiet = quiet or form.quiet
+        self._quiet, self.json_output = quiet, form.json
         self.stdout = RichConsole()
         self.stderr = RichConsole(stderr=True)
-        self.silent = quiet or json_output
+        self.silent = quiet or form.json
 
     def say(self, *lines: str, style: str = "") -> None:
         """Print lines on stderr without wrapping, so that a path can be copied from a terminal."""
@@ -113,14 +131,13 @@ class Console:
         *,
         right: Collection[str] = (),
         dim: Sequence[bool] = (),
-        raw: bool = False,
     ) -> None:
         """Print rows on stdout: under titles on a terminal, tab-separated without titles elsewhere.
 
-        A float has four decimals. With `raw`, names are unchanged if stdout is no terminal.
+        A float has four decimals.
         """
         if not self.stdout.is_terminal:
-            _write_tsv(rows, raw=raw)
+            _write_tsv(rows)
             return
         from rich.table import Table
         from rich.text import Text
@@ -240,17 +257,14 @@ def _text(cell: object) -> str:
     return f"{cell:.4f}" if isinstance(cell, float) else str(cell)
 
 
-def _write_tsv(rows: Sequence[Sequence[object]], *, raw: bool) -> None:
+def _write_tsv(rows: Sequence[Sequence[object]]) -> None:
     # Where lines end with \n alone, the writer does not quote a carriage return in a name.
     plain, quoted = (
         csv.writer(sys.stdout, "excel-tab", lineterminator="\n", quoting=quoting)
         for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
     )
-    if raw and (reconfigure := getattr(sys.stdout, "reconfigure", None)):
-        # A file name of undecodable bytes is printed as these bytes.
-        reconfigure(errors="surrogateescape")
     for row in rows:
-        cells = [_text(cell) if raw else _tsv_cell(cell) for cell in row]
+        cells = [_tsv_cell(cell) for cell in row]
         (quoted if "\r" in "".join(cells) else plain).writerow(cells)
 
 

@@ -34,8 +34,6 @@ def demo(
         Output(),
     ] = Path("demo"),
     seed: options.Seed = 0,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
     open_page: Annotated[
         bool, Option("--open/--no-open", help="Show the page in the browser at the end.")
     ] = False,
@@ -45,7 +43,7 @@ def demo(
     It recognizes ten kinds of clothes, first by their names only, then with one and with four
     labelled photographs of each. It needs no network, writes a page, and takes under a minute.
     """
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
     page_file, adapter = out / "index.html", out / "adapter"
     require_replaceable(Place("--out", page_file), PAGE)
 
@@ -60,7 +58,7 @@ def demo(
     with write_errors(f"the page {page_file}"):
         replace_file(page_file, page(result))
 
-    if json_output:
+    if console.json_output:
         methods = [
             {
                 "method": method.method,

@@ -22,28 +22,25 @@ Verify = Annotated[
     Path | None,
     Option(
         metavar="PATH",
-        help="Instead, check files for damage: a skill file, or the folder of a store, an adapter, "
-        "a library, a generator, an evaluation or a training run.",
+        help="Check an artifact for damage instead.",
     ),
 ]
 Advise = Annotated[
     Path | None,
     Option(
         metavar="SUPPORT",
-        help="Instead, give advice on labelled pictures that `adapt` can read: suspicious labels "
-        "and names, classes that need more pictures or are easily confused, near-duplicates. With "
-        "--label, advise which pictures to label.",
+        help="Advice on labelled pictures instead; with --label on which pictures to label.",
     ),
 ]
 Page = Annotated[
     Path | None,
     Option(
         metavar="FILE",
-        help="With --advise: write the advice, or the pictures to label, to an HTML page.",
+        help="With --advise: also as an HTML page.",
     ),
     Output(PAGE),
 ]
-# A table of `--csv` in which every label is still empty.
+# A table of `--out` in which every label is still empty.
 UNLABELLED = (
     rb"\Apath,label,box_left,box_top,box_width,box_height,camera,probably\r\n"
     rb'((?:"(?:[^"]|"")*"|[^",\r\n]*),,[^\r\n]*\r\n)*\Z'
@@ -53,27 +50,18 @@ Label = Annotated[
     Option(
         min=1,
         metavar="N",
-        help="With --advise: its pictures have no labels yet; choose the N that are most worth a "
-        "label. Of a camera's frames within a minute, at most one is chosen.",
+        help="With --advise of unlabelled pictures: choose the N most worth a label.",
     ),
 ]
-Csv = Annotated[
+TableFile = Annotated[
     Path | None,
     Option(
-        "--csv",
+        "--out",
+        "-o",
         metavar="FILE.csv",
-        help="With --label: write a table of the chosen pictures, for `adapt` once its labels are "
-        "filled in. A table with labels is never replaced.",
+        help="With --label: a table of the chosen pictures, to fill in.",
     ),
     Output(UNLABELLED),
-]
-Places = Annotated[
-    str | None,
-    Option(
-        metavar="ENCODER",
-        help="Instead, list the places for adapters inside the towers of an open_clip encoder: the "
-        "blocks of its image tower and of its text tower.",
-    ),
 ]
 
 
@@ -85,89 +73,52 @@ def doctor(
     label: Label = None,
     detections: field_options.DetectionsFile = None,
     min_confidence: field_options.MinConfidence = 0.2,
-    csv_file: Csv = None,
-    places: Places = None,
-    encoder: options.EncoderOfPictures = None,
-    split: options.Split = None,
-    json_output: options.Json = False,
+    out: TableFile = None,
+    encoder: options.Encoder = None,
 ) -> None:
     """Print versions, devices, caches and known conflicts.
 
-    Or check files with --verify, get advice on labelled pictures with --advise, or list the places
-    for adapters inside an encoder with --places.
+    Or check files with --verify, or get advice on labelled pictures with --advise.
 
     The exit code is 1 if a problem prevents pictures from being classified, 3 if --verify finds a
     damaged file, and 0 otherwise.
     """
-    console = Console(json_output=json_output)
-    given = {"--advise": advise, "--verify": verify, "--places": places}
+    from metaadapter.apps.cli.encoder_choice import read_encoder
+
+    console, choice = Console(), read_encoder(encoder)
+    given = {"--advise": advise, "--verify": verify}
     if len(chosen := [name for name, value in given.items() if value is not None]) > 1:
         raise UsageError(f"{' and '.join(chosen)} check different things; give one of them")
-    if label is None and (detections is not None or csv_file is not None):
-        raise UsageError("--detections and --csv need --label N, the number of pictures to label")
+    if label is None and (detections is not None or out is not None):
+        raise UsageError("--detections and --out need --label N, the number of pictures to label")
     if label is not None:
-        if advise is None or split is not None:
-            raise UsageError("--label needs --advise PICTURES, and excludes --split")
+        if advise is None:
+            raise UsageError("--label needs --advise PICTURES")
         advise_labels(
             advise,
             label,
             console,
-            encoder=encoder,
+            choice=choice,
             detections=detections,
             min_confidence=min_confidence,
-            csv_file=csv_file,
+            csv_file=out,
             page_file=page,
-            json_output=json_output,
         )
         return
     if advise is not None:
-        advise_on(
-            advise, console, encoder=encoder, split=split, page_file=page, json_output=json_output
-        )
+        advise_on(advise, console, choice=choice, page_file=page)
         return
-    if page is not None or encoder is not None or split is not None:
-        raise UsageError("--page, --encoder and --split need --advise")
-    if places is not None:
-        _list_places(places, console, json_output=json_output)
-        return
+    if page is not None or encoder is not None:
+        raise UsageError("--page and --encoder need --advise")
     checks = []
     for check in all_checks() if verify is None else file_checks(verify):
         checks.append(check)
-        if not json_output:
+        if not console.json_output:
             # The details of a file contain file names, in which a line break is escaped.
             lines = check.detail.split("\n") if verify is None else [check.detail]
             console.result(f"{MARKS[check.status]}  {check.name}: {lines[0]}", *lines[1:])
     healthy = all(check.status != "problem" for check in checks)
-    if json_output:
+    if console.json_output:
         print_document("doctor", {"healthy": healthy, "checks": [*map(asdict, checks)]})
     if not healthy:
         raise Exit(1 if verify is None else 3)
-
-
-def _list_places(name: str, console: Console, *, json_output: bool) -> None:
-    from metaadapter.features.encoder import FrozenEncoder
-    from metaadapter.features.encoder_by_name import load_encoder
-    from metaadapter.features.towers.places import find_places
-
-    encoder = load_encoder(name)
-    if not isinstance(encoder, FrozenEncoder):
-        raise UsageError(
-            f"the encoder {name} is your own code, and only models of open_clip have places for "
-            "adapters; give one, such as tiny, ViT-B-32/laion2b_s34b_b79k, or a folder with a model"
-        )
-    places = find_places(encoder.copied_network())
-    if json_output:
-        keys = ("tower", "name", "shape", "width", "is_map", "ends_stage")
-        rows = [{key: getattr(place, key) for key in keys} for place in places]
-        print_document("places", {"encoder": encoder.name, "places": rows})
-        return
-    table = []
-    for place in places:
-        form = "map" if place.is_map else "tokens" if len(place.shape) == 2 else ""
-        output = f"{' × '.join(map(str, place.shape))} ({form or 'map, channels last'})"
-        table.append((place.tower, place.name, output, "yes" if place.ends_stage else ""))
-    console.table(("tower", "place", "output", "ends a stage"), table)
-    n_image = sum(place.tower == "image" for place in places)
-    console.note(
-        f"{encoder.name}: {len(places)} places (image {n_image}, text {len(places) - n_image})"
-    )

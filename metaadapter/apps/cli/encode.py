@@ -13,7 +13,7 @@ from typer import Argument, Option
 from metaadapter.apps.cli import cluster_options, field_options, options
 from metaadapter.apps.cli.console import Console, quarantined_json
 from metaadapter.apps.cli.encode_cluster import encode_on_cluster
-from metaadapter.apps.cli.encode_embeddings import LabelColumn, PathColumn, encode_embeddings
+from metaadapter.apps.cli.encode_embeddings import Columns, encode_embeddings
 from metaadapter.apps.cli.outputs import MayBeUrl, Output
 from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import DataError, UsageError
@@ -27,11 +27,8 @@ Images = Annotated[
     Path,
     Argument(
         metavar="IMAGES",
-        help="Folder with one folder per class, flat folder, manifest (.csv, .jsonl, .parquet), "
-        "CoOp split (.json), boxes with labels (COCO, YOLO, Pascal VOC, CVAT, Label Studio), "
-        "WebDataset (.tar, or a folder of them), Parquet files of pictures, classnames.txt of "
-        "ImageNet, or variants.txt of FGVC-Aircraft; also by URL, such as s3://bucket/photos. Or "
-        "embeddings of clip-retrieval: a folder with img_emb and metadata.",
+        help="Pictures in folders, manifests, boxes, tar or Parquet files, CoOp splits; or "
+        "embeddings of clip-retrieval.",
     ),
     MayBeUrl(),
 ]
@@ -43,17 +40,12 @@ Names = Annotated[
     Path | None,
     Option(
         metavar="FILE",
-        help='JSON file with names for classes, as {"AnnualCrop": "Annual Crop Land"}. The store '
-        "has the names in place of the labels.",
+        help='JSON file with names for classes, as {"AnnualCrop": "Annual Crop Land"}.',
     ),
-]
-Shard = Annotated[
-    str | None,
-    Option(metavar="I/N", help="Encode only the I-th of N parts, to share work among N machines."),
 ]
 DropDuplicates = Annotated[
     bool,
-    Option("--drop-duplicates", help="Of files with equal bytes, keep only the first by path."),
+    Option("--drop-duplicates", help="Of files with equal bytes, keep only the first."),
 ]
 BatchSize = Annotated[
     int | None,
@@ -63,53 +55,44 @@ BatchSize = Annotated[
         show_default="a fast number for the device",
     ),
 ]
-Workers = Annotated[
-    int | None, Option(min=1, help="Threads that read and encode; by default one per core.")
-]
+Workers = Annotated[int | None, Option(min=1, help="Threads that read and encode.")]
 
 
 def encode(
     images: Images,
     out: Store,
-    encoder: options.Encoder = "tiny",
-    zoom: options.Zoom = None,
-    blocks: options.Blocks = None,
-    views: options.Views = 1,
-    seed: options.Seed = 0,
+    encoder: options.Encoder = None,
     split: options.Split = None,
     labels: Labels = True,
     names: Names = None,
-    templates: options.Templates = None,
-    shard: Shard = None,
+    shard: cluster_options.Shard = None,
     drop_duplicates: DropDuplicates = False,
     detections: field_options.LabelledDetections = None,
     pictures: field_options.PicturesOfBoxes = None,
     min_confidence: field_options.MinConfidence = 0.2,
-    device: options.Device = "auto",
-    precision: options.Precision = "fp32",
     batch_size: BatchSize = None,
     workers: Workers = None,
-    path_column: PathColumn = None,
-    label_column: LabelColumn = None,
-    engine: cluster_options.Engine = None,
-    address: cluster_options.Address = None,
-    shards: cluster_options.Shards = None,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
+    columns: Columns = None,
 ) -> None:
     """Encode pictures once, and store their features.
 
     A second run encodes only new pictures, which it recognizes by their bytes. To continue an
     interrupted run, give the same command again.
     """
-    values = dict(locals())
-    cluster_options.require_engine(values)
+    on_cluster = cluster_options.is_for_ray(shard)
+    values = {
+        **{"images": images, "out": out, "encoder": encoder, "split": split, "labels": labels},
+        **{"names": names, "shard": shard, "drop_duplicates": drop_duplicates},
+        **{"detections": detections, "pictures": pictures, "min_confidence": min_confidence},
+        **{"batch_size": batch_size, "workers": workers, "columns": columns},
+    }
     from metaadapter.data.shard import read_shard
 
-    part = read_shard(shard)
+    part = None if on_cluster else read_shard(shard)
     share_one_heap()
-    console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.features.blocks import block_names, default_blocks
+    console = Console()
+    from metaadapter.apps.cli.encoder_choice import read_encoder
+    from metaadapter.features.blocks import default_blocks
     from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.store.encode_to_store import encode_to_store
     from metaadapter.features.store.feature_store import FeatureStore
@@ -119,26 +102,27 @@ def encode(
         _show(console, FeatureStore.open(out), table, report)
         return
     table = _pictures(values, console)
-    if engine is not None:
+    if on_cluster:
         report = encode_on_cluster(encode, values, table, console)
         _show(console, FeatureStore.open(out), table, report)
         return
+    choice = read_encoder(encoder)
     boxed = any(row.box for row in table.rows)
     loaded = load_encoder(
-        encoder,
-        device=device,
-        precision=precision,
-        templates=templates,
-        zoom=zoom,
-        blocks=default_blocks(block_names(blocks), encoder, boxed=boxed),
+        choice.name,
+        device=choice.device,
+        precision=choice.precision,
+        templates=choice.templates,
+        zoom=choice.zoom,
+        blocks=default_blocks(choice.blocks, choice.name, boxed=boxed),
     )
     with console.progress() as progress:
         report = encode_to_store(
             table,
             loaded,
             out,
-            views=views,
-            seed=seed,
+            views=choice.views or 1,
+            seed=choice.seed,
             batch_size=batch_size,
             workers=workers,
             shard=part,

@@ -1,4 +1,4 @@
-"""`metaadapter encode --engine ray`: jobs encode the shards, then their stores are merged."""
+"""`metaadapter encode --shard ray`: jobs encode the shards, then their stores are merged."""
 
 from __future__ import annotations
 
@@ -32,18 +32,17 @@ def encode_on_cluster(
     started, out = time.monotonic(), Path(values["out"])
     if values["drop_duplicates"]:
         raise UsageError(
-            "--drop-duplicates cannot be used with --engine ray, since equal pictures may lie in "
+            "--drop-duplicates cannot be used with --shard ray, since equal pictures may lie in "
             "two shards; leave it out, or encode on one machine"
         )
     if (out / HEADER_FILE).exists():
         remove_parts(out)
         raise UsageError(
-            f"{out} is a whole feature store already; choose a new folder, or leave --engine out "
+            f"{out} is a whole feature store already; choose a new folder, or leave --shard out "
             "to encode only what is new"
         )
-    in_json = {**values, "json_output": True}
     pictures = [1] * len(table.rows), inputs_digest(table.rows)
-    with parts_on_cluster(encode, in_json, "out", *pictures, console) as (parts, outputs):
+    with parts_on_cluster(encode, values, "out", *pictures, console, json=True) as (parts, outputs):
         store = merge_stores(parts.paths, out)
     n_new = sum(parse_json(output)["n_new"] for output in outputs)
     seconds = time.monotonic() - started

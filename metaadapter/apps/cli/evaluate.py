@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from typer import Exit
 
 from metaadapter.apps.cli import evaluate_options as own
-from metaadapter.apps.cli import options
 from metaadapter.apps.cli.cell_progress import CellProgress
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.evaluate_several import evaluate_several
@@ -33,70 +32,42 @@ def evaluate(
     tasks: own.Tasks = None,
     ways: own.Ways = None,
     queries: own.Queries = None,
-    unknown: own.Unknown = None,
-    strangers: own.Strangers = None,
-    pool: own.Pool = None,
-    pool_size: own.PoolSize = None,
-    by_group: own.ByGroup = False,
-    fewer_shots: own.FewerShots = False,
-    base_to_new: own.BaseToNew = False,
-    continual: own.Continual = None,
     several: own.Several = False,
-    splits: own.Splits = None,
-    shuffle: own.Shuffle = False,
-    names: own.Names = None,
-    reference: own.Reference = None,
-    metrics: own.Metrics = None,
-    tree: own.Tree = None,
+    changes: own.Changes = None,
     jobs: own.Jobs = None,
     device: own.Device = "cpu",
-    csv_raw: options.CsvRaw = False,
     audit: own.Audit = 0,
     strict: own.Strict = False,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Compare methods on the same few-shot tasks of feature stores.
 
     The folder RUN gets one row for each method, set, number of shots, seed and task; means with
     intervals, paired differences, ranks, and integrity checks. The same command continues after an
     interruption. If you add methods, stores or seeds, it measures only the added ones; it measures
-    changed methods again. With --continual the stores are tasks that are learned one after the
-    other.
+    changed methods again. With --set continual=… the stores are tasks that are learned one
+    after the other.
     """
     if out is None:
         raise UsageError("give a folder for the tables: --out RUN")
-    if pool_size is not None and pool is None and config is None:
-        raise UsageError("--pool-size needs --pool balanced, skewed or strangers")
     values = {
         "stores": [str(store) for store in stores or ()] or None,
         "methods": own.names(methods),
         "shots": own.whole_numbers(shots),
         **{"seeds": seeds, "tasks": tasks, "ways": ways},
         "queries": own.number_or_all(queries),
-        "unknown": unknown,
-        "strangers": own.names(strangers),
-        "pool": pool,
-        "pool_size": own.number_or_range(pool_size),
-        **{"by_group": by_group or None, "fewer_shots": fewer_shots or None},
-        "base_to_new": base_to_new or None,
-        **{"continual": continual, "splits": splits, "shuffle": shuffle or None},
-        "names": own.names(names),
-        "reference": reference,
-        "metrics": own.names(metrics),
-        "tree": None if tree is None else str(tree),
     }
-    console = Console(quiet=quiet, json_output=json_output)
     given = {key: value for key, value in values.items() if value is not None}
+    own.apply_changes(given, changes or ())
+    console = Console()
     if several:
         others = {"config": config, "jobs": jobs, "audit": audit, "strict": strict}
         more = {key: value for key, value in others.items() if value}
-        evaluate_several(out, {**given, **more}, console, device=device, csv_raw=csv_raw)
+        evaluate_several(out, {**given, **more}, console, device=device)
         return
     from metaadapter.bench.evaluation.config import load_evaluation
 
     settings = load_evaluation(config, given)
-    run_options = {"device": device, "csv_raw": csv_raw, "audit": audit}
+    run_options = {"device": device, "audit": audit}
     evaluation = run_evaluation(settings, out, console, jobs=jobs, **run_options)
     warn_of(evaluation, console)
     _show(evaluation, console)

@@ -19,13 +19,10 @@ SCORES_FILE, SUMMARY_FILE = "scores.csv", "several.json"
 SCHEMA = "metaadapter.several/1"
 
 
-def evaluate_several(
-    out: Path, given: Mapping[str, Any], console: Console, *, device: str, csv_raw: bool
-) -> None:
+def evaluate_several(out: Path, given: Mapping[str, Any], console: Console, *, device: str) -> None:
     """Measure the methods on draws of the stores, and write the scores into the folder."""
     if wrong := sorted(given.keys() - TAKEN):
-        listed = ", ".join(f"--{name.replace('_', '-')}" for name in wrong)
-        raise UsageError(f"--several excludes {listed}; leave it out")
+        raise UsageError(f"--several excludes {', '.join(wrong)}; leave it out")
     if not given.get("stores"):
         raise UsageError("--several needs feature stores whose labels are such as fox;snow")
     from metaadapter.bench.evaluation.config import load_evaluation
@@ -54,8 +51,7 @@ def evaluate_several(
         "n_measured": result.n_measured,
         "means": means.to_dict("records"),
     }
-    if not csv_raw:
-        scores = scores.assign(set=scores["set"].map(in_csv))
+    scores = scores.assign(set=scores["set"].map(in_csv))
     with write_errors(f"the evaluation into {out}"):
         content = scores.to_csv(index=False).encode(errors="surrogateescape")
         write_document(out / SUMMARY_FILE, {"schema": SCHEMA, **document}, {SCORES_FILE: content})

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, Option
+from typer import Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
@@ -73,52 +73,26 @@ CheckPictures = Annotated[
         show_default="photographs of the package",
     ),
 ]
-Artifact = Annotated[
-    Path,
-    Argument(
-        metavar="ADAPTER",
-        help="Folder or skill file (NAME.adapter) written by `metaadapter adapt`, or on the hub "
-        "hf-hub:ORGANISATION/NAME[@REVISION]; with --clip-retrieval a feature store.",
-        callback=options.at_its_commit,
-    ),
-]
-EmbeddingsOut = Annotated[
-    Path | None,
-    Option(
-        "--clip-retrieval",
-        metavar="FOLDER",
-        help="Write a feature store as clip-retrieval writes embeddings: img_emb and metadata.",
-    ),
-    Output(),
-]
 
 
 def export(
-    adapter: Artifact,
+    adapter: options.Adapter,
     onnx: OnnxFile = None,
     torch: TorchFile = None,
     tflite: TfliteFile = None,
     pixels: Pixels = False,
     int8: Int8 = False,
     web: WebFolder = None,
-    clip_retrieval: EmbeddingsOut = None,
     pictures: CheckPictures = None,
     encoder: options.MovedEncoder = None,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
-    """Write an adapter or a feature store for other programs.
+    """Write an adapter for other programs.
 
-    The forms of an adapter are ONNX, TFLite, a program of torch.export, and a page for the browser.
+    The forms are ONNX, TFLite, a program of torch.export, and a page for the browser.
     Its file is written only if it answers as this program does, with no probability off by more
     than 0.005. With --int8 they may differ more, and the result says by how much.
     """
-    if clip_retrieval is not None:
-        if onnx or torch or tflite or web:
-            raise UsageError("--clip-retrieval writes a feature store, the others an adapter")
-        _export_store(adapter, clip_retrieval, Console(quiet=quiet, json_output=json_output))
-        return
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
     from metaadapter.apps.export.exporting import write_exports
     from metaadapter.apps.export.targets import ExportTargets
 
@@ -131,14 +105,14 @@ def export(
     files = []
     for file in write_exports(model, targets, checking, int8_of=adapter if int8 else None):
         files.append(file.to_dict())
-        if not json_output:
+        if not console.json_output:
             console.result(*_lines(file, model))
     warnings = model.pictures.warnings if model.pictures else ()
     unreadable = model.pictures.quarantined if model.pictures else ()
     console.warn_of_pictures("these", warnings, unreadable)
     if web is not None:
         console.note(f"to view the page: python -m http.server --bind 127.0.0.1 --directory {web}")
-    if json_output:
+    if console.json_output:
         document = {
             "adapter": str(adapter),
             "input": model.takes,
@@ -152,24 +126,12 @@ def export(
         print_document("export", document)
 
 
-def _export_store(folder: Path, out: Path, console: Console) -> None:
-    from metaadapter.features.store.feature_store import FeatureStore
-    from metaadapter.features.store.store_to_embeddings import store_to_embeddings
-
-    store = FeatureStore.open(folder)
-    n_parts = store_to_embeddings(store, out)
-    document = {"store": str(folder), "n_pictures": store.n_pictures, "n_parts": n_parts}
-    line = f"{out}: {store.n_pictures:,} embeddings of {store.encoder} in {n_parts} part(s)"
-    console.show_result("export-store", document, line)
-
-
 def _require_consistent(
     targets: ExportTargets, *, pixels: bool, int8: bool, pictures: Sequence[Path] | None
 ) -> None:
     if not targets.paths:
         raise UsageError(
-            "nothing to write: give --onnx FILE, --tflite FILE, --torch FILE or --web FOLDER, or "
-            "for a feature store --clip-retrieval FOLDER"
+            "nothing to write: give --onnx FILE, --tflite FILE, --torch FILE or --web FOLDER"
         )
     if int8 and not (pixels and targets.of_onnx and pictures):
         raise UsageError(

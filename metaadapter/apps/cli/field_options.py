@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from typer import Option
 
 from metaadapter.apps.cli.outputs import Output
+from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.data.table import ImageTable
     from metaadapter.workflow.labelled_pictures import Cut
 
+EXPORT_FORMATS = (
+    *("megadetector", "timelapse", "camtrap-dp", "coco", "yolo", "voc", "cvat", "label-studio"),
+    "false-triggers",
+)
+
 DetectionsFile = Annotated[
     Path | None,
     Option(
         "--detections",
         metavar="BOXES",
-        help="Boxes in these pictures, by MegaDetector (format 1.0 to 1.6, or Microsoft's list), "
-        "SpeciesNet or another detector (COCO, YOLO, Pascal VOC, CVAT, Label Studio): each box, of "
-        "MegaDetector each of an animal, gets its own prediction. Species that "
-        "SpeciesNet names are evidence, and may be the answer where they are no classes.",
+        help="Boxes in these pictures, each predicted by itself.",
     ),
 ]
 LabelledDetections = Annotated[
@@ -33,16 +36,7 @@ LabelledDetections = Annotated[
     Option(
         "--detections",
         metavar="BOXES",
-        help="Boxes in the labelled pictures, by MegaDetector, SpeciesNet or another detector "
-        "(COCO, YOLO, Pascal VOC, CVAT, Label Studio): the most confident box, of MegaDetector the "
-        "one of an animal, replaces each picture. All such boxes replace those of --unlabelled.",
-    ),
-]
-UnlabelledDetections = Annotated[
-    Path | None,
-    Option(
-        metavar="BOXES",
-        help="Boxes in the pictures of --unlabelled, if --detections does not list them.",
+        help="Boxes in the labelled pictures; the surest replaces the picture.",
     ),
 ]
 PicturesOfBoxes = Annotated[
@@ -50,114 +44,92 @@ PicturesOfBoxes = Annotated[
     Option(
         "--pictures",
         metavar="FOLDER",
-        help="Folder of the pictures that a file of boxes is about, if it is not near that file.",
+        help="Folder of the pictures that a file of boxes names.",
     ),
 ]
-MinConfidence = Annotated[float, Option(min=0, max=1, help="Ignore boxes of lower confidence.")]
+MinConfidence = Annotated[
+    float,
+    Option(min=0, max=1, metavar="FRACTION", help="Ignore boxes of lower confidence."),
+]
 Burst = Annotated[
     float | None,
     Option(
         metavar="SECONDS",
         min=0,
-        help="Give one answer for each animal in a series: frames of one camera (one folder), each "
-        "taken at most this many seconds after the previous frame. Boxes that continue one another "
-        "are one animal; without a detector the whole series is.",
+        help="One answer for an animal in frames at most this far apart.",
     ),
 ]
 Allowed = Annotated[
     str | None,
     Option(
         metavar="LIST",
-        help="Answer only with these classes, which occur where the pictures were taken: names "
-        "separated by commas, or a text file with one name on each line, which may name more "
-        "species than the adapter knows. People, vehicles and empty frames stay.",
+        help="Answer only with these classes: names, or a text file.",
     ),
 ]
 Parents = Annotated[
     list[str] | None,
     Option(
         metavar="CLASSES=PARENT",
-        help="Answer with PARENT if these classes cannot be told apart, as in fox,dog=canine. "
-        "Repeatable.",
+        help="Answer PARENT if these cannot be told apart. Repeatable.",
     ),
 ]
-MegaDetector = Annotated[
-    Path | None,
-    Option(
-        "--megadetector",
-        metavar="FILE.json",
-        help="Also write the answers as MegaDetector JSON (format 1.6).",
-    ),
-    Output(rb'\A.{0,65536}"classifier": "metaadapter '),
-]
-Timelapse = Annotated[
-    Path | None,
-    Option(metavar="FILE.csv", help="Also write a table for Timelapse, one row per frame."),
-    Output(rb"\AFile,RelativePath,DateTime,DeleteFlag,Species,Count,Probability\r"),
-]
-CamtrapDp = Annotated[
-    Path | None,
-    Option(
-        "--camtrap-dp",
-        metavar="FOLDER",
-        help="Also write a Camera Trap Data Package (Camtrap DP 1.0.2). Entries that you made in "
-        "an existing datapackage.json or deployments.csv remain.",
-    ),
-    Output(),
-]
+
+
+class ExportPlace(NamedTuple):
+    """The format of a file for another program, and its place."""
+
+    format: str
+    path: Path
+
+
+def read_export(text: str) -> ExportPlace:
+    """Read a value of `--export`."""
+    kind, colon, place = text.partition(":")
+    if not colon or not place or kind not in EXPORT_FORMATS:
+        raise UsageError(f"expected FORMAT:PLACE, FORMAT {' or '.join(EXPORT_FORMATS)}, got {text}")
+    return ExportPlace(kind, Path(place))
+
+
 Export = Annotated[
-    Path | None,
+    list[ExportPlace] | None,
     Option(
-        "--export",
-        metavar="PLACE",
-        help="Also write the answers for other programs, a label for each box, as the file or "
-        "folder that --format says.",
+        metavar="FORMAT:PLACE",
+        parser=read_export,
+        help="Also for another program: megadetector, timelapse, camtrap-dp, coco, yolo, voc, "
+        "cvat, label-studio or false-triggers. Repeatable.",
     ),
     Output(),
 ]
-ExportFormat = Annotated[
-    Literal["coco", "yolo", "voc", "cvat", "label-studio"],
-    Option(
-        "--format",
-        help="Format of --export: COCO (JSON), YOLO (a folder), Pascal VOC (a folder), CVAT (XML "
-        "1.1 for images) or predictions for Label Studio (JSON).",
-    ),
-]
-FalseTriggers = Annotated[
-    Path | None,
-    Option(
-        metavar="FILE.csv",
-        help="Also list boxes that recur at the same place of one camera, such as a branch: check "
-        "the list, then use it with adapt --background. Needs --detections.",
-    ),
-    Output(rb"\Apath,box_left,box_top,box_width,box_height,camera,thing,"),
-]
 
 
-def read_cut(given: Mapping[str, Any], min_confidence: float) -> Cut:
-    """Return the functions that cut boxes out of labelled and unlabelled pictures.
+def read_cut(
+    support: Path | None, pool: Path | None, files: Sequence[Path], min_confidence: float
+) -> Cut:
+    """Return the functions that cut boxes out of labelled pictures, near `support`, and a pool.
 
-    `given` maps the options of `adapt` to their values.
+    The first file has the boxes of the labelled pictures, and the last one those of the pool.
     """
     from metaadapter.apps.field.detections import read_detections, surest_boxes
     from metaadapter.apps.field.pool_boxes import pool_boxes
     from metaadapter.workflow.labelled_pictures import Cut
 
-    support, pool = given.get("SUPPORT"), given.get("--unlabelled")
-    file = given.get("--detections")
-    of_pool = given.get("--unlabelled-detections", file)
+    if len(files) > 2 or (len(files) == 2 and pool is None):
+        raise UsageError(
+            "--detections names the boxes of the labelled pictures, then those of --unlabelled, "
+            f"got {len(files)} files{'' if pool else ' without --unlabelled'}"
+        )
     labelled = unlabelled = None
-    if file is not None and support is not None:
-        boxes = read_detections(file)
+    if files and support is not None:
+        boxes = read_detections(files[0])
         labelled = partial(
             surest_boxes,
             detections=boxes,
             min_confidence=min_confidence,
-            source=given.get("--pictures", support),
+            source=support,
         )
-    if of_pool is not None and pool is not None:
-        boxes = read_detections(of_pool)
-        if labelled is not None and of_pool == file:  # its warnings come with the labelled pictures
+    if files and pool is not None:
+        boxes = read_detections(files[-1])
+        if labelled is not None and len(files) == 1:  # its warnings come with the labelled pictures
             boxes = replace(boxes, warnings=())
         unlabelled = partial(
             pool_boxes, detections=boxes, min_confidence=min_confidence, source=pool

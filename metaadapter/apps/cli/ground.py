@@ -49,9 +49,6 @@ def ground(
         Output(),
     ] = None,
     encoder: options.MovedEncoder = None,
-    device: options.Device = "auto",
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Find what a phrase names in pictures.
 
@@ -73,16 +70,18 @@ def ground(
             "in: metaadapter ground ADAPTER PICTURES 'the red mug'"
         )
     share_one_heap()
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
+    from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.labs.grounding.phrase_grounder import read_grounder
     from metaadapter.labs.grounding.tokens import phrase_pieces
 
+    choice = read_encoder(encoder, of_adapter=True)
     phrase_pieces(phrase)  # a phrase without words is refused before the encoder is loaded
     paths, has_boxes = _read_paths(images)
     files = heat_map_files(out, paths, phrase)
-    grounder = read_grounder(adapter, phrase, encoder, device)
+    grounder = read_grounder(adapter, phrase, choice.encoder, choice.device)
     warnings = _warn(console, grounder, has_boxes=has_boxes)
-    listed = None if json_output else GroundingList(console, paths)
+    listed = None if console.json_output else GroundingList(console, paths)
     entries: list[dict[str, Any]] = []
     unreadable: list[UnreadableImage] = []
     with console.counting("searching", below_results=True) as show:
@@ -102,7 +101,7 @@ def ground(
     console.warn_of_pictures("the", (), unreadable)
     if out is not None:
         console.note(f"wrote {out}")
-    if json_output:
+    if console.json_output:
         document = {
             "adapter": str(adapter),
             "encoder": grounder.encoder.name,

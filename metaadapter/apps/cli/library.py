@@ -39,11 +39,9 @@ def add(
     adapter: options.Adapter,
     name: NewName = None,
     replace: Replace = False,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Add an adapter to a library, which may be new."""
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
     from metaadapter.adapter.config import read_config
     from metaadapter.adapter.layout import adapter_name
     from metaadapter.apps.library.entry import require_shared_features
@@ -84,11 +82,9 @@ library.command()(show)
 def remove(
     library: options.Library,
     name: options.Entry,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Remove an entry, even a damaged one. This cannot be undone."""
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
     opened = _open(library)
     opened.remove(name)
     document = {"library": str(library), "name": name, "n_entries": len(opened)}
@@ -101,11 +97,9 @@ def rename(
     library: options.Library,
     old: Annotated[str, Argument(metavar="OLD", help="Name of an entry.")],
     new: Annotated[str, Argument(metavar="NEW", help="New name.")],
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Rename an entry."""
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
     from metaadapter.apps.library.names import entry_name
 
     _open(library).rename(old, new)
@@ -123,11 +117,9 @@ def export(
         Output(),
     ],
     features: options.Features = True,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Write an entry to a skill file, to share it."""
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
     from metaadapter.adapter.files import load_adapter
 
     _open(library).export(name, file, features=features)
@@ -159,8 +151,6 @@ def import_files(
     files: Annotated[list[Path], Argument(metavar="FILE…", help="Skill files, NAME.adapter.")],
     name: NewName = None,
     replace: Replace = False,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Add skill files to a library, without changing them.
 
@@ -168,7 +158,7 @@ def import_files(
     """
     if name is not None and len(files) > 1:
         raise UsageError(f"--name names one entry, but {len(files)} files are given; leave it out")
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
     from metaadapter.apps.library.entry import skill_content
 
     for file in files:
@@ -193,15 +183,13 @@ def merge(
     ],
     new: Annotated[str, Option("--name", metavar="NEW", help="Name of the new entry.")],
     replace: Replace = False,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Add an entry with the classes of several entries, which remain.
 
     If all entries have the features of their pictures, the new adapter is predicted from all
     pictures together.
     """
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
     from metaadapter.apps.library.names import entry_name
 
     opened = _open(library)

@@ -36,12 +36,7 @@ def identify(
     together: Together = False,
     names: Names = None,
     top: Top = 2,
-    split: options.Split = None,
     encoder: options.EncoderOfLibrary = None,
-    device: options.Device = "auto",
-    precision: options.Precision = "fp32",
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Find the entry to whose task pictures, or names of classes, belong.
 
@@ -53,12 +48,15 @@ def identify(
         raise UsageError("give either pictures or --names")
     if together and names is not None:
         raise UsageError("--together is about pictures, and --names replaces them; give one")
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
+    from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.library.queries import LibraryQueries
     from metaadapter.features.encoded_pictures import EncodedPictures
 
-    queries = LibraryQueries(AdapterLibrary.open(library, create=False), encoder, device, precision)
+    choice = read_encoder(encoder, of_adapter=True)
+    opened = AdapterLibrary.open(library, create=False)
+    queries = LibraryQueries(opened, choice.encoder, choice.device, choice.precision)
     answers: list[dict[str, Any]] = []
     if names is not None:
         class_names = [name.strip() for name in names.split(",") if name.strip()]
@@ -67,7 +65,7 @@ def identify(
         answers.append(_answer(None, likely[0][0], None, likely))
     else:
         with console.progress() as progress:
-            parts = queries.parts(images or [], split, progress)
+            parts = queries.parts(images or [], progress)
             if together:
                 parts = iter([EncodedPictures.joined(parts, width=queries.config.width)])
             for part in parts:
@@ -77,7 +75,7 @@ def identify(
                 answers += _answers([None] if together else part.paths, identified, top)
                 queries.left_out.update(identified.left_out)
     warn_of_queries(console, queries)
-    if json_output:
+    if console.json_output:
         document = {
             "library": str(library),
             "encoder": queries.config.origin.encoder,

@@ -27,9 +27,9 @@ Reject = Annotated[
     bool,
     Option("--reject", help="Answer `unknown` for pictures that look unfamiliar to their entry."),
 ]
-CsvFile = Annotated[
+TableFile = Annotated[
     Path | None,
-    Option("--csv", metavar="FILE", help="Write a table instead of the list."),
+    Option("--out", "-o", metavar="FILE.csv", help="Write a table instead of the list."),
     Output(rb"\Apath,label,entry,probability,"),
 ]
 
@@ -38,14 +38,8 @@ def predict(
     library: options.Library,
     images: options.Pictures,
     reject: Reject = False,
-    keep: options.Keep = None,
-    csv_file: CsvFile = None,
-    split: options.Split = None,
+    out: TableFile = None,
     encoder: options.EncoderOfLibrary = None,
-    device: options.Device = "auto",
-    precision: options.Precision = "fp32",
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Label pictures with the entries that they most probably belong to.
 
@@ -54,24 +48,24 @@ def predict(
     Without a terminal the list is tab-separated: path, label, entry, probability, the probability
     of known, `unfamiliar` or nothing.
     """
-    console = Console(quiet=quiet, json_output=json_output)
-    from metaadapter.adapter.known import require_fraction
+    console = Console()
+    from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.library.queries import LibraryQueries
     from metaadapter.workflow.predictions import UNKNOWN
     from metaadapter.workflow.query_shift import QuerySample
 
-    queries = LibraryQueries(AdapterLibrary.open(library, create=False), encoder, device, precision)
-    if keep is not None:
-        require_fraction(keep, "--keep")
+    choice = read_encoder(encoder, of_adapter=True)
+    opened = AdapterLibrary.open(library, create=False)
+    queries = LibraryQueries(opened, choice.encoder, choice.device, choice.precision)
     if reject:
         queries.require_no_class(UNKNOWN, option="--reject")
     predictions: list[dict[str, Any]] = []
     samples: dict[str, QuerySample] = {}
     domains: tuple[tuple[str, ...], ...] = ()
     with console.progress() as progress:
-        for part in queries.parts(images, split, progress):
-            routed = queries.library.route(part.features, encoder=queries.fingerprint, keep=keep)
+        for part in queries.parts(images, progress):
+            routed = queries.library.route(part.features, encoder=queries.fingerprint)
             queries.left_out.update(routed.left_out)
             domains = routed.domains
             predictions += _predictions(part.paths, routed, UNKNOWN if reject else None)
@@ -89,16 +83,15 @@ def predict(
     if n_unfamiliar:
         answer = "they are answered `unknown`" if reject else "they may show none of the classes"
         console.note(f"{n_unfamiliar} of {len(predictions)} pictures look unfamiliar: {answer}")
-    if csv_file is not None:
-        _write_csv(csv_file, predictions)
-        console.note(f"wrote {len(predictions)} predictions to {csv_file}")
-    if json_output:
+    if out is not None:
+        _write_csv(out, predictions)
+        console.note(f"wrote {len(predictions)} predictions to {out}")
+    if console.json_output:
         document = {
             "library": str(library),
             "encoder": queries.config.origin.encoder,
             "domains": [*map(list, domains)],
             "reject": reject,
-            "keep": keep,
             "n_unfamiliar": n_unfamiliar,
             "n_pictures": len(predictions),
             "predictions": predictions,
@@ -106,7 +99,7 @@ def predict(
             **query_warnings(queries),
         }
         print_document("library-predict", document)
-    elif csv_file is None:
+    elif out is None:
         console.table(
             ("picture", "label", "entry", *FRACTIONS, ""),
             [_cells(row) for row in predictions],
@@ -156,5 +149,5 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     from metaadapter.data.plain_text import csv_bytes
 
     cells = [{**row, "unfamiliar": "yes" if row["unfamiliar"] else ""}.values() for row in rows]
-    with write_errors(str(path), instead="choose another --csv"):
+    with write_errors(str(path), instead="choose another --out"):
         write_output(path, csv_bytes([COLUMNS, *cells]))

@@ -8,15 +8,13 @@ from metaadapter.apps.cli.console import Console, print_document
 
 def list_entries(
     library: options.Library,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """List the entries of a library.
 
     Without a terminal the list is tab-separated: name, number of classes, number of pictures,
     encoder, bytes, and `damaged` or nothing.
     """
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
     from metaadapter.apps.library.library import AdapterLibrary
 
     entries = list(AdapterLibrary.open(library, create=False).entries())
@@ -33,7 +31,7 @@ def list_entries(
         }
         for entry in entries
     ]
-    if json_output:
+    if console.json_output:
         print_document("library-list", {"library": str(library), "entries": rows})
     else:
         table = [
@@ -58,14 +56,12 @@ def list_entries(
 def show(
     library: options.Library,
     name: options.Entry,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Show the classes of an entry, and how it was made.
 
     Without a terminal the list of classes is tab-separated: label, name, number of pictures.
     """
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
     from metaadapter.apps.library.entry import Entry
     from metaadapter.apps.library.library import AdapterLibrary
 
@@ -74,7 +70,7 @@ def show(
     entry = Entry.of_file(name, opened.path(name))
     names = facts.class_names or [""] * len(facts.classes)
     rows = [*zip(facts.classes, names, facts.n_shots, strict=True)]
-    if json_output:
+    if console.json_output:
         document = {
             "library": str(library),
             "name": name,

@@ -8,7 +8,6 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, quarantined_json
 from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.predict_table import ENDINGS, TABLES
@@ -37,15 +36,13 @@ Whole = Annotated[
 def merge(
     parts: Parts,
     out: Whole,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Merge the parts of a store, or of a table of predictions.
 
     The result is what one process writes for all pictures. Other stores of the same encoder are
     merged too, in the order of the paths of their pictures.
     """
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
     tables = [part for part in parts if _is_table(part)]
     if tables and len(tables) < len(parts):
         other = next(part for part in parts if part not in tables)

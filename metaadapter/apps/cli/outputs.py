@@ -1,4 +1,4 @@
-"""The guard of all commands: an output replaces no input, no other output and no foreign file."""
+"""The guard of all commands: options agree; an output replaces no input, output or foreign file."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeAlias, get_type_hints
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
+from metaadapter.apps.cli.exclusions import require_consistent, shown_name
 from metaadapter.data.given_values import given_path
 from metaadapter.data.output_file import is_stream
 from metaadapter.data.url import Url, as_place
@@ -26,6 +27,8 @@ OF_PARTIAL = (".partial", ".partial.tmp", ".partial.lock", ".partial.journal")
 BESIDE = ("", ".tmp", *OF_PARTIAL, ".shard.json")
 # Pages that metaadapter writes begin like this.
 PAGE = rb'\A.{0,2000}<meta name="generator" content="metaadapter">'
+
+OF_PROGRAM = "Every command also takes --json, --quiet and --debug."
 
 Identity: TypeAlias = tuple[int, int] | str
 
@@ -60,6 +63,7 @@ class Commands(typer.Typer):
 
     def command(self, *args: Any, **options: Any) -> Callable[..., Any]:
         """Register a command whose outputs are checked."""
+        options.setdefault("epilog", OF_PROGRAM)
         register = super().command(*args, **options)
         return lambda command: register(_guarded(command))
 
@@ -72,6 +76,7 @@ def _guarded(command: Callable[..., object]) -> Callable[..., object]:
 
     @wraps(command)
     def run(**values: Any) -> object:
+        require_consistent(command, values)
         values = with_urls(command, values)
         require_harmless_outputs(command, values)
         return command(**values)
@@ -216,14 +221,7 @@ def _identity(path: Path) -> Identity:
 
 def _places(hint: object, name: str, values: Mapping[str, Any]) -> list[Place]:
     """Return the paths that a parameter of this annotation and name has."""
-    facts, value = getattr(hint, "__metadata__", ()), values.get(name)
-    info = next((fact for fact in facts if isinstance(fact, OptionInfo | ArgumentInfo)), None)
-    if isinstance(info, ArgumentInfo):
-        parameter = str(info.metavar or name.upper())
-    else:
-        # typer keeps the first name of an option in the place of its default.
-        names = () if info is None else (info.default, *(info.param_decls or ()))
-        long = [text for text in names if isinstance(text, str) and text.startswith("--")]
-        parameter = long[0] if long else f"--{name.replace('_', '-')}"
-    paths = value if isinstance(value, list) else [value]
+    value, parameter = values.get(name), shown_name(hint, name)
+    items = value if isinstance(value, list) else [value]
+    paths = (getattr(item, "path", item) for item in items)
     return [Place(parameter, path) for path in paths if isinstance(path, Path)]

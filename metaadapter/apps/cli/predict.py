@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
@@ -26,54 +25,42 @@ from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from metaadapter.apps.cli.predict_field import FieldRun
-    from metaadapter.data.shard import Shard
     from metaadapter.workflow.prediction_request import PredictionRequest
 
-CsvFile = Annotated[
-    Path | None,
-    Option(
-        "--csv",
-        metavar="FILE",
-        help="Write the table of --out as CSV, whatever the name of the file; FILE may be a pipe.",
-    ),
-    Output(TABLES),
-]
-Rank = Annotated[
-    str | None, Option(metavar="LABEL", help="List the most probable pictures of a class first.")
-]
 Sort = Annotated[
-    Literal["sure", "doubtful"] | None, Option(help="List surest or most doubtful pictures first.")
+    str | None,
+    Option(
+        metavar="sure|doubtful|LABEL",
+        help="Surest, most doubtful or most probably LABEL first.",
+    ),
 ]
-Top = Annotated[int | None, Option(min=1, help="List only the first N.")]
+Top = Annotated[int | None, Option(min=1, metavar="N", help="List only the first N.")]
 Labelled = Annotated[
     bool,
     Option(
         "--labelled",
-        help="The pictures have classes: print how many are predicted correctly. With --reject, a "
-        "folder `unknown` may hold pictures of none of the classes.",
+        help="The pictures have classes: count correct predictions.",
     ),
 ]
 Reject = Annotated[
     bool,
-    Option("--reject", help="Answer `unknown` for pictures that look like none of the classes."),
+    Option("--reject", help="Answer `unknown` for pictures that look like no class."),
 ]
 Sets = Annotated[
     float | None,
     Option(
         metavar="FRACTION",
-        help="Also give the set of classes that a picture may show; with this probability, 0.5 to "
-        "0.99, the set contains its own class.",
+        help="Also give a set that holds the true class so often.",
     ),
 ]
 SureOption = Annotated[
     float | None,
     Option(
         metavar="FRACTION",
-        help="How probable the answer of the adapter's label tree must be, 0.5 to 0.99: the "
-        "deepest name in the tree that is so probable is the answer.",
+        help="How probable the answer of a label tree must be.",
         show_default="0.9",
     ),
 ]
@@ -81,8 +68,7 @@ Together = Annotated[
     bool,
     Option(
         "--together",
-        help="Learn from all these pictures together, without labels, before any prediction: "
-        "better at one to four labelled pictures a class. Predictions then depend on one another.",
+        help="First learn from all these pictures, without labels.",
     ),
 ]
 Out = Annotated[
@@ -91,37 +77,18 @@ Out = Annotated[
         "--out",
         "-o",
         metavar="FILE",
-        help="Write a table with one row for each picture, in place of the list: FILE.csv, "
-        "FILE.jsonl or FILE.parquet. It has the probability of each class, and a status (done, "
-        "unreadable with the reason, or duplicate). It grows in FILE.partial, from which the same "
-        "command continues after an interruption. Any other name is that of a new adapter, which "
-        "--together makes.",
+        help="Write a table (.csv, .jsonl or .parquet), and continue after an interruption. "
+        "Another name: the adapter that --together makes.",
     ),
     Output(TABLES, ENDINGS),
 ]
-ShardOption = Annotated[
-    str | None,
-    Option(
-        "--shard",
-        metavar="I/N",
-        help="Predict only the I-th of N parts, to share work among N machines; `metaadapter "
-        "merge` makes one table of their tables. Parts consist of blocks of 128 pictures, or of "
-        "1024 of a store.",
-    ),
-]
 # The command that a warning proposes names this many sources at most.
 MOST_NAMED = 3
-OF_FRAMES = (
-    *("detections", "burst", "allowed", "parents", "megadetector", "timelapse", "camtrap_dp"),
-    "export",
-)
 
 
 def predict(
     adapter: options.Adapter,
     images: options.Pictures,
-    csv_file: CsvFile = None,
-    rank: Rank = None,
     sort: Sort = None,
     top: Top = None,
     labelled: Labelled = False,
@@ -131,61 +98,85 @@ def predict(
     sure: SureOption = None,
     together: Together = False,
     out: Out = None,
-    shard: ShardOption = None,
+    shard: cluster_options.Shard = None,
     detections: field_options.DetectionsFile = None,
     pictures: field_options.PicturesOfBoxes = None,
     min_confidence: field_options.MinConfidence = 0.2,
     burst: field_options.Burst = None,
     allowed: field_options.Allowed = None,
     parents: field_options.Parents = None,
-    megadetector: field_options.MegaDetector = None,
-    timelapse: field_options.Timelapse = None,
-    camtrap_dp: field_options.CamtrapDp = None,
     export: field_options.Export = None,
-    export_format: field_options.ExportFormat = "coco",
-    false_triggers: field_options.FalseTriggers = None,
-    split: options.Split = None,
-    csv_raw: options.CsvRaw = False,
     encoder: options.MovedEncoder = None,
-    device: options.Device = "auto",
-    precision: options.Precision = "fp32",
-    engine: cluster_options.Engine = None,
-    address: cluster_options.Address = None,
-    shards: cluster_options.Shards = None,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Label new pictures, with probabilities and the runner-up.
 
-    The encoder that the adapter names is loaded and checked. Without a terminal the list is
-    tab-separated: path, label, probability, runner-up, its probability[, that of --rank], `known`,
-    `unfamiliar` or nothing[, the set of --sets][, the path to the sure answer of the label tree,
-    and its probability]. `probability` compares the classes with one another; `known` is the
-    probability that the picture shows any of them.
+    `probability` compares the classes with one another; `known` is the probability that the picture
+    shows any of them. Without a terminal the list is tab-separated.
     """
-    values = dict(locals())
-    listing = Listing(rank, sort, top)
-    table_file, out = table_or_adapter(csv_file, out)
+    listing = Listing(sort, top)
+    table_file, out = table_or_adapter(out)
     if out is not None and not together:
         raise UsageError(
             f"--out {out} names an adapter, which only --together makes; add --together, or give a "
             f"table a name that ends in {', '.join(ENDINGS)}"
         )
-    cluster_options.require_engine(values)
     share_one_heap()
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
     from metaadapter.adapter.files import require_adapter_folder, store_adapter
+    from metaadapter.apps.cli.encoder_choice import read_encoder
+    from metaadapter.workflow.prediction_request import request_predictions
+    from metaadapter.workflow.predictions import PredictionOptions
 
     if out is not None:
         require_adapter_folder(out)
-    request = _request(values, shard_of("1/1" if engine else shard, table_file, listing, values))
+    on_cluster = cluster_options.is_for_ray(shard)
+    place, choice = "1/1" if on_cluster else shard, read_encoder(encoder, of_adapter=True)
+    request = request_predictions(
+        adapter,
+        images,
+        PredictionOptions(reject, keep, sets, sure),
+        labelled=labelled,
+        other_labels=field_options.other_labels() if detections else (),
+        together=together,
+        shard=shard_of(place, table_file, listing, is_exported=bool(export)),
+        pictures=field_options.of_boxes(pictures, detections, images),
+        min_confidence=min_confidence,
+        encoder=choice.encoder,
+        device=choice.device,
+        precision=choice.precision,
+    )
     listing.require_class_among(request.classes)
-    field = _field_run(request, images, values)
+    of_frames: dict[str, object] = {
+        "--detections": detections,
+        "--burst": burst,
+        "--allowed": allowed,
+    }
+    of_frames |= {"--parents": parents, "--export": export}
+    field = None
+    if given := [name for name, value in of_frames.items() if value]:
+        _require_one_label(request, given[0])
+        from metaadapter.apps.cli.predict_field import FieldRun
+        from metaadapter.apps.field.detections import folders_of
+
+        rows = request.queries.rows
+        given_folders = images if pictures is None else [*images, pictures]
+        folders = folders_of(given_folders, rows) if rows else []
+        prior = (allowed, parents, request.classes, folders)
+        boxes = field_options.read_field_options(
+            detections, min_confidence, *prior, [row.path for row in rows]
+        )
+        field = FieldRun(request, folders, boxes, burst, export or [])
     table = None
     if table_file is not None:
-        is_csv = csv_file is not None
-        table = NewTable.of(table_file, request, field, raw=csv_raw, csv=is_csv, facts=(precision,))
-        if engine is not None:
+        table = NewTable.of(table_file, request, field, facts=(choice.precision,))
+        if on_cluster:
+            values = {
+                **{"adapter": adapter, "images": images, "labelled": labelled, "reject": reject},
+                **{"keep": keep, "sets": sets, "sure": sure, "out": table_file, "shard": shard},
+                **{"detections": detections, "pictures": pictures, "burst": burst},
+                **{"min_confidence": min_confidence, "allowed": allowed, "parents": parents},
+                **{"encoder": encoder},
+            }
             predict_on_cluster(predict, values, request, table.digest, console)
             return
     output = _run(request, field, table, listing, console)
@@ -194,45 +185,17 @@ def predict(
         n_unlabelled = output.predicted.adapter.config.n_unlabelled
         console.note(f"{out}: the adapter, made with {n_unlabelled} unlabelled pictures")
     if detections is None:
-        _note_boxes(console, request, (burst, timelapse, megadetector, camtrap_dp))
-    show = partial(show_predicted, csv_raw=csv_raw, labelled=labelled)
-    show(console, request, output, table_file, listing, _remedy(adapter, images, field))
+        _note_boxes(console, request, (burst, export))
+    remedy = _remedy(adapter, images, field)
+    show_predicted(console, request, output, table_file, listing, remedy, labelled=labelled)
 
 
-def _request(values: Mapping[str, Any], shard: Shard | None) -> PredictionRequest:
-    from metaadapter.workflow.prediction_request import request_predictions
-    from metaadapter.workflow.predictions import PredictionOptions
-
-    names = ("labelled", "together", "split", "min_confidence")
-    pictures = field_options.of_boxes(values["pictures"], values["detections"], values["images"])
-    return request_predictions(
-        values["adapter"],
-        values["images"],
-        PredictionOptions(values["reject"], values["keep"], values["sets"], values["sure"]),
-        other_labels=field_options.other_labels() if values["detections"] else (),
-        shard=shard,
-        pictures=pictures,
-        **{name: values[name] for name in (*names, "encoder", "device", "precision")},
-    )
-
-
-def _field_run(
-    request: PredictionRequest, images: Sequence[Path], values: Mapping[str, Any]
-) -> FieldRun | None:
-    """Return the run for camera traps, if one of its options is given."""
-    if values["false_triggers"] is not None and values["detections"] is None:
-        raise UsageError("--false-triggers needs the boxes of --detections FILE.json; add it")
-    if all(values[name] in (None, []) for name in OF_FRAMES):
-        return None
+def _require_one_label(request: PredictionRequest, option: str) -> None:
     if request.stored.config.several is not None:
-        given = next(name for name in OF_FRAMES if values[name] not in (None, []))
         raise UsageError(
-            f"--{given.replace('_', '-')} is for adapters of one label, and {request.adapter} "
-            "gives several; leave it out"
+            f"{option} is for adapters of one label, and {request.adapter} gives several; leave "
+            "it out"
         )
-    from metaadapter.apps.cli.predict_field import FieldRun
-
-    return FieldRun(request, images, values)
 
 
 def _note_boxes(console: Console, request: PredictionRequest, options: Sequence[object]) -> None:

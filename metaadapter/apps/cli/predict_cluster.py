@@ -1,4 +1,4 @@
-"""`metaadapter predict --engine ray`: jobs predict the shards, then their tables are merged."""
+"""`metaadapter predict --shard ray`: jobs predict the shards, then their tables are merged."""
 
 from __future__ import annotations
 
@@ -32,11 +32,9 @@ def predict_on_cluster(
 
     if values["labelled"]:
         raise UsageError(
-            "--labelled counts correct predictions in one process; leave it out, or --engine"
+            "--labelled counts correct predictions in one process; leave it out, or --shard ray"
         )
-    place = "out" if values["csv_file"] is None else "csv_file"
-    file: Path = values[place]
-    ending = ".csv" if place == "csv_file" else file.suffix
+    file: Path = values["out"]
     queries = request.queries
     lengths = [(len(of_store), STORED_AT_ONCE) for of_store in queries.stored]
     sizes = [
@@ -46,8 +44,7 @@ def predict_on_cluster(
     ]
     stores = (stored.digest for stored in queries.stored)
     facts = " ".join([digest, inputs_digest(queries.rows), *stores])
-    options = {**values, "json_output": False}
-    with parts_on_cluster(predict, options, place, sizes, facts, console, ending=ending) as (
+    with parts_on_cluster(predict, values, "out", sizes, facts, console, ending=file.suffix) as (
         parts,
         _,
     ):

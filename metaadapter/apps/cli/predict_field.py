@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metaadapter.apps.cli.field_files import FieldFiles, require_pictures
-from metaadapter.apps.cli.field_options import read_field_options
-from metaadapter.apps.field.detections import folders_of
 from metaadapter.apps.field.frames import Frame
 from metaadapter.apps.field.run_predict import FieldRequest, predict_field
+from metaadapter.errors import UsageError
 from metaadapter.workflow.predictions import UNKNOWN
 
 if TYPE_CHECKING:
+    from metaadapter.apps.cli.field_options import ExportPlace
     from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.features.encoding_loop import Progress
     from metaadapter.workflow.prediction_request import PredictionRequest
@@ -22,34 +22,25 @@ if TYPE_CHECKING:
     from metaadapter.workflow.prediction_table import PredictionTable
     from metaadapter.workflow.run_predict import Predicted
 
-FILES = ("megadetector", "timelapse", "camtrap_dp", "export", "false_triggers")
-
 
 class FieldRun:
-    """One run of the command for camera traps; `values` maps its parameters to their values."""
+    """One run of the command for camera traps."""
 
     def __init__(
-        self, request: PredictionRequest, images: Sequence[Path], values: Mapping[str, Any]
+        self,
+        request: PredictionRequest,
+        folders: Sequence[Path],
+        options: FieldOptions,
+        burst: float | None,
+        exports: Sequence[ExportPlace],
     ) -> None:
-        rows, pictures = request.queries.rows, values["pictures"]
-        given = images if pictures is None else [*images, pictures]
-        folders = folders_of(given, rows) if rows else []
-        options = read_field_options(
-            values["detections"],
-            values["min_confidence"],
-            values["allowed"],
-            values["parents"],
-            request.classes,
-            folders,
-            [row.path for row in rows],
-        )
         self._files = FieldFiles(
-            {name: values[name] for name in FILES if values[name] is not None},
+            exports,
             classifier=f"metaadapter {request.adapter.name}",
             labels=_labels(request.classes, options),
-            export_format=values["export_format"],
         )
-        burst = values["burst"]
+        if "false-triggers" in self._files.formats and options.detections is None:
+            raise UsageError("--export false-triggers needs the boxes of --detections; add it")
         if request.queries.stored:
             require_pictures(options, burst, self._files)
         self._request = FieldRequest(

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from heapq import nsmallest
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
-from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,29 +31,30 @@ OF_SOME = {
 class Listing:
     """The choice of the predictions to list, and of their order."""
 
-    rank: str | None
-    sort: Literal["sure", "doubtful"] | None
+    sort: str | None
+    """`sure`, `doubtful`, or a class whose most probable pictures come first."""
     top: int | None
-
-    def __post_init__(self) -> None:
-        if self.rank is not None and self.sort is not None:
-            raise UsageError("--rank and --sort are two orders; give one of them")
 
     @property
     def is_chosen(self) -> bool:
         """Whether the list is sorted or shortened."""
-        return bool(self.rank or self.sort or self.top)
+        return bool(self.sort or self.top)
+
+    @property
+    def rank(self) -> str | None:
+        """The class to order by; None for another order."""
+        return None if self.sort in ("sure", "doubtful") else self.sort
 
     def require_class_among(self, classes: Sequence[str]) -> None:
         """Raise a `UsageError` if the class to rank by does not exist."""
         if self.rank is not None:
             from metaadapter.workflow.class_texts import require_label
 
-            require_label(self.rank, classes, option="--rank")
+            require_label(self.rank, classes, option="--sort")
 
     def of(self, predictions: Iterable[Prediction]) -> list[Prediction]:
         """Return the predictions to list, sorted and shortened."""
-        if self.rank is None and self.sort is None:
+        if self.sort is None:
             return list(islice(predictions, self.top))
         if self.top is None:
             return sorted(predictions, key=self._key)
@@ -85,7 +85,6 @@ def show_predicted(
     listing: Listing,
     remedy: str,
     *,
-    csv_raw: bool,
     labelled: bool,
 ) -> None:
     """Print the list or the JSON document, warnings and notes.
@@ -114,9 +113,9 @@ def show_predicted(
         document = _document(request, output, effect, warnings, labelled=labelled)
         print_document("predict", document)
     elif table_file is None:
-        _list_predictions(output.listed, listing.rank, console, csv_raw=csv_raw)
+        _list_predictions(output.listed, listing.rank, console)
     if labelled:
-        Console().note(*tally.scores.lines())  # shown with --quiet too, because --labelled asks
+        console.say(*tally.scores.lines())  # with --quiet too, because --labelled asks
 
 
 def _effect(console: Console, predicted: Predicted) -> PoolEffect | None:
@@ -188,7 +187,7 @@ def sure_of(request: PredictionRequest) -> float | None:
 
 
 def _list_predictions(
-    predictions: Sequence[Prediction], rank: str | None, console: Console, *, csv_raw: bool
+    predictions: Sequence[Prediction], rank: str | None, console: Console
 ) -> None:
     """Print predictions as a table on a terminal, tab-separated elsewhere."""
     numbers = ["probability", "known", f"P({rank})"]
@@ -205,7 +204,6 @@ def _list_predictions(
         [_cells(prediction, rank, known_to_some) for prediction in predictions],
         right=numbers,
         dim=[prediction.unfamiliar for prediction in predictions],
-        raw=csv_raw,
     )
 
 

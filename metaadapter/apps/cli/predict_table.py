@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from metaadapter.errors import UsageError
 
@@ -24,21 +24,17 @@ TABLES = (
     rb"|\APAR1.*metaadapter\.predictions/|\A\xff{4}.*?metaadapter\.predictions/"
     rb'|\A\{\s*"schema": ?"metaadapter\.predict(?:ing|ion_shard)/'
 )
-# The files that tell of all pictures, as parameters of the command.
-OF_ALL = ("megadetector", "timelapse", "camtrap_dp", "export", "false_triggers")
 
 
-def table_or_adapter(csv_file: Path | None, out: Path | None) -> tuple[Path | None, Path | None]:
-    """Return the file of the table and the place of the adapter, as far as they are given."""
+def table_or_adapter(out: Path | None) -> tuple[Path | None, Path | None]:
+    """Return the file of the table and the place of the adapter; `--out` names one of them."""
     if out is None or not out.name.lower().endswith(ENDINGS):
-        return csv_file, out
-    if csv_file is not None:
-        raise UsageError(f"--csv {csv_file} and --out {out} are both tables; give one of them")
+        return None, out
     return out, None
 
 
 def shard_of(
-    text: str | None, table: Path | None, listing: Listing, values: Mapping[str, Any]
+    text: str | None, table: Path | None, listing: Listing, *, is_exported: bool
 ) -> Shard | None:
     """Read --shard, which excludes options that need all pictures."""
     from metaadapter.data.output_file import is_stream
@@ -51,13 +47,13 @@ def shard_of(
         raise UsageError("--shard writes a table to merge; give --out FILE.csv, .jsonl or .parquet")
     if listing.is_chosen:
         raise UsageError(
-            "--rank, --sort and --top order all pictures, and --shard predicts only a part of "
-            "them; leave them out, and order the merged table"
+            "--sort and --top order all pictures, and --shard predicts only a part of them; leave "
+            "them out, and order the merged table"
         )
-    if given := [name for name in OF_ALL if values[name] is not None]:
+    if is_exported:
         raise UsageError(
-            f"--{given[0].replace('_', '-')} writes a file of all pictures, and --shard predicts "
-            "only a part of them; leave one of the two out"
+            "--export writes a file of all pictures, and --shard predicts only a part of them; "
+            "leave one of the two out"
         )
     return shard
 
@@ -77,19 +73,15 @@ class NewTable(NamedTuple):
         request: PredictionRequest,
         field: FieldRun | None,
         *,
-        raw: bool,
-        csv: bool,
         facts: Sequence[object],
     ) -> NewTable:
-        """Choose the columns, and the kind: CSV, or by the ending; `facts` enter the digest."""
+        """Choose the columns, and the kind by the ending; `facts` enter the digest."""
         from metaadapter.workflow.prediction_files import file_kind
         from metaadapter.workflow.prediction_journal import request_digest
         from metaadapter.workflow.prediction_rows import RowFormat
-        from metaadapter.workflow.row_files import CsvFile
 
         rows = RowFormat(
             request.classes,
-            raw,
             sets=request.options.coverage is not None,
             tree=request.stored.config.tree is not None,
             several=request.stored.config.several is not None,
@@ -97,8 +89,7 @@ class NewTable(NamedTuple):
         rows = rows if field is None else field.rows(rows)
         of_field = () if field is None else field.digest_facts
         digest = request_digest(request.stored, rows, request.options, *facts, *of_field)
-        kind = CsvFile(rows) if csv else file_kind(file, rows)
-        return cls(file, kind, digest, request.is_resumable)
+        return cls(file, file_kind(file, rows), digest, request.is_resumable)
 
     def open(self) -> PredictionTable:
         """Open the table, with the rows of an interrupted run of the same request."""

@@ -44,15 +44,13 @@ def push(
     private: Private = False,
     license: License = None,
     features: options.Features = True,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Publish an adapter or a generator on the hub, for others.
 
     All files and a card are written in one commit. Pictures and paths of this machine are never
     published. Others use it as hf-hub:ORGANISATION/NAME. Log in before: `hf auth login`.
     """
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
     from metaadapter.workflow.run_push import push as push_artifact
 
     pushed = push_artifact(

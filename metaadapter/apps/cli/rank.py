@@ -64,9 +64,9 @@ Sentence = Annotated[
         show_default="made from the question",
     ),
 ]
-CsvFile = Annotated[
+TableFile = Annotated[
     Path | None,
-    Option("--csv", metavar="FILE", help="Write a table in place of the lists."),
+    Option("--out", "-o", metavar="FILE.csv", help="Write a table in place of the lists."),
     Output(rb"\A(asked about,kind,place|picture,answer,probability),"),
 ]
 
@@ -81,32 +81,29 @@ def rank(
     question: Question = None,
     answers: Answers = None,
     sentence: Sentence = None,
-    csv_file: CsvFile = None,
-    split: options.Split = None,
+    out: TableFile = None,
     encoder: options.MovedEncoder = None,
-    device: options.Device = "auto",
-    precision: options.Precision = "fp32",
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Order captions and pictures, or answer a question.
 
-    ADAPTER is made from pictures with captions (`metaadapter adapt --captions`). If it is made from
+    ADAPTER is made from pictures with captions (`metaadapter captions`). If it is made from
     classes, only its frozen encoder is used. If the output is no terminal, lines are tab-separated:
     the picture or caption that answers are for, its kind, and the answer's rank, text and score.
     """
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
     choices = None if answers is None else [answer.strip() for answer in answers.split(",")]
     sentences = _sentences(question, choices, sentence)
     if sum(given is not None for given in (texts, text, question)) > 1:
         raise UsageError("give captions in one way: as TEXTS, with --text, or with --question")
+    from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.labs.ranking.captions import list_captions
     from metaadapter.labs.ranking.ranking_adapter import read_ranking_adapter
 
-    captions = list_captions(pictures, texts, sentences or text, split=split)
-    ranking = read_ranking_adapter(adapter, encoder, device, precision)
+    choice = read_encoder(encoder, of_adapter=True)
+    captions = list_captions(pictures, texts, sentences or text)
+    ranking = read_ranking_adapter(adapter, choice.encoder, choice.device, choice.precision)
     with console.progress() as progress:
-        task = ranking.encode(pictures, captions, together=together, split=split, progress=progress)
+        task = ranking.encode(pictures, captions, together=together, progress=progress)
     document = {
         "adapter": str(adapter),
         "encoder": ranking.origin.encoder,
@@ -121,7 +118,7 @@ def rank(
         result = _answer(task, question, choices, captions, ranking.logit_scale)
     else:
         result = _rank(task, captions, top)
-    show(console, result, csv_file, document if json_output else None)
+    show(console, result, out, document if console.json_output else None)
 
 
 def _sentences(
@@ -168,7 +165,7 @@ def _warn(
     if not n_pairs:
         console.note(
             f"{adapter} was made from classes, so only its frozen encoder is used; with pairs of "
-            "your domain, `metaadapter adapt PAIRS.csv --captions` makes a better adapter for this"
+            "your domain, `metaadapter captions PAIRS.csv` makes a better adapter for this"
         )
     if task.n_of_pairs:
         warnings.append(

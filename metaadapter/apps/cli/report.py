@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.evaluate_several import SCORES_FILE
 from metaadapter.apps.cli.evaluate_several import SUMMARY_FILE as SEVERAL_FILE
@@ -35,20 +34,18 @@ def report(
             help="Folder to which picture paths are relative, if not the current one; repeatable.",
         ),
     ] = None,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Write a report of an evaluation.
 
     The files are report.html, report.md, report.json, report.csv, and report.tex, a table for
     LaTeX. The page needs no other file, no script and no network. Pictures of the worst mistakes
-    are shown if their files have not changed. For an evaluation with --continual the page has
+    are shown if their files have not changed. For an evaluation of a sequence the page has
     figures, curves, and the accuracy on each task after each task; report.tex and report.csv are
     not written.
     """
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
     document, files = write_report(run, out or run, pictures or [], console)
-    if json_output:
+    if console.json_output:
         print_document("report", {"files": files, **document})
     else:
         console.result(*files)

@@ -14,11 +14,12 @@ from typer import Argument, Exit, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
-from metaadapter.errors import MetaAdapterError, MissingPackage
+from metaadapter.errors import MetaAdapterError, MissingPackage, UsageError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from metaadapter.apps.cli.encoder_choice import EncoderChoice
     from metaadapter.apps.page.access import Access
     from metaadapter.apps.page.projects import Projects
 
@@ -57,9 +58,7 @@ def serve(
         ),
     ] = 0,
     phone: Phone = False,
-    encoder: options.EncoderOfPictures = None,
-    device: options.Device = "auto",
-    quiet: options.Quiet = False,
+    encoder: options.Encoder = None,
 ) -> None:
     """Sort pictures into classes on a page in the browser.
 
@@ -67,8 +66,11 @@ def serve(
     this machine can open it, at the printed address, and no data leave the machine. Ctrl-C ends the
     page; everything is saved in the project.
     """
-    console = Console(quiet=quiet)
+    console = Console()
+    if console.json_output:
+        raise UsageError("`metaadapter serve` has no result for --json; leave it out")
     _require_packages([*PACKAGES, "segno"] if phone else PACKAGES)
+    from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.apps.page.access import open_in_browser
     from metaadapter.apps.page.kept_access import open_port
     from metaadapter.apps.page.phone import open_to_phones
@@ -76,12 +78,13 @@ def serve(
     from metaadapter.apps.page.server import run_server
     from metaadapter.apps.page.starting import Starting
 
+    choice = read_encoder(encoder, of_adapter=True)
     folder = default_project() if project is None else project
     listening, access = open_port(folder, port)
     of_phones = open_to_phones() if phone else None
     also = [of_phones[0]] if of_phones else []
     phone_access = of_phones[1] if of_phones else None
-    opening = _Opening(folder, encoder, device, access, phone_access, console)
+    opening = _Opening(folder, choice, access, phone_access, console)
 
     def announce() -> None:
         _announce(console, access, phone_access)
@@ -128,8 +131,7 @@ class _Opening:
     """Imports and opens what a project needs; this takes seconds, so the page is shown before."""
 
     folder: Path
-    encoder: str | None
-    device: str
+    encoder: EncoderChoice
     access: Access
     phone: Access | None
     console: Console
@@ -147,9 +149,9 @@ class _Opening:
         from metaadapter.apps.page.projects import Projects
         from metaadapter.features.encoder_by_name import load_encoder
 
-        load = partial(load_encoder, device=self.device)
+        load = partial(load_encoder, device=self.encoder.device, precision=self.encoder.precision)
         note = partial(keep_access, access=self.access)
-        self.projects = Projects(self.folder, self.encoder, load, note, self._fail)
+        self.projects = Projects(self.folder, self.encoder.encoder, load, note, self._fail)
         with self.projects.opened():
             yield make_app(self.projects, self.access, phone=self.phone)
 

@@ -43,19 +43,18 @@ def study(
         str, Option(metavar="K,…", help="Numbers of labelled frames of each class, one or several.")
     ] = "1,4,16",
     draws: Annotated[int, Option(min=1, help="Number of draws of scenes.")] = 20,
-    encoder: options.Encoder = "tiny",
+    encoder: options.Encoder = None,
     jobs: own.Jobs = None,
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Measure how well methods identify species on labelled frames.
 
-    The command encodes the frames, divides them into scenes, and evaluates methods as `evaluate
-    --by-group --fewer-shots` does: no scene has both labelled frames and queries. It writes a page
-    on species, false alarms and missed animals, with a paragraph for a methods section, and the
-    report of the evaluation. The same command continues after an interruption.
+    The command encodes the frames, divides them into scenes, and evaluates methods by scene: no
+    scene has both labelled frames and queries. It writes a page on species, false alarms and missed
+    animals, with a paragraph for a methods section, and the report of the evaluation. The same
+    command continues after an interruption.
     """
-    console = Console(quiet=quiet, json_output=json_output)
+    console = Console()
+    from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.apps.field.frames import Frame, read_times
     from metaadapter.bench.scenes.page import f1_rows, study_markdown, study_page
     from metaadapter.bench.scenes.study import in_scenes, study_config, study_result
@@ -68,7 +67,7 @@ def study(
     from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.store.encode_to_store import encode_to_store
 
-    names = own.names(methods) or ["default", "peers"]
+    choice, names = read_encoder(encoder), own.names(methods) or ["default", "peers"]
     config = study_config(out / STORE, names, own.whole_numbers(shots) or [], draws)
     of_boxes = field_options.of_boxes(pictures, detections, [frames])
     table = read_images(frames, pictures=of_boxes, min_confidence=min_confidence)
@@ -79,8 +78,16 @@ def study(
     with console.progress() as progress:
         table = in_scenes(table, read_times([Frame(row) for row in table.rows], progress))
         table = field_options.cut_labelled(table, pictures or frames, detections, min_confidence)
-        blocks = default_blocks(None, encoder, boxed=any(row.box for row in table.rows))
-        loaded = load_encoder(encoder, blocks=blocks)
+        blocks = default_blocks(
+            choice.blocks, choice.name, boxed=any(row.box for row in table.rows)
+        )
+        loaded = load_encoder(
+            choice.name,
+            device=choice.device,
+            precision=choice.precision,
+            zoom=choice.zoom,
+            blocks=blocks,
+        )
         report = encode_to_store(table, loaded, out / STORE, progress=progress)
     console.warn_of_pictures("the labelled", table.warnings, report.quarantined)
     evaluation = run_evaluation(config, out / EVALUATION, console, jobs)
@@ -98,7 +105,7 @@ def study(
     with write_errors(f"the study into {out}"):
         replace_file(out / "study.html", study_page(result))
     files = [*(str(out / f"study.{kind}") for kind in ("html", "md", "json")), *files]
-    if json_output:
+    if console.json_output:
         more = {"files": files, "quarantined": quarantined_json(report.quarantined)}
         print_document("study", {**more, **document})
         return

@@ -18,7 +18,6 @@ from rich.table import Table
 from rich.text import Text
 from typer import Argument, Exit, Option
 
-from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.process import keep_freed_memory, stop_at_first_signal
@@ -54,8 +53,6 @@ def train(
     out: Out = None,
     resume: Resume = None,
     device: Device = "auto",
-    json_output: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Train a generator on tasks drawn from feature stores.
 
@@ -72,7 +69,7 @@ def train(
 
     keep_freed_memory()
     rank = launched()[0]
-    console = Console(quiet=quiet or rank > 0, json_output=json_output)
+    console = Console(quiet=rank > 0)
     if rank > 0:
         warnings.simplefilter("ignore")  # the first process has the same ones
     folder, settings = _open(config, changes or [], out, resume)

@@ -67,7 +67,7 @@ def connected(address: str | None, *, device: str = "cpu") -> Iterator[Cluster]:
         ray: Any = importlib.import_module("ray")
     except ImportError as error:
         raise MissingPackage(
-            f"--engine ray needs the package ray, which cannot be imported ({error}); install the "
+            f"--shard ray needs the package ray, which cannot be imported ({error}); install the "
             "extra: pip install 'metaadapter[ray]'"
         ) from error
     is_own = not ray.is_initialized()
@@ -103,7 +103,7 @@ def _start(ray: Any, address: str) -> None:
     except (OSError, ValueError, RuntimeError) as error:
         raise DataError(
             f"no Ray cluster answers at {address} ({str(error).splitlines()[0]}); start one with "
-            "`ray start --head`, or correct --address"
+            "`ray start --head`, or correct the address in --shard"
         ) from error
     finally:
         for number, handler in handlers.items():

@@ -88,7 +88,7 @@ class PictureModel(nn.Module):
             raise UsageError(
                 f"the adapter averages {config.origin.n_views} views of each picture. Views are "
                 "random crops, which other programs cannot repeat; export without --pixels, or "
-                "adapt again with --views 1"
+                "adapt again with views=1"
             )
         pixels = PicturePixels(encoder)
         self.pixels: nn.Module = SquarePixels(pixels) if square else pixels

@@ -60,8 +60,8 @@ class CamtrapPackage:
         for file in (observations, media):
             if file.exists() and not _is_own(observations):
                 raise DataError(
-                    f"{file} is not from `metaadapter predict --camtrap-dp`, and would be "
-                    "overwritten; choose another --camtrap-dp, or move that file away"
+                    f"{file} is not from `metaadapter predict --export camtrap-dp:…`, and would be "
+                    "overwritten; choose another place, or move that file away"
                 )
 
     def write(self, predictions: Callable[[], Iterable[Prediction]]) -> list[str]:

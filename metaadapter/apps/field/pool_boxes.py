@@ -61,7 +61,7 @@ def _refuse(
         raise DataError(
             f"the labelled pictures are boxes, and {detections.source} lists no boxes in the "
             f"unlabelled pictures {folder} ({_names(unlisted)}); give the detections in these with "
-            "--unlabelled-detections, or give the table of predict --csv as --unlabelled"
+            "a second --detections, or give the table of predict --out as --unlabelled"
         )
     raise DataError(
         f"{detections.source} has no box of an animal with a confidence of {min_confidence} or "

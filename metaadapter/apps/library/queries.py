@@ -51,13 +51,13 @@ class LibraryQueries:
         return self._encoder
 
     def parts(
-        self, images: Sequence[Path], split: str | None, progress: Callable[[Progress], None]
+        self, images: Sequence[Path], progress: Callable[[Progress], None]
     ) -> Iterator[EncodedPictures]:
         """Yield the features of pictures, folders, manifests and stores.
 
         A store of another encoder is an error; it does not change which entries answer.
         """
-        for part in read_queries(images, self.config, self.load, split=split, progress=progress):
+        for part in read_queries(images, self.config, self.load, split=None, progress=progress):
             self.warnings += part.warnings
             self.unreadable += part.quarantined
             yield part

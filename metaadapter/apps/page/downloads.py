@@ -25,7 +25,7 @@ HEADER = (
     *("picture", "answer", "probability", "runner_up", "runner_up_probability", "known"),
     *("unfamiliar", "labelled", "id"),
 )
-# The columns for pictures in boxes, as `metaadapter predict --csv` names them.
+# The columns for pictures in boxes, as `metaadapter predict --out` names them.
 BOX_CELLS = (*BOX_COLUMNS[:6], "time")
 NOT_IN_FOLDER_NAMES = '/\\:*?"<>|'
 LEFT_OUT_FILE = "pictures left out.txt"
@@ -83,7 +83,7 @@ def sorted_pictures(
 def prediction_table(pictures: list[SortedPicture], contents: Contents) -> str:
     """A CSV text with one row per picture; spreadsheets take no name in it for a formula.
 
-    With boxes it also has the columns of `metaadapter predict --csv` for boxes and times.
+    With boxes it also has the columns of `metaadapter predict --out` for boxes and times.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)

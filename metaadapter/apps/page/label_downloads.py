@@ -58,7 +58,7 @@ def label_manifest(contents: Contents) -> bytes:
     labelled.sort(key=lambda entry: entry.place)
     names = {label: entry.name for label, entry in contents.classes.items()}
     rows = [(entry.name, label_cell(entry, names)) for entry in labelled]
-    return csv_bytes([("path", "label"), *rows], raw=False)
+    return csv_bytes([("path", "label"), *rows])
 
 
 def require_own_names(contents: Contents) -> None:

@@ -29,6 +29,8 @@ from metaadapter.bench.evaluation.store_source import (
 from metaadapter.training.config_file import check_config, config_error, find_path, read_toml
 
 PATHS = ("stores", "strangers", "tree")
+# The keys that are options of the command; `--set` gives the others.
+OPTIONS = ("methods", "shots", "seeds", "tasks", "ways", "queries")
 
 
 class EvaluationConfig(DrawConfig):
@@ -154,10 +156,12 @@ class EvaluationConfig(DrawConfig):
         for name, value in self.model_dump(exclude={"stores", "schema_version"}).items():
             if value == fields[name].default:
                 continue
-            words.append(f"--{name.replace('_', '-')}")
-            if value is not True:
-                between = "-" if name == "pool_size" else ","
-                words.append(between.join(map(str, value if isinstance(value, tuple) else [value])))
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            if name in OPTIONS:
+                words += [f"--{name}", text]
+            else:
+                in_toml = f"[{text}]" if name == "pool_size" and "," in text else text
+                words += ["--set", f"{name}={in_toml.lower() if value is True else in_toml}"]
         return shlex.join([*words, "--out", "RUN"])
 
     def cells(self) -> tuple[Cell, ...]:

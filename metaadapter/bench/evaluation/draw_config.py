@@ -84,7 +84,7 @@ class DrawConfig(BaseModel):
         if self.base_to_new and self.pool:
             raise ValueError("base_to_new cannot be combined with a pool")
         if self.fewer_shots and not self.by_group:
-            raise ValueError("fewer_shots needs by_group (--by-group)")
+            raise ValueError("fewer_shots needs by_group")
         if self.pool is None and self.pool_size != USUAL_POOL_SIZE:
             raise ValueError("pool_size needs a pool: balanced, skewed or strangers")
         if self.pool == "skewed" and self.queries == "all":
@@ -94,7 +94,7 @@ class DrawConfig(BaseModel):
             )
         if self.continual is None:
             if self.splits > 1 or self.shuffle:
-                raise ValueError("splits and shuffle need continual (--continual SETTING)")
+                raise ValueError("splits and shuffle need continual, as in --set continual=pooled")
         elif self.tasks != 1 or self.unknown or self.pool or self.base_to_new or self.by_group:
             raise ValueError(
                 "continual cannot be combined with tasks, unknown, pool, base_to_new or by_group"

@@ -65,7 +65,7 @@ def require_names_fit(method: Method, data: EvaluationSet) -> None:
     if reason:
         raise UsageError(
             f"{method.name} {reason}, but the set {data.name} does not have the encoder's; leave "
-            f"{method.name} out of --methods, or take --names {OWN}"
+            f"{method.name} out of --methods, or take --set names={OWN}"
         )
 
 

@@ -42,7 +42,6 @@ def evaluate(
     kind: Kind = TaskBench,
     jobs: int = 1,
     device: str = "cpu",
-    csv_raw: bool = False,
     audit: int = 0,
     tell: Callable[[int, int], None] = lambda _done, _total: None,
     tell_steps: TellSteps = tell_nobody,
@@ -57,7 +56,6 @@ def evaluate(
         kind: `TaskBench`, or `SequenceBench` for sequences of tasks.
         jobs: The number of processes, with one thread each.
         device: Name of a device, or "auto".
-        csv_raw: Write texts to the tables unchanged, even if a spreadsheet takes them for formulas.
         audit: The number of random cells that were measured before this run, to measure again and
             to compare; the result is one more check.
         tell: Called with the number of finished cells and the number of cells to measure.
@@ -93,7 +91,7 @@ def evaluate(
             kept = [result for result in results if before.get(result.cell) is result]
             boxes = (*boxes, audit_cells(kept, audit, measure))
         evaluation = _evaluation(bench, summary, folder, n_measured, boxes)
-        _write(evaluation, summary, bench.summary_schema, csv_raw=csv_raw)
+        _write(evaluation, summary, bench.summary_schema)
         return evaluation
 
 
@@ -120,14 +118,14 @@ def _evaluation(
     )
 
 
-def _write(evaluation: Evaluation, summary: Summary, schema: str, *, csv_raw: bool) -> None:
+def _write(evaluation: Evaluation, summary: Summary, schema: str) -> None:
     document = evaluation.to_dict()
-    contents = table_files({"draws": summary.draws, **summary.tables}, raw=csv_raw)
+    contents = table_files({"draws": summary.draws, **summary.tables})
     if not evaluation.config.continual:
         boxes = document.pop("integrity")
         integrity = {"schema": "metaadapter.evaluation.integrity/1", "boxes": boxes}
         contents = {"integrity.json": json_text(integrity, indent=2) + "\n", **contents}
-    document = {"schema": schema, **document, "csv_raw": csv_raw}
+    document = {"schema": schema, **document}
     with write_errors(f"the evaluation {evaluation.folder}"):
         write_document(evaluation.folder / SUMMARY_FILE, document, contents)
 

@@ -55,9 +55,9 @@ def set_by_group(folder: Path | str) -> EvaluationSet:
     data = set_of_store(folder)
     if not (data.groups_n != "").any():
         raise DataError(
-            f"the feature store {folder} has no groups, which --by-group needs; encode the "
+            f"the feature store {folder} has no groups, which by_group needs; encode the "
             "pictures with a manifest that has a column group (camera, series, day), or leave "
-            "--by-group out"
+            "by_group out"
         )
     return replace(
         data,
@@ -87,7 +87,7 @@ def far_set(data: EvaluationSet, config: EvaluationConfig) -> EvaluationSet:
     classes = tuple(sorted(label for label in labels if same_name(label) not in taken))
     if not classes:
         raise DataError(
-            f"the set {data.name}: the stores of --strangers have no picture of a class that is "
+            f"the set {data.name}: the stores of strangers have no picture of a class that is "
             "not in the set; name another store, with other classes"
         )
     number = {label: position for position, label in enumerate(classes)}

@@ -184,15 +184,11 @@ def table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     )
 
 
-def table_files(tables: Mapping[str, pd.DataFrame], *, raw: bool = False) -> dict[str, Content]:
+def table_files(tables: Mapping[str, pd.DataFrame]) -> dict[str, Content]:
     """Return file name → content: each table as CSV; the rows also as Parquet, given pyarrow."""
-    files = {
-        f"{name}.csv": csv_content(rows, raw=raw)
-        for name, rows in tables.items()
-        if name != "draws"
-    }
+    files = {f"{name}.csv": csv_content(rows) for name, rows in tables.items() if name != "draws"}
     if "draws" in tables:
-        files["draws.csv.gz"] = csv_content(tables["draws"], raw=raw, packed=True)
+        files["draws.csv.gz"] = csv_content(tables["draws"], packed=True)
     with suppress(ImportError):
         import pyarrow  # noqa: F401
 
@@ -211,10 +207,9 @@ def _legible(text: str) -> str:
     return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
-def csv_content(rows: pd.DataFrame, *, raw: bool = False, packed: bool = False) -> Content:
+def csv_content(rows: pd.DataFrame, *, packed: bool = False) -> Content:
     """Return the content of a CSV file; the same table gives the same bytes."""
-    if not raw:
-        rows = _with_texts(rows, in_csv)
+    rows = _with_texts(rows, in_csv)
     compression: Any = {"method": "gzip", "mtime": 0} if packed else None
     return partial(
         rows.to_csv,
@@ -226,7 +221,7 @@ def csv_content(rows: pd.DataFrame, *, raw: bool = False, packed: bool = False) 
     )
 
 
-def read_table(path: Path, *, raw: bool = False, **wanted: Iterable[Any]) -> pd.DataFrame:
+def read_table(path: Path, **wanted: Iterable[Any]) -> pd.DataFrame:
     """Read a CSV file of `table_files`; keep the rows with a value in `wanted` (column → values).
 
     The file is read in parts, because all confusions of a thousand classes do not fit into memory.
@@ -249,9 +244,8 @@ def read_table(path: Path, *, raw: bool = False, **wanted: Iterable[Any]) -> pd.
                 if chunk[last].isna().any(axis=None) or not isinstance(chunk.index, pd.RangeIndex):
                     raise ValueError("a line has more or fewer columns than the first line")
                 for name, values in wanted.items():
-                    written = [value if raw else in_csv(value) for value in values]
-                    chunk = chunk[chunk[name].isin(written)]
-                parts.append(chunk if raw else _with_texts(chunk, from_csv))
+                    chunk = chunk[chunk[name].isin([in_csv(value) for value in values])]
+                parts.append(_with_texts(chunk, from_csv))
         return pd.concat(parts, ignore_index=True)
     except (OSError, ValueError) as error:
         raise DataError(

@@ -82,7 +82,7 @@ class PeerClassifier(AdapterClassifier):
         if self.peer in POOL_PEERS:
             raise UsageError(
                 f"peer {self.peer!r} reads a pool of unlabelled pictures, but `fit` takes no pool; "
-                "measure the peer with metaadapter evaluate --pool balanced --methods pool-peers"
+                "measure the peer with metaadapter evaluate --methods pool-peers --set pool=skewed"
             )
         if self.peer not in PEERS:
             known = ", ".join([*PEERS, *META_PEERS])

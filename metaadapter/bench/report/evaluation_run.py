@@ -56,7 +56,6 @@ class EvaluationRun:
         """Read and check the folder of a finished evaluation."""
         with read_run(folder, SUMMARY_SCHEMA) as run:
             config, summary = run.config, run.summary
-            raw = summary["csv_raw"]
             of_errors: dict[str, Any] = {
                 "method": {config.reference_name, ZERO_SHOT},
                 "n_shot": {config.ascending_shots[-1]},
@@ -65,9 +64,7 @@ class EvaluationRun:
                 name: run.file(name)
                 for name in ("integrity.json", "rows.csv", *(f"{table}.csv" for table in TABLES))
             }
-            errors = {
-                name: read_table(files[f"{name}.csv"], raw=raw, **of_errors) for name in TABLES[:-1]
-            }
+            errors = {name: read_table(files[f"{name}.csv"], **of_errors) for name in TABLES[:-1]}
             boxes = parse_json(regular(files["integrity.json"]).read_bytes())
             return cls(
                 config=config,
@@ -77,7 +74,7 @@ class EvaluationRun:
                 ranks={part: Ranks(**ranks) for part, ranks in summary["ranks"].items()},
                 across=summary["across"],
                 tables=errors
-                | {name: read_table(files[f"{name}.csv"], raw=raw) for name in ("bins", "rows")},
+                | {name: read_table(files[f"{name}.csv"]) for name in ("bins", "rows")},
                 boxes=tuple(Box(**box) for box in boxes["boxes"]),
                 intervals=summary["intervals"],
                 sets=summary["sets"],

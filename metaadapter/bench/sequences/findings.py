@@ -36,7 +36,7 @@ def is_continual(folder: Path) -> bool:
 def find_continual(folder: Path) -> ContinualResult:
     """Read a continual evaluation; raise `DataError` if it is unfinished or damaged."""
     with read_run(folder, SequenceBench.summary_schema) as run:
-        return _result(run, read_table(run.file("rows.csv"), raw=run.summary["csv_raw"]))
+        return _result(run, read_table(run.file("rows.csv")))
 
 
 def _result(run: FinishedRun, rows: pd.DataFrame) -> ContinualResult:

@@ -74,7 +74,7 @@ def load_learner(name: str) -> NamedLearner:
         if isinstance(method.fit, MetaPeer):
             raise UsageError(
                 f"learner {name!r}: {method_name} has weights for the features of one encoder, so "
-                "it can be measured only without --continual; name another method"
+                "it can be measured only without continual; name another method"
             )
         learner = OF_METHODS[kind](_fit_of(name, method.fit))
         identity = text_digest(code_identity(type(learner)) + method.identity)

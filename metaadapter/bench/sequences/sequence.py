@@ -109,7 +109,7 @@ def _parts(rows: EpisodeRows, n_parts: int, data: EvaluationSet) -> Iterator[Epi
     if n_way < 2 * n_parts:
         raise DataError(
             f"the set {data.name}: expected two classes or more in each of {n_parts} parts, but "
-            f"only {n_way} have enough pictures; ask for fewer --splits or --shots"
+            f"only {n_way} have enough pictures; ask for fewer splits or --shots"
         )
     ends = [round(n_way * part / n_parts) for part in range(n_parts + 1)]
     for first, end in pairwise(ends):

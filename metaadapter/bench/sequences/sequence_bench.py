@@ -47,7 +47,7 @@ class SequenceBench:
 
     def __init__(self, config: EvaluationConfig, device: torch.device) -> None:
         if device.type != "cpu":
-            raise UsageError("--continual computes on the CPU only; leave out --device")
+            raise UsageError("continual computes on the CPU only; leave out --device")
         self.config, self.device = config, device
         self.sets = {data.name: data for data in load_sets(config)}
         self.far_sets: dict[str, EvaluationSet] = {}

@@ -37,7 +37,7 @@ WRITERS: Mapping[str, Callable[[Listing, Path], None]] = {
     "cvat": write_cvat,
     "label-studio": write_label_studio,
 }
-EARLIER = {
+WRITTEN = {
     "coco": rb'\A\{"info": \{"description": "metaadapter',
     "cvat": rb"\A.{0,200}<name>metaadapter",
     "label-studio": rb'\A\[.{0,65536}"model_version": "metaadapter|\A\[\]\Z',

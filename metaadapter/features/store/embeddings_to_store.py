@@ -115,7 +115,7 @@ def _columns(
     if chosen["paths"] is None:
         raise DataError(
             f"{folder.path} has no column {PATHS!r} of the pictures' paths, but "
-            f"{', '.join(folder.columns)}; choose one of them: --path-column NAME"
+            f"{', '.join(folder.columns)}; choose one of them: --columns PATH"
         )
     return {name: column for name, column in chosen.items() if column is not None}
 

@@ -110,7 +110,7 @@ def _require_same_templates(one: FeatureStore, other: FeatureStore) -> None:
     if one.header.templates != other.header.templates:
         raise IncompatibleArtifact(
             f"the class names of {one.folder} and {other.folder} were encoded in different "
-            "templates; encode one of them again with the --templates of the other"
+            "templates; encode one of them again with the templates of the other"
         )
 
 

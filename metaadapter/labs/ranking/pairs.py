@@ -40,7 +40,7 @@ def read_pairs(
     if not (manifest.is_file() and is_manifest(manifest)):
         raise DataError(
             f"expected a manifest (.csv, .tsv, .jsonl, .parquet) with the columns path and caption "
-            f"for --captions, got {manifest}"
+            f"for captions, got {manifest}"
             + ("" if manifest.exists() else ", which does not exist")
         )
     table = read_images(manifest, labelled=False, split=split)

@@ -76,8 +76,8 @@ def encode(request: pytest.FixtureRequest) -> Callable[..., Run]:
 def _command(request: pytest.FixtureRequest, name: str, place: str) -> Callable[..., Run]:
     run, clip, folder = map(request.getfixturevalue, ("run", "encoder", "tmp_path"))
 
-    def command(source: object, *more: object, out: Path = folder / place) -> Run:
-        return run(name, source, "--out", out, "--encoder", clip, *more)
+    def command(source: object, *more: object, out: Path = folder / place, looks: str = "") -> Run:
+        return run(name, source, "--out", out, "--encoder", f"{clip}{looks}", *more)
 
     return command
 

@@ -29,7 +29,7 @@ def test_adapt__encoder_of_an_empty_name__is_refused(run, labelled, tmp_path, mo
     result = run("adapt", *pictures, *more, "--out", tmp_path / "adapter", "--encoder", "")
 
     assert result.code == 2
-    assert "unknown encoder ''" in result.err
+    assert "--encoder is empty" in result.err
     assert not (tmp_path / "adapter").exists()
 
 
@@ -45,14 +45,15 @@ def test_adapt__finetune__says_how_many_steps_and_loads_again(adapt, labelled, t
 def test_adapt__options__reach_the_adapter(adapt, labelled, tmp_path):
     done = adapt(
         labelled,
-        *("--text", "lynx=a wild cat", "--add-class", "wolf=grey wolf", "--shots", "2"),
-        *("--views", "3", "--seed", "7", "--generator", "closed-form"),
+        *("--text", "lynx=a wild cat", "--names", "wolf=grey wolf"),
+        *("--generator", "closed-form"),
+        looks=",views=3,seed=7",
     )
 
     config = load_adapter(tmp_path / "adapter").config
     assert done.code == 0
     assert config.class_names == ["heron", "a wild cat", "red fox", "grey wolf"]
-    assert config.n_shots == [2, 2, 2, 0]
+    assert config.n_shots == [3, 3, 3, 0]
     assert (config.origin.n_views, config.origin.seed) == (3, 7)
     assert config.generator == "closed-form"
 
@@ -68,7 +69,7 @@ def test_adapt__added_class_that_takes_left_out_pictures_of_others__is_told(
     estimate = left_out_accuracy.LeftOutEstimate(Proportion(6, 9), tuple(mistakes))
     monkeypatch.setattr(run_adapt, "estimate_accuracy", lambda *_: estimate)
 
-    added = ("--add-class", "otter", "--add-class", "wolf=grey wolf")
+    added = ("--names", "otter,wolf=grey wolf")
 
     errors = adapt(labelled, *added).err
     warnings = adapt(labelled, *added, "--json").document["warnings"]

@@ -41,7 +41,7 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
             "(--text): there is no class 'lynks'; did you mean 'lynx'",
         ),
         ("{labelled} --text lynx", 2, '--text fox="red fox"'),
-        ("{labelled} --add-class lynx", 2, "--text lynx=NAME"),
+        ("{labelled} --names lynx", 2, "--text lynx=NAME"),
         ("{labelled} --no-text --text lynx=cat", 2, "--no-text excludes --text"),
         (
             "{labelled} --describe hern=tall",
@@ -52,20 +52,17 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         ("{labelled} --describe heron=", 2, "--describe expects LABEL=SENTENCE, for example"),
         ("{labelled} --describe heron=a --no-text", 2, "--no-text excludes"),
         # names alone
-        ("", 2, "give either labelled pictures"),
-        ("{labelled} --names heron,lynx", 2, "give either labelled pictures"),
+        ("", 2, "give labelled pictures (SUPPORT), or names of classes"),
         ("--names heron,lynx --no-text", 2, "--names excludes"),
         ("--names heron,Heron", 3, "the labels (--names) differ only by"),
-        ("{labelled} --add-class Lynx", 2, "'Lynx' differs from the class 'lynx' only by"),
+        ("{labelled} --names Lynx", 2, "'Lynx' differs from the class 'lynx' only by"),
         ("{spelled}", 3, "'heron' and 'heron_'"),
-        ("{spelled} --several", 3, "'heron' and 'heron_'"),
+        ("{spelled} --several all", 3, "'heron' and 'heron_'"),
         ("--names heron,heron", 2, "--names has 'heron' more than once"),
         ("--names heron,lynx --describe fox=red", 2, "there is no class 'fox'"),
         # pictures from elsewhere
-        ("{labelled} --elsewhere --unlabelled {unlabelled}", 2, "leave --elsewhere out"),
-        ("{labelled} --elsewhere --mode finetune", 2, "--mode excludes --elsewhere: leave"),
-        ("--names heron,lynx --elsewhere", 2, "leave --elsewhere out"),
-        ("{pairs} --captions --elsewhere", 2, "so it excludes --elsewhere"),
+        ("{labelled} --generator elsewhere --unlabelled {unlabelled}", 2, "excludes --unlabelled"),
+        ("{labelled} --generator elsewhere --mode finetune", 2, "and --mode finetune; leave"),
         # unlabelled pictures and background
         (
             "{labelled} --unlabelled {nowhere}",
@@ -78,44 +75,51 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
             "--background {nowhere}: there is no such file or",
         ),
         ("{labelled} --unlabelled {broken}", 3, "broken.png"),
-        ("--names heron,lynx --unlabelled {store} --no-zoom", 2, "was made with a zoom"),
-        ("--names heron,lynx --unlabelled {store} --views 3", 2, "1 view(s)"),
+        (
+            "--names heron,lynx --unlabelled {store} --encoder {encoder},zoom=no",
+            2,
+            "was made with a zoom",
+        ),
+        ("--names heron,lynx --unlabelled {store} --encoder {encoder},views=3", 2, "1 view(s)"),
         ("{labelled} --background {labelled}", 3, "repeats labelled pictures"),
         ("{background} --background {unlabelled}", 2, "there is such a class already"),
         ("--names background,hand --background {unlabelled}", 2, "there is such a class already"),
         # captions
-        *(
-            (f"{{pairs}} --captions {option}", 2, f"so it excludes {option.split()[0]}")
-            for option in ("--names a,b", "--shots 3", "--describe a=b", "--mode finetune")
-        ),
-        ("{labelled} --captions", 3, "expected a manifest"),
-        ("{pair} --captions", 3, "expected 2 to 5,000 pairs"),
-        ("{pairs}", 3, "give --captions"),
+        ("{pairs}", 3, "use `metaadapter captions`"),
         # weights inside the encoder
-        ("{labelled} --kind lora", 2, "--kind chooses what --inside trains"),
-        ("{labelled} --inside image --precision bf16", 2, "--inside trains in fp32"),
+        ("{labelled} --inside lora --encoder tiny,precision=bf16", 2, "--inside trains in fp32"),
         (
-            "{labelled} --inside image --encoder mine.py:one",
+            "{labelled} --inside bottleneck --encoder mine.py:one",
             2,
             "encoder mine.py:one is your own code",
         ),
-        ("{labelled} --inside image --unlabelled {store}", 2, "{store} is a feature store"),
-        ("{labelled} --inside image --background {store}", 2, "{store} is a feature store"),
-        ("{store} --inside image", 2, "is a feature store, and --inside changes the features"),
-        # a prompt
-        ("{labelled} --prompt 4 --no-text", 2, "--prompt is about the names of classes"),
-        ("{labelled} --prompt 4 --encoder mine.py:one", 2, "encoder mine.py:one is your own code"),
-        ("{labelled} --prompt 16", 2, "a prompt of 16 vectors does not fit before the name"),
-        ("--names fox,lynx,otter --prompt 4", 2, "--prompt is learned from labelled pictures"),
+        ("{labelled} --inside bottleneck --unlabelled {store}", 2, "{store} is a feature store"),
+        ("{labelled} --inside bottleneck --background {store}", 2, "{store} is a feature store"),
+        ("{store} --inside bottleneck", 2, "is a feature store, and --inside changes the features"),
     ],
 )
 def test_adapt__what_does_not_fit__is_refused_and_leaves_no_adapter(
     run, places, encoder, tmp_path, arguments, code, reason
 ):
-    words = [word.format(**places) for word in arguments.split()]
+    words = [word.format(encoder=encoder, **places) for word in arguments.split()]
 
     done = run("adapt", "--out", tmp_path / "adapter", "--encoder", encoder, *words)
 
     assert done.code == code
     assert reason.format(**places) in done.err
+    assert not (tmp_path / "adapter").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [("{labelled}", "expected a manifest"), ("{pair}", "expected 2 to 5,000 pairs")],
+)
+def test_captions__without_pairs__are_refused_and_leave_no_adapter(
+    run, places, encoder, tmp_path, source, reason
+):
+    words = (source.format(**places), "--out", tmp_path / "adapter", "--encoder", encoder)
+    done = run("captions", *words)
+
+    assert done.code == 3
+    assert reason in done.err
     assert not (tmp_path / "adapter").exists()

@@ -16,7 +16,7 @@ from tests.apps.cli.test_documented_json import agrees
 def test_predict_answers_with_all_labels(
     adapt: Callable[..., Run], run: Callable[..., Run], manifest: Path, tmp_path: Path
 ) -> None:
-    made = adapt(manifest, "--several", "--json").document
+    made = adapt(manifest, "--several", "all", "--json").document
     assert made["schema"] == "metaadapter.adapt-several/1"
     assert made["n_pictures"] == 18
     assert set(made["thresholds"]) == {"heron", "lynx", "red_fox"}
@@ -39,17 +39,17 @@ def test_pictures_of_nothing_that_are_missing_are_asked_for(
     adapt: Callable[..., Run], manifest: Path
 ) -> None:
     asked = "no picture is labelled 'none of these'"
-    assert asked in " ".join(adapt(manifest, "--several", "--json").document["warnings"])
+    assert asked in " ".join(adapt(manifest, "--several", "all", "--json").document["warnings"])
     manifest.write_text(manifest.read_text().replace(",heron\n", ",none of these\n", 1))
-    assert asked not in " ".join(adapt(manifest, "--several", "--json").document["warnings"])
+    assert asked not in " ".join(adapt(manifest, "--several", "all", "--json").document["warnings"])
 
 
 def test_a_store_gives_the_same_adapter_as_its_pictures(
     adapt: Callable[..., Run], encode: Callable[..., Run], manifest: Path, tmp_path: Path
 ) -> None:
     encode(manifest)
-    of_store = adapt(tmp_path / "store", "--several", "--json", out=tmp_path / "a").document
-    of_pictures = adapt(manifest, "--several", "--json", out=tmp_path / "b").document
+    of_store = adapt(tmp_path / "store", "--several", "all", "--json", out=tmp_path / "a").document
+    of_pictures = adapt(manifest, "--several", "all", "--json", out=tmp_path / "b").document
     assert of_store["counts"] == of_pictures["counts"]
     assert of_store["thresholds"] == pytest.approx(of_pictures["thresholds"], abs=0.02)
 
@@ -57,7 +57,7 @@ def test_a_store_gives_the_same_adapter_as_its_pictures(
 def test_partial_labels_and_absent_ones(adapt: Callable[..., Run], manifest: Path) -> None:
     text = manifest.read_text().replace("0.png,heron\n", "0.png,heron;!lynx\n", 1)
     manifest.write_text(text)
-    made = adapt(manifest, "--several", "--partial", "--json").document
+    made = adapt(manifest, "--several", "partial", "--json").document
     assert made["partial"] is True
 
 
@@ -82,7 +82,7 @@ def test_what_needs_one_label_refuses(
     arguments: list[str],
     words: str,
 ) -> None:
-    adapt(manifest, "--several")
+    adapt(manifest, "--several", "all")
     places = {"adapter": tmp_path / "adapter", "pictures": manifest.parent, "new": tmp_path / "new"}
     result = run(*(argument.format(**places) for argument in arguments))
     assert result.code in (2, 4)
@@ -101,9 +101,9 @@ def test_evaluate_compares_methods(
     assert len(methods) == 5
     stored = json.loads((tmp_path / "run" / "several.json").read_text())
     assert stored["means"] == document["means"]
-    refused = run(*command, "--out", tmp_path / "run", "--base-to-new")
+    refused = run(*command, "--out", tmp_path / "run", "--set", "base_to_new=true")
     assert refused.code == 2
-    assert "--base-to-new" in refused.err
+    assert "base_to_new" in refused.err
     shutil.copytree(tmp_path / "store", tmp_path / "other")
     pair = f"{tmp_path / 'store'}@{tmp_path / 'other'}"
     assert "single stores" in run("evaluate", pair, *command[2:], "--out", tmp_path / "new").err
@@ -119,7 +119,7 @@ def test_evaluate_compares_methods(
 def test_add_gives_pictures_one_more_label(
     adapt: Callable[..., Run], run: Callable[..., Run], manifest: Path, tmp_path: Path
 ) -> None:
-    adapt(manifest, "--several")
+    adapt(manifest, "--several", "all")
     adapter, pictures = tmp_path / "adapter", sorted(manifest.parent.glob("both-*.png"))
     before = run("predict", adapter, manifest.parent, "--json").document["predictions"]
     added = run("add", adapter, "pair", *pictures, "--json").document

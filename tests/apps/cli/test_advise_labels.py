@@ -43,7 +43,7 @@ def advise(run, season, encoder):
 def test_label__detections__chooses_boxes_of_each_kind_and_an_empty_frame(advise, season, run):
     table = season / "label.csv"
 
-    done = advise(6, "--detections", season / "frames.json", "--csv", table)
+    done = advise(6, "--detections", season / "frames.json", "--out", table)
 
     assert done.code == 0, done.err
     with table.open(newline="") as opened:
@@ -60,7 +60,7 @@ def test_label__detections__chooses_boxes_of_each_kind_and_an_empty_frame(advise
 
 def test_label__table_filled_in__is_read_by_adapt(advise, season, run, tmp_path, encoder):
     table, names = season / "label.csv", [*COLOURS]
-    chosen = advise(7, "--detections", season / "frames.json", "--csv", table)
+    chosen = advise(7, "--detections", season / "frames.json", "--out", table)
     with table.open(newline="") as opened:
         rows = list(csv.DictReader(opened))
     for row in rows:
@@ -82,12 +82,12 @@ def test_label__table_filled_in__is_read_by_adapt(advise, season, run, tmp_path,
 
 def test_label__table_with_labels__is_never_replaced(advise, season):
     table = season / "label.csv"
-    advise(3, "--csv", table)
-    again = advise(3, "--csv", table)
+    advise(3, "--out", table)
+    again = advise(3, "--out", table)
     filled = table.read_bytes().replace(b".png,,", b".png,lynx,", 1)
     table.write_bytes(filled)
 
-    refused = advise(3, "--csv", table)
+    refused = advise(3, "--out", table)
 
     assert again.code == 0, again.err
     assert refused.code == 3

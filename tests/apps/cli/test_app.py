@@ -56,15 +56,15 @@ def program(code, **options):
         ("encode --colour", ["--colour", "`metaadapter encode --help`"]),
         ("predcit", ["predcit"]),
         (
-            "adapt pictures --out adapter --precision fp8",
-            ["'--precision': 'fp8' is not one of 'fp32', 'bf16', 'fp16'"],
+            "adapt pictures --out adapter --mode slow",
+            ["'--mode': 'slow' is not one of 'one_shot', 'finetune'"],
         ),
         (
-            "encode pictures --out store --views 0",
-            ["'--views': Input should be greater than or equal to 1, got '0'"],
+            "encode pictures --out store --workers 0",
+            ["'--workers': Input should be greater than or equal to 1, got '0'"],
         ),
         ("adapt pictures --out=", ["'--out' / '-o': an empty text is no path"]),
-        ("doctor --places", ["See `metaadapter doctor --help`."]),
+        ("doctor --verify", ["See `metaadapter doctor --help`."]),
     ],
 )
 def test_main__usage_that_is_wrong__ends_with_2_and_says_why(run, arguments, reasons):

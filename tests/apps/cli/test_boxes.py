@@ -135,7 +135,7 @@ def test_predict__detections_and_export__keep_boxes_with_new_labels(
     run, trap, animals, tmp_path, name, source
 ):
     out = tmp_path / "out"
-    ask = ("--detections", trap / source, "--export", out, "--format", name)
+    ask = ("--detections", trap / source, "--export", f"{name}:{out}")
     done = run("predict", animals, trap / "photos", *ask)
     assert done.code == 0, done.err
     assert (f"ln -s {trap / 'photos'} {out / 'images'}" in done.err) == (name == "yolo")
@@ -156,7 +156,7 @@ def test_predict__detections_and_export__keep_boxes_with_new_labels(
 def test_predict__whole_pictures__are_choices_for_label_studio(run, trap, animals, tmp_path):
     out = tmp_path / "tasks.json"
 
-    done = run("predict", animals, trap / "photos", "--export", out, "--format", "label-studio")
+    done = run("predict", animals, trap / "photos", "--export", f"label-studio:{out}")
 
     assert done.code == 0, done.err
     assert f"relative to {trap / 'photos'}" in done.err
@@ -173,10 +173,10 @@ def test_predict__whole_pictures__are_choices_for_label_studio(run, trap, animal
 def test_docs__page_of_fiftyone__runs_with_its_database(run, trap, animals, tmp_path):
     pytest.importorskip("fiftyone.brain")
     (tmp_path / "photos").symlink_to(trap / "photos")
-    coco = ("--detections", trap / "coco", "--export", tmp_path / "answers.json")
+    coco = ("--detections", trap / "coco", "--export", f"coco:{tmp_path / 'answers.json'}")
     photos = tmp_path / "photos"
     assert run("predict", animals, photos, *coco).code == 0
-    assert run("predict", animals, photos, "--csv", tmp_path / "answers.csv").code == 0
+    assert run("predict", animals, photos, "--out", tmp_path / "answers.csv").code == 0
     assert run("encode", photos, "--out", tmp_path / "features").code == 0
     blocks = re.findall(r"^```py\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     text = "\n".join(blocks).replace("fo.launch_app(dataset)\n", "")

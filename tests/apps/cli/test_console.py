@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.apps.cli.console import Console
+from metaadapter.apps.cli.console import Console, OutputForm, choose_output
 from metaadapter.features.encoding_loop import Progress
 
 HALFWAY = Progress("encode", 50, 100, 25.0)
@@ -36,9 +36,13 @@ def test_counting__below_results__makes_room_for_each_line_of_them(terminal, cap
     assert shown.err == ""
 
 
-@pytest.mark.parametrize("silent", [{"quiet": True}, {"json_output": True}])
+@pytest.mark.parametrize("silent", [OutputForm(quiet=True), OutputForm(json=True)])
 def test_progress__quiet_or_json__is_silent(terminal, capsys, silent):
-    show_halfway(Console(**silent))
+    choose_output(silent)
+    try:
+        show_halfway(Console())
+    finally:
+        choose_output(OutputForm())
 
     assert capsys.readouterr() == ("", "")
 

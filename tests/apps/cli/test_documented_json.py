@@ -58,11 +58,9 @@ def pairs(labelled, tmp_path):
     ("schema", "command"),
     [
         ("encode/1", "encode {labelled} --out {out} --encoder {encoder}"),
-        # With one picture of each class there is no estimate.
-        ("adapt/1", "adapt {labelled} --out {out} --encoder {encoder} --shots 1"),
-        ("adapt/1", "adapt {labelled} --out {out} --encoder {encoder} --shots 3"),
-        ("adapt-several/1", "adapt {labelled} --several --out {out} --encoder {encoder}"),
-        ("adapt-captions/1", "adapt {pairs} --captions --out {out} --encoder {encoder}"),
+        ("adapt/1", "adapt {labelled} --out {out} --encoder {encoder}"),
+        ("adapt-several/1", "adapt {labelled} --several all --out {out} --encoder {encoder}"),
+        ("adapt-captions/1", "captions {pairs} --out {out} --encoder {encoder}"),
         ("rank/1", "rank {adapter} {pairs}"),
         ("rank/1", "rank {adapter} {pairs} --question Colour? --answers red,blue"),
         ("add/1", "add {adapter} wolf {labelled}/lynx --out {out}"),
@@ -75,8 +73,7 @@ def pairs(labelled, tmp_path):
         ("advice/1", "doctor --advise {labelled} --encoder {encoder}"),
         ("advice/1", "doctor --advise {labelled} --encoder {encoder} --page {out}/page.html"),
         ("to_label/1", "doctor --advise {labelled} --label 3 --encoder {encoder}"),
-        ("to_label/1", "doctor --advise {labelled} --label 3 --encoder {encoder} --csv {out}.csv"),
-        ("places/1", "doctor --places {encoder}"),
+        ("to_label/1", "doctor --advise {labelled} --label 3 --encoder {encoder} --out {out}.csv"),
         ("error/1", "predict nowhere new"),
     ],
 )
@@ -108,15 +105,6 @@ def test_export__document__is_as_documented(run, adapter, tmp_path):
     assert agrees(done.document, "metaadapter.export/1")
 
 
-def test_export__of_a_store__document_is_as_documented(run, labelled, encoder, tmp_path):
-    store = tmp_path / "store"
-    run("encode", labelled, "--encoder", encoder, "--out", store)
-
-    done = run("export", store, "--clip-retrieval", tmp_path / "out", "--json")
-
-    assert agrees(done.document, "metaadapter.export-store/1")
-
-
 def test_library__documents__are_as_documented(run, adapter, tmp_path):
     library, file = tmp_path / "library", tmp_path / "given.adapter"
     commands = {
@@ -144,7 +132,7 @@ def test_library_questions__documents__are_as_documented(run, adapter, labelled,
         ("identify", labelled, "--together"),
         ("identify", "--names", "heron,lynx"),
         ("predict", labelled),
-        ("predict", labelled, "--reject", "--keep", 0.9),
+        ("predict", labelled, "--reject"),
         ("merge", "one", "other", "--name", "both"),
     ]
 
@@ -165,8 +153,8 @@ def test_train__document__is_as_documented(run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "of_evaluation", "of_report"),
     [
-        ((), "evaluate/1", "report/2"),
-        (("--continual", "pooled"), "continual/1", "continual_report/1"),
+        ((), "evaluate/1", "report/1"),
+        (("--set", "continual=pooled"), "continual/1", "continual_report/1"),
     ],
     ids=["tasks", "task after task"],
 )

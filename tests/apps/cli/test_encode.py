@@ -121,8 +121,8 @@ def embeddings(labelled, encoder, tmp_path):
 def test_encode__embeddings__are_the_store_that_encoding_makes(
     encode, embeddings, labelled, run, tmp_path
 ):
-    result = encode(embeddings, "--label-column", "kind", "--json")
-    encode(labelled, "--no-zoom", "--blocks", "joint", out=tmp_path / "encoded")
+    result = encode(embeddings, "--columns", "image_path,kind", "--json")
+    encode(labelled, out=tmp_path / "encoded", looks=",zoom=no,blocks=joint")
 
     imported, encoded = (FeatureStore.open(tmp_path / name) for name in ("store", "encoded"))
     assert (result.document["n_new"], result.document["n_reused"]) == (0, 9)

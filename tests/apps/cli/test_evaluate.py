@@ -53,7 +53,7 @@ def test_evaluate__stores__writes_rows_and_tells_accuracy_differences_and_integr
 def test_evaluate__names__measures_each_level_and_says_what_made_names_are(
     evaluate, pets, tmp_path
 ):
-    done = evaluate(pets, "--names", "own,0.6", "--names", "cone:noise")
+    done = evaluate(pets, "--set", "names=own,0.6,cone:noise")
 
     assert done.code == 0, done.err
     stores = {row["store"] for row in rows(tmp_path / "run")}
@@ -90,7 +90,7 @@ def test_evaluate__failed_check__is_told_and_ends_with_3_if_strict(evaluate, mak
         ("pets --out run --shots 1;2", 2, "--shots expects whole numbers"),
         ("pets --out run --queries some", 2, "--queries expects a whole number or all"),
         ("pets --out run --methods GDAA", 2, "no method 'GDAA' (did you mean GDA?)"),
-        ("pets --out run --splits 2", 3, "splits and shuffle need continual (--continual SETTING)"),
+        ("pets --out run --set splits=2", 3, "splits and shuffle need continual"),
         ("--out run", 3, "expected stores to evaluate on (STORE or SUPPORT@QUERY)"),
         ("pets@gone --out run", 3, "nor are there both folders 'pets' and 'gone'"),
         ("nowhere --out run", 3, "nowhere"),
@@ -113,7 +113,9 @@ def stores(make_store):
 
 
 def test_evaluate__continual__tells_figures_and_gains(run, stores, tmp_path):
-    done = run("evaluate", *stores, "--continual", "pooled", "--out", tmp_path / "run", *ONE_SHOT)
+    done = run(
+        "evaluate", *stores, "--set", "continual=pooled", "--out", tmp_path / "run", *ONE_SHOT
+    )
 
     assert done.code == 0, done.err
     lines = done.out.splitlines()
@@ -121,5 +123,7 @@ def test_evaluate__continual__tells_figures_and_gains(run, stores, tmp_path):
     assert "pooled, 2 tasks, in %, 1 shot" in lines
     assert "Gain of nearest mean over each learner, points, 1 shot" in lines
     assert sum(line.startswith("pass: ") for line in lines) == 4
-    again = run("evaluate", *stores, "--continual", "pooled", "--out", tmp_path / "run", *ONE_SHOT)
+    again = run(
+        "evaluate", *stores, "--set", "continual=pooled", "--out", tmp_path / "run", *ONE_SHOT
+    )
     assert "4 cells, 0 of them measured now" in again.out

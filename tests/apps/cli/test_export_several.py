@@ -19,7 +19,7 @@ onnx = pytest.importorskip("onnx")
 
 @pytest.fixture
 def winter(adapt: Callable[..., Run], manifest: Path, tmp_path: Path) -> Path:
-    assert adapt(manifest, "--several").code == 0
+    assert adapt(manifest, "--several", "all").code == 0
     return tmp_path / "adapter"
 
 

@@ -84,10 +84,7 @@ def test_without_texts__names_say_nothing__and_the_answer_and_the_card_say_so(
 @pytest.mark.parametrize(
     ("family", "command", "reason"),
     [
-        ("clip", ("doctor", "--places", "ENCODER"), "towers of a model of open_clip"),
-        ("clip", ("adapt", "PICTURES", "--inside", "image"), "is none: leave --inside"),
-        ("clip", ("adapt", "PICTURES", "--prompt", 4), "this encoder has one of Hugging Face"),
-        ("dinov2", ("adapt", "PICTURES", "--prompt", 4), "this encoder has none"),
+        ("clip", ("adapt", "PICTURES", "--inside", "bottleneck"), "is none: leave --inside"),
     ],
 )
 def test_command__that_needs_a_model_of_open_clip__is_refused(

@@ -14,7 +14,9 @@ from metaadapter.apps.cli.app import main
 def of_tiny(tmp_path_factory, labelled):
     """An adapter whose encoder is the one that the shipped weights are for."""
     folder = tmp_path_factory.mktemp("of tiny") / "animals"
-    assert main(["adapt", str(labelled), "--out", str(folder), "--no-zoom", "-q"]) == 0
+    assert (
+        main(["adapt", str(labelled), "--out", str(folder), "--encoder", "tiny,zoom=no", "-q"]) == 0
+    )
     return folder
 
 

@@ -68,10 +68,10 @@ def inside(made):
 
 @pytest.fixture
 def train(adapt, clip):
-    """`metaadapter adapt SOURCE --inside image …` with that encoder, which is to succeed."""
+    """`metaadapter adapt SOURCE --inside bottleneck …` with that encoder, which is to succeed."""
 
-    def command(source, *more, **options):
-        done = adapt(source, "--inside", "image", "--encoder", clip, *more, **options)
+    def command(source, *more, kind="bottleneck", **options):
+        done = adapt(source, "--inside", kind, "--encoder", clip, *more, **options)
         assert done.code == 0, done.err
         return done
 
@@ -165,7 +165,7 @@ def test_add__to_an_adapter_with_parts__reads_the_name_through_them(run, inside,
             "features of a plain encoder: keep the adapter outside",
         ),
         ("export {inside} --torch {out}", "export both together, with --pixels"),
-        ("predict {inside} {store} --csv {out}", "trained parts in the encoder's towers; give"),
+        ("predict {inside} {store} --out {out}.csv", "trained parts in the encoder's towers; give"),
     ],
 )
 def test_adapter_with_parts__where_features_do_not_serve__is_refused(
@@ -198,7 +198,7 @@ def test_adapt__inside__keeps_what_was_trained_and_predicts_from_it(
 ):
     steps(3)
 
-    document = train(labelled, "--kind", kind, "--json").document
+    document = train(labelled, "--json", kind=kind).document
 
     out, training = tmp_path / "adapter", document["inside"]
     stored = load_adapter(out)
@@ -251,12 +251,3 @@ def test_adapt__inside_with_unlabelled_pictures__sees_them_through_the_parts(
     seen = adapted_encoder(load_encoder(str(clip), device="cpu"), stored)
     rows = seen.encode_images(sorted(unlabelled.iterdir()))
     np.testing.assert_allclose(stored.support.pool_TUD[0], rows, atol=2e-3)
-
-
-def test_places__of_an_encoder__are_listed(run, clip):
-    done = run("doctor", "--places", clip)
-
-    assert done.code == 0
-    first = ["image", "visual.transformer.resblocks.0", "17 × 32 (tokens)", "yes"]
-    assert done.out.splitlines()[0].split("\t") == first
-    assert "4 places (image 3, text 1)" in done.err

@@ -1,4 +1,4 @@
-"""`adapt --tree`, and what `predict` then says in every form; `evaluate --tree`."""
+"""`adapt --tree`, and what `predict` then says in every form; `evaluate --set tree=…`."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def test_predict__console__nothing_is_sure__leaves_both_cells_empty(
 def test_adapt__class_without_pictures__takes_its_place(run, adapt, labelled, tree, tmp_path):
     tree.write_text(TREE + "    wolf\n")
 
-    adapt(labelled, "--tree", tree, "--add-class", "wolf")
-    adapt(labelled, "--add-class", "wolf", out=tmp_path / "flat")
+    adapt(labelled, "--tree", tree, "--names", "wolf")
+    adapt(labelled, "--names", "wolf", out=tmp_path / "flat")
 
     treed, flat = (MetaAdapterClassifier.load(tmp_path / name) for name in ("adapter", "flat"))
     assert treed.stored_.config.class_tree.tree.path("wolf") == ("animal", "mammal", "wolf")
@@ -104,7 +104,18 @@ def test_predict__allowed_classes__have_the_sums_of_the_tree(run, treed, unlabel
 def test_evaluate__tree__has_figures_by_level(run, encode, labelled, tree, tmp_path):
     encode(labelled)
 
-    more = ("--methods", "zero-shot", "--shots", 1, "--seeds", 2, "--jobs", 1, "--tree", tree)
+    more = (
+        "--methods",
+        "zero-shot",
+        "--shots",
+        1,
+        "--seeds",
+        2,
+        "--jobs",
+        1,
+        "--set",
+        f"tree={tree}",
+    )
     assert run("evaluate", tmp_path / "store", "--out", tmp_path / "run", *more).code == 0
 
     rows = pd.read_csv(tmp_path / "run" / "rows.csv")

@@ -1,4 +1,4 @@
-"""`--zoom` and `--blocks`: what remembers them, and what is refused."""
+"""The looks of an encoder: what remembers them, and what is refused."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from metaadapter.features.store.feature_store import FeatureStore
 @pytest.mark.parametrize(
     ("options", "zoom", "blocks", "width"),
     [
-        ((), True, {}, 64),
-        (("--no-zoom",), False, {}, 32),
-        (("--no-zoom", "--blocks", "stages, joint"), False, {"joint": 32, "stages": 64}, 96),
+        ("", True, {}, 64),
+        (",zoom=no", False, {}, 32),
+        (",zoom=no,blocks=stages+joint", False, {"joint": 32, "stages": 64}, 96),
     ],
     ids=["usual", "no zoom", "two blocks"],
 )
 def test_adapt_and_predict__looks__are_remembered_by_the_adapter(
     run, adapt, labelled, unlabelled, tmp_path, options, zoom, blocks, width
 ):
-    adapted = adapt(labelled, "--json", *options).document
+    adapted = adapt(labelled, "--json", looks=options).document
     predicted = run("predict", tmp_path / "adapter", unlabelled, "--json").document
 
     for document in (adapted, predicted):
@@ -35,7 +35,7 @@ def test_adapt_and_predict__looks__are_remembered_by_the_adapter(
 
 
 def test_encode__all_blocks__are_in_the_store_in_their_order(encode, labelled, tmp_path):
-    result = encode(labelled, "--blocks", "joint,trunk,stages")
+    result = encode(labelled, looks=",blocks=joint+trunk+stages")
 
     assert result.code == 0
     assert "with zoom, blocks joint and trunk and stages" in result.out
@@ -48,13 +48,13 @@ def test_encode__all_blocks__are_in_the_store_in_their_order(encode, labelled, t
 @pytest.mark.parametrize(
     ("made", "asked_for", "zoom", "blocks", "option", "reason"),
     [
-        ("--no-zoom", "--zoom", False, {}, "zoom (--zoom) is given", "was made without a zoom"),
+        (",zoom=no", ",zoom=yes", False, {}, "zoom=True is given", "was made without a zoom"),
         (
-            "--blocks joint,stages",
-            "--blocks joint",
+            ",blocks=joint+stages",
+            ",blocks=joint",
             True,
             {"joint": 32, "stages": 64},
-            "blocks (--blocks) is joint",
+            "blocks is joint",
             "holds joint,stages",
         ),
     ],
@@ -63,10 +63,11 @@ def test_adapt__from_a_store__takes_its_looks_and_refuses_others(
     run, encode, labelled, tmp_path, made, asked_for, zoom, blocks, option, reason
 ):
     store = tmp_path / "store"
-    encode(labelled, *made.split())
+    encode(labelled, looks=made)
 
     result = run("adapt", store, "--out", tmp_path / "adapter", "--text", "heron=a grey heron")
-    refused = run("adapt", store, "--out", tmp_path / "other", *asked_for.split())
+    looks = ("--encoder", asked_for.removeprefix(","))
+    refused = run("adapt", store, "--out", tmp_path / "other", *looks)
 
     origin = load_adapter(tmp_path / "adapter").config.origin
     assert result.code == 0

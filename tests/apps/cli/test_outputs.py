@@ -27,7 +27,7 @@ def made(tmp_path_factory, adapter, labelled, unlabelled):
     (folder / "notes.txt").write_text("heron\nlynx\n")
     (folder / "thesis.csv.partial").write_text("chapter,pages\n1,20\n")
     with contextlib.chdir(folder):
-        assert main(["predict", "a.adapter", "new", "--csv", "table.csv"]) == 0
+        assert main(["predict", "a.adapter", "new", "--out", "table.csv"]) == 0
         assert main(["library", "add", "library", "a.adapter", "--name", "ten"]) == 0
         assert main(["library", "add", "library", "a.adapter", "--name", "wear"]) == 0
     return folder
@@ -54,20 +54,20 @@ def contents(folder):
 @pytest.mark.parametrize(
     "command",
     [
-        "predict a.adapter q.csv --csv ./new/../q.csv",
-        "predict a.adapter table.csv --csv hard.csv",
-        "predict a.adapter new --csv soft.csv",
-        "predict a.adapter new --csv new/lynx-0.png",
-        "predict a.adapter new --csv notes.txt",
-        "predict a.adapter new --csv thesis.csv",
+        "predict a.adapter q.csv --out ./new/../q.csv",
+        "predict a.adapter table.csv --out hard.csv",
+        "predict a.adapter new --out soft.csv",
+        "predict a.adapter new --out new/lynx-0.png",
+        "predict a.adapter new --out notes.txt",
+        "predict a.adapter new --out thesis.csv",
         "predict a.adapter new --together --out a.adapter",
-        "predict a.adapter new --together --out out --csv out/table.csv",
-        "predict a.adapter new --csv x.csv --timelapse X.csv",
-        "predict a.adapter new --csv x.csv --timelapse x.csv.partial",
-        "predict a.adapter new --megadetector notes.txt",
-        "predict a.adapter new --detections d.json --false-triggers d.json",
-        "rank a.adapter pairs.csv --csv pairs.csv",
-        "library predict library new --csv library/library.json",
+        "predict a.adapter new --together --out out --out out/table.csv",
+        "predict a.adapter new --out x.csv --export timelapse:X.csv",
+        "predict a.adapter new --out x.csv --export timelapse:x.csv.partial",
+        "predict a.adapter new --export megadetector:notes.txt",
+        "predict a.adapter new --detections d.json --export false-triggers:d.json",
+        "rank a.adapter pairs.csv --out pairs.csv",
+        "library predict library new --out library/library.json",
         "library export library ten library/entries/wear.adapter",
         "export a.adapter --onnx new/lynx-0.png",
         "export a.adapter --onnx model --torch model",
@@ -89,7 +89,7 @@ def test_output__in_the_place_of_something_else__is_refused(run, place, command)
 @pytest.mark.parametrize(
     ("command", "output"),
     [
-        ("predict a.adapter new --csv {}", "table.csv"),
+        ("predict a.adapter new --out {}", "table.csv"),
         ("predict a.adapter new --together --out {}", "b.adapter"),
         ("library export library ten {}", "ten.adapter"),
         ("adapt labelled --out {} --encoder ENCODER", "animals"),
@@ -107,7 +107,7 @@ def test_output__of_the_same_command__is_replaced(run, place, encoder, command, 
     "command",
     [
         "predict {} new",
-        "predict a.adapter new --csv {}",
+        "predict a.adapter new --out {}",
         "adapt {} --out out",
         "adapt labelled --out {}",
         "adapt ~nosuch/x --out out",

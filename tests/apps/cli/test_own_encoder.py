@@ -102,15 +102,15 @@ def test_own_encoder__store_that_names_code__runs_it_only_if_the_user_names_it(
 @pytest.mark.parametrize(
     ("factory", "more", "message"),
     [
-        ("nothing", (), "should return an ImageEncoder, such as a ModelEncoder; it returned built"),
-        ("fails", (), "cannot be made: KeyError: 'weights' (mine.py, line 25)"),
-        ("absent", (), "has no 'absent'"),
-        ("Bare", (), ":Bare lacks fingerprint and preprocess; see ImageEncoder"),
-        ("encoder", ("--precision", "bf16"), "sets device, precision and templates itself"),
+        ("nothing", "", "should return an ImageEncoder, such as a ModelEncoder; it returned built"),
+        ("fails", "", "cannot be made: KeyError: 'weights' (mine.py, line 25)"),
+        ("absent", "", "has no 'absent'"),
+        ("Bare", "", ":Bare lacks fingerprint and preprocess; see ImageEncoder"),
+        ("encoder", ",precision=bf16", "sets device, precision and templates itself"),
     ],
 )
 def test_own_encoder__what_cannot_be__says_why(encode, labelled, file, factory, more, message):
-    result = encode(labelled, "--encoder", f"{file}:{factory}", *more)
+    result = encode(labelled, "--encoder", f"{file}:{factory}{more}")
 
     assert result.code == 2
     assert message in result.err
@@ -134,7 +134,7 @@ def created(tmp_path):
 def test_created_store__adapt_and_predict__work_with_and_without_texts(run, created, tmp_path):
     for store in created:
         out = tmp_path / f"adapter of {store.folder.name}"
-        adapt = run("adapt", store.folder, "--out", out, "--shots", 2)
+        adapt = run("adapt", store.folder, "--out", out)
         document = run("predict", out, store.folder, "--labelled", "--json").document
 
         assert adapt.code == 0, adapt.err

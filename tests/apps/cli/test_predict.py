@@ -37,7 +37,7 @@ def shares_in(document):
 def test_predict__folder__agrees_with_the_classifier(
     run, adapt, labelled, unlabelled, encoder, tmp_path, views, seed
 ):
-    adapt(labelled, "--views", views, "--seed", seed)
+    adapt(labelled, looks=f",views={views},seed={seed}")
 
     document = run("predict", tmp_path / "adapter", unlabelled, "--json").document
 
@@ -107,7 +107,7 @@ def test_predict__adapter_of_unnamed_features__asks_for_an_encoder_of_their_widt
     X = np.eye(4, 16, dtype=np.float32)
     MetaAdapterClassifier(logit_scale=100.0).fit(X, ["a", "a", "b", "b"]).save(tmp_path / "adapter")
     store = tmp_path / "store"
-    encode(unlabelled, "--no-zoom")
+    encode(unlabelled, looks=",zoom=no")
 
     unnamed = run("predict", tmp_path / "adapter", unlabelled)
     of_store = run("predict", tmp_path / "adapter", store)
@@ -121,7 +121,7 @@ def test_predict__adapter_of_unnamed_features__asks_for_an_encoder_of_their_widt
 
 
 def test_predict__rank__puts_the_most_probable_of_a_class_first(predict, unlabelled):
-    result = predict(unlabelled, "--rank", "red_fox", "--top", "3")
+    result = predict(unlabelled, "--sort", "red_fox", "--top", "3")
 
     probabilities = [float(line[5]) for line in lines(result)]
     assert len(probabilities) == 3
@@ -153,7 +153,7 @@ def to_csv(predict, unlabelled, tmp_path):
     """`predict` of the unlabelled pictures into the table tmp_path/answers.csv."""
 
     def command(*options, source=unlabelled):
-        return predict(source, "--csv", tmp_path / "answers.csv", *options)
+        return predict(source, "--out", tmp_path / "answers.csv", *options)
 
     return command
 

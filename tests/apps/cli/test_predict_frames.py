@@ -220,7 +220,9 @@ def test_predict__species_of_speciesnet__are_evidence_and_stand_for_the_rest_of_
     (tmp_path / "bare.json").write_text(json.dumps(bare))
 
     ask = functools.partial(run, "predict", animals, folder, "--json", "--detections")
-    with_species = ask(file, "--camtrap-dp", package, "--megadetector", exported)
+    with_species = ask(
+        file, "--export", f"camtrap-dp:{package}", "--export", f"megadetector:{exported}"
+    )
     without = ask(tmp_path / "bare.json").document["predictions"]
     elsewhere = ask(file, "--allowed", "lynx").document["predictions"]
 
@@ -243,8 +245,22 @@ def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path)
     table, timelapse, megadetector, package, triggers = (tmp_path / name for name in names)
 
     done = ask(
-        *("--csv", table, "--timelapse", timelapse, "--megadetector", megadetector),
-        *("--camtrap-dp", package, "--false-triggers", triggers, "--burst", 10),
+        *(
+            "--out",
+            table,
+            "--export",
+            f"timelapse:{timelapse}",
+            "--export",
+            f"megadetector:{megadetector}",
+        ),
+        *(
+            "--export",
+            f"camtrap-dp:{package}",
+            "--export",
+            f"false-triggers:{triggers}",
+            "--burst",
+            10,
+        ),
     )
 
     assert done.code == 0
@@ -269,7 +285,7 @@ def test_predict__unreadable_frames__are_rows_with_the_reason_that_adapt_skips(
     ask, adapt, trap, animals, tmp_path
 ):
     table = tmp_path / "a.csv"
-    ask("--csv", table)
+    ask("--out", table)
 
     reasons = {row["path"]: row["unreadable_reason"] for row in rows_of(table)}
     assert {path.rpartition("/")[2]: reason for path, reason in reasons.items() if reason} == {
@@ -277,18 +293,18 @@ def test_predict__unreadable_frames__are_rows_with_the_reason_that_adapt_skips(
         "3.jpg": f"{trap / 'frames.json'} does not have it",
     }
     assert adapt(table).code == 0
-    ask("--csv", table, "--sort", "sure", "--top", 1)
+    ask("--out", table, "--sort", "sure", "--top", 1)
     assert [row["label"] for row in rows_of(table)][1:] == ["", ""]
 
 
 @pytest.mark.parametrize(
     ("more", "code", "reason"),
     [
-        ("--false-triggers f.csv", 2, "needs the boxes of --detections"),
+        ("--export false-triggers:f.csv", 2, "needs the boxes of --detections"),
         ("--parents lynx", 2, "their parent"),
         ("--allowed lynks", 2, "did you mean 'lynx'"),
         ("--detections labelled.json", 3, "has none of the 7 pictures"),
-        ("--detections frames.json --timelapse missing/t.csv", 3, "there is no folder"),
+        ("--detections frames.json --export timelapse:missing/t.csv", 3, "there is no folder"),
     ],
 )
 def test_predict__options_that_do_not_fit__are_told_at_once(
@@ -328,7 +344,7 @@ def pool_of(adapt, trap, out, *more):
 
 def test_adapt__detections_and_unlabelled__pool_has_the_boxes_of_the_frames(trap, adapt, tmp_path):
     labelled, frames = trap / "labelled.json", trap / "frames"
-    boxes = ("--detections", labelled, "--unlabelled-detections", trap / "frames.json")
+    boxes = ("--detections", labelled, "--detections", trap / "frames.json")
     listed = tmp_path / "boxes.csv"
     names = ("brook/1", "brook/2", "brook/4", "meadow/1")
     listed.write_text(

@@ -31,7 +31,7 @@ def pairs(tmp_path_factory, labelled):
 def ranking(tmp_path_factory, pairs, encoder):
     """An adapter of the pairs."""
     out = tmp_path_factory.mktemp("ranking") / "colours"
-    arguments = ["adapt", pairs, "--captions", "--out", out, "--encoder", encoder]
+    arguments = ["captions", pairs, "--out", out, "--encoder", encoder]
     assert main([*map(str, arguments)]) == 0
     return out
 
@@ -47,10 +47,10 @@ def lines(done):
     return [line.split("\t") for line in done.out.splitlines()]
 
 
-def test_adapt__captions__tells_what_left_out_pairs_say_and_keeps_the_pairs(adapt, pairs, tmp_path):
+def test_captions__tell_what_left_out_pairs_say_and_keep_the_pairs(run, encoder, pairs, tmp_path):
     out = tmp_path / "pairs.adapter"
 
-    done = adapt(pairs, "--captions", out=out)
+    done = run("captions", pairs, "--out", out, "--encoder", encoder)
 
     assert done.code == 0
     assert "from 9 pairs" in done.out
@@ -111,7 +111,7 @@ def test_rank__question__gives_each_picture_probabilities_of_the_answers(
 
     document = rank(unlabelled, *question, "--json").document["question"]
     listed = lines(rank(unlabelled, *question))
-    rank(unlabelled, *question, "--csv", tmp_path / "answers.csv")
+    rank(unlabelled, *question, "--out", tmp_path / "answers.csv")
 
     assert document["sentences"]["blue"] == "the thing is blue"
     shares = [row["probabilities"] for row in document["answered"]]

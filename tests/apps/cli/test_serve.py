@@ -41,7 +41,7 @@ def test_serve__until_a_signal__answers_at_the_printed_address_and_keeps_the_pro
             os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(webbrowser, "open", browse)
-    done = run("serve", tmp_path / "animals", "--open", "--encoder", encoder, "--device", "cpu")
+    done = run("serve", tmp_path / "animals", "--open", "--encoder", f"{encoder},device=cpu")
 
     assert done.code == 0, done.err
     assert "everything is saved" in done.err

@@ -70,7 +70,7 @@ def test_predict__table_and_list__have_columns_for_what_is_unfamiliar_and_for_se
 ):
     sources = (adapter, unlabelled, strange)
 
-    run("predict", *sources, "--sets", 0.99, "--csv", tmp_path / "t.csv")
+    run("predict", *sources, "--sets", 0.99, "--out", tmp_path / "t.csv")
     listed = run("predict", *sources).out.splitlines()
 
     expected = [row["unfamiliar"] for row in predict()["predictions"]]

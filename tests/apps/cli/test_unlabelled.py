@@ -1,4 +1,4 @@
-"""`adapt --unlabelled`, `adapt --elsewhere`, `adapt --names`, `predict --together`."""
+"""`adapt --unlabelled`, `--generator elsewhere`, `adapt --names`, `predict --together`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_adapt__elsewhere__predicts_with_that_generator_and_qualifies_the_estima
     adapt, labelled, tmp_path
 ):
     plain = adapt(labelled, out=tmp_path / "plain")
-    guarded = adapt(labelled, "--elsewhere")
+    guarded = adapt(labelled, "--generator", "elsewhere")
 
     assert "says little about pictures from elsewhere" in guarded.err
     assert "from elsewhere" not in plain.err

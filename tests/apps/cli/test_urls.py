@@ -100,7 +100,7 @@ def test_predict__by_url__is_that_of_the_files_alone_and_in_shards(
         ("encode pictures --out s3://b/store", "--out s3://b/store is no place on a drive; write"),
         ("encode pictures --out o --names gs://b/n.json", "--names gs://b/n.json is no place on a"),
         ("predict s3://b/adapter pictures", "ADAPTER s3://b/adapter is no place on a drive; only"),
-        ("predict a pictures --csv s3://b/a.csv", "--csv s3://b/a.csv is no place on a drive"),
+        ("predict a pictures --out s3://b/a.csv", "--out s3://b/a.csv is no place on a drive"),
         ("adapt pictures --out gs://b/a.adapter", "--out gs://b/a.adapter is no place on a drive"),
         ("merge s3://b/p1 s3://b/p2 --out o", "s3://b/p1 is no place on a drive; only `encode`"),
     ],

@@ -12,6 +12,8 @@ from metaadapter.apps.cluster import connection, jobs
 from metaadapter.apps.cluster.connection import Cluster
 from metaadapter.features.store import merge
 from metaadapter.workflow import prediction_shards
+from metaadapter.workflow.labelled_pictures import Selection
+from metaadapter.workflow.run_adapt import adapt
 
 
 @pytest.fixture
@@ -42,8 +44,8 @@ def here(monkeypatch, tmp_path, pictures, encoder):
 def interrupted(here, monkeypatch):
     """Two adapters of other pictures, and the parts of predictions of the first, not yet merged."""
     for name, shots in (("adapter", 4), ("other", 1)):
-        adapt = ["adapt", "pictures", "--encoder", "slow.py:slow", "--shots", str(shots)]
-        assert main([*adapt, "--out", name]) == 0
+        chosen = Selection(shots=shots)
+        adapt("pictures", encoder="slow.py:slow", selection=chosen).save(name)
 
     def stop(*_):
         raise KeyboardInterrupt
@@ -55,7 +57,7 @@ def interrupted(here, monkeypatch):
     return here
 
 
-PREDICT = ["predict", "adapter", "pictures", "--encoder", "slow.py:slow", "--engine", "ray"]
+PREDICT = ["predict", "adapter", "pictures", "--encoder", "slow.py:slow", "--shard", "ray"]
 PREDICT += ["--out", "table.csv", "--quiet"]
 
 
@@ -85,7 +87,7 @@ def encoded(here, monkeypatch):
 
 
 ENCODE = ["encode", "pictures", "--encoder", "slow.py:slow", "--quiet", "--out", "store"]
-ENCODE += ["--engine", "ray"]
+ENCODE += ["--shard", "ray"]
 
 
 def test_encode__a_part_is_damaged__the_same_command_makes_it_again(encoded, capsys):

@@ -1,4 +1,4 @@
-"""`metaadapter encode --engine ray` on a cluster of two workers, which are killed."""
+"""`metaadapter encode --shard ray` on a cluster of two workers, which are killed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.apps.cluster.conftest import kill_one, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-ON_RAY = ("--engine", "ray", "--address", "local")
+ON_RAY = ("--shard", "ray@local")
 N_PICTURES = 160
 
 
@@ -32,7 +32,7 @@ def test_encode__workers_are_killed__the_store_is_that_of_one_process(
     seed, start, encoder, alone, same_files, tmp_path
 ):
     rng, n_kills = random.Random(seed), 0
-    words = "pictures", "--encoder", encoder(0.4), "--out", "store", "--shards", 6, "--json"
+    words = "pictures", "--encoder", encoder(0.4), "--out", "store", "--json"
     run = start("encode", *words, *ON_RAY)
 
     # At most as often as a single job may be lost; a process needs some seconds to begin.
@@ -69,7 +69,7 @@ def listening(processes):
 
 
 def test_encode__cluster_of_this_machine__listens_on_the_loopback_alone(start, encoder, pictures):
-    words = pictures(N_PICTURES), "--encoder", encoder(0.4), "--out", "store", "--engine", "ray"
+    words = pictures(N_PICTURES), "--encoder", encoder(0.4), "--out", "store", "--shard", "ray"
     run = start("encode", *words)
     wait_until(lambda: run.processes("ray::shard"))
 

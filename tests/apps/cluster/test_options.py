@@ -10,15 +10,11 @@ from metaadapter.apps.cli.app import main
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("encode pictures --out store --address auto", "--address needs --engine ray"),
-        ("encode pictures --out store --shards 3", "--shards needs --engine ray"),
-        ("encode pictures --out store --engine ray --shard 1/2", "leave --shard out"),
-        ("encode pictures --out store --engine ray --drop-duplicates", "equal pictures may lie"),
-        ("encode pictures --out store --engine slurm", "'slurm'"),
-        ("predict adapter pictures --engine ray", "give --out FILE.csv"),
-        ("predict adapter pictures --engine ray --out a.csv --top 3", "order the merged table"),
-        ("predict adapter pictures --engine ray --out a.csv --export b.json", "a file of all"),
-        ("predict adapter pictures --shards 2", "--shards needs --engine ray"),
+        ("encode pictures --out store --shard ray --drop-duplicates", "equal pictures may lie"),
+        ("encode pictures --out store --shard slurm", "'slurm'"),
+        ("predict adapter pictures --shard ray", "give --out FILE.csv"),
+        ("predict adapter pictures --shard ray --out a.csv --top 3", "order the merged table"),
+        ("predict adapter pictures --shard ray --out a.csv --export coco:b.json", "a file of all"),
     ],
 )
 def test_engine__options_that_do_not_fit__are_refused(

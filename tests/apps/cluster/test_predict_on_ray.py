@@ -1,4 +1,4 @@
-"""`metaadapter predict --engine ray` on a cluster whose workers and driver are killed."""
+"""`metaadapter predict --shard ray` on a cluster whose workers and driver are killed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_predict__workers_and_driver_are_killed__the_table_is_that_of_one_proces
     predict = "predict", "adapter", *words
     assert start(*predict, "--out", f"alone.{ending}").wait()[0] == 0
     encoder(0.2)
-    on_ray = *predict, "--out", f"table.{ending}", "--json", "--engine", "ray", "--address", "local"
+    on_ray = *predict, "--out", f"table.{ending}", "--json", "--shard", "ray@local"
     run = start(*on_ray)
     n_kills = 0
     while run.process.poll() is None and n_kills < N_KILLS:

@@ -76,5 +76,5 @@ def test_features__several_labels__are_each_by_itself_and_shown_from_their_thres
 def test_pictures__several_views__are_refused_with_what_to_do(weights, make_encoder, make_config):
     config = make_config(width=64, n_shots=[1, 1, 1], origin=Origin(n_views=5))
 
-    with pytest.raises(UsageError, match=r"averages 5 views.*without --pixels.*--views 1"):
+    with pytest.raises(UsageError, match=r"averages 5 views.*without --pixels.*views=1"):
         PictureModel(weights, config, make_encoder())

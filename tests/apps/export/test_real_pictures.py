@@ -27,7 +27,7 @@ def exported(request, tmp_path_factory):
     """An encoder, an adapter for the demo's photographs, and its ONNX file."""
     folder = tmp_path_factory.mktemp("real")
     adapter, file = folder / "clothes", folder / "clothes.onnx"
-    made = ["adapt", str(DEMO_PICTURES), "--out", str(adapter), "--shots", "4"]
+    made = ["adapt", str(DEMO_PICTURES), "--out", str(adapter)]
     assert main([*made, "--encoder", request.param]) == 0
     assert main(["export", str(adapter), "--onnx", str(file), "--pixels"]) == 0
     return FrozenEncoder.load(request.param, device="cpu"), adapter, file

@@ -94,7 +94,7 @@ def test_load_sets__levels__are_sets_of_their_own(pets, ask):
     assert config.set_names == tuple(data.name for data in sets) == names
     assert len({data.identity for data in sets}) == 4
     assert [data.to_dict()["names"] for data in sets] == list(config.names)
-    assert "--names own,0.6,noise,cone:4" in config.command
+    assert "--set names=own,0.6,noise,cone:4" in config.command
 
 
 @pytest.mark.slow

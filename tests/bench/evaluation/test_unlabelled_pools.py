@@ -100,7 +100,7 @@ def test_evaluate__pool__is_in_the_draws_and_the_command_and_apart_from_queries(
 
     result = evaluate(config, tmp_path / "run")
 
-    assert "--pool balanced --pool-size 3" in config.command
+    assert "--set pool=balanced --set pool_size=3" in config.command
     assert next(box for box in result.boxes if "apart" in box.name).status == "pass"
     draws = pd.read_csv(tmp_path / "run" / "draws.csv.gz")
     pool = draws[draws["role"] == "pool"]

@@ -71,9 +71,9 @@ def test_encode__pictures_moved_changed_added_and_removed__encodes_only_what_is_
             "mean-colour",
             3,
             0,
-            r"holds 2 view\(s\).*3 were asked.*use --views 2, or choose another",
+            r"holds 2 view\(s\).*3 were asked.*use views=2, or choose another",
         ),
-        ("mean-colour", 2, 7, r"drawn with seed 0, but seed 7.*use --seed 0, or choose another"),
+        ("mean-colour", 2, 7, r"drawn with seed 0, but seed 7.*use seed=0, or choose another"),
     ],
 )
 @pytest.mark.parametrize("finished", [True, False])

@@ -1,4 +1,4 @@
-"""`metaadapter adapt --captions`: turn pairs into an adapter that orders captions and pictures."""
+"""`metaadapter captions`: turn pairs into an adapter that orders captions and pictures."""
 
 from __future__ import annotations
 
@@ -6,48 +6,59 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import Annotated
 
+from typer import Argument
+
+from metaadapter.apps.cli import options
+from metaadapter.apps.cli.adapt_options import Out
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
 
-if TYPE_CHECKING:
-    from metaadapter.features.device import Precision
-    from metaadapter.workflow.labelled_pictures import Selection
 
-
-def adapt_captions(
-    manifest: Path,
-    out: Path,
-    selection: Selection,
-    encoder: str | None,
-    device: str,
-    precision: Precision,
-    templates: list[str] | None,
-    console: Console,
+def captions(
+    manifest: Annotated[
+        Path,
+        Argument(
+            metavar="MANIFEST",
+            help="Pictures with a caption each: a manifest with the columns path and caption.",
+        ),
+    ],
+    *,
+    out: Out,
+    encoder: options.Encoder = None,
+    split: options.Split = None,
 ) -> None:
-    """Store the pairs of a manifest as an adapter, and show how well it orders left-out pairs."""
+    """Make an adapter that orders captions for pictures, and pictures for captions.
+
+    `metaadapter rank` uses it.
+    """
+    from metaadapter.adapter.files import require_adapter_folder
+    from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.prompts import resolve_templates
     from metaadapter.features.views import looks_in_words
     from metaadapter.labs.ranking.pairs import estimate_pairs, read_pairs
     from metaadapter.labs.ranking.stored_pairs import store_pairs
 
+    console = Console()
+    require_adapter_folder(out)  # fail here, not after minutes of encoding
+    choice = read_encoder(encoder)
     load = partial(
         load_encoder,
-        "tiny" if encoder is None else encoder,
-        zoom=selection.zoom,
-        blocks=selection.blocks,
-        device=device,
-        precision=precision,
+        choice.name,
+        zoom=choice.zoom,
+        blocks=choice.blocks,
+        device=choice.device,
+        precision=choice.precision,
     )
     with console.progress() as progress:
         stored, pictures = read_pairs(
             manifest,
             load,
-            templates=resolve_templates(templates, "{}"),  # a caption is a whole sentence
-            views=selection.views or 1,
-            seed=selection.seed,
-            split=selection.split,
+            templates=resolve_templates(choice.templates, "{}"),  # a caption is a whole sentence
+            views=choice.views or 1,
+            seed=choice.seed,
+            split=split,
             progress=progress,
         )
     store_pairs(out, stored)

@@ -1,0 +1,94 @@
+"""`--encoder`: the name of an encoder, and how it looks at pictures and names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from metaadapter.errors import UsageError
+from metaadapter.features.device import Precision
+
+if TYPE_CHECKING:
+    from metaadapter.workflow.labelled_pictures import Selection
+
+SETTING = re.compile(r"\w+=[^,]*")
+LIST_SEPARATOR = "+"
+# The settings that may change for an adapter, which keeps the looks that it was made with.
+OF_ADAPTERS = {"encoder", "device", "precision"}
+
+
+class EncoderChoice(BaseModel):
+    """What `--encoder` says; `None` stands for the choice of the store, adapter or encoder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    encoder: str | None = None
+    zoom: bool | None = None
+    """Whether each picture has a second look, at its middle."""
+    blocks: tuple[str, ...] | None = None
+    """Blocks of the features: joint, trunk, stages, second."""
+    views: int | None = Field(default=None, ge=1)
+    """The number of views of each picture whose features are averaged."""
+    seed: int = Field(default=0, ge=0)
+    """The seed of views."""
+    templates: tuple[str, ...] | None = None
+    """Sets of prompts for names, or prompts with {}."""
+    precision: Precision = "fp32"
+    device: str = "auto"
+
+    @field_validator("blocks", "templates", mode="before")
+    @classmethod
+    def _split(cls, given: Any) -> Any:
+        return tuple(given.split(LIST_SEPARATOR)) if isinstance(given, str) else given
+
+    @property
+    def name(self) -> str:
+        """The encoder's name; `tiny` by default."""
+        return self.encoder or "tiny"
+
+    def selection(self, **of_source: Any) -> Selection:
+        """Return the looks of this encoder at a source that is read in this way."""
+        from metaadapter.workflow.labelled_pictures import Selection
+
+        looks = {name: getattr(self, name) for name in ("views", "seed", "zoom", "blocks")}
+        return Selection(**looks, **of_source)
+
+
+def read_encoder(text: str | None, *, of_adapter: bool = False) -> EncoderChoice:
+    """Read the value of `--encoder`: NAME, NAME,SETTING=VALUE,…, SETTING=VALUE,… or FILE.toml.
+
+    With `of_adapter` only the place, device and number format of the encoder can be chosen.
+
+    Raises:
+        UsageError: There is no such setting, or an adapter keeps it.
+        DataError: A value is wrong, or the file cannot be read.
+    """
+    from metaadapter.training.config_file import apply_override, check_config, read_toml
+
+    if text is None:
+        return EncoderChoice()
+    if not text:
+        raise UsageError("--encoder is empty; name an encoder, such as tiny, or leave it out")
+    content: dict[str, Any] = {}
+    if text.endswith(".toml"):
+        content = read_toml(Path(text))
+    else:
+        words = text.split(",")
+        n_settings = next(
+            (n for n, word in enumerate(reversed(words)) if not SETTING.fullmatch(word)), len(words)
+        )
+        settings = words[len(words) - n_settings :]
+        if name := ",".join(words[: len(words) - n_settings]):
+            content["encoder"] = name
+        for setting in settings:
+            apply_override(content, setting)
+    choice = check_config(EncoderChoice, content, owner=f"--encoder {text}")
+    if of_adapter and (others := sorted(choice.model_fields_set - OF_ADAPTERS)):
+        raise UsageError(
+            f"--encoder sets {', '.join(others)}, which an adapter keeps as it was made; leave "
+            f"{'it' if len(others) == 1 else 'them'} out"
+        )
+    return choice

@@ -1,0 +1,49 @@
+"""The value of `--encoder`: a name, settings, or a file with both."""
+
+import pytest
+
+from metaadapter.apps.cli.encoder_choice import read_encoder
+from metaadapter.errors import DataError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "settings"),
+    [
+        ("tiny", "tiny", {}),
+        ("ViT-B-32/laion2b_s34b_b79k", "ViT-B-32/laion2b_s34b_b79k", {}),
+        ("tiny,zoom=no,views=4", "tiny", {"zoom": False, "views": 4}),
+        ("tiny+timm:vit_small,blocks=joint+second", None, {"blocks": ("joint", "second")}),
+        ("a, b/model.py:MAKE,seed=3", "a, b/model.py:MAKE", {"seed": 3}),
+        ("device=cuda:1,precision=bf16", "tiny", {"device": "cuda:1", "precision": "bf16"}),
+        ("tiny,templates=a photo of a {}.", "tiny", {"templates": ("a photo of a {}.",)}),
+    ],
+)
+def test_read_encoder__name_and_settings__are_told_apart(text, name, settings):
+    choice = read_encoder(text)
+    assert choice.name == (name or text.partition(",")[0])
+    assert choice.model_dump(exclude={"encoder"}, exclude_unset=True) == settings
+
+
+def test_read_encoder__file__says_the_same_as_the_words(tmp_path):
+    file = tmp_path / "looks.toml"
+    file.write_text('encoder = "tiny"\nzoom = false\nblocks = ["joint", "trunk"]\nviews = 2\n')
+    assert read_encoder(str(file)) == read_encoder("tiny,zoom=false,blocks=joint+trunk,views=2")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tiny,zom=no", "zom: no such key; did you mean 'zoom'"),
+        ("tiny,views=0", "views: expected greater than or equal to 1, got 0"),
+        ("tiny,precision=fp8", "'fp32', 'bf16' or 'fp16', got 'fp8'"),
+    ],
+)
+def test_read_encoder__wrong_setting__is_named(text, message):
+    with pytest.raises(DataError, match=message):
+        read_encoder(text)
+
+
+def test_read_encoder__looks_of_an_adapter__stay_as_they_are():
+    with pytest.raises(UsageError, match="--encoder sets views, zoom, which an adapter keeps"):
+        read_encoder("tiny,zoom=no,views=2", of_adapter=True)
+    assert read_encoder("device=cpu", of_adapter=True).encoder is None
