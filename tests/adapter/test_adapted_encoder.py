@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import open_clip
@@ -11,21 +12,23 @@ from PIL import Image
 from safetensors.torch import load
 
 from metaadapter import MetaAdapterClassifier
-from metaadapter.adapter.adapted_encoder import adapted_encoder
+from metaadapter.adapter.adapted_encoder import adapted_encoder, with_towers
 from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.files import load_adapter, store_adapter
+from metaadapter.adapter.known import FRACTIONS
 from metaadapter.adapter.skill import check_skill
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.data.checksums import check_files
-from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoder_model import EncoderModel
 from metaadapter.features.encoder_source import EncoderSource
+from metaadapter.features.image_encoder import ModelEncoder
 from metaadapter.features.networks import shared_copy
 from metaadapter.features.origin import Origin
 from metaadapter.features.towers.bottleneck import Bottleneck, insert_bottlenecks
-from metaadapter.features.towers.config import InsideConfig, PromptConfig
+from metaadapter.features.towers.config import Calibration, InsideConfig, PromptConfig
 from metaadapter.features.towers.inside import insert_inside, inside_tensors
 from metaadapter.features.towers.lora import LowRank
 from metaadapter.features.towers.places import find_places
@@ -92,6 +95,12 @@ def stored(clip):
     return stored_with(clip, 0)
 
 
+@pytest.fixture(scope="module")
+def plain(stored):
+    """The same adapter without parts in the encoder."""
+    return replace(stored, config=stored.config.model_copy(update={"inside": None}), towers={})
+
+
 def answers(encoder, pictures):
     return encoder.encode_images(pictures), encoder.encode_texts(["a fox", "a lynx"])
 
@@ -113,6 +122,10 @@ def test_adapted__by_nothing__has_the_features_to_the_bit_and_another_fingerprin
     assert not clip.fingerprint.matches(same.fingerprint)
     assert clip.fingerprint.probe == same.fingerprint.probe
     assert not clip.fingerprint.matches(clip.adapted(change, "other").fingerprint)
+
+
+def test_adapted_encoder__of_an_adapter_without_parts__is_the_base(clip, plain):
+    assert adapted_encoder(clip, plain) is clip
 
 
 def test_adapted_encoders__of_two_adapters_over_one_base__answer_as_each_alone(
@@ -178,6 +191,44 @@ def test_adapted_encoder__of_lora_merged__answers_to_the_bit(clip, pictures):
     assert not any(isinstance(module, LowRank) for module in merged.network.modules())
 
 
+def test_adapted_encoder__given_as_the_base__comes_back(clip, stored):
+    adapted = adapted_encoder(clip, stored)
+
+    assert adapted_encoder(adapted, stored) is adapted
+
+
+def test_adapted_encoder__of_texts_alone__leaves_pictures_as_they_are(clip, stored, pictures):
+    texts = {
+        name: tensor for name, tensor in stored.towers.items() if name.startswith("inside/text/")
+    }
+
+    adapted = adapted_encoder(clip, replace(stored, towers=texts))
+
+    np.testing.assert_array_equal(clip.encode_images(pictures), adapted.encode_images(pictures))
+    assert not np.allclose(clip.encode_texts(["a fox"]), adapted.encode_texts(["a fox"]), atol=1e-2)
+    assert not clip.fingerprint.matches(adapted.fingerprint)
+
+
+def test_adapted_encoder__of_another_base__is_refused(clip, stored):
+    other = small_clip(seed=1)
+    with_parts = with_towers(other, stored.towers, inside=stored.config.inside)
+
+    for base in (other, with_parts, adapted_encoder(clip, stored_with(clip, 1))):
+        with pytest.raises(IncompatibleArtifact, match="adapter of fox, lynx was made with the"):
+            adapted_encoder(base, stored)
+
+
+def test_adapted_encoder__of_a_model_of_ones_own__is_refused(stored):
+    class Mean(torch.nn.Module):
+        def forward(self, pixels):
+            return pixels.mean((2, 3)) + 0.1
+
+    own = ModelEncoder("own", Mean(), preprocess, zoom=False, device="cpu")
+
+    with pytest.raises(UsageError, match="the encoder own is of your own; use the encoder small"):
+        adapted_encoder(own, stored)
+
+
 BLOCK = "inside/image/visual.transformer.resblocks.0"
 
 
@@ -227,6 +278,15 @@ def test_store__adapter_with_parts__comes_back_to_the_bit(clip, stored, pictures
     np.testing.assert_array_equal(one.encode_images(pictures), other.encode_images(pictures))
 
 
+def test_store__over_an_adapter_with_parts__leaves_none_of_them(stored, plain, tmp_path):
+    store_adapter(tmp_path, stored)
+
+    store_adapter(tmp_path, plain)
+
+    assert not (tmp_path / FILE).exists()
+    assert not load_adapter(tmp_path).towers
+
+
 def test_damage__to_the_parts__is_reported_by_each_check(stored, tmp_path):
     store_adapter(tmp_path / "folder", stored)
     store_adapter(tmp_path / "it.adapter", stored)
@@ -268,6 +328,14 @@ def test_load__parts_that_cannot_be__are_refused(
         load_adapter(tmp_path)
 
 
+def test_load__missing_parts__are_reported(stored, tmp_path):
+    store_adapter(tmp_path, stored)
+    Path(tmp_path, FILE).unlink()
+
+    with pytest.raises(DataError, match=r"cannot read .*towers.safetensors"):
+        load_adapter(tmp_path)
+
+
 def test_classifier__loaded_with_the_base__reads_names_through_the_parts(clip, stored, tmp_path):
     store_adapter(tmp_path, stored)
 
@@ -276,6 +344,21 @@ def test_classifier__loaded_with_the_base__reads_names_through_the_parts(clip, s
     assert classifier.encoder.fingerprint == adapted_encoder(clip, stored).fingerprint
     again = MetaAdapterClassifier.load(tmp_path, encoder=classifier.encoder)
     assert again.encoder is classifier.encoder
+
+
+def test_classifier__saved_again__keeps_the_parts_until_it_is_fitted(clip, stored, tmp_path):
+    store_adapter(tmp_path / "first", stored)
+    classifier = MetaAdapterClassifier.load(tmp_path / "first")
+
+    classifier.save(tmp_path / "second")
+    rows = np.random.default_rng(0).standard_normal((4, clip.dim))
+    classifier.set_params(class_texts=None).fit(rows, ["fox", "lynx"] * 2).save(tmp_path / "third")
+
+    second, third = load_adapter(tmp_path / "second"), load_adapter(tmp_path / "third")
+    assert second.config.inside == stored.config.inside
+    assert all(torch.equal(second.towers[name], tensor) for name, tensor in stored.towers.items())
+    assert third.config.inside is None
+    assert not third.towers
 
 
 def test_classifier__fitted_with_an_adapted_encoder__is_saved_with_its_parts(
@@ -290,6 +373,42 @@ def test_classifier__fitted_with_an_adapted_encoder__is_saved_with_its_parts(
     assert again.config.inside == stored.config.inside
     result = adapted_encoder(small_clip(), again).encode_images(pictures)
     np.testing.assert_array_equal(rows, result)
+
+
+def test_classifier__fitted_with_an_adapted_encoder__has_the_temperature_of_its_training(
+    clip, stored, pictures
+):
+    warm = stored.config.inside.model_copy(update={"calibration": Calibration(temperature=1.6)})
+
+    def shares(inside):
+        rows, classifier = fitted(with_towers(clip, stored.towers, inside=inside), pictures, "ab")
+        return np.log(classifier.predict_proba(rows))
+
+    usual, flat = (
+        logits[:, 0] - logits[:, 1] for logits in map(shares, (stored.config.inside, warm))
+    )
+    assert np.abs(usual).min() > 1e-3
+    np.testing.assert_allclose(usual, 1.6 * flat, rtol=1e-5)
+
+
+def test_classifier__fitted_or_given_a_class_more__has_the_thresholds_of_the_training(
+    clip, stored, pictures
+):
+    lower = Calibration(known_shift=-0.7, own_scale=1.5)
+    of_training = stored.config.inside.model_copy(update={"calibration": lower})
+
+    def heads(inside):
+        rows, classifier = fitted(with_towers(clip, stored.towers, inside=inside), pictures, "ac")
+        yield classifier.adapter_
+        yield classifier.add_class("b", rows[:1] + 0.1).adapter_
+
+    for usual, result in zip(heads(stored.config.inside), heads(of_training), strict=True):
+        shifted = usual.known_quantiles - 0.7
+        torch.testing.assert_close(result.known_quantiles, shifted)
+        torch.testing.assert_close(result.own_quantiles, 1.5 * usual.own_quantiles)
+        threshold = shifted[FRACTIONS.index(0.95)].sigmoid()
+        torch.testing.assert_close(result.reject_threshold, threshold)
+        torch.testing.assert_close(result.classes, usual.classes)
 
 
 def prompt_tensors(encoder):
@@ -345,3 +464,14 @@ def test_adapted_encoder__given_the_prompt_over_another_encoder__puts_the_parts_
     assert adapted_encoder(whole, both) is whole
     assert not np.allclose(result.encode_images(pictures), clip.encode_images(pictures), atol=1e-3)
     np.testing.assert_array_equal(result.encode_images(pictures), whole.encode_images(pictures))
+
+
+def test_card__of_a_prompt_without_recorded_steps__names_none(clip, pictures, tmp_path):
+    _, classifier = fitted(PromptedEncoder(clip, prompt_tensors(clip)), pictures)
+
+    classifier.save(tmp_path)
+
+    assert load_adapter(tmp_path).config.prompt == PromptConfig(n_context=2)
+    card = (tmp_path / "README.md").read_text()
+    assert "The encoder has 2 context vectors before the names of classes without" in card
+    assert "gradient steps" not in card

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import json
 import signal
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 
 import pytest
 import torch
 
 from metaadapter.adapter.config import AdapterConfig
-from metaadapter.adapter.files import load_adapter, store_adapter
+from metaadapter.adapter.files import hold_adapter, load_adapter, store_adapter
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.origin import Origin
 
 TENSORS = "adapter_model.safetensors"
@@ -63,6 +67,31 @@ def test_store_adapter__folder__holds_no_pickle(tmp_path, weights):
     assert names - {".lock"} == {"adapter_config.json", TENSORS, "README.md"}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_store_adapter__again__keeps_the_authors_words_in_the_card(tmp_path, weights, encoding):
+    save(tmp_path, weights, config())
+    card, words = tmp_path / "README.md", "\nVon Jörg, im Harz, 2026.\n".encode(encoding)
+    card.write_bytes(card.read_bytes() + words)
+
+    save(tmp_path, weights, config(n_shots=[5, 6]))
+
+    assert card.read_bytes().endswith(words)
+    assert b"from 11 labelled" in card.read_bytes()
+    assert b"from 3 labelled" not in card.read_bytes()
+
+
+@pytest.mark.parametrize("name", [".DS_Store", f"{TENSORS}.new", f"{TENSORS}.new.tmp"])
+def test_store_adapter__folder_with_a_hidden_file_or_of_a_killed_save__counts_as_empty(
+    tmp_path, weights, name
+):
+    (tmp_path / name).write_bytes(b"cut")
+
+    save(tmp_path, weights, config())
+
+    assert load_adapter(tmp_path).config.classes == ["fox", "lynx"]
+    assert not (tmp_path / f"{TENSORS}.new").exists()
+
+
 def test_store_adapter__folder_of_something_else__is_left_alone(tmp_path, weights):
     (tmp_path / "thesis.txt").write_text("years of work")
 
@@ -71,6 +100,37 @@ def test_store_adapter__folder_of_something_else__is_left_alone(tmp_path, weight
         save(tmp_path, weights, config())
 
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_store_adapter__place_without_permission__says_which(tmp_path, weights, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, _: path != tmp_path)
+
+    with pytest.raises(DataError, match=r"no permission to write to .*choose another folder"):
+        save(tmp_path / "new" / "adapter", weights, config())
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_load_adapter__key_of_a_newer_version__is_dropped_and_named(tmp_path, weights, reseal):
+    save(tmp_path, weights, config())
+    reseal(tmp_path / "adapter_config.json", hyperbolic=True)
+
+    with pytest.warns(UserWarning, match="hyperbolic is not known to this version"):
+        stored = load_adapter(tmp_path)
+
+    assert stored.config.classes == ["fox", "lynx"]
+
+
+def test_load_adapter__tensor_of_a_newer_version__is_dropped_and_named(
+    tmp_path, weights, replace_tensors
+):
+    save(tmp_path, weights, config())
+    replace_tensors(tmp_path / TENSORS, weights.tensors() | {"curvature": torch.ones(1)})
+
+    with pytest.warns(UserWarning, match="curvature is not known"):
+        stored = load_adapter(tmp_path)
+
+    assert torch.equal(stored.weights.classes, weights.classes)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +149,25 @@ def test_load_adapter__other_configuration__is_refused(tmp_path, weights, reseal
 
     with pytest.raises(IncompatibleArtifact, match=message):
         load_adapter(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["adapter_config.json", TENSORS])
+def test_load_adapter__cut_file__says_adapt_again(tmp_path, weights, file):
+    save(tmp_path, weights, config())
+    whole = (tmp_path / file).read_bytes()
+    (tmp_path / file).write_bytes(whole[: len(whole) // 2])
+
+    with pytest.raises(DataError, match=f"{file} is damaged .*adapt again"):
+        load_adapter(tmp_path)
+
+
+def test_load_adapter__tensors_of_another_save__are_noticed(tmp_path, weights):
+    save(tmp_path / "one", weights, config())
+    save(tmp_path / "two", weights.map(lambda tensor: 2 * tensor), config())
+    (tmp_path / "two" / TENSORS).replace(tmp_path / "one" / TENSORS)
+
+    with pytest.raises(DataError, match=r"adapter_model\.safetensors is damaged"):
+        load_adapter(tmp_path / "one")
 
 
 @pytest.mark.parametrize(
@@ -110,6 +189,13 @@ def test_load_adapter__tensors_that_cannot_be__are_refused(
         load_adapter(tmp_path)
 
 
+def test_load_adapter__any_folder__says_what_was_expected(tmp_path):
+    with pytest.raises(
+        IncompatibleArtifact, match="is not an adapter: expected a folder or a skill file with"
+    ):
+        load_adapter(tmp_path)
+
+
 @pytest.mark.parametrize("n_replaced", range(6))
 def test_store_adapter__killed_at_any_moment__leaves_the_old_one_or_the_new_one(
     tmp_path, weights, kill_at, n_replaced
@@ -128,3 +214,33 @@ def test_store_adapter__killed_at_any_moment__leaves_the_old_one_or_the_new_one(
     assert (exitcode, is_new) == (-signal.SIGKILL, n_replaced > 2)
     save(tmp_path, twice, config(n_shots=[5, 5]), support)
     assert load_adapter(tmp_path).config.n_shots == [5, 5]
+
+
+def test_store_adapter__while_another_process_writes__says_so_and_changes_nothing(
+    tmp_path, weights
+):
+    save(tmp_path, weights, config())
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    with ThreadPoolExecutor(1) as other, hold_adapter(tmp_path):
+        saving = other.submit(save, tmp_path, weights, config(mode="finetune"))
+        with pytest.raises(DataError, match="another run is writing to the adapter"):
+            saving.result()
+
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("change", [{"probe": 3}, {"probe": ["x"]}, {"dim": "wide"}, {}])
+def test_load_adapter__damaged_fingerprint__names_the_file_and_the_entry(
+    tmp_path, weights, change, reseal
+):
+    fingerprint = Fingerprint.of_name("mine", 8)
+    save(tmp_path, weights, config(origin=Origin(fingerprint=fingerprint)))
+    facts = json.loads((tmp_path / "adapter_config.json").read_bytes())
+    assert facts["origin"]["fingerprint"] == {**asdict(fingerprint), "probe": [0.0] * 32}
+    stored = facts["origin"]["fingerprint"]
+    wrong = stored | change if change else {"dim": 8}
+    reseal(tmp_path / "adapter_config.json", origin={**facts["origin"], "fingerprint": wrong})
+
+    with pytest.raises(IncompatibleArtifact, match=r"adapter_config\.json.* origin\.fingerprint\."):
+        load_adapter(tmp_path)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,7 +22,7 @@ from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.data.checksums import sealed, unsealed
 from metaadapter.data.stored_zip import zip_bytes
 from metaadapter.data.strict_json import json_text, parse_json
-from metaadapter.errors import DataError
+from metaadapter.errors import DataError, IncompatibleArtifact
 
 
 def make(n_shots=(2, 1), *, with_support=True, **facts):
@@ -81,6 +83,13 @@ def test_skill__opened_by_the_standard_library__has_the_members_of_the_page(skil
     ]
 
 
+def test_skill__of_the_same_adapter__is_the_same_to_the_byte(skill, monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 2e9)
+
+    assert skill_bytes(make()) == skill.read_bytes()
+    assert skill_bytes(load_adapter(skill)) == skill.read_bytes()
+
+
 def test_skill__signature__is_that_of_its_pictures(skill):
     config, result = read_signature(skill)
 
@@ -88,6 +97,54 @@ def test_skill__signature__is_that_of_its_pictures(skill):
     expected = TaskSignature.of(make().support)
     for name, tensor in expected.tensors().items():
         assert torch.equal(result.tensors()[name], tensor), name
+
+
+def test_skill__without_features__still_has_the_signature_of_its_pictures(tmp_path, skill):
+    bare = tmp_path / "bare.adapter"
+    bare.write_bytes(skill_bytes(load_adapter(skill), features=False))
+
+    stored = load_adapter(bare)
+
+    assert stored.support is None
+    assert stored.picture_hashes == ()
+    _, expected = read_signature(skill)
+    for again in (bare, tmp_path / "again.adapter", tmp_path / "folder"):
+        if again != bare:
+            store_adapter(again, stored)
+        result = load_adapter(again).task_signature
+        for name, tensor in expected.tensors().items():
+            assert torch.equal(result.tensors()[name], tensor), name
+
+
+def test_skill__of_which_no_feature_was_ever_kept__has_a_signature_of_nothing(tmp_path):
+    store_adapter(tmp_path / "bare.adapter", make(with_support=False))
+
+    _, result = read_signature(tmp_path / "bare.adapter")
+
+    assert result.means.shape == (2, 8)
+    assert result.counts.tolist() == [0, 0]
+
+
+def test_store_adapter__over_a_skill_file__keeps_the_authors_words_in_the_card(tmp_path, skill):
+    files = without(skill, "README.md")
+    with zipfile.ZipFile(skill) as archive:
+        words = archive.read("README.md") + "\nVon Jörg\n".encode("latin-1")
+    skill.write_bytes(zip_bytes({**files, "README.md": words}))
+
+    store_adapter(skill, make(n_shots=(3, 4)))
+
+    with zipfile.ZipFile(skill) as archive:
+        card = archive.read("README.md")
+    assert b"7 labelled" in card
+    assert card.endswith("\nVon Jörg\n".encode("latin-1"))
+
+
+def test_store_adapter__folder_of_that_name__stays_a_folder(tmp_path):
+    (tmp_path / "old.adapter").mkdir()
+
+    store_adapter(tmp_path / "old.adapter", make())
+
+    assert (tmp_path / "old.adapter" / "adapter_config.json").is_file()
 
 
 @pytest.mark.parametrize("name", ["thesis.txt", "thesis.adapter"])
@@ -98,6 +155,34 @@ def test_store_adapter__file_of_something_else__is_left_alone(tmp_path, name):
         store_adapter(tmp_path / name, make())
 
     assert (tmp_path / name).read_text().startswith("years of work")
+
+
+@pytest.mark.parametrize("dies_at", range(3))
+def test_store_adapter__killed_at_any_moment__leaves_the_old_skill_or_the_new_one(
+    tmp_path, skill, kill_at, dies_at
+):
+    """When a file is synced, when it gets its name, or after that."""
+    old, new = skill.read_bytes(), skill_bytes(make(n_shots=(5, 1)))
+
+    methods = ((os, "fsync"), (Path, "replace"))
+    kill_at(dies_at, store_adapter, skill, make(n_shots=(5, 1)), methods=methods)
+
+    assert skill.read_bytes() in (old, new)
+    store_adapter(skill, make(n_shots=(5, 1)))
+    assert skill.read_bytes() == new
+    assert {path.name for path in tmp_path.iterdir()} == {"wear.adapter", ".adapter.lock"}
+
+
+def test_load_adapter__skill_without_facts_or_another_file__is_no_adapter(skill, tmp_path):
+    skill.write_bytes(zip_bytes(without(skill, "adapter_config.json")))
+    (tmp_path / "photo.jpg").write_bytes(bytes(100))
+
+    with pytest.raises(IncompatibleArtifact, match="is not an adapter"):
+        load_adapter(skill)
+    with pytest.raises(
+        IncompatibleArtifact, match=r"photo\.jpg is not an adapter: expected a fold"
+    ):
+        load_adapter(tmp_path / "photo.jpg")
 
 
 @pytest.mark.parametrize("name", ["adapter_model", "support", "signature"])
@@ -140,6 +225,17 @@ def test_read_signature__that_cannot_be__is_refused_by_its_name(skill, name, val
 
     with pytest.raises(DataError, match=r"signature\.safetensors is damaged"):
         read_signature(skill)
+
+
+def test_check_skill__undamaged__checks_every_member(skill):
+    result = dict(check_skill(skill))
+
+    assert set(result.values()) == {""}
+    assert [path.name for path in result][1:4] == [
+        "adapter_model.safetensors",
+        "support.safetensors",
+        "signature.safetensors",
+    ]
 
 
 @given(data=st.data())

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import itertools
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaadapter.data.checksums import read_document, sealed, unsealed, write_document
-from metaadapter.errors import DataError
+from metaadapter.errors import DataError, IncompatibleArtifact
 
 VALUES = {"schema": "x/1", "classes": ["fox", "lÿnx\udc80"], "scale": 0.1, 3: None, "n": 12}
+
+
 REMEDY = "restore it from a copy"
 
 
@@ -52,6 +55,18 @@ def test_proof__damaged_file__is_refused_by_its_name(document, content, how):
         getattr(result, how)("a.bin")
 
 
+@pytest.mark.parametrize("how", ["read", "find"])
+def test_proof__missing_or_unknown_file__is_told(document, how):
+    (document.parent / "a.bin").unlink()
+    (document.parent / "b.bin").write_bytes(b"")
+    _, result = read_document(document, "x/1", REMEDY)
+
+    with pytest.raises(DataError, match=r"cannot read .*a\.bin: No such file"):
+        getattr(result, how)("a.bin")
+    with pytest.raises(DataError, match=r"head\.json does not list the file b\.bin"):
+        getattr(result, how)("b.bin")
+
+
 def write_version(path, version):
     content = str(version).encode()
     values = {"schema": "x/1", "version": version}
@@ -64,6 +79,17 @@ def whole_version(path):
     content = str(values["version"]).encode()
     assert (files.read("a.bin"), files.read("b.bin")) == (content, content)
     return values["version"]
+
+
+@pytest.mark.parametrize("first", range(6))
+@pytest.mark.parametrize("second", range(8))
+def test_write_document__killed_twice__leaves_one_whole_folder(head, kill_at, first, second):
+    write_version(head, 1)
+
+    kill_at(first, write_version, head, 2)
+    kill_at(second, write_version, head, 3)
+
+    assert whole_version(head) in (1, 2, 3)
 
 
 @pytest.mark.parametrize("n_replaced", range(6))
@@ -88,6 +114,35 @@ def test_write_document__stopped_at_any_moment__leaves_the_old_folder_or_the_new
     assert sorted(path.name for path in head.parent.iterdir()) == ["a.bin", "b.bin", "head.json"]
 
 
+@pytest.mark.parametrize("name", ["../a.bin", "/dev/zero", "x/../a.bin", "."])
+def test_document__that_names_a_file_outside_its_folder__is_refused(head, name):
+    head.write_text(json.dumps(sealed({}, {name: "00"})))
+
+    with pytest.raises(DataError, match=r"head\.json is damaged .*outside its folder"):
+        read_document(head, "x/1", REMEDY)
+
+
+@pytest.mark.parametrize("files", [None, 3, ["a.bin"]])
+def test_document__sealed_without_a_table_of_files__is_refused(head, files):
+    document = {"schema": "x/1", "proof": {"files": files}}
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    document["proof"]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    head.write_text(json.dumps(document))
+
+    with pytest.raises(DataError, match="has no list of the files"):
+        read_document(head, "x/1", REMEDY)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")
+def test_proof__fifo_in_the_place_of_a_file__is_refused_at_once(document):
+    (document.parent / "a.bin").unlink()
+    os.mkfifo(document.parent / "a.bin")
+    _, result = read_document(document, "x/1", REMEDY)
+
+    with pytest.raises(DataError, match=r"cannot read .*a\.bin: it is a pipe"):
+        result.read("a.bin")
+
+
 @given(data=st.data())
 def test_document__any_change_of_its_text__is_refused_or_changes_no_value(data):
     document = sealed(VALUES, {"a.bin": "00"})
@@ -102,3 +157,46 @@ def test_document__any_change_of_its_text__is_refused_or_changes_no_value(data):
         return
 
     assert result == unsealed(document)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "null", "[]", "3", "{", '{"proof": 3}', '{"proof": {}}', "[" * 200_000, "1" * 5_000],
+    ids=lambda text: text[:12],
+)
+def test_document__that_is_none__is_refused_by_its_name(head, text):
+    head.write_text(text)
+
+    with pytest.raises(DataError, match=r"head\.json is damaged .*restore it from a copy"):
+        read_document(head, "x/1", REMEDY)
+
+
+@pytest.mark.parametrize("document", [{}, {"schema": "x/0"}, sealed({"schema": "x/2"})])
+def test_document__of_another_schema__says_upgrade(head, document):
+    head.write_text(json.dumps(document))
+
+    with pytest.raises(IncompatibleArtifact, match=r"expected schema 'x/1', found .*upgrade"):
+        read_document(head, "x/1", REMEDY)
+
+
+def test_document__that_lost_its_proof__is_damaged(document):
+    values = json.loads(document.read_bytes())
+    del values["proof"]
+    document.write_text(json.dumps(values))
+
+    with pytest.raises(DataError, match=r"head\.json is damaged .*lacks its SHA-256"):
+        read_document(document, "x/1", REMEDY)
+
+
+def test_document__missing__is_refused_by_its_name(head):
+    with pytest.raises(DataError, match=r"cannot read .*head\.json: No such file"):
+        read_document(head, "x/1", REMEDY)
+
+
+def test_document__with_a_number_that_is_none__is_not_written(document):
+    before = document.read_bytes()
+
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_document(document, {"loss": float("nan")})
+
+    assert document.read_bytes() == before

@@ -7,6 +7,8 @@ import torch
 from episodes import EpisodeError, LabelIndex, cross_domain_draws, nested_draws
 
 LABELS = [0] * 30 + [1] * 12 + [2] * 9 + [3] * 8
+
+
 SHOTS = (1, 2, 4, 8)
 
 
@@ -30,6 +32,16 @@ def test_nested_draws__fewer_shots__are_the_first_of_more_with_the_same_queries(
 
     assert torch.equal(two.support_TNK, four.support_TNK[..., :2])
     assert torch.equal(two.query_TNQ, four.query_TNQ)
+
+
+def test_nested_draws__seed__decides():
+    index = LabelIndex.from_labels(LABELS)
+
+    first, again, other = (nested_draws(index, SHOTS, 6, 5, 2, seed=s) for s in (1, 1, 2))
+
+    assert torch.equal(first.support_TNK, again.support_TNK)
+    assert not torch.equal(first.support_TNK, other.support_TNK)
+    assert first.classes_TN.shape == (5, 2)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +90,36 @@ def test_cross_domain_draws__tasks__are_of_their_domains_with_each_class_and_pic
     assert rows.classes_TN.shape == (20, 5)
     assert [len(set(task.tolist())) for task in pictures_TX] == [5 * 7] * 20
     assert [len(set(task.tolist())) for task in rows.classes_TN] == [5] * 20
+
+
+def test_cross_domain_draws__seed__decides_the_tasks():
+    data = two_domains()
+
+    one, same, other = draw(*data), draw(*data), draw(*data, seed=1)
+
+    assert one.support_TNK.equal(same.support_TNK)
+    assert one.query_TNQ.equal(same.query_TNQ)
+    assert not one.support_TNK.equal(other.support_TNK)
+
+
+def test_cross_domain_draws__one_picture_a_class_and_domain__is_one_shot_and_one_query():
+    labels, domains = two_domains(n_pictures=1)
+
+    rows = draw(labels, domains, n_shot=1)
+
+    assert domains[rows.support_TNK].max() == 0
+    assert (rows.query_TNQ >= 0).sum(-1).unique().tolist() == [1]
+
+
+def test_cross_domain_draws__class_short_of_labelled_pictures__is_left_out():
+    labels, domains = two_domains()
+    kept = ~((labels == 2) & (domains == 0))
+
+    rows = draw(labels[kept], domains[kept], most_ways=20)
+
+    assert sorted(rows.classes_TN[0].tolist()) == [0, 1, 3, 4, 5]
+
+
+def test_cross_domain_draws__too_few_pictures__says_how_many_classes_have_them():
+    with pytest.raises(EpisodeError, match=r"2 classes with 10 pictures in domain 0 .* got 0; add"):
+        draw(*two_domains(), n_shot=10)

@@ -15,6 +15,8 @@ from episodes import EpisodeError, EpisodeSampler, EpisodeSpec, LabelIndex
 from episodes.sampler import divide_pictures
 
 LABELS = [0] * 5 + [1] * 3 + [2] * 4 + [3] * 2 + [4]
+
+
 SPEC = EpisodeSpec((2, 3), (1, 3), 2)
 
 
@@ -124,6 +126,16 @@ def test_sampler__same_generator_state__gives_the_same_tasks_and_moves_on():
     assert not torch.equal(first.classes_TN, second.classes_TN)
 
 
+def test_sampler__alike__has_no_padding_and_still_varies_between_draws(draw):
+    index = LabelIndex.from_labels([0, 1, 2, 3] * 20)
+    sampler = EpisodeSampler(index, EpisodeSpec((2, 4), (1, 5), 3, alike=True))
+
+    draws = [sampler.draw(6, draw) for _ in range(40)]
+
+    assert all((rows.support_TNK >= 0).all() and (rows.query_TNQ >= 0).all() for rows in draws)
+    assert len({rows.support_TNK.shape for rows in draws}) > 5
+
+
 def test_sampler__imbalance__makes_shots_of_one_task_unequal_within_its_bounds(draw):
     index = LabelIndex.from_labels([0, 1, 2] * 100)
     spec = EpisodeSpec((3, 3), (8, 8), 1, imbalance=math.log(2))
@@ -132,6 +144,18 @@ def test_sampler__imbalance__makes_shots_of_one_task_unequal_within_its_bounds(d
 
     assert (int(shots.min()), int(shots.max())) == (4, 16)
     assert abs(float(shots.double().log().mean()) - math.log(8)) < 0.05
+
+
+def test_sampler__twins_and_off_class__have_as_many_shots_and_queries(draw):
+    sampler = EpisodeSampler(LabelIndex.from_labels([0, 1, 2, 3] * 10), SPEC)
+
+    rows, bare = sampler.draw(20, draw, twins=True, off_class=True), sampler.draw(4, draw)
+
+    assert torch.equal(rows.twin_TNK >= 0, rows.support_TNK >= 0)
+    assert rows.off_class_TO.shape == (20, SPEC.n_query)
+    assert (rows.off_class_TO >= 0).all()
+    assert bare.twin_TNK.shape[2] == 0
+    assert bare.off_class_TO.shape == (4, 0)
 
 
 def test_sampler__split__gives_the_same_tasks_in_parts(draw):
@@ -143,6 +167,17 @@ def test_sampler__split__gives_the_same_tasks_in_parts(draw):
     for field in fields(rows):
         whole = torch.cat([getattr(part, field.name) for part in parts])
         assert torch.equal(whole, getattr(rows, field.name))
+
+
+def test_sampler__first_shots__are_a_prefix(draw):
+    sampler = EpisodeSampler(LabelIndex.from_labels([0, 1] * 10), EpisodeSpec((2, 2), (4, 4), 1))
+    rows = sampler.draw(3, draw, twins=True)
+
+    fewer = rows.first(2)
+
+    assert torch.equal(fewer.support_TNK, rows.support_TNK[..., :2])
+    assert torch.equal(fewer.twin_TNK, rows.twin_TNK[..., :2])
+    assert torch.equal(fewer.query_TNQ, rows.query_TNQ)
 
 
 def test_sampler__cross_domain__support_and_the_rest_are_of_two_domains(draw, require_sound):
@@ -167,6 +202,32 @@ def test_sampler__cross_domain__support_and_the_rest_are_of_two_domains(draw, re
         assert len(of["support"]) == len(of["query"]) == 1
         pairs.add((*of["support"], *of["query"]))
     assert pairs == {(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)}
+
+
+def test_sampler__one_picture_a_class_and_domain__gives_one_shot_and_no_twin(draw, require_sound):
+    labels, domains = [0, 0, 1, 1, 2, 2], [0, 1] * 3
+    sampler = EpisodeSampler(LabelIndex.from_labels(labels, domains), SPEC, cross_domain_share=1.0)
+
+    rows = sampler.draw(50, draw, twins=True)
+
+    assert require_sound(rows, labels) > 200
+    assert rows.support_TNK.shape[2] == 1
+    assert rows.twin_TNK.shape[2] == 0
+
+
+def test_sampler__part_of_the_tasks_cross_domain__others_mix_the_domains(draw, require_sound):
+    labels, domains = [0] * 20 + [1] * 20, torch.tensor([0, 1] * 20)
+    sampler = EpisodeSampler(
+        LabelIndex.from_labels(labels, domains),
+        EpisodeSpec((2, 2), (8, 8), 8),
+        cross_domain_share=0.3,
+    )
+
+    rows = sampler.draw(1_000, draw)
+
+    require_sound(rows, labels)
+    is_crossed = (domains[rows.query_TNQ] == domains[rows.query_TNQ][:, :1, :1]).all((1, 2))
+    assert abs(float(is_crossed.float().mean()) - 0.3) < 0.05
 
 
 @pytest.mark.parametrize(
@@ -214,6 +275,21 @@ def test_divide_pictures__ever_fewer_pictures__shots_give_way_then_queries_then_
     pictures, expected
 ):
     assert shares_of(5, 10, (pictures, pictures), one_pool=True, twins=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("pools", "expected"),
+    [
+        ((9, 15), (5, 5, 10)),
+        ((3, 15), (3, 3, 10)),  # the support's domain is small
+        ((9, 12), (2, 2, 10)),  # the twin's is
+        ((9, 2), (1, 1, 1)),
+        ((9, 1), (5, 0, 1)),
+        ((1, 1), (1, 0, 1)),
+    ],
+)
+def test_divide_pictures__two_domains__twin_and_queries_share_the_second(pools, expected):
+    assert shares_of(5, 10, pools, one_pool=False, twins=True) == expected
 
 
 @given(

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import errno
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from episodes import ClassSplit
-from metaadapter.errors import DataError, UsageError
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.store.chunks import write_chunk_hashes
 from metaadapter.features.store.header import StoreHeader
-from metaadapter.generator.pretrained import load_generator
-from metaadapter.training.checkpoint import load_checkpoint
+from metaadapter.generator.pretrained import generator_id, load_generator
+from metaadapter.training import run as run_module
+from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.run import train
+from metaadapter.training.run_folder import open_run
 
 WITHOUT_VALIDATION = ("data.validation_classes=[]", "data.validation_domains=[]")
 
@@ -75,6 +80,110 @@ def test_train__asked_to_stop__ends_at_the_step_and_resumes_later(start):
     assert finished.seconds > state["seconds"] > 0
 
 
+def test_train__stopped_without_validation_sets__best_is_the_average_of_then(start):
+    folder, config, stopped = start("run", *WITHOUT_VALIDATION, **stop_at(5))
+    average = load_checkpoint(folder / "checkpoint.safetensors").tensors["average"]
+
+    best = load_generator(folder / "best")
+
+    for name, tensor in best.state_dict().items():
+        assert torch.equal(tensor, average[f"module.{name}"]), name
+    assert generator_id(best) == stopped.generator != train(folder, config).generator
+
+
+def test_train__cut_off_without_validation_sets__best_is_of_the_last_checkpoint(start, tmp_path):
+    def cut_off(moment):
+        if moment.step == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start("run", *WITHOUT_VALIDATION, tell=cut_off)
+
+    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors")
+    best = load_generator(tmp_path / "run" / "best").state_dict()
+    assert checkpoint.values["step"] == 4
+    for name, tensor in best.items():
+        assert torch.equal(tensor, checkpoint.tensors["average"][f"module.{name}"]), name
+
+
+@pytest.mark.parametrize("name", ["config.toml.new.tmp", "config.toml.new", "resolved.json.tmp"])
+def test_train__folder_of_one_killed_before_it_began__is_begun_anew(start, tmp_path, name):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).write_text("{")
+
+    folder, _, summary = start("run", "optim.steps=2")
+
+    assert summary.ending == "finished"
+    assert not list(folder.glob("*.tmp")) + list(folder.glob("*.new"))
+
+
+def test_train__killed_before_its_text_had_its_name__resumes_with_the_text(start):
+    folder, _, _ = start("run", "optim.steps=2", should_stop=lambda: True)
+    text = (folder / "config.toml").read_bytes()
+    (folder / "config.toml").rename(folder / "config.toml.new")
+
+    summary = train(folder, open_run(folder))
+
+    assert summary.ending == "finished"
+    assert (folder / "config.toml").read_bytes() == text
+
+
+def test_train__folder_in_use__is_refused_and_left_alone(start, load):
+    folder, _, _ = start("run", "optim.steps=2")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    with pytest.raises(DataError, match=r"run is not empty; resume .* --resume .*run"):
+        start("run")
+
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_train__folder_that_is_a_file__is_reported(start, tmp_path):
+    (tmp_path / "run").write_text("mine")
+
+    with pytest.raises(DataError, match=r"cannot write the training run .*run: .* --out"):
+        start("run")
+
+    assert (tmp_path / "run").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ("data.sources.0.synthetic.n_classes=2", "episodes.n_way=[5, 5]"),
+        ("data.sources.0={name='birds', stores=['nowhere']}",),
+        ("data.reserved=['nowhere']",),
+    ],
+)
+def test_train__data_that_are_not_fit__do_not_block_the_next_try(start, fault):
+    with pytest.raises(DataError):
+        start("run", *fault)
+
+    _, _, summary = start("run", "optim.steps=2")
+
+    assert summary.ending == "finished"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the lock is taken with flock here")
+def test_train__folder_that_another_process_writes_to__is_refused(start):
+    folder, config, _ = start("run", **stop_at(5))
+    hold = (
+        "import fcntl, sys; file = open(sys.argv[1], 'ab'); "
+        "fcntl.flock(file, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", hold, str(folder / ".lock")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        other.stdout.readline()
+
+        with pytest.raises(DataError, match=r"another run is writing to the run folder .*run;"):
+            train(folder, config)
+
+        other.stdin.close()
+    assert train(folder, config).ending == "finished"
+
+
 BIRDS = {"heron": 4, "stork": 4, "crane": 4}
 
 
@@ -124,11 +233,59 @@ def test_train__resumed_on_other_data__names_the_source(
     assert (folder / "log.jsonl").read_bytes() == log
 
 
+def test_train__resumed_where_the_stores_are_now__resumes(stopped_on_stores, tmp_path):
+    folder, config = stopped_on_stores
+    (tmp_path / "stores").rename(tmp_path / "moved")
+    with pytest.raises(DataError, match="there is no feature store"):
+        train(folder, config)
+
+    summary = train(folder, open_run(folder, [f"data.root={tmp_path / 'moved'}"]))
+
+    assert summary.ending == "finished"
+    assert open_run(folder).data.root == str(tmp_path / "moved")
+
+
+def test_train__resumed_after_the_split_was_edited__names_the_source(stopped_on_stores, tmp_path):
+    folder, config = stopped_on_stores
+    ClassSplit({"birds": ("heron", "stork")}).save(tmp_path / "split.json")
+
+    with pytest.raises(DataError, match=r"the data of 'birds' have changed since the run began"):
+        train(folder, config)
+
+
 def test_train__resumed_with_another_configuration__is_refused(start, load):
     folder, _, _ = start("run", **stop_at(2))
 
     with pytest.raises(UsageError, match=r"optim\.lr: 0\.01 → 0\.5"):
         train(folder, load("optim.lr=0.5"))
+
+
+def test_train__resumed_with_the_checkpoint_of_another_run__is_refused(start):
+    folder, config, _ = start("run", **stop_at(2))
+    other, _, _ = start("other", "seed=7", **stop_at(3))
+    checkpoint = folder / "checkpoint.safetensors"
+    checkpoint.write_bytes((other / "checkpoint.safetensors").read_bytes())
+
+    reason = rf"{checkpoint} and resolved\.json beside it are of two runs.*Restore"
+    with pytest.raises(DataError, match=reason):
+        train(folder, config)
+
+
+@pytest.mark.parametrize("build", ["", "+cu132"])
+def test_train__versions__are_those_installed_in_whatever_build(start, monkeypatch, build):
+    # A wheel of PyPI says "2.15.0" where its torch says "2.15.0+cu132".
+    public = torch.__version__.partition("+")[0]
+    monkeypatch.setattr(torch, "__version__", public + build)
+    distributions = {"torch": public}
+    real = run_module.metadata.version
+    monkeypatch.setattr(
+        run_module.metadata, "version", lambda name: distributions.get(name) or real(name)
+    )
+
+    _, _, summary = start("run", *WITHOUT_VALIDATION, **stop_at(1))
+
+    assert summary.versions["torch"] == torch.__version__.partition("+")[0]
+    assert summary.versions["python"] == ".".join(map(str, sys.version_info[:3]))
 
 
 @pytest.fixture
@@ -139,4 +296,92 @@ def threads():
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
+def test_train__resumed_with_other_threads__keeps_its_own_and_warns(start, threads):
+    threads(2)
+    folder, config, stopped = start("run", **stop_at(2))
+    threads(1)
+
+    with pytest.warns(UserWarning, match=r"continues with 2 thread\(s\).* would have 1"):
+        summary = train(folder, config)
+
+    assert (stopped.threads, summary.threads, torch.get_num_threads()) == (2, 2, 1)
+
+
+def edit_checkpoint(folder, edit):
+    path = folder / "checkpoint.safetensors"
+    checkpoint = load_checkpoint(path)
+    edit(checkpoint)
+    checkpoint.save(path)
+
+
+def pretend_that_it_was_on(device, folder):
+    """Change the record of a checkpoint."""
+    edit_checkpoint(folder, lambda saved: saved.values["conditions"].update(device=device))
+
+
+def test_train__resumed_on_another_device__says_that_bits_differ(start):
+    folder, config, _ = start("run", **stop_at(2))
+    pretend_that_it_was_on("cuda", folder)
+
+    with pytest.warns(UserWarning, match="continues with cpu where it had cuda"):
+        train(folder, config, device="cpu")
+
+
+def test_train__resumed_without_a_device__takes_that_of_the_run(start, monkeypatch):
+    folder, config, _ = start("run", **stop_at(2))
+    pretend_that_it_was_on("cuda:7", folder)
+    devices = []
+
+    def note(name):
+        devices.append(name)
+        return torch.device("cpu")
+
+    monkeypatch.setattr(run_module, "training_device", note)
+    with pytest.warns(UserWarning, match="continues with cpu"):
+        train(folder, config)
+
+    assert devices == ["cuda:7"]
+
+
+def test_train__full_disk_at_a_checkpoint__names_the_run(start, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "save", full)
+        with pytest.raises(
+            DataError, match=r"cannot write the training run (.*): No space left"
+        ) as e:
+            start("run")
+    assert "No state was saved yet" in str(e.value)
+
+
 NORM = "encoder.norm.bias"
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda saved: saved.tensors["network"].pop(NORM), r".*norm\.bias.*--out"),
+        (lambda saved: saved.tensors["network"][NORM].mul_(torch.nan), ""),
+        (lambda saved: saved.tensors["best"].update({NORM: torch.zeros(3)}), ""),
+        (lambda saved: saved.tensors["optimizer"].update({"0.exp_avg": torch.zeros(3)}), ""),
+        (lambda saved: saved.values.update(conditions=None), ""),
+        (lambda saved: saved.values.update(conditions={"device": 3}), ""),
+        (lambda saved: saved.values.update(log_position="x"), ""),
+        (lambda saved: saved.values.update(step=[]), ""),
+    ],
+    ids=[
+        *("another network", "weight NaN", "best of another shape", "optimizer of another shape"),
+        *("no conditions", "no device", "no position", "no step"),
+    ],
+)
+def test_train__resumed_with_what_cannot_be__names_the_checkpoint(start, edit, message):
+    folder, config, _ = start("run", **stop_at(2))
+    edit_checkpoint(folder, edit)
+
+    with pytest.raises(
+        IncompatibleArtifact, match=rf"(?s)checkpoint\.safetensors does not fit{message}"
+    ):
+        train(folder, config)

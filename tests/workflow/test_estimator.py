@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,9 +13,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 from torch.nn.functional import normalize
 
+from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.weights import classify
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.origin import Origin
+from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.workflow import classifier_base
 from metaadapter.workflow.choose_n_steps import fine_tune
@@ -64,6 +70,17 @@ def test_fit__shuffled_rows__give_the_same_classifier(data):
     )
 
 
+def test_fit__class_with_a_name_and_no_picture__can_be_predicted(data):
+    pictured = data.y != "dog"
+
+    classifier = MetaAdapterClassifier(data.texts).fit(data.X[pictured], data.y[pictured])
+
+    assert classifier.classes_.tolist() == list(NAMES)
+    assert classifier.n_shots_.tolist() == [3, 3, 3, 0]
+    dogs = data.y_new == "dog"
+    assert (classifier.predict(data.X_new[dogs]) == "dog").mean() > 0.5
+
+
 @pytest.mark.parametrize("text", ["a {}", "a_{}"])
 def test_fit__names_with_an_encoder__equal_their_vectors(data, text):
     encoder = FakeEncoder({f"a {name}": data.texts[name] for name in NAMES}, fingerprint())
@@ -73,6 +90,14 @@ def test_fit__names_with_an_encoder__equal_their_vectors(data, text):
 
     by_vector = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
     np.testing.assert_allclose(probabilities, by_vector.predict_proba(data.X_new))
+
+
+def test_fit__integer_labels__come_back_as_integers(data):
+    y = np.array([NAMES.index(label) for label in data.y])
+
+    predicted = MetaAdapterClassifier().fit(data.X, y).predict(data.X_new)
+
+    assert np.issubdtype(predicted.dtype, np.integer)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +122,11 @@ def test_fit__wrong_parameter__says_which_and_what_to_do(data, parameters, messa
         MetaAdapterClassifier().set_params(**parameters).fit(data.X, data.y)
 
 
+def test_fit__one_class__asks_for_another(data):
+    with pytest.raises(ValueError, match=r"one class only, 'ant'.*add pictures of another class"):
+        MetaAdapterClassifier().fit(data.X[:3], data.y[:3])
+
+
 def test_finetune__steps__are_those_of_fine_tune_and_are_kept(data, tmp_path):
     settings = FineTune(n_steps=9, lr=0.05, anchor=0.1)
     classifier = MetaAdapterClassifier(data.texts, mode="finetune", fine_tuning=settings)
@@ -115,6 +145,51 @@ def test_finetune__steps__are_those_of_fine_tune_and_are_kept(data, tmp_path):
         loaded.predict_proba(data.X_new), classifier.predict_proba(data.X_new)
     )
     assert "9 gradient steps" in (tmp_path / "adapter" / "README.md").read_text()
+
+
+def test_finetune__one_shot__is_the_prediction(data):
+    one_each = [list(data.y).index(name) for name in NAMES]
+
+    tuned, predicted = (
+        MetaAdapterClassifier(data.texts, mode=mode).fit(data.X[one_each], data.y[one_each])
+        for mode in ("finetune", "one_shot")
+    )
+
+    assert tuned.n_steps_ == 0
+    assert torch.equal(tuned.adapter_.classes, predicted.adapter_.classes)
+
+
+def test_finetune__views__are_those_of_each_picture_whatever_their_order(data):
+    rng = np.random.default_rng(3)
+    views = data.X[:, None] + 0.05 * rng.standard_normal((len(data.X), 2, data.X.shape[1]))
+    settings = FineTune(n_steps=9)
+    first, second = (
+        MetaAdapterClassifier(data.texts, mode="finetune", fine_tuning=settings) for _ in range(2)
+    )
+    order = rng.permutation(len(data.X))
+
+    first.fit(data.X, data.y, views=views)
+    second.fit(data.X[order], data.y[order], views=7 * views[order])
+
+    # The steps know no order of pictures; the folds that choose their number would.
+    np.testing.assert_allclose(first.adapter_.classes, second.adapter_.classes, atol=1e-5)
+    kept_views = data.as_kept(views).unflatten(0, (4, 3))[None]
+    support = replace(data.support, views_TNKVD=kept_views)
+    tuned = fine_tune(load_generator("default"), support, settings)
+    np.testing.assert_allclose(first.adapter_.classes, tuned.weights.classes[0], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("mode", "shape", "message"),
+    [
+        ("one_shot", (12, 2, 32), "views are for mode='finetune' only, got mode='one_shot'"),
+        ("finetune", (12, 32), r"shape \(12, views of each picture, 32\).* got \(12, 32\)"),
+        ("finetune", (11, 2, 32), r"got \(11, 2, 32\)"),
+    ],
+)
+def test_finetune__views_that_do_not_fit__are_refused(data, mode, shape, message):
+    with pytest.raises(UsageError, match=message):
+        MetaAdapterClassifier(data.texts, mode=mode).fit(data.X, data.y, views=np.ones(shape))
 
 
 def test_add_class__later__leaves_the_others_untouched(data):
@@ -146,6 +221,30 @@ def test_add_class__by_name_only__can_be_predicted(data):
     assert (classifier.predict(data.X_new)[data.y_new == "dog"] == "dog").mean() > 0.5
 
 
+def test_add_class__to_an_adapter_without_a_cache__brings_its_own(data):
+    X, y, _, dogs = data.without("dog")
+    classifier = MetaAdapterClassifier().fit(X, y)
+    no_cache = dict.fromkeys(("keys", "values", "alpha", "beta"))
+    weights = replace(classifier.adapter_, **no_cache)
+    classifier.stored_ = replace(classifier.stored_, weights=weights)
+
+    classifier.add_class("dog", dogs)
+
+    cache_values = classifier.adapter_.values
+    assert len(cache_values) == len(data.X)
+    assert not cache_values[:, :3].any()
+    assert (classifier.predict(data.X_new)[data.y_new == "dog"] == "dog").mean() > 0.5
+
+
+def test_add_class__label_that_is_there_or_nothing_of_it__is_refused(data):
+    classifier = MetaAdapterClassifier().fit(data.X, data.y)
+
+    with pytest.raises(UsageError, match="class 'bee' exists already"):
+        classifier.add_class("bee", data.X[:1])
+    with pytest.raises(UsageError, match="class 'eel' needs pictures"):
+        classifier.add_class("eel")
+
+
 def test_save__then_load__gives_the_same_probabilities_and_takes_a_class(data, tmp_path):
     classifier = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
     classifier.save(tmp_path / "adapter")
@@ -163,6 +262,18 @@ def test_save__then_load__gives_the_same_probabilities_and_takes_a_class(data, t
     np.testing.assert_array_equal(one, other)
 
 
+def test_save__of_a_loaded_adapter__keeps_where_it_comes_from(data, tmp_path):
+    origin = Origin(encoder="tiny", fingerprint=Fingerprint.of_name("tiny", 32), n_views=6, seed=3)
+    classifier = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
+    classifier.save(tmp_path / "one", origin=origin, picture_hashes=["ab", "cd"])
+
+    MetaAdapterClassifier.load(tmp_path / "one").save(tmp_path / "two")
+
+    stored = load_adapter(tmp_path / "two")
+    assert stored.config.origin == origin
+    assert stored.picture_hashes == ("ab", "cd")
+
+
 def test_fit__no_pictures_but_names__is_zero_shot_clip(data):
     classifier = MetaAdapterClassifier(data.texts, logit_scale=15.0)
 
@@ -172,6 +283,47 @@ def test_fit__no_pictures_but_names__is_zero_shot_clip(data):
     cosine = data.X_new @ (text / np.linalg.norm(text, axis=1, keepdims=True)).T
     expected = np.exp(15 * cosine) / np.exp(15 * cosine).sum(1, keepdims=True)
     np.testing.assert_allclose(classifier.predict_proba(data.X_new), expected, atol=1e-5)
+
+
+def test_fit__labels_of_two_kinds__are_refused(data):
+    y = np.array([NAMES.index(label) for label in data.y])
+
+    with pytest.raises(UsageError, match=r"all text or all numbers, got 'ant' and 0"):
+        MetaAdapterClassifier({0: data.texts["ant"], "ant": data.texts["ant"]}).fit(data.X, y)
+
+
+def test_add_class__number_beside_numbers__keeps_each_vector_with_its_label(data):
+    y = np.array([{"ant": 2, "bee": 10, "cat": 30, "dog": 4}[label] for label in data.y])
+    known = y != 4
+    classifier = MetaAdapterClassifier().fit(data.X[known], y[known])
+
+    classifier.add_class(4, data.X[~known])
+
+    assert classifier.classes_.tolist() == [2, 4, 10, 30]
+    assert classifier.score(data.X, y) > 0.9
+    with pytest.raises(UsageError, match="all text or all numbers, got 'eel' and 2"):
+        classifier.add_class("eel", data.X[:1])
+
+
+def test_add_class__other_number_of_shots__is_taken_over_at_the_old_temperature(data):
+    one_each = [list(data.y).index(name) for name in ("ant", "bee", "cat")]
+    dogs = data.X_new[data.y_new == "dog"][:12]
+    # Its bottleneck does nothing, so that the temperature is all that differs.
+    make = partial(MetaAdapterClassifier, generator="closed-form")
+    classifier = make().fit(data.X[one_each], data.y[one_each])
+    everything = np.concatenate([data.X[one_each], dogs])
+    labels = [*data.y[one_each], *["dog"] * 12]
+    whole = make().fit(everything, labels).adapter_
+
+    grown = classifier.add_class("dog", dogs).adapter_
+
+    assert not torch.isclose(grown.logit_scale, whole.logit_scale, rtol=0.005)
+    query = torch.from_numpy(data.X_new).double()
+    above_others = [
+        (logits[:, 3] - logits[:, :3].mean(1)) / weights.logit_scale
+        for weights, logits in ((adapter, classify(query, adapter)) for adapter in (grown, whole))
+    ]
+    torch.testing.assert_close(*above_others)
 
 
 @pytest.mark.parametrize(("n_shot", "n_new", "named"), [(4, 4, True), (1, 0, True), (1, 1, False)])
@@ -193,6 +345,47 @@ def test_add_class__is_as_good_as_a_fit_of_all(make_data, n_shot, n_new, named):
         whole = MetaAdapterClassifier(texts or None).fit(data.X[old | new], data.y[old | new])
         gaps.append(whole.score(X_new, y_new) - grown.score(X_new, y_new))
     assert np.mean(gaps) < 0.08
+
+
+@pytest.mark.parametrize("n_new", [0, 1, 4])
+def test_add_class__to_an_adapter_from_names_alone__is_not_far_from_a_fit_of_all(make_data, n_new):
+    gaps = []
+    for seed in range(6):
+        data = make_data(4, seed=seed)
+        new = np.flatnonzero(data.y == "ant")[:n_new]
+        others = {name: text for name, text in data.texts.items() if name != "ant"}
+        nothing = np.empty((0, 32)), []
+        make = partial(MetaAdapterClassifier, logit_scale=15.0)
+
+        grown = make(others).fit(*nothing)
+        grown.add_class("ant", data.X[new] if n_new else None, text=data.texts["ant"])
+
+        whole = make(data.texts).fit(*((data.X[new], data.y[new]) if n_new else nothing))
+        gaps.append(whole.score(data.X_new, data.y_new) - grown.score(data.X_new, data.y_new))
+    assert np.mean(gaps) < 0.1
+
+
+def test_add_class__long_label__is_not_cut(data):
+    classifier = MetaAdapterClassifier().fit(data.X, data.y)
+
+    classifier.add_class("a very long label", data.X_new[:2])
+
+    assert classifier.classes_.tolist()[0] == "a very long label"
+
+
+def test_load__adapter_of_an_own_generator__takes_a_class_when_given_it(data, tmp_path):
+    generator = Generator()
+    MetaAdapterClassifier(generator=generator).fit(data.X, data.y).save(tmp_path / "a")
+
+    with pytest.raises(UsageError, match="load the adapter with generator="):
+        MetaAdapterClassifier.load(tmp_path / "a").add_class("eel", data.X[:1])
+    loaded = MetaAdapterClassifier.load(tmp_path / "a", generator=generator)
+    assert "eel" in loaded.add_class("eel", data.X[:1]).classes_
+
+
+def test_save__unfitted__is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="not fitted yet"):
+        MetaAdapterClassifier().save(tmp_path)
 
 
 def test_clone_and_grid_search__work_with_a_generator_and_texts(data):
@@ -226,6 +419,32 @@ def test_load__beside_another_encoder__is_refused(data, tmp_path, monkeypatch):
             MetaAdapterClassifier.load(tmp_path / "a", encoder=base)
 
 
+def test_add_class__by_a_generator_with_other_weights_or_constants__is_refused(data):
+    first, second = load_generator("closed-form"), load_generator("closed-form")
+    second.config = replace(second.config, closed_form=ClosedForm(ridge=50.0))
+    classifier = MetaAdapterClassifier(data.texts, generator=first).fit(data.X, data.y)
+
+    for classifier.generator in (second, Generator()):
+        with pytest.raises(IncompatibleArtifact, match="was predicted by generator"):
+            classifier.add_class("eel", data.X_new[:2])
+    classifier.generator = load_generator("closed-form")
+    assert "eel" in classifier.add_class("eel", data.X_new[:2]).classes_
+
+
+def test_add_class__picture_hashes__are_saved_with_the_others(tmp_path):
+    X = np.eye(6, 8)
+    classifier = MetaAdapterClassifier(logit_scale=100.0).fit(X[:4], ["a", "a", "b", "b"])
+
+    classifier.add_class("c", X[4:], picture_hashes=["4th", "5th"])
+    classifier.save(tmp_path, picture_hashes=["0th", "1st", "2nd", "3rd"])
+
+    loaded = MetaAdapterClassifier.load(tmp_path)
+    assert set(loaded.picture_hashes_) == {"0th", "1st", "2nd", "3rd", "4th", "5th"}
+    loaded.add_class("d", X[:1], picture_hashes=["6th"]).save(tmp_path)
+    assert "6th" in MetaAdapterClassifier.load(tmp_path).picture_hashes_
+    assert "0th" in MetaAdapterClassifier.load(tmp_path).picture_hashes_
+
+
 def test_predict__many_rows_or_batches__agree_with_all_at_once(data, tmp_path, monkeypatch):
     classifier = MetaAdapterClassifier().fit(data.X, data.y)
     X = data.X_new
@@ -242,3 +461,15 @@ def test_predict__many_rows_or_batches__agree_with_all_at_once(data, tmp_path, m
     np.testing.assert_array_equal(classifier.predict(iter([X[:3], X[3:]])), labels)
     np.testing.assert_allclose(classifier.predict_known_proba(X), known, rtol=1e-9)
     np.testing.assert_array_equal(classifier.predict_sets(X), sets)
+
+
+def test_predict__wrong_row_far_behind__is_named(data, monkeypatch):
+    classifier = MetaAdapterClassifier().fit(data.X, data.y)
+    monkeypatch.setattr(classifier_base, "ROWS_AT_ONCE", 7)
+    X = data.X_new.copy()
+    X[50] = np.nan
+
+    with pytest.raises(ValueError, match="row 50 of X has a NaN"):
+        classifier.predict_proba(X)
+    with pytest.raises(ValueError, match="an iterator without any batch"):
+        classifier.predict_proba(iter([]))

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import json
+import shutil
+
 import pytest
 
+from metaadapter.data.checksums import write_document
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.shard import pick_shard
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
@@ -16,7 +20,11 @@ from metaadapter.workflow.prediction_table import PredictionTable
 from metaadapter.workflow.predictions import Prediction
 
 SHARES = {"fox": 2 / 3, "lynx": 1 / 3}
+
+
 ROWS = RowFormat([*SHARES])
+
+
 KINDS = (".csv", ".jsonl", ".parquet")
 
 
@@ -71,6 +79,16 @@ def test_merge__of_all_shards__is_the_table_of_one_process(tmp_path, kind, n):
     assert merged.statuses == {"done": 6, "duplicate": 3, "unreadable": 1}
 
 
+def test_merge__into_another_kind__has_the_rows_of_that_kind(tmp_path):
+    pytest.importorskip("pyarrow")
+    files = write_shards(tmp_path, ".parquet")
+
+    merge_predictions(files, tmp_path / "merged.csv")
+
+    write(tmp_path / "whole.csv", outcomes())
+    assert (tmp_path / "merged.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
 def test_merge__without_a_shard__names_it(tmp_path):
     first, _, third = write_shards(tmp_path, ".csv")
 
@@ -81,6 +99,33 @@ def test_merge__without_a_shard__names_it(tmp_path):
     with pytest.raises(UsageError, match="no table"):
         merge_predictions([], tmp_path / "merged.csv")
     assert not (tmp_path / "merged.csv").exists()
+
+
+@pytest.mark.parametrize("change", [{"n": "many"}, {"n_rows": None}, {"format": {"classes": 1}}])
+def test_merge__document_with_wrong_entries__names_the_entry(tmp_path, change):
+    files = write_shards(tmp_path, ".csv", n=1)
+    document = files[0].with_name(f"{files[0].name}.shard.json")
+    values = json.loads(document.read_text())
+    del values["proof"]
+    write_document(document, {**values, **change}, files=[files[0].name])
+
+    with pytest.raises(DataError, match=rf"entry of .*{document.name} .*{next(iter(change))}"):
+        merge_predictions(files, tmp_path / "merged.csv")
+
+
+def test_merge__of_a_damaged_shard__names_it(tmp_path):
+    files = write_shards(tmp_path, ".csv")
+    content = bytearray(files[1].read_bytes())
+    content[-10] ^= 1
+    files[1].write_bytes(content)
+
+    with pytest.raises(DataError, match=rf"{files[1].name} is damaged or was changed"):
+        merge_predictions(files, tmp_path / "merged.csv")
+
+    document = files[1].with_name(f"{files[1].name}.shard.json")
+    document.unlink()
+    with pytest.raises(DataError, match=rf"{document.name} is missing, which predict --shard"):
+        merge_predictions(files, tmp_path / "merged.csv")
 
 
 @pytest.mark.parametrize(
@@ -97,3 +142,15 @@ def test_merge__of_shards_of_another_request__is_refused(tmp_path, other, differ
 
     with pytest.raises(IncompatibleArtifact, match=rf"{third.name} is a shard of {difference}"):
         merge_predictions([first, second, third], tmp_path / "merged.csv")
+
+
+def test_merge__of_copied_shards__needs_their_documents_only(tmp_path):
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    for file in write_shards(tmp_path, ".jsonl"):
+        shutil.copy(file, folder)
+        shutil.copy(f"{file}.shard.json", folder)
+
+    merged = merge_predictions(sorted(folder.glob("*.jsonl")), tmp_path / "merged.jsonl")
+
+    assert merged.n_rows == 10

@@ -7,9 +7,9 @@ import pytest
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.generator.domain_shift import LEAST_POOL
+from metaadapter.generator.domain_shift import LEAST_POOL, SHIFTED
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.query_shift import QuerySample
+from metaadapter.workflow.query_shift import MOST_PICTURES, QuerySample
 from metaadapter.workflow.run_adapt import adapt
 from metaadapter.workflow.run_predict import predict
 
@@ -75,6 +75,21 @@ def test_predict__pictures_of_the_same_domain__says_nothing(adapter, store):
     }
 
 
+def test_predict__adapter_with_a_pool_from_elsewhere__names_the_pool(store, tmp_path):
+    far = store("far", 40, offset=1.5, seed=2, labelled=False)
+    adapt(store("labelled", 16), unlabelled=far).save(tmp_path / "pooled")
+
+    as_labelled, as_pool = (
+        predict(tmp_path / "pooled", [store(name, 60, offset=offset, seed=4)]).shift
+        for name, offset in (("near", 0.0), ("again", 1.5))
+    )
+
+    assert as_labelled.of_pool
+    (warning,) = as_labelled.lines("look")
+    assert "than the unlabelled ones of this adapter" in warning
+    assert not as_pool.is_shifted
+
+
 def test_classifier__pictures_from_elsewhere__warns_as_predict_does(adapter, store):
     classifier = MetaAdapterClassifier.load(adapter)
     near, far = (
@@ -87,6 +102,36 @@ def test_classifier__pictures_from_elsewhere__warns_as_predict_does(adapter, sto
     classifier.predict(far[: LEAST_POOL - 1])
     with pytest.warns(UserWarning, match=f"shift ratio {ratio:.1f}, .* pass them to fit"):
         classifier.predict(far)
+
+
+def test_predict__pictures_of_which_half_show_other_things__says_nothing(adapter, store):
+    near = FeatureStore.open(store("near", 60, seed=3)).mean_features()[0]
+    strange = (
+        near + 1.5 * np.random.default_rng(9).normal(size=WIDTH) * (np.arange(60) % 2)[:, None]
+    )
+
+    sample = QuerySample(load_adapter(adapter))
+    sample.add(strange)
+
+    assert sample.shift.ratio > SHIFTED
+    assert not sample.shift.is_shifted
+
+
+def test_predict__class_with_only_a_name__has_no_shift(adapter, store):
+    classifier = MetaAdapterClassifier.load(adapter).add_class("bear", text=np.ones(WIDTH))
+    classifier.save(adapter)
+
+    assert predict(adapter, [store("far", 60, offset=3.0, seed=2)]).shift is None
+
+
+def test_predict__few_pictures__has_no_shift(adapter, store):
+    assert predict(adapter, [store("few", LEAST_POOL - 1, seed=3)]).shift is None
+
+
+def test_predict__many_pictures__measures_every_second(adapter, store):
+    predicted = predict(adapter, [store("many", MOST_PICTURES + 40, seed=3)])
+
+    assert predicted.shift.n == MOST_PICTURES // 2 + 20
 
 
 @pytest.mark.parametrize("sizes", [(900, 900, 900, 900), (1, 3000, 7, 0, 600), (3608,)])
@@ -102,3 +147,12 @@ def test_sample__in_parts__is_that_of_all_pictures_at_once(adapter, sizes):
 
     assert sample.shift == every_fourth.shift
     assert sample.shift.n == -(-len(rows) // 4)
+
+
+def test_predict__pictures_that_the_adapter_knows_as_a_pool__says_nothing(store, tmp_path):
+    far = store("pool", 80, offset=1.5, seed=4, labelled=False)
+    adapt(store("labelled", 16), unlabelled=far).save(tmp_path / "adapter")
+
+    predicted = predict(tmp_path / "adapter", [store("far", 60, offset=1.5, seed=2)])
+
+    assert not predicted.shift.is_shifted

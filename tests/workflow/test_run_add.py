@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from metaadapter.adapter.files import load_adapter
-from metaadapter.errors import DataError, UsageError
+from metaadapter.adapter.files import load_adapter, store_adapter
+from metaadapter.data.decode import content_hash
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.run_add import add
 
@@ -57,6 +59,33 @@ def test_add__pictures__gives_the_adapter_that_the_estimator_gives_and_keeps_the
     assert {path.name for path in own.parent.iterdir()} == {own.name, wolves.name}
 
 
+def test_add__single_file_and_name__are_read(own, wolves):
+    picture = min(wolves.iterdir())
+
+    added = add(own, "wolf", [picture], name="a grey wolf")
+
+    assert len(added.pictures) == 1
+    assert added.name == "a grey wolf"
+    assert added.counts == {"heron": 3, "lynx": 3, "red_fox": 3, "wolf": 1}
+    assert content_hash(picture) in load_adapter(own).picture_hashes
+
+
+def test_add__name_alone__is_enough(own):
+    add(own, "wolf", name="grey wolf")
+
+    assert load_adapter(own).config.n_shots == [3, 3, 3, 0]
+
+
+def test_add__adapter_without_names__learns_from_pictures_without_the_label(
+    adapted, labelled, wolves, tmp_path
+):
+    folder = tmp_path / "nameless"
+    adapted(labelled, class_names=None).save(folder)
+
+    assert add(folder, "wolf", [wolves]).name is None
+    assert not load_adapter(folder).support.text_TND.any()
+
+
 def test_add__out__leaves_the_adapter_as_it_was(own, wolves, tmp_path):
     before = contents(own)
 
@@ -83,6 +112,38 @@ def test_add__saving_that_fails_half_way__leaves_the_adapter_as_it_was(own, wolv
     assert saved
     assert contents(own) == before
     assert {path.name for path in own.parent.iterdir()} == {own.name, wolves.name}
+
+
+def test_add__label_that_exists__is_refused_before_pictures_are_encoded(own, wolves, no_encoder):
+    with pytest.raises(UsageError, match="class 'lynx' exists already"):
+        add(own, "lynx", [wolves])
+
+
+def test_add__neither_pictures_nor_a_name__is_refused(own):
+    with pytest.raises(UsageError, match=r"'wolf' needs pictures, a name \(--text\), or both"):
+        add(own, "wolf")
+
+
+def test_add__adapter_without_its_support__is_refused(own, wolves):
+    store_adapter(own, replace(load_adapter(own), support=None))
+
+    with pytest.raises(UsageError, match="saved without its support features"):
+        add(own, "wolf", [wolves])
+
+
+def test_add__unreadable_pictures_only__leaves_the_adapter_as_it_was(own, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    before = contents(own)
+
+    with pytest.raises(DataError, match=r"broken\.jpg"):
+        add(own, "wolf", [tmp_path / "broken.jpg"])
+
+    assert contents(own) == before
+
+
+def test_add__other_encoder__is_refused(own, wolves, other_encoder):
+    with pytest.raises(IncompatibleArtifact):
+        add(own, "wolf", [wolves], encoder=str(other_encoder))
 
 
 @pytest.mark.parametrize("folder", ["", "me@here"])

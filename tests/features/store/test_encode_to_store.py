@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +13,17 @@ from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.header import StoreHeader
+from metaadapter.features.store.header import StoreHeader, hold_folder
 
 
 @pytest.fixture
 def write_at_once(monkeypatch):
     monkeypatch.setattr("metaadapter.features.store.encoding_checkpoint.FILE_SECONDS", 0.0)
+
+
+def features_by_path(store: FeatureStore) -> dict[tuple[str, int], list[float]]:
+    keys = zip(store.rows.path, store.rows.view.tolist(), strict=True)
+    return dict(zip(keys, store.features.tolist(), strict=True))
 
 
 def test_encode__folder__each_row_is_the_unit_feature_of_its_picture(
@@ -32,6 +39,31 @@ def test_encode__folder__each_row_is_the_unit_feature_of_its_picture(
         alone = encoder.encode_pixels(encoder.preprocess(decode_image(Path(path)))[None])[0]
         np.testing.assert_allclose(feature, alone, atol=1e-3)
     np.testing.assert_allclose(np.linalg.norm(store.features.astype(float), axis=1), 1, atol=1e-3)
+
+
+def test_encode__three_views__are_rows_of_their_own_and_the_first_is_the_centre(encode, tmp_path):
+    encode("one")
+
+    encode("three", views=3, batch_size=4)
+
+    one, three = FeatureStore.open(tmp_path / "one"), FeatureStore.open(tmp_path / "three")
+    assert three.features.shape == (36, 16)
+    assert three.rows.view.tolist() == [0, 1, 2] * 12
+    np.testing.assert_array_equal(three.features[::3], one.features)
+    assert len(np.unique(three.features, axis=0)) > len(np.unique(one.features, axis=0))
+
+
+def test_encode__views__do_not_depend_on_order_or_batch_size(
+    encode, pictures, read_table, encoder, tmp_path
+):
+    table = read_table(pictures)
+    backwards = ImageTable(table.rows[::-1], table.source)
+
+    encode("a", views=3, batch_size=3, workers=1)
+    encode_to_store(backwards, encoder, tmp_path / "b", views=3, batch_size=32, workers=3)
+
+    a, b = (features_by_path(FeatureStore.open(tmp_path / name)) for name in "ab")
+    assert a == b
 
 
 def test_encode__pictures_moved_changed_added_and_removed__encodes_only_what_is_new(
@@ -56,6 +88,20 @@ def test_encode__pictures_moved_changed_added_and_removed__encodes_only_what_is_
     assert updated.rows.pictures() == anew.rows.pictures()
     np.testing.assert_array_equal(updated.features, anew.features)
     assert updated.header.counts == {"heron": 4, "stork": 8}
+
+
+def test_encode__same_bytes_at_two_paths__are_encoded_once_with_a_row_each(
+    encode, pictures, encoder, tmp_path
+):
+    twin = pictures / "stork/twin.png"
+    twin.write_bytes((pictures / "heron/000.png").read_bytes())
+
+    report = encode()
+
+    features = features_by_path(FeatureStore.open(tmp_path / "store"))
+    assert (report.n_new, report.n_reused, report.n_total) == (12, 1, 13)
+    assert encoder.n_rows_encoded == 12
+    assert features[str(twin), 0] == features[str(pictures / "heron/000.png"), 0]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +134,14 @@ def test_encode__into_a_store_of_another_kind__refuses_and_says_what_to_do(
 
     with pytest.raises(IncompatibleArtifact, match=message):
         encode(encoder=make_encoder(encoder_name), views=views, seed=seed)
+
+
+def test_encode__other_precision__is_not_mixed_into_the_store(encode, make_encoder):
+    encode(encoder=make_encoder(precision="bf16"))
+
+    message = r"calculated in bf16, but fp32 was asked for; use --precision bf16, or choose another"
+    with pytest.raises(IncompatibleArtifact, match=message):
+        encode(encoder=make_encoder(precision="fp32"))
 
 
 def test_encode__unreadable_pictures__are_listed_and_tried_again(encode, pictures, tmp_path):
@@ -131,6 +185,20 @@ def test_encode__picture_that_cannot_be_preprocessed__is_quarantined_and_the_res
     assert entry.path == pictures / "heron/000.png"
     assert entry.reason.startswith("it cannot be scaled for the encoder (")
     assert (str(error) or "MemoryError") in entry.reason
+
+
+def test_encode__picture_deleted_after_it_was_listed__is_quarantined(
+    pictures, read_table, encoder, tmp_path
+):
+    table = read_table(pictures)
+    (pictures / "heron/000.png").unlink()
+
+    report = encode_to_store(table, encoder, tmp_path / "s")
+
+    assert [(entry.path.name, entry.reason) for entry in report.quarantined] == [
+        ("000.png", "there is no such file")
+    ]
+    assert report.n_total == 11
 
 
 def test_encode__nothing_readable__says_so_and_leaves_no_store(
@@ -178,6 +246,30 @@ def test_encode__interrupted__keeps_what_is_finished_and_goes_on_there(
     assert not (tmp_path / "a/.partial").exists()
 
 
+def test_encode__disk_full__names_the_folder_and_keeps_what_is_finished(
+    encode, tmp_path, monkeypatch, write_at_once
+):
+    sync = os.fsync
+    n_left = iter(range(6))
+
+    def full_after_a_while(handle: int) -> None:
+        if next(n_left, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", full_after_a_while)
+    message = r"feature store .*/store: No space left.*3 pictures are finished and kept"
+    with pytest.raises(DataError, match=message):
+        encode(batch_size=3)
+    monkeypatch.setattr(os, "fsync", sync)
+
+    report = encode()
+
+    assert report.n_reused >= 3
+    assert report.n_new + report.n_reused == 12
+    assert not list((tmp_path / "store").rglob("*.tmp"))
+
+
 def test_encode__stopped_within_the_commit__leaves_the_old_store_whole(
     encode, pictures, tmp_path, monkeypatch
 ):
@@ -197,3 +289,68 @@ def test_encode__stopped_within_the_commit__leaves_the_old_store_whole(
     encode()
     assert FeatureStore.open(out).n_pictures == 11
     assert len(list(out.glob("features-*"))) == 1
+
+
+def test_encode__killed_before_it_tidied_up__the_next_run_does(encode, tmp_path):
+    out = tmp_path / "store"
+    encode()
+    whole = {file.name for file in out.iterdir()}
+    (out / "features-0000.npy").write_bytes(b"old")
+    (out / "rows-0002.npz.tmp").write_bytes(b"cut")
+
+    encode()
+
+    assert {file.name for file in out.iterdir()} == whole
+
+
+def test_encode__store_that_is_being_written__says_so(encode, tmp_path):
+    with (
+        hold_folder(tmp_path / "store"),
+        pytest.raises(DataError, match=r"another run is writing to the feature store .*wait"),
+    ):
+        encode()
+
+
+def test_encode__into_a_folder_of_other_files__refuses_and_leaves_them(
+    pictures, read_table, encoder
+):
+    before = sorted(pictures.rglob("*"))
+
+    message = r"holds other files \(heron, stork\) and no feature store; give --out an empty or new"
+    with pytest.raises(DataError, match=message):
+        encode_to_store(read_table(pictures), encoder, pictures)
+
+    assert sorted(pictures.rglob("*")) == before
+
+
+def test_encode__unfinished_run_that_is_damaged__says_what_to_delete(encode, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        encode(batch_size=3, progress=stop_after(2))
+
+    partial = tmp_path / "store" / ".partial"
+    for damaged in (next(partial.glob("block-000000-*.npy")), partial / "recipe.json"):
+        damaged.write_bytes(b"{")
+        with pytest.raises(DataError, match=rf"{damaged.name}.*delete that folder"):
+            encode()
+
+
+def test_encode__unfinished_run_without_its_recipe__is_begun_anew_and_says_so(
+    encode, make_encoder, tmp_path
+):
+    with pytest.raises(KeyboardInterrupt):
+        encode(batch_size=3, progress=stop_after(2))
+    partial, other = tmp_path / "store" / ".partial", make_encoder("other colours")
+    (partial / "recipe.json").unlink()
+    before = set(partial.glob("block-*.npy"))
+
+    with (
+        pytest.warns(UserWarning, match=rf"{partial / 'recipe.json'} is missing.*encoded again"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        encode(encoder=other, batch_size=3, progress=stop_after(1))
+
+    # What the first encoder made is gone: nothing of it is taken for the second one's.
+    assert before
+    assert not before & set(partial.glob("block-*.npy"))
+    encode(encoder=other)
+    assert other.n_rows_encoded == 12
