@@ -61,7 +61,7 @@ def advise_labels(
     with console.progress() as progress:
         found, warnings = _candidates(source, detections, min_confidence, progress)
         name = encoder or "tiny"
-        blocks = default_blocks(None, name, boxed=detections is not None)
+        blocks = default_blocks(None, name, of_places=detections is not None)
         loaded = load_encoder(name, blocks=blocks)
         chosen = _choose(found, n_label, loaded, progress)
     chosen = chosen._replace(warnings=(*warnings, *chosen.warnings))

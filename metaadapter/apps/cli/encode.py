@@ -109,6 +109,7 @@ def encode(
     part = read_shard(shard)
     share_one_heap()
     console = Console(quiet=quiet, json_output=json_output)
+    from metaadapter.data.whole_frames import are_whole_frames
     from metaadapter.features.blocks import block_names, default_blocks
     from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.store.encode_to_store import encode_to_store
@@ -123,14 +124,15 @@ def encode(
         report = encode_on_cluster(encode, values, table, console)
         _show(console, FeatureStore.open(out), table, report)
         return
-    boxed = any(row.box for row in table.rows)
+    of_places = any(row.box for row in table.rows)
+    of_places = of_places or are_whole_frames(table.rows, table.classes)
     loaded = load_encoder(
         encoder,
         device=device,
         precision=precision,
         templates=templates,
         zoom=zoom,
-        blocks=default_blocks(block_names(blocks), encoder, boxed=boxed),
+        blocks=default_blocks(block_names(blocks), encoder, of_places=of_places),
     )
     with console.progress() as progress:
         report = encode_to_store(

@@ -38,7 +38,7 @@ Blocks = Annotated[
         metavar="NAMES",
         help="Blocks of the features: joint (the space of names, always included), trunk (before "
         "the projection), stages (statistics of four stages), second (the second image tower); as "
-        "in joint,stages. The default for boxes is joint.",
+        "in joint,stages. The default for boxes and frames of camera traps is joint.",
         show_default="set by the encoder",
     ),
 ]

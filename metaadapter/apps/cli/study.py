@@ -74,7 +74,7 @@ def study(
     with console.progress() as progress:
         table = in_scenes(table, read_times([Frame(row) for row in table.rows], progress))
         table = field_options.cut_labelled(table, frames, detections, min_confidence)
-        blocks = default_blocks(None, encoder, boxed=any(row.box for row in table.rows))
+        blocks = default_blocks(None, encoder, of_places=any(row.box for row in table.rows))
         loaded = load_encoder(encoder, blocks=blocks)
         report = encode_to_store(table, loaded, out / STORE, progress=progress)
     console.warn_of_pictures("the labelled", table.warnings, report.quarantined)
