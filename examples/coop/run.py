@@ -101,7 +101,7 @@ def evaluate_on_2sfs(sets: Sequence[CoopSet], out: Path, encoder: str, more: Seq
 def encode(file: Path, store: Path, encoder: str, template: str, split: str) -> None:
     """Encode the pictures of a list; a picture that the store has is not encoded again."""
     print(f"{file} → {store}", file=sys.stderr)
-    looks = store.with_name(f"{store.name}.toml")
+    looks = store.parent.with_name(f"{store.name}.toml")
     looks.parent.mkdir(parents=True, exist_ok=True)
     lines = [
         f"encoder = {json.dumps(encoder)}",

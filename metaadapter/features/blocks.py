@@ -31,14 +31,14 @@ def block_names(text: str | None) -> tuple[str, ...] | None:
 
 
 def default_blocks(
-    names: tuple[str, ...] | None, encoder: str, *, boxed: bool
+    names: tuple[str, ...] | None, encoder: str, *, of_places: bool
 ) -> tuple[str, ...] | None:
-    """Return the names of blocks that are given, or for boxes those without the trunk and stages.
+    """Return the names of blocks that are given; `of_places` those without the trunk and stages.
 
-    The trunk and the stages describe the place that a box is cut out of more than its animal
-    (docs/figures.md#camera-traps). None stands for the default blocks of the encoder.
+    The trunk and the stages describe the place of a frame, or the place that a box is cut out of,
+    more than the animal (docs/figures.md#camera-traps). None stands for the encoder's default.
     """
-    if names is not None or not boxed or is_user_code(encoder):
+    if names is not None or not of_places or is_user_code(encoder):
         return names
     return ("joint", "second") if "+" in encoder else ("joint",)
 

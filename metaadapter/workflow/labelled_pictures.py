@@ -16,6 +16,7 @@ from metaadapter.data.capture_series import with_series
 from metaadapter.data.class_names import alike_labels, spelled_alike
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
+from metaadapter.data.whole_frames import are_whole_frames
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.blocks import default_blocks
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, is_store, read_store
@@ -122,8 +123,9 @@ def read_support(
         check_labels(table.classes)
         table = table if cut is None else cut(table)
         name = "tiny" if encoder is None else encoder
-        boxed = any(row.box for row in table.rows)
-        blocks = default_blocks(selection.blocks, name, boxed=boxed)
+        of_places = any(row.box for row in table.rows)
+        of_places = of_places or are_whole_frames(table.rows, table.classes)
+        blocks = default_blocks(selection.blocks, name, of_places=of_places)
         loaded = load(name, zoom=selection.zoom, blocks=blocks)
         return _encode(table, loaded, reading)
     require_pictures(source, cut)

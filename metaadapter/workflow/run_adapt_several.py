@@ -206,7 +206,7 @@ def _read(
     drawn = draw_shots_of_sets(cells, selection.shots, selection.seed)
     rows = CompactRows(table.rows[number] for number in drawn)
     name = "tiny" if encoder is None else encoder
-    blocks = default_blocks(selection.blocks, name, boxed=False)
+    blocks = default_blocks(selection.blocks, name, of_places=False)
     loaded = reading.load(name, zoom=selection.zoom, blocks=blocks)
     views, seed = selection.views or 1, selection.seed
     encoded = encode_rows(rows, loaded, views=views, seed=seed, progress=reading.progress)

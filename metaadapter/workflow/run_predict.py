@@ -23,6 +23,11 @@ from metaadapter.workflow.query_shift import QuerySample, QueryShift
 from metaadapter.workflow.unlabelled_pictures import draw_new, predict_together
 from metaadapter.workflow.waiting_parts import WaitingParts
 
+NOT_LEARNED = (
+    "the adapter has not learned from these pictures: they come from elsewhere than the labelled "
+    "ones, and nothing shows that it would gain; label some of them"
+)
+
 
 @dataclass(slots=True)
 class Predicted:
@@ -176,6 +181,8 @@ def run_parts(
             pool = draw_new(replace(waiting.pictures(), warnings=()), known, seed)
             predicted.adapter = predict_together(request.stored, pool.features, request.adapter)
             predicted.tally.warnings += pool.warnings
+            if predicted.adapter is request.stored:
+                predicted.tally.warnings.append(NOT_LEARNED)
         for encoded in waiting.parts():
             predicted.add(encoded)
     if n_pictures and not predicted.tally.n and request.shard is None:

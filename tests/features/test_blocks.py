@@ -196,7 +196,7 @@ def test_load__blocks_of_an_own_encoder__are_its_own(tmp_path):
         ("own.py:make", None),
     ],
 )
-def test_default_blocks__of_boxes__leave_out_what_describes_the_place(encoder, blocks):
-    assert default_blocks(None, encoder, boxed=True) == blocks
-    assert default_blocks(None, encoder, boxed=False) is None
-    assert default_blocks(("joint", "trunk"), encoder, boxed=True) == ("joint", "trunk")
+def test_default_blocks__of_boxes_and_frames__leave_out_what_describes_the_place(encoder, blocks):
+    assert default_blocks(None, encoder, of_places=True) == blocks
+    assert default_blocks(None, encoder, of_places=False) is None
+    assert default_blocks(("joint", "trunk"), encoder, of_places=True) == ("joint", "trunk")

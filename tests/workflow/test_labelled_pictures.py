@@ -60,3 +60,20 @@ def test_read_support__store_with_labels_that_differ_only_in_spelling__warns_of_
 
     assert set(labelled.counts) == {"fox", "Fox", "lynx"}
     assert "differ only in spelling: 'Fox' and 'fox'" in labelled.pictures.warnings[0]
+
+
+@pytest.mark.parametrize(("label", "blocks"), [("Empty", ("joint",)), ("owl", None)])
+def test_read_support__whole_frames_of_a_camera_trap__have_the_joint_block_alone(
+    tmp_path, label, blocks
+):
+    for name in ("fox", label):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").touch()
+
+    def load(_, **options):
+        raise Loaded(options["blocks"])
+
+    with pytest.raises(Loaded) as loaded:
+        read_support(tmp_path, Reading(load, Selection()), encoder=None)
+
+    assert loaded.value.args == (blocks,)

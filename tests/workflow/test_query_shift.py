@@ -11,7 +11,7 @@ from metaadapter.generator.domain_shift import LEAST_POOL, SHIFTED
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.query_shift import MOST_PICTURES, QuerySample
 from metaadapter.workflow.run_adapt import adapt
-from metaadapter.workflow.run_predict import predict
+from metaadapter.workflow.run_predict import NOT_LEARNED, predict
 
 CLASSES, WIDTH = ("fox", "lynx", "owl", "wolf"), 48
 
@@ -21,11 +21,11 @@ def store(tmp_path):
     """Makes a store of pictures around the direction of each class, all moved by an offset."""
     directions = np.random.default_rng(0).normal(size=(len(CLASSES), WIDTH))
 
-    def make(name, n, *, offset=0.0, seed=1, labelled=True):
+    def make(name, n, *, offset=0.0, noise=1.0, seed=1, labelled=True):
         rng = np.random.default_rng(seed)
         labels = np.arange(n) % len(CLASSES)
         elsewhere = np.random.default_rng(5).normal(size=WIDTH)
-        rows = directions[labels] + rng.normal(size=(n, WIDTH)) + offset * elsewhere
+        rows = directions[labels] + noise * rng.normal(size=(n, WIDTH)) + offset * elsewhere
         texts = dict(zip(CLASSES, directions, strict=True))
         return FeatureStore.create(
             tmp_path / name,
@@ -56,9 +56,23 @@ def test_predict__pictures_from_elsewhere__warns_and_together_adapts(adapter, st
     assert predicted.shift.n == n
     (warning,) = predicted.shift.lines("look twice")
     assert "another camera" in warning
-    assert warning.endswith("or look twice")
+    assert warning.endswith("points of accuracy: look twice")
     correct = [answers.scores.accuracy.value for answers in (predicted, together)]
     assert correct[1] > correct[0]
+
+
+def test_predict__pictures_from_elsewhere_that_mix_the_classes__names_no_remedy(store, tmp_path):
+    nameless, mixed = tmp_path / "nameless", store("mixed", 60, offset=6.0, noise=6.0, seed=2)
+    adapt(store("labelled", 16), class_names=None).save(nameless)
+
+    predicted = predict(nameless, [mixed])
+    together = predict(nameless, [mixed], together=True)
+
+    (warning,) = predicted.shift.lines("look twice")
+    assert predicted.shift.gain is None
+    assert warning.endswith("Label some of these pictures: nothing else is expected to help")
+    assert NOT_LEARNED in together.tally.warnings
+    assert together.adapter.config.n_unlabelled == 0
 
 
 def test_predict__pictures_of_the_same_domain__says_nothing(adapter, store):
@@ -71,6 +85,7 @@ def test_predict__pictures_of_the_same_domain__says_nothing(adapter, store):
         "ratio": predicted.shift.ratio,
         "probability": predicted.shift.probability,
         "of_pool": False,
+        "gain": None,
         "is_shifted": False,
     }
 
@@ -113,8 +128,8 @@ def test_predict__pictures_of_which_half_show_other_things__says_nothing(adapter
     sample = QuerySample(load_adapter(adapter))
     sample.add(strange)
 
-    assert sample.shift.ratio > SHIFTED
-    assert not sample.shift.is_shifted
+    assert sample.measured.ratio > SHIFTED
+    assert not sample.measured.is_shifted
 
 
 def test_predict__class_with_only_a_name__has_no_shift(adapter, store):
@@ -145,8 +160,8 @@ def test_sample__in_parts__is_that_of_all_pictures_at_once(adapter, sizes):
         sample.add(part)
     every_fourth.add(rows[::4])
 
-    assert sample.shift == every_fourth.shift
-    assert sample.shift.n == -(-len(rows) // 4)
+    assert sample.measured == every_fourth.measured
+    assert sample.measured.n == -(-len(rows) // 4)
 
 
 def test_predict__pictures_that_the_adapter_knows_as_a_pool__says_nothing(store, tmp_path):

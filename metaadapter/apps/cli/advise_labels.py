@@ -65,7 +65,7 @@ def advise_labels(
             device=choice.device,
             precision=choice.precision,
             zoom=choice.zoom,
-            blocks=default_blocks(choice.blocks, choice.name, boxed=detections is not None),
+            blocks=default_blocks(choice.blocks, choice.name, of_places=detections is not None),
         )
         chosen = _choose(found, n_label, loaded, progress)
     chosen = chosen._replace(warnings=(*warnings, *chosen.warnings))

@@ -200,11 +200,16 @@ def _require_one_label(request: PredictionRequest, option: str) -> None:
 
 def _note_boxes(console: Console, request: PredictionRequest, options: Sequence[object]) -> None:
     """Note that boxes would help, if the pictures are whole frames of camera traps."""
-    from metaadapter.apps.field.whole_frames import BOXES_HELP, are_whole_frames
+    from metaadapter.data.whole_frames import are_whole_frames
 
     rows = () if request.queries.stored else request.queries.rows
-    if are_whole_frames(rows, request.classes, options):
-        console.note(BOXES_HELP)
+    given = any(option is not None for option in options)
+    if are_whole_frames(rows, request.classes, given=given):
+        console.note(
+            "these frames are predicted whole; with the boxes of a detector for labelled and new "
+            "frames (--detections of adapt and predict), 12 to 24 more of 100 were right at one "
+            "and four labelled frames of each class"
+        )
 
 
 def _remedy(adapter: Path, images: Sequence[Path], field: FieldRun | None) -> str:

@@ -79,7 +79,7 @@ def study(
         table = in_scenes(table, read_times([Frame(row) for row in table.rows], progress))
         table = field_options.cut_labelled(table, pictures or frames, detections, min_confidence)
         blocks = default_blocks(
-            choice.blocks, choice.name, boxed=any(row.box for row in table.rows)
+            choice.blocks, choice.name, of_places=any(row.box for row in table.rows)
         )
         loaded = load_encoder(
             choice.name,

@@ -41,6 +41,7 @@ class Shift(BaseModel, from_attributes=True):
     ratio: float
     probability: float
     of_pool: bool
+    gain: float | None
     is_shifted: bool
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.apps.advice.advise import advise
 from metaadapter.apps.advice.evidence import MAX_PICTURES
 from metaadapter.apps.advice.kinds import Advice
@@ -25,6 +26,8 @@ from metaadapter.apps.page.label_answers import (
 )
 from metaadapter.apps.page.snapshot import LabelledTask, Snapshot
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.generator.pretrained import shared_generator
+from metaadapter.workflow.pool_gain import pool_gain
 from metaadapter.workflow.predictions import Prediction
 from metaadapter.workflow.query_shift import QuerySample, QueryShift
 
@@ -145,7 +148,8 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
 def updated_with_pool(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Results | None:
     """The results with the tray as a pool; `None` if a pool helps little or has not changed.
 
-    If the tray comes from elsewhere than the labelled pictures, it helps at any number of them.
+    If the tray comes from elsewhere than the labelled pictures, their number does not matter, but
+    something must show that it helps.
     """
     task, tray = before.task, snapshot.tray
     if task is None or task.several or not tray:
@@ -156,7 +160,12 @@ def updated_with_pool(before: Results, snapshot: Snapshot, encoder: ImageEncoder
     pool = np.random.default_rng(POOL_SEED).permutation(sorted(tray))[:POOL_ROWS].tolist()
     if before.pool == tuple(pool):
         return None
-    stored = fit(task.pictures, task.texts, encoder, snapshot.rows(pool))
+    rows = snapshot.rows(pool)
+    if is_shifted and before.stored is not None and before.stored.support is not None:
+        support = before.stored.support.with_pool(unit_rows(rows))
+        if pool_gain(shared_generator("default")[0], support) is None:
+            return None
+    stored = fit(task.pictures, task.texts, encoder, rows)
     answers = _predict(stored, task, snapshot, tray)
     return replace(before, stored=stored, answers=answers, pool=tuple(pool))
 
@@ -166,7 +175,7 @@ def _shift(stored: StoredAdapter, features: Float[np.ndarray, "n D"]) -> QuerySh
     assert stored.support is not None
     sample = QuerySample(replace(stored, support=stored.support.with_pool(None)))
     sample.add(features)
-    return sample.shift
+    return sample.measured
 
 
 def _fit(task: LabelledTask, encoder: ImageEncoder) -> tuple[StoredAdapter, dict[int, Prediction]]:

@@ -34,7 +34,7 @@ def test_predict__together__says_what_the_pictures_changed(run, adapter, picture
     command = f"metaadapter predict {adapter} {tmp_path / 'dusk'} --together"
     assert f"predict them together: {command}" in alone.err
     assert "21 unlabelled picture(s): " in together.err
-    assert "the adapter has adapted to them" in together.err
+    assert "it is expected to gain" in together.err
 
 
 def test_adapt__unlabelled_json__has_both_estimates_and_all_that_was_noticed(

@@ -78,21 +78,42 @@ def test_rename__moves_the_file_as_it_is(animals, files_in):
     assert after == before
 
 
-def test_entry__replaced_by_an_adapter_of_another_library__answers_nothing(
-    animals, fitted, answers_of, tmp_path
-):
-    other = AdapterLibrary.open(tmp_path / "other")
-    other.add("birds", fitted("heron", "owl", "raven", seed=9))
-    rows = animals.stored("birds").support.support_TNKD[0, :, 0]
-    shutil.copy(other.path("birds"), animals.folder / "entries" / "birds.adapter")
+@pytest.fixture
+def answers_of(animals):
+    """All that a library says of an entry: each is an error, or a reason that it is left out."""
+
+    def answers(name):
+        texts = []
+        for ask in (animals.load, animals.stored, animals.facts, animals.signature, animals.path):
+            with pytest.raises(DataError) as error:
+                ask(name)
+            texts.append(str(error.value))
+        listed = {entry.name: entry.damaged for entry in animals.entries()}
+        asked_anew = AdapterLibrary.open(animals.folder)
+        return [
+            *texts,
+            listed[name],
+            animals.index().damaged[name],
+            asked_anew.index().damaged[name],
+        ]
+
+    return answers
+
+
+def test_entry__with_the_content_of_another__is_damaged_and_answers_nothing(animals, answers_of):
+    animals.index()
+    entries = animals.folder / "entries"
+    shutil.copy(entries / "wear.adapter", entries / "birds.adapter")
 
     for text in answers_of("birds"):
-        assert "holds another adapter than the one that was added as 'birds'" in text
-        assert "its SHA-256 is not in library.json" in text
-    assert "birds" not in animals.route(rows).entries
-    assert "birds" not in animals.identify(rows).entries
-    animals.import_skill(other.path("birds"), "birds", replace=True)
-    assert same_answers(animals.load("birds"), other.load("birds"))
+        assert f"{entries / 'birds.adapter'} holds another adapter" in text
+        assert "that of the entry 'wear'" in text
+    assert animals.load("wear").classes_.tolist() == ["dress", "hat"]
+    rows = animals.stored("wear").support.support_TNKD[0, :, 0]
+    assert set(animals.route(rows).entries) == {"wear"}
+    animals.add("birds", entries / "wear.adapter", replace=True)
+    assert animals.load("birds").classes_.tolist() == ["dress", "hat"]
+    assert not animals.index().damaged
 
 
 def test_entries__exchanged__are_both_damaged(animals):
@@ -104,17 +125,17 @@ def test_entries__exchanged__are_both_damaged(animals):
     assert animals.index().damaged.keys() == {"birds", "wear"}
 
 
-@pytest.mark.parametrize(
-    "read", ["checksums.Folder.read", "stored_zip.StoredZip.open"], ids=["list", "entry"]
-)
-def test_library__of_another_user__is_not_called_damaged(animals, monkeypatch, read):
-    def refuse(*_):
-        raise PermissionError(errno.EACCES, "Permission denied")
+def test_entry__removed_by_hand__is_told_until_it_is_forgotten(animals, answers_of):
+    animals.index()
+    (animals.folder / "entries" / "wear.adapter").unlink()
 
-    monkeypatch.setattr(f"metaadapter.data.{read}", refuse)
-
-    with pytest.raises(DataError, match=r"Permission denied; correct its permissions, or ask its"):
-        AdapterLibrary.open(animals.folder).load("birds")
+    for text in answers_of("wear"):
+        assert "the file of the entry 'wear' is missing: expected" in text
+        assert "entries/wear.adapter" in text
+    animals.remove("wear")
+    assert not animals.index().damaged
+    with pytest.raises(UsageError, match="has no entry 'wear'"):
+        animals.path("wear")
 
 
 def test_export__then_import__is_the_same_to_the_byte(animals, tmp_path):
@@ -234,3 +255,33 @@ def test_library__any_changes__is_what_a_dictionary_would_be(fitted, tmp_path):
         type("TheseChanges", (Changes,), facts),
         settings=settings(max_examples=12, stateful_step_count=15, deadline=None),
     )
+
+
+def test_entry__replaced_by_an_adapter_of_another_library__answers_nothing(
+    animals, fitted, answers_of, tmp_path
+):
+    other = AdapterLibrary.open(tmp_path / "other")
+    other.add("birds", fitted("heron", "owl", "raven", seed=9))
+    rows = animals.stored("birds").support.support_TNKD[0, :, 0]
+    shutil.copy(other.path("birds"), animals.folder / "entries" / "birds.adapter")
+
+    for text in answers_of("birds"):
+        assert "holds another adapter than the one that was added as 'birds'" in text
+        assert "its SHA-256 is not in library.json" in text
+    assert "birds" not in animals.route(rows).entries
+    assert "birds" not in animals.identify(rows).entries
+    animals.import_skill(other.path("birds"), "birds", replace=True)
+    assert same_answers(animals.load("birds"), other.load("birds"))
+
+
+@pytest.mark.parametrize(
+    "read", ["checksums.Folder.read", "stored_zip.StoredZip.open"], ids=["list", "entry"]
+)
+def test_library__of_another_user__is_not_called_damaged(animals, monkeypatch, read):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(f"metaadapter.data.{read}", refuse)
+
+    with pytest.raises(DataError, match=r"Permission denied; correct its permissions, or ask its"):
+        AdapterLibrary.open(animals.folder).load("birds")

@@ -64,10 +64,13 @@ def test_answers__with_few_pictures_a_class__learn_from_the_tray_and_with_many_d
             assert session.results.stored.config.n_unlabelled == 4
 
 
-@pytest.mark.parametrize(("shade", "is_shifted"), [(0, False), (90, True)])
-def test_answers__for_a_tray_from_elsewhere__learn_from_it_with_many_pictures_a_class(
-    opened, fill, picture, shade, is_shifted
+@pytest.mark.parametrize(
+    ("shade", "gain", "is_used"), [(0, 0.1, False), (90, 0.1, True), (90, None, False)]
+)
+def test_answers__for_a_tray_from_elsewhere__learn_from_it_if_a_gain_is_expected(
+    opened, fill, picture, monkeypatch, shade, gain, is_used
 ):
+    monkeypatch.setattr("metaadapter.apps.page.results.pool_gain", lambda *_: gain)
     with opened() as project:
         fill(project, shots=9, tray=0)
         names = {}
@@ -81,14 +84,14 @@ def test_answers__for_a_tray_from_elsewhere__learn_from_it_with_many_pictures_a_
         with Session(project) as session:
             with session._state:
                 assert session._state.wait_for(
-                    lambda: session.results.answers and bool(session.results.pool) == is_shifted,
+                    lambda: session.results.answers and bool(session.results.pool) == is_used,
                     timeout=60,
                 )
             results = session.wait_for_results()
 
     assert results.shift.n == 24
-    assert results.shift.is_shifted == is_shifted
-    assert len(results.pool) == 24 * is_shifted
+    assert results.shift.is_shifted == bool(shade)
+    assert len(results.pool) == 24 * is_used
 
 
 def test_work__that_was_stopped__says_what_is_left_and_goes_on_when_resumed(opened, fill):

@@ -139,7 +139,7 @@ def test_encode__into_a_store_of_another_kind__refuses_and_says_what_to_do(
 def test_encode__other_precision__is_not_mixed_into_the_store(encode, make_encoder):
     encode(encoder=make_encoder(precision="bf16"))
 
-    message = r"calculated in bf16, but fp32 was asked for; use --precision bf16, or choose another"
+    message = r"calculated in bf16, but fp32 was asked for; use precision=bf16, or choose another"
     with pytest.raises(IncompatibleArtifact, match=message):
         encode(encoder=make_encoder(precision="fp32"))
 

@@ -207,7 +207,7 @@ export const words = {
     "Ziehen Sie Bilder, einen Ordner oder eine Zip-Datei hierher, oder fügen Sie ein Bild aus der Zwischenablage ein.",
   filter_empty: "Kein Bild passt zu diesem Filter.",
   elsewhere:
-    "Diese Bilder stammen anscheinend von anderswo als Ihre Beispiele (andere Kamera, anderer Stil, andere Jahreszeit), oder sie zeigen keine der Klassen. Der Klassifikator passt sich ihnen an, aber es können mehr Antworten falsch sein: Ordnen Sie einige dieser Bilder ihren Klassen zu.",
+    "Diese Bilder stammen anscheinend von anderswo als Ihre Beispiele (andere Kamera, anderer Stil, andere Jahreszeit), oder sie zeigen keine der Klassen. Es können mehr Antworten falsch sein: Ordnen Sie einige dieser Bilder ihren Klassen zu.",
   tray_keys:
     "Tasten: Pfeile bewegen. 1 bis 9 ordnen das Bild einer Klasse zu, C sucht eine Klasse, 0 heißt keine von diesen. Die Eingabetaste nimmt die Antwort an. Die Leertaste wählt aus, Umschalt mit Pfeilen wählt mehrere aus, A wählt die Gruppe aus. V vergrößert, B nimmt die Zuordnung zurück, Entf entfernt.",
   tools_label: "Filter und Reihenfolge",

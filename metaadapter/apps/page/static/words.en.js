@@ -188,7 +188,7 @@ export const words = {
   tray_empty: "Drop pictures, a folder or a zip file here, or paste a picture.",
   filter_empty: "No picture matches this filter.",
   elsewhere:
-    "These pictures seem to come from elsewhere than your examples (another camera, style or season), or to show none of the classes. The classifier adapts to them, but more answers may be wrong: put some of these pictures into their classes.",
+    "These pictures seem to come from elsewhere than your examples (another camera, style or season), or to show none of the classes. More answers may be wrong: put some of these pictures into their classes.",
   tray_keys:
     "Keys: arrows move. 1 to 9 put the picture into a class, C finds any class, 0 says none of these. Enter accepts the answer. Space selects, Shift with arrows selects several, A selects the group. V enlarges, B takes the label back, Delete removes.",
   tools_label: "Filters and order",

@@ -1,4 +1,4 @@
-"""A hint for frames of camera traps that are predicted whole, without the boxes of a detector."""
+"""Whether pictures are whole frames of camera traps, without the boxes of a detector."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 from PIL import ExifTags
 
-from metaadapter.apps.field.species import EMPTY
 from metaadapter.data.decode import open_image
 from metaadapter.data.inputs import name_of, open_readable
 from metaadapter.data.packed import Packed
@@ -18,25 +17,21 @@ MAKERS = (
     *("uovision", "scoutguard", "ltl acorn", "trail", "covert", "burrel", "wildgame"),
 )
 """Makers of camera traps, as EXIF data has them, in lower case."""
-BOXES_HELP = (
-    "these frames are predicted whole; with the boxes of a detector for labelled and new frames "
-    "(--detections of adapt and predict), 12 to 24 more of 100 were right at one and four labelled "
-    "frames of each class"
-)
+EMPTY = frozenset({"empty", "blank"})
+"""The names, in lower case, of the class of frames without an animal."""
 
 
 def are_whole_frames(
-    rows: Sequence[ImageRow], classes: Iterable[str], options: Iterable[object]
+    rows: Sequence[ImageRow], classes: Iterable[str], *, given: bool = False
 ) -> bool:
     """Return whether pictures seem to be whole frames of camera traps.
 
-    They are if an option for camera traps is given, if a class is named empty or blank, or if the
-    EXIF data of the first picture name a maker of camera traps; not if a picture has a box.
+    They are if it is `given`, if a class is named empty or blank, or if the EXIF data of the first
+    picture name a maker of camera traps; not if a picture has a box.
     """
     if not rows or any(row.box is not None for row in rows):
         return False
-    given = any(option is not None for option in options)
-    return given or bool({EMPTY, "blank"} & {*map(str.casefold, classes)}) or _by_trap(rows[0].file)
+    return given or bool(EMPTY & {*map(str.casefold, classes)}) or _by_trap(rows[0].file)
 
 
 def _by_trap(place: Path | Packed) -> bool:
