@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter.weights import AdapterWeights, KnownHead, classify
+from metaadapter.adapter.weights import AdapterWeights, KnownHead, classify, probabilities
 from metaadapter.data.label_sets import NO_LABEL
 from metaadapter.errors import UsageError
 from metaadapter.features.towers.config import Calibration
@@ -88,6 +88,23 @@ def known_and_unfamiliar(
         return known, known < threshold
     known = known * (1 - p[..., none])
     return known, (known < threshold) | (p.argmax(-1) == none)
+
+
+def known_of_classes(
+    features: Float[Tensor, "*T n D"],
+    weights: AdapterWeights,
+    classes: Iterable[object],
+    keep: float | None = None,
+) -> tuple[Float[Tensor, "*T n"], Bool[Tensor, "*T n"]]:
+    """Return `known_and_unfamiliar`, in float64, for pictures and an adapter of these classes.
+
+    Raises:
+        UsageError: The adapter has no known head, or `keep` is out of range.
+    """
+    known = known_probabilities(features, weights)
+    threshold = known_threshold(weights, keep).double()
+    p = probabilities(features, weights)
+    return known_and_unfamiliar(p, known, threshold, place_of_none(classes))
 
 
 def known_threshold(weights: AdapterWeights, keep: float | None = None) -> Float[Tensor, "*T"]:

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from metaadapter.adapter.known import known_probabilities, known_threshold, prediction_sets
+from metaadapter.adapter.known import known_of_classes, prediction_sets
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import as_array, moderate_rows, unit_rows
 from metaadapter.adapter.weights import AdapterWeights, probabilities
@@ -67,8 +67,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             UsageError: The adapter cannot predict this, because no generator made the adapter.
         """
-        parts = (known_probabilities(rows, self.adapter_).numpy() for rows in self._rows(X))
-        return np.concatenate([*parts])
+        return self._known(X)[0]
 
     def predict_known(self, X: Any, keep: float | None = None) -> Bool[np.ndarray, " n"]:
         """Return whether each row of X (n, D) shows one of the classes.
@@ -81,9 +80,16 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             UsageError: As for `predict_known_proba`, or `keep` is out of range.
         """
-        shares = self.predict_known_proba(X)
-        known: np.ndarray = shares >= float(known_threshold(self.adapter_, keep))
-        return known
+        return ~self._known(X, keep)[1]
+
+    def _known(
+        self, X: Any, keep: float | None = None
+    ) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+        parts = [
+            known_of_classes(rows, self.adapter_, self.classes_, keep) for rows in self._rows(X)
+        ]
+        known_n, unfamiliar_n = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
+        return known_n, unfamiliar_n
 
     def predict_sets(self, X: Any, coverage: float = 0.9) -> Bool[np.ndarray, "n N"]:
         """Return the classes that each row of X (n, D) may show, as a mask over `classes_`.

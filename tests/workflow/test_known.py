@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import roc_auc_score
 
+from metaadapter import AdapterLibrary
+from metaadapter.adapter.known import known_probabilities
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 
@@ -57,3 +60,29 @@ def test_known__of_a_saved_adapter__is_the_same(data, tmp_path):
 
     expected = classifier.predict_known_proba(data.X_new)
     assert np.array_equal(again.predict_known_proba(data.X_new), expected)
+
+
+def test_known__with_a_class_of_nothing__leaves_its_share_out_in_python_and_in_libraries(
+    data, strange, tmp_path
+):
+    names = {
+        "none of these" if label == "bee" else label: text for label, text in data.texts.items()
+    }
+    y = np.where(data.y == "bee", "none of these", data.y)
+    classifier = MetaAdapterClassifier(names).fit(data.X, y)
+    rows = np.concatenate([data.X_new, strange])
+    shares = classifier.predict_proba(rows)
+    none = [*classifier.classes_].index("none of these")
+
+    known, passed = classifier.predict_known_proba(rows), classifier.predict_known(rows)
+
+    of_head = known_probabilities(torch.from_numpy(rows), classifier.adapter_).numpy()
+    np.testing.assert_allclose(known, of_head * (1 - shares[:, none]), atol=1e-9)
+    assert not passed[shares.argmax(1) == none].any()
+    assert passed.any()
+    library = AdapterLibrary.open(tmp_path / "library")
+    library.add("one", classifier)
+    routed, identified = library.route(rows), library.identify(rows)
+    for result, unfamiliar in ((routed, routed.unfamiliar), (identified, identified.is_none)):
+        np.testing.assert_allclose(result.known, known, atol=1e-5)
+        assert np.array_equal(unfamiliar, ~passed)

@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter.known import known_probabilities, known_threshold
+from metaadapter.adapter.known import known_of_classes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import probabilities
 from metaadapter.apps.library.open_entries import OpenEntries
@@ -47,14 +47,13 @@ def identified(rows: Float[Tensor, "n D"], entries: OpenEntries, *, together: bo
     means = entries.means
     shares_QE = means.jointly(rows)[None] if together else means.per_row(rows)
     best_Q = shares_QE.argmax(-1)
-    known_n, least_n = torch.zeros(len(rows)).double(), torch.zeros(len(rows)).double()
+    known_n, is_none_n = torch.zeros(len(rows)).double(), torch.zeros(len(rows)).bool()
     entry_n = best_Q.expand(len(rows)) if together else best_Q
     for number in sorted(set(best_Q.tolist())):
         is_of_entry_n = entry_n == number
-        known_n[is_of_entry_n], least_n[is_of_entry_n] = _known(
+        known_n[is_of_entry_n], is_none_n[is_of_entry_n] = _known(
             rows[is_of_entry_n], entries.adapter((means.names[number],))
         )
-    is_none_n = known_n < least_n
     if together:
         known_n, is_none_n = known_n.mean()[None], (is_none_n.double().mean() > 0.5)[None]
     return Identified(
@@ -108,14 +107,14 @@ def routed(
     shares: list[dict[Label, float]] = [{} for _ in rows]
     labels: list[Label] = [""] * len(rows)
     owners = np.empty(len(rows), object)
-    known_n, least_n = torch.zeros(len(rows)).double(), torch.zeros(len(rows)).double()
+    known_n, unfamiliar_n = torch.zeros(len(rows)).double(), torch.zeros(len(rows)).bool()
     for number in sorted(set(domain_n.tolist())):
         is_here_n = domain_n == number
         group = entries.domains[number]
         adapter = entries.adapter(tuple(names[place] for place in group))
         classes = adapter.config.classes
         shares_mN = probabilities(rows[is_here_n], adapter.weights)
-        known_n[is_here_n], least_n[is_here_n] = _known(rows[is_here_n], adapter, keep)
+        known_n[is_here_n], unfamiliar_n[is_here_n] = _known(rows[is_here_n], adapter, keep)
         for row, own in zip(is_here_n.nonzero()[:, 0].tolist(), shares_mN, strict=True):
             shares[row] = dict(zip(classes, own.tolist(), strict=True))
             label = classes[int(own.argmax())]
@@ -127,18 +126,17 @@ def routed(
         probabilities=np.array([max(own.values()) for own in shares], dtype=np.float64),
         shares=tuple(shares),
         known=known_n.numpy(),
-        unfamiliar=(known_n < least_n).numpy(),
+        unfamiliar=unfamiliar_n.numpy(),
         domains=tuple(tuple(names[place] for place in group) for group in entries.domains),
     )
 
 
 def _known(
     rows: Float[Tensor, "m D"], adapter: StoredAdapter, keep: float | None = None
-) -> tuple[Float[Tensor, " m"], Float[Tensor, ""]]:
+) -> tuple[Float[Tensor, " m"], Bool[Tensor, " m"]]:
     if adapter.weights.known_head is None:
-        return torch.ones(len(rows)).double(), torch.zeros(()).double()
-    threshold = known_threshold(adapter.weights, keep)
-    return known_probabilities(rows, adapter.weights), threshold.double()
+        return torch.ones(len(rows)).double(), torch.zeros(len(rows)).bool()
+    return known_of_classes(rows, adapter.weights, adapter.config.classes, keep)
 
 
 def _objects(items: Iterable[object]) -> np.ndarray:
