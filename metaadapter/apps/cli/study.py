@@ -78,15 +78,12 @@ def study(
     with console.progress() as progress:
         table = in_scenes(table, read_times([Frame(row) for row in table.rows], progress))
         table = field_options.cut_labelled(table, pictures or frames, detections, min_confidence)
-        blocks = default_blocks(
-            choice.blocks, choice.name, of_places=any(row.box for row in table.rows)
-        )
         loaded = load_encoder(
             choice.name,
             device=choice.device,
             precision=choice.precision,
             zoom=choice.zoom,
-            blocks=blocks,
+            blocks=default_blocks(choice.blocks, choice.name, of_places=True),
         )
         report = encode_to_store(table, loaded, out / STORE, progress=progress)
     console.warn_of_pictures("the labelled", table.warnings, report.quarantined)
