@@ -25,11 +25,6 @@ N_STAGES = 4
 WIDEST_STAGES = 1024
 
 
-def block_names(text: str | None) -> tuple[str, ...] | None:
-    """Return the names in the value of `--blocks`; `None` if the option is not given."""
-    return None if text is None else tuple(name.strip() for name in text.split(","))
-
-
 def default_blocks(
     names: tuple[str, ...] | None, encoder: str, *, of_places: bool
 ) -> tuple[str, ...] | None:

@@ -7,6 +7,7 @@ and, if there are texts, a mapping from `classes_` to the rows of `support_.text
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import chain, filterfalse, groupby, islice
 from pathlib import Path
@@ -129,15 +130,20 @@ class AdvisedPictures(NamedTuple):
 def advise_on_pictures(
     source: Path,
     load: Callable[..., ImageEncoder],
+    selection: Selection,
     *,
     encoder: str | None,
+    reads_names: bool,
     progress: Callable[[Progress], None],
 ) -> AdvisedPictures:
-    """Read labelled pictures as `adapt` does, and advise on them."""
+    """Read labelled pictures as `adapt` does, and advise on them.
+
+    `reads_names` loads the encoder of a store, to read names with other prompts.
+    """
     labels = _labels(source)
     shots = None if len(labels) <= MAX_PICTURES else max(1, MAX_PICTURES // len({*labels}))
-    reading = Reading(load, Selection(None, shots), progress)
-    labelled = read_support(source, reading, encoder=encoder)
+    reading = Reading(load, replace(selection, shots=shots), progress)
+    labelled = read_support(source, reading, encoder=encoder, reads_names=reads_names)
     pictures = labelled.pictures
     names = ClassNames().of(labelled.counts, labelled.descriptions)
     support, classes = support_of(labelled, names)

@@ -57,9 +57,10 @@ def adapt(
                 "give labelled pictures (SUPPORT), or names of classes: --names fox,lynx"
             )
         require_no_boxes(detections, pictures)
-    if generator == ELSEWHERE and (unlabelled or mode != "one_shot"):
+    if generator == ELSEWHERE and (several or unlabelled or mode != "one_shot"):
         raise UsageError(
-            "--generator elsewhere excludes --unlabelled and --mode finetune; leave one of them out"
+            "--generator elsewhere excludes --several, --unlabelled and --mode finetune; leave one "
+            "of them out"
         )
     for name, place in (("--unlabelled", unlabelled), ("--background", background)):
         if place is not None and not place.exists():

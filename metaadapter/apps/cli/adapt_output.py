@@ -125,25 +125,16 @@ def inside_document(tuned: TunedInside) -> dict[str, Any]:
     """The JSON form of the training inside the towers."""
     choice, left_out = tuned.left_out, None
     if choice is not None:
-        strength = choice.strength
-        left_out = {"n": choice.n_pictures, "strength": strength, **_gain(choice, strength)}
-    return _tuned_document("adapters", tuned, left_out)
-
-
-def _gain(left_out: Any, chosen: int | float) -> dict[str, float]:
+        left_out = {
+            "n": choice.n_pictures,
+            "strength": choice.strength,
+            "accuracy": choice.accuracies[choice.strength],
+            "log_loss": choice.log_losses[choice.strength],
+            "accuracy_without": choice.accuracies[0],
+            "log_loss_without": choice.log_losses[0],
+        }
     return {
-        "accuracy": left_out.accuracies[chosen],
-        "log_loss": left_out.log_losses[chosen],
-        "accuracy_without": left_out.accuracies[0],
-        "log_loss_without": left_out.log_losses[0],
-    }
-
-
-def _tuned_document(
-    name: str, tuned: TunedInside, left_out: dict[str, Any] | None
-) -> dict[str, Any]:
-    return {
-        name: None if tuned.config is None else tuned.config.model_dump(mode="json"),
+        "adapters": None if tuned.config is None else tuned.config.model_dump(mode="json"),
         "n_trained": tuned.n_trained,
         "left_out": left_out,
         "seconds": tuned.seconds,

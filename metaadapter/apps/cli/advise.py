@@ -43,8 +43,15 @@ def advise_on(
     with console.progress() as progress:
         advised = advise_on_pictures(
             source,
-            partial(load_encoder, device=choice.device, precision=choice.precision),
+            partial(
+                load_encoder,
+                device=choice.device,
+                precision=choice.precision,
+                templates=choice.templates,
+            ),
+            choice.selection(),
             encoder=choice.encoder,
+            reads_names=choice.templates is not None,
             progress=progress,
         )
     pictures = advised.labelled.pictures

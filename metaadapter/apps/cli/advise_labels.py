@@ -67,7 +67,7 @@ def advise_labels(
             zoom=choice.zoom,
             blocks=default_blocks(choice.blocks, choice.name, of_places=detections is not None),
         )
-        chosen = _choose(found, n_label, loaded, progress)
+        chosen = _choose(found, n_label, loaded, choice, progress)
     chosen = chosen._replace(warnings=(*warnings, *chosen.warnings))
     console.warn_of_pictures("the unlabelled", chosen.warnings, chosen.quarantined)
     if csv_file is not None:
@@ -124,7 +124,11 @@ def _candidates(
 
 
 def _choose(
-    found: Candidates, n_label: int, encoder: ImageEncoder, progress: Callable[[Progress], None]
+    found: Candidates,
+    n_label: int,
+    encoder: ImageEncoder,
+    choice: EncoderChoice,
+    progress: Callable[[Progress], None],
 ) -> Chosen:
     import numpy as np
 
@@ -139,7 +143,9 @@ def _choose(
         rows = [rows[number] for number in sorted(drawn.tolist())]
     if not rows:
         raise DataError("no frame has a box of an animal; lower --min-confidence")
-    pictures = encode_rows(rows, encoder, views=1, seed=0, progress=progress)
+    pictures = encode_rows(
+        rows, encoder, views=choice.views or 1, seed=choice.seed, progress=progress
+    )
     require_some(len(rows), pictures.quarantined)
     numbers = representatives(pictures.features, n_label - len(empty))
     return Chosen(

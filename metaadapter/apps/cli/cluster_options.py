@@ -72,6 +72,7 @@ def parts_on_cluster(
     kept = {name: value for name, value in values.items() if name not in (*UNIMPORTANT, place)}
     choice = read_encoder(values["encoder"], of_adapter="adapter" in values)
     name = choice.encoder if "adapter" in values else choice.name
+    kept["encoder"] = choice  # not the name of a file, whose content may change
     depends_on = version("metaadapter"), sorted(kept.items()), facts, _encoder(name)
     request = hashlib.sha256(repr(depends_on).encode()).hexdigest()
     address = values["shard"].partition("@")[2] or None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,13 +58,16 @@ class EncoderChoice(BaseModel):
         return Selection(**looks, **of_source)
 
 
-def read_encoder(text: str | None, *, of_adapter: bool = False) -> EncoderChoice:
+def read_encoder(
+    text: str | None, *, of_adapter: bool = False, fixed: Collection[str] = ()
+) -> EncoderChoice:
     """Read the value of `--encoder`: NAME, NAME,SETTING=VALUE,…, SETTING=VALUE,… or FILE.toml.
 
-    With `of_adapter` only the place, device and number format of the encoder can be chosen.
+    With `of_adapter` only the place, device and number format of the encoder can be chosen, and of
+    these not the ones that are `fixed`.
 
     Raises:
-        UsageError: There is no such setting, or an adapter keeps it.
+        UsageError: The text is empty, or sets what an adapter keeps or what is fixed.
         DataError: A value is wrong, or the file cannot be read.
     """
     from metaadapter.training.config_file import apply_override, check_config, read_toml
@@ -89,6 +93,11 @@ def read_encoder(text: str | None, *, of_adapter: bool = False) -> EncoderChoice
     if of_adapter and (others := sorted(choice.model_fields_set - OF_ADAPTERS)):
         raise UsageError(
             f"--encoder sets {', '.join(others)}, which an adapter keeps as it was made; leave "
+            f"{'it' if len(others) == 1 else 'them'} out"
+        )
+    if others := sorted(choice.model_fields_set & {*fixed}):
+        raise UsageError(
+            f"--encoder sets {' and '.join(others)}, which this command does not take; leave "
             f"{'it' if len(others) == 1 else 'them'} out"
         )
     return choice

@@ -84,7 +84,9 @@ def export(
     int8: Int8 = False,
     web: WebFolder = None,
     pictures: CheckPictures = None,
-    encoder: options.MovedEncoder = None,
+    encoder: Annotated[
+        str | None, Option(metavar="NAME", help="New place of the adapter's encoder.")
+    ] = None,
 ) -> None:
     """Write an adapter for other programs.
 
@@ -93,6 +95,7 @@ def export(
     than 0.005. With --int8 they may differ more, and the result says by how much.
     """
     console = Console()
+    from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.apps.export.exporting import write_exports
     from metaadapter.apps.export.targets import ExportTargets
 
@@ -100,7 +103,8 @@ def export(
     pixels = pixels or targets.needs_pixels
     _require_consistent(targets, pixels=pixels, int8=int8, pictures=pictures)
     targets.require_writable()
-    model = _read_model(adapter, console, pixels=pixels, pictures=pictures or (), encoder=encoder)
+    place = read_encoder(encoder, of_adapter=True, fixed=("device", "precision")).encoder
+    model = _read_model(adapter, console, pixels=pixels, pictures=pictures or (), encoder=place)
     checking = partial(_checking, console)
     files = []
     for file in write_exports(model, targets, checking, int8_of=adapter if int8 else None):

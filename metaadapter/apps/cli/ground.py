@@ -75,7 +75,7 @@ def ground(
     from metaadapter.labs.grounding.phrase_grounder import read_grounder
     from metaadapter.labs.grounding.tokens import phrase_pieces
 
-    choice = read_encoder(encoder, of_adapter=True)
+    choice = read_encoder(encoder, of_adapter=True, fixed=("precision",))
     phrase_pieces(phrase)  # a phrase without words is refused before the encoder is loaded
     paths, has_boxes = _read_paths(images)
     files = heat_map_files(out, paths, phrase)

@@ -82,10 +82,18 @@ def study(
             choice.name,
             device=choice.device,
             precision=choice.precision,
+            templates=choice.templates,
             zoom=choice.zoom,
             blocks=default_blocks(choice.blocks, choice.name, of_places=True),
         )
-        report = encode_to_store(table, loaded, out / STORE, progress=progress)
+        report = encode_to_store(
+            table,
+            loaded,
+            out / STORE,
+            views=choice.views or 1,
+            seed=choice.seed,
+            progress=progress,
+        )
     console.warn_of_pictures("the labelled", table.warnings, report.quarantined)
     evaluation = run_evaluation(config, out / EVALUATION, console, jobs)
     result = study_result(evaluation, str(frames), _boxes(table, detections, min_confidence))

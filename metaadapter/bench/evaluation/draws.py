@@ -73,7 +73,7 @@ def _require_classes(data: EvaluationSet, config: DrawConfig) -> None:
         )
     if config.base_to_new and n_left < 4:
         raise DataError(
-            f"the set {data.name}: --base-to-new needs four classes or more, two in each half, but "
+            f"the set {data.name}: base_to_new needs four classes or more, two in each half, but "
             f"only {n_left} have enough pictures; ask for fewer --shots"
         )
 
@@ -131,8 +131,8 @@ def _hold_out(rows: EpisodeRows, fraction: float, name: str) -> EpisodeRows:
     n_known = n_way - round(fraction * n_way)
     if not 2 <= n_known < n_way:
         raise DataError(
-            f"the set {name}: --unknown {fraction} leaves {n_known} of {n_way} classes known, but "
-            "at least two must be known and one unknown; choose another --unknown"
+            f"the set {name}: unknown={fraction} leaves {n_known} of {n_way} classes known, but "
+            "at least two must be known and one unknown; choose another fraction"
         )
     return replace(
         rows,

@@ -42,7 +42,7 @@ class SequenceBench:
     packages: ClassVar[Sequence[str]] = ("metaadapter", "torch", "numpy", "scipy", "pandas")
     intervals: ClassVar[str] = (
         "95 % intervals of Student's t cover the draw of classes and pictures (seeds), not which "
-        "tasks there are nor, without --shuffle, their order"
+        "tasks there are nor, without shuffle, their order"
     )
 
     def __init__(self, config: EvaluationConfig, device: torch.device) -> None:

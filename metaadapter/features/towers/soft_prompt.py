@@ -126,7 +126,7 @@ def _text_part(network: nn.Module) -> Any:
         kind = "one of Hugging Face" if hasattr(part, "config") else "none"
         raise UsageError(
             "a learned prompt needs a text tower of open_clip, which looks up a vector for each "
-            f"token, but this encoder has {kind}: leave --prompt out, or name another encoder"
+            f"token, but this encoder has {kind}: take another encoder"
         )
     return part
 
@@ -143,6 +143,6 @@ def _placeholder(tokenize: Tokenize) -> int:
     if len(numbers) != 1:
         raise UsageError(
             f"a learned prompt needs a tokenizer with one token for {PLACEHOLDER}, as that of CLIP "
-            "has; leave --prompt out, or name another encoder"
+            "has; take another encoder"
         )
     return numbers[0]

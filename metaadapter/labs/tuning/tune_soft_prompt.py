@@ -107,7 +107,7 @@ def tune_prompt(
     if len(names) < 3:
         raise UsageError(
             f"a prompt is learned from at least three classes that have a name and pictures, got "
-            f"{len(names)}; leave --prompt out"
+            f"{len(names)}"
         )
     learner = _Learner(encoder, rows, labels, names, settings)
     leaves_out = settings.n_steps is None
