@@ -137,14 +137,13 @@ def read_queries(
     config: AdapterConfig,
     load: Callable[[], ImageEncoder],
     *,
-    split: str | None = None,
     progress: Callable[[Progress], None] | None,
 ) -> Iterator[EncodedPictures]:
     """List the pictures of all sources, then yield features as the adapter expects them.
 
     They come part by part: first stores, then pictures.
     """
-    queries = list_queries(sources, config, split=split)
+    queries = list_queries(sources, config)
     for stored in queries.stored:
         yield from stored.parts()
     if not queries.rows:

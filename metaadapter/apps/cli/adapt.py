@@ -59,7 +59,7 @@ def adapt(
         require_no_boxes(detections, pictures)
     if generator == ELSEWHERE and (several or unlabelled or mode != "one_shot"):
         raise UsageError(
-            "--generator elsewhere excludes --several, --unlabelled and --mode finetune; leave one "
+            "--generator elsewhere excludes --unlabelled, --several and --mode finetune; leave one "
             "of them out"
         )
     for name, place in (("--unlabelled", unlabelled), ("--background", background)):

@@ -57,7 +57,7 @@ class LibraryQueries:
 
         A store of another encoder is an error; it does not change which entries answer.
         """
-        for part in read_queries(images, self.config, self.load, split=None, progress=progress):
+        for part in read_queries(images, self.config, self.load, progress=progress):
             self.warnings += part.warnings
             self.unreadable += part.quarantined
             yield part

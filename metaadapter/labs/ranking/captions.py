@@ -57,9 +57,7 @@ class Captions:
     """`picture_key` of each picture in a manifest → its captions."""
 
 
-def list_captions(
-    pictures: Path, source: Path | None, given: Sequence[str] | None, *, split: str | None = None
-) -> Captions:
+def list_captions(pictures: Path, source: Path | None, given: Sequence[str] | None) -> Captions:
     """Return the captions that are given, or that `source` or the manifest `pictures` holds."""
     if given is not None:
         texts = distinct(text.strip() for text in given)
@@ -67,13 +65,13 @@ def list_captions(
             raise UsageError("expected captions that are not empty, but all texts are empty")
         return Captions(texts)
     if source is not None:
-        return _read(source, split)
+        return _read(source)
     if not (pictures.is_file() and is_manifest(pictures)):
         raise UsageError(
             f"there are no captions for the pictures of {pictures}: give TEXTS, a text file with "
             "one caption a line, or --text, or a manifest with a column caption"
         )
-    return _read(pictures, split)
+    return _read(pictures)
 
 
 def captions_of(table: ImageTable, source: Path) -> Captions:
@@ -126,9 +124,9 @@ def encode_captions(
     return rows.astype(np.float32, copy=False)
 
 
-def _read(source: Path, split: str | None) -> Captions:
+def _read(source: Path) -> Captions:
     if is_manifest(source):
-        return captions_of(read_images(source, labelled=False, split=split), source)
+        return captions_of(read_images(source, labelled=False), source)
     try:
         lines = regular(source).read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:

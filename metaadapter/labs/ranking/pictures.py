@@ -12,7 +12,7 @@ from jaxtyping import Float32
 from metaadapter.data.crop import Box
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.table import ImageTable
-from metaadapter.features.encoded_pictures import read_store, require_some
+from metaadapter.features.encoded_pictures import require_some
 from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
@@ -52,16 +52,10 @@ class RankedPictures:
         return len(self.paths)
 
 
-def pictures_of_store(
-    folder: Path, encoder: Fingerprint, *, split: str | None = None
-) -> RankedPictures:
-    """Return the pictures of a feature store; without a split, their features stay on disk."""
+def pictures_of_store(folder: Path, encoder: Fingerprint) -> RankedPictures:
+    """Return the pictures of a feature store; their features stay on disk."""
     store = FeatureStore.open(folder)
     encoder.require_match(store.fingerprint, owner="the adapter")
-    if split is not None and split != "all":
-        chosen = read_store(store, split=split)
-        boxes = (None,) * len(chosen)
-        return RankedPictures(chosen.paths, boxes, chosen.sha256, chosen.features)
     paths, hashes = (tuple(store.rows.of_pictures(column)) for column in ("path", "sha256"))
     return RankedPictures(paths, (None,) * len(paths), hashes, store.by_picture())
 

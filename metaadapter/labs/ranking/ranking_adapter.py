@@ -67,14 +67,13 @@ class RankingAdapter:
         captions: Captions,
         *,
         together: bool = False,
-        split: str | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> RankingTask:
         """Encode captions and the pictures in `source` to rows whose products are the scores."""
         if is_store(source):
-            pictures = pictures_of_store(source, self.encoder.fingerprint, split=split)
+            pictures = pictures_of_store(source, self.encoder.fingerprint)
         else:
-            table = read_images(source, labelled=False, split=split)
+            table = read_images(source, labelled=False)
             pictures = encode_table(table, self.encoder, self.origin, progress)
         templates = self.pairs.config.templates
         texts = encode_captions(self.encoder, captions.texts, templates, progress)

@@ -63,6 +63,7 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         # pictures from elsewhere
         ("{labelled} --generator elsewhere --unlabelled {unlabelled}", 2, "excludes --unlabelled"),
         ("{labelled} --generator elsewhere --mode finetune", 2, "and --mode finetune; leave"),
+        ("{labelled} --generator elsewhere --several all", 2, "--several and --mode"),
         # unlabelled pictures and background
         (
             "{labelled} --unlabelled {nowhere}",

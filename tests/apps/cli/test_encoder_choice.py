@@ -47,3 +47,8 @@ def test_read_encoder__looks_of_an_adapter__stay_as_they_are():
     with pytest.raises(UsageError, match="--encoder sets views, zoom, which an adapter keeps"):
         read_encoder("tiny,zoom=no,views=2", of_adapter=True)
     assert read_encoder("device=cpu", of_adapter=True).encoder is None
+
+
+def test_read_encoder__setting_that_a_command_fixes__is_refused():
+    with pytest.raises(UsageError, match="--encoder sets device, which this command does not take"):
+        read_encoder("tiny,device=cpu", of_adapter=True, fixed=("device", "precision"))

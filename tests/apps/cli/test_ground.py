@@ -81,6 +81,7 @@ def test_ground__an_unreadable_picture__is_told_and_the_others_answered(ground, 
     [
         ("lynx-0.png", ("fox", "--out", "fox.jpg"), "name a file ending in .png"),
         ("", ("fox", "--out", "one.png"), "but 6 pictures need one file each"),
+        ("", ("fox", "--encoder", "precision=bf16"), "precision, which this command does not"),
         ("", ("the",), "expected a phrase such as 'the red mug', but 'the' has no word"),
         (
             "lynx-0.png",
@@ -88,7 +89,13 @@ def test_ground__an_unreadable_picture__is_told_and_the_others_answered(ground, 
             "lynx-0.png, which is no heat map; name another place",
         ),
     ],
-    ids=["no PNG", "one file for several", "no word", "picture of somebody else"],
+    ids=[
+        "no PNG",
+        "one file for several",
+        "no other precision",
+        "no word",
+        "picture of somebody else",
+    ],
 )
 def test_ground__arguments_that_do_not_fit__end_with_2_and_change_nothing(
     ground, unlabelled, tmp_path, monkeypatch, name, more, reason

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from metaadapter.features.store.feature_store import FeatureStore
 from tests.apps.cli.test_documented_json import agrees
 
 COLOURS = {"empty": (90, 90, 90), "lynx": (200, 170, 90), "red_fox": (220, 70, 20)}
@@ -73,13 +74,15 @@ def test_study__with_detections__cuts_boxes_and_says_so(run, study, frames, tmp_
     file.write_text(json.dumps({"info": {}, "images": listed}))
 
     whole = run(*study, "--json").document
-    boxed = run(*study, "--detections", file, "--out", tmp_path / "boxed", "--json").document
+    more = ("--encoder", f"{study[study.index('--encoder') + 1]},views=2", "--json")
+    boxed = run(*study, "--detections", file, "--out", tmp_path / "boxed", *more).document
 
     assert boxed["boxes"].startswith("20 of them cut to the most confident box of boxes.json")
     assert boxed["boxes"].endswith("and 10 whole")
     assert whole["boxes"] == "whole, without a detector"
     assert boxed["n_scenes"] == whole["n_scenes"]
     assert boxed["means"]["macro_f1"] != whole["means"]["macro_f1"]
+    assert FeatureStore.open(tmp_path / "boxed" / "frames").n_views == 2
     page = (tmp_path / "boxed/evaluation/report.html").read_text()
     assert 'alt="A picture of' in page  # every mistake is shown
     assert 'class="muted path"' not in page

@@ -40,6 +40,10 @@ def here(monkeypatch, tmp_path, pictures, encoder):
     return tmp_path
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 @pytest.fixture
 def interrupted(here, monkeypatch):
     """Two adapters of other pictures, and the parts of predictions of the first, not yet merged."""
@@ -47,11 +51,8 @@ def interrupted(here, monkeypatch):
         chosen = Selection(shots=shots)
         adapt("pictures", encoder="slow.py:slow", selection=chosen).save(name)
 
-    def stop(*_):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(prediction_shards, "merge_predictions", stop)
+        patch.setattr(prediction_shards, "merge_predictions", interrupt)
         assert main(PREDICT) == 130
     assert [*here.glob("table.csv.parts/*.done")]
     return here
@@ -77,11 +78,8 @@ def test_predict__the_adapter_has_changed__its_parts_are_made_again(interrupted)
 def encoded(here, monkeypatch):
     """The parts of a store, not yet merged."""
 
-    def stop(*_):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(merge, "merge_stores", stop)
+        patch.setattr(merge, "merge_stores", interrupt)
         assert main(ENCODE) == 130
     return here
 
@@ -102,6 +100,23 @@ def test_encode__a_part_is_damaged__the_same_command_makes_it_again(encoded, cap
     assert (encoded / "store.parts" / "1.done").exists()
     assert main(ENCODE) == 0
     assert not (encoded / "store.parts").exists()
+
+
+def test_encode__settings_in_the_file_of_the_encoder_have_changed__parts_are_not_taken(
+    here, monkeypatch, capsys
+):
+    looks = here / "looks.toml"
+    command = [*ENCODE, "--encoder", looks.name]
+    looks.write_text('encoder = "slow.py:slow"\n')
+    with monkeypatch.context() as patch:
+        patch.setattr(merge, "merge_stores", interrupt)
+        assert main(command) == 130
+    looks.write_text('encoder = "slow.py:slow"\nviews = 2\n')
+
+    assert main(command) == 4
+
+    assert "holds 1 view(s) of each picture, but 2 were asked for" in capsys.readouterr().err
+    assert not (here / "store").exists()
 
 
 def test_predict__a_part_is_damaged__the_same_command_makes_it_again(interrupted, capsys):
