@@ -48,12 +48,12 @@ def choose_blocks(
     if unknown := sorted(set(names) - set(BLOCKS)):
         raise UsageError(
             f"unknown block(s) {', '.join(map(repr, unknown))}: expected some of "
-            f"{', '.join(BLOCKS)}, as in joint,stages"
+            f"{', '.join(BLOCKS)}"
         )
     if "joint" not in names:
         raise UsageError(
             f"the blocks {', '.join(names) or 'given'} lack the block joint, which texts need; "
-            "write joint first, as in joint,stages"
+            "add it"
         )
     chosen = tuple(name for name in BLOCKS if name in names)
     if second and "second" not in chosen:

@@ -84,8 +84,13 @@ def read_encoder(
         n_settings = next(
             (n for n, word in enumerate(reversed(words)) if not SETTING.fullmatch(word)), len(words)
         )
-        settings = words[len(words) - n_settings :]
-        if name := ",".join(words[: len(words) - n_settings]):
+        settings, of_name = words[len(words) - n_settings :], words[: len(words) - n_settings]
+        if any(word.partition("=")[0] in EncoderChoice.model_fields for word in of_name[:-1]):
+            raise UsageError(
+                f"--encoder {text}: {of_name[-1]!r} is no setting, such as views=2; join the "
+                "values of one with +, as in blocks=joint+stages"
+            )
+        if name := ",".join(of_name):
             content["encoder"] = name
         for setting in settings:
             apply_override(content, setting)

@@ -122,7 +122,7 @@ def require_harmless_outputs(command: Callable[..., object], values: Mapping[str
         DataError: An output is a link, a device, or a file that no such command has written.
     """
     inputs: dict[Identity, Place] = {}
-    outputs: dict[Place, Output] = {}
+    outputs: list[tuple[Place, Output]] = []
     for name, hint in get_type_hints(command, include_extras=True).items():
         facts = getattr(hint, "__metadata__", ())
         output = next((fact for fact in facts if isinstance(fact, Output)), None)
@@ -132,12 +132,12 @@ def require_harmless_outputs(command: Callable[..., object], values: Mapping[str
             if output is None:
                 inputs[_identity(place.path)] = place
             elif not is_stream(place.path):
-                outputs[place] = output
-    for place, output in outputs.items():
+                outputs.append((place, output))
+    for place, output in outputs:
         _require_no_input(place, inputs)
         if output.content is not None and place.path.name.lower().endswith(output.endings):
             require_replaceable(place, output.content)
-    _require_apart([*outputs])
+    _require_apart([place for place, _ in outputs])
 
 
 def _require_no_input(output: Place, inputs: Mapping[Identity, Place]) -> None:

@@ -43,6 +43,11 @@ def test_read_encoder__wrong_setting__is_named(text, message):
         read_encoder(text)
 
 
+def test_read_encoder__commas_in_a_list__are_no_name():
+    with pytest.raises(UsageError, match="join the values of one with"):
+        read_encoder("tiny,blocks=joint,stages")
+
+
 def test_read_encoder__looks_of_an_adapter__stay_as_they_are():
     with pytest.raises(UsageError, match="--encoder sets views, zoom, which an adapter keeps"):
         read_encoder("tiny,zoom=no,views=2", of_adapter=True)
