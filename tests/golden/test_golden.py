@@ -33,11 +33,12 @@ ADAPTERS = {
     "one-shot": (),
     "closed-form": ("--generator", "closed-form"),
     "pictures-alone": ("--no-text",),
+    # Draws of labelled pictures, which only Python has.
+    "drawn": Selection(shots=1, seed=3),
     "named": ("--text", "dress=an evening dress", "--names", "wool_scarf"),
+    "views": Selection(views=3, shots=2),
     "finetune": ("--mode", "finetune"),
 }
-# The draws of labelled pictures, which only Python has.
-DRAWN = {"drawn": Selection(shots=1, seed=3), "views": Selection(views=3, shots=2)}
 METHODS = "default,closed-form,finetune,finetune@5,default@joint,peers@joint,meta-peers"
 KEYS = ("method", "store", "part", "n_shot", "seed", "task", "n_way", "n_query")
 COMPARED = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", "unknown_auroc")
@@ -49,11 +50,11 @@ def results(folder: Path) -> dict[str, Any]:
     collected: dict[str, Any] = {}
     for name, options in ADAPTERS.items():
         adapter = folder / name
-        _run("adapt", shots, "--out", adapter, "--json", *options)
+        if isinstance(options, Selection):
+            adapt(shots, selection=options).save(adapter)
+        else:
+            _run("adapt", shots, "--out", adapter, "--json", *options)
         collected[name] = _predictions(_run("predict", adapter, queries, "--json"))
-    for name, selection in DRAWN.items():
-        adapt(shots, selection=selection).save(folder / name)
-        collected[name] = _predictions(_run("predict", folder / name, queries, "--json"))
     store = folder / "store"
     _run("encode", folder / "all", "--out", store, "--json")
     adapt(store, selection=Selection(shots=2)).save(folder / "stored")

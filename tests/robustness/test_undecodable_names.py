@@ -37,12 +37,20 @@ def folder(tmp_path_factory):
 
 
 def test_predictions__come_back_letter_for_letter(folder, tmp_path, capsys):
-    arguments = ["predict", folder / "adapter", folder / "pictures", "--out", tmp_path / CAFE]
+    arguments = [
+        "predict",
+        folder / "adapter",
+        folder / "pictures",
+        "--out",
+        tmp_path / f"{CAFE}.csv",
+    ]
     assert main([*map(str, arguments), "--json"]) == 0
 
     document = parse_json(capsys.readouterr().out)
     assert set(document["classes"]) == {CAFE, BYTES, "owl"}
-    with (tmp_path / CAFE).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with (tmp_path / f"{CAFE}.csv").open(
+        encoding="utf-8", errors="surrogateescape", newline=""
+    ) as file:
         rows = list(csv.DictReader(file))
     assert [row["path"] for row in rows] == [row["path"] for row in document["predictions"]]
     assert all(os.path.exists(row["path"]) for row in rows)  # noqa: PTH110
