@@ -159,8 +159,8 @@ def _support_of(
     pool = tensors.get("pool", rows[:0]).float()
     if pool.shape != (config.n_unlabelled, width):
         raise ValueError(f"the unlabelled rows in {SUPPORT_FILE} do not fit {CONFIG_FILE}")
-    if not all(part.isfinite().all() for part in (rows, text, pool)):
-        raise ValueError(f"a feature in {SUPPORT_FILE} is NaN or infinite")
+    if not all(part.is_floating_point() and part.isfinite().all() for part in (rows, text, pool)):
+        raise ValueError(f"a feature in {SUPPORT_FILE} is NaN, infinite or no real number")
     if config.several is not None:
         labelled = LabelledRows.of_labels(rows, labels)
         return labelled.by_class(text, config.logit_scale, config.blocks), labelled, hashes
