@@ -77,7 +77,10 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
         if record.values.get("label") or not record.values.get(UNREADABLE_REASON)
     ]
     if not records:
-        raise DataError(f"expected one row per picture in {manifest}, but it has no rows")
+        raise DataError(
+            f"expected one row per picture in {manifest}, but it has no rows; add some, or leave "
+            "it out"
+        )
     columns = dict.fromkeys(name for record in records for name in record.values)
     named = {
         column: next((alias for alias in aliases if alias in columns), None)

@@ -39,6 +39,8 @@ def require_addable(
 ) -> tuple[Support, AdapterGenerator]:
     """Check that `label` can be added; return the support and the generator of the adapter."""
     classes = stored.config.classes
+    if isinstance(label, str) and not label.strip():
+        raise UsageError(f"the label of the new class is blank ({label!r}); give it a name")
     if label in classes:
         raise UsageError(f"class {label!r} exists already; give a label other than {classes}")
     require_one_kind([*classes, label])

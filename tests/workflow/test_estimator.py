@@ -243,6 +243,8 @@ def test_add_class__label_that_is_there_or_nothing_of_it__is_refused(data):
         classifier.add_class("bee", data.X[:1])
     with pytest.raises(UsageError, match="class 'eel' needs pictures"):
         classifier.add_class("eel")
+    with pytest.raises(UsageError, match="the label of the new class is blank"):
+        classifier.add_class(" ", data.X[:1])
 
 
 def test_save__then_load__gives_the_same_probabilities_and_takes_a_class(data, tmp_path):

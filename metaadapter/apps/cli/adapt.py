@@ -130,6 +130,8 @@ def _tuning(
 def class_list(names: str | None) -> list[str]:
     """Return the classes in `--names`; raise a `UsageError` if a class occurs twice."""
     classes = [name.strip() for name in (names or "").split(",") if name.strip()]
+    if names is not None and not classes:
+        raise UsageError("--names is empty; give names of classes, or leave it out")
     if repeated := {name for name in classes if classes.count(name) > 1}:
         raise UsageError(f"--names has {', '.join(map(repr, sorted(repeated)))} more than once")
     return classes

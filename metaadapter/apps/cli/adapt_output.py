@@ -40,7 +40,8 @@ def show_adapted(console: Console, out: Path, adapted: Adapted, tuning: TuningSt
         f"(encoder {origin.encoder}, {origin.n_views} view(s)"
         f"{looks_in_words(origin.zoom, origin.blocks)})"
     )
-    console.note(f"next: metaadapter predict {quote(str(out))} NEW_PICTURES")
+    boxes = " --detections BOXES" if config.boxed else ""
+    console.note(f"next: metaadapter predict {quote(str(out))} NEW_PICTURES{boxes}")
 
 
 def adapted_document(out: Path, adapted: Adapted, tuning: TuningStep | None) -> dict[str, Any]:

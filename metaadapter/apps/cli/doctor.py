@@ -61,7 +61,7 @@ TableFile = Annotated[
         metavar="FILE.csv",
         help="With --label: a table of the chosen pictures, to fill in.",
     ),
-    Output(UNLABELLED),
+    Output(UNLABELLED, ending=".csv"),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,11 +85,7 @@ def read_encoder(
             (n for n, word in enumerate(reversed(words)) if not SETTING.fullmatch(word)), len(words)
         )
         settings, of_name = words[len(words) - n_settings :], words[: len(words) - n_settings]
-        if any(word.partition("=")[0] in EncoderChoice.model_fields for word in of_name[:-1]):
-            raise UsageError(
-                f"--encoder {text}: {of_name[-1]!r} is no setting, such as views=2; join the "
-                "values of one with +, as in blocks=joint+stages"
-            )
+        _require_settings(text, of_name, settings)
         if name := ",".join(of_name):
             content["encoder"] = name
         for setting in settings:
@@ -106,3 +102,24 @@ def read_encoder(
             f"{'it' if len(others) == 1 else 'them'} out"
         )
     return choice
+
+
+def _require_settings(text: str, of_name: Sequence[str], settings: Sequence[str]) -> None:
+    """Raise a `UsageError` if a part of `--encoder` looks like a setting and is none."""
+    known = EncoderChoice.model_fields
+    if any(word.partition("=")[0] in known for word in of_name[:-1]):
+        raise UsageError(
+            f"--encoder {text}: {of_name[-1]!r} is no setting, such as views=2; join the values of "
+            "one with +, as in blocks=joint+stages"
+        )
+    if wrong := [word for word in of_name[1:] if not word or word in known]:
+        raise UsageError(
+            f"--encoder {text}: a setting is NAME=VALUE, such as zoom=no, got {wrong[0]!r}"
+        )
+    if settings and of_name and of_name[-1].endswith(".toml"):
+        raise UsageError(
+            f"--encoder {text}: a file of settings takes no further ones; put them into it"
+        )
+    names = [setting.partition("=")[0] for setting in settings]
+    if repeated := [name for name in known if names.count(name) > 1]:
+        raise UsageError(f"--encoder {text} sets {repeated[0]} twice; give it once")

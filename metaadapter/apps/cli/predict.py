@@ -84,6 +84,8 @@ Out = Annotated[
 ]
 # The command that a warning proposes names this many sources at most.
 MOST_NAMED = 3
+# The exports that only frames of camera traps need.
+OF_TRAPS = {"megadetector", "timelapse", "camtrap-dp"}
 
 
 def predict(
@@ -153,7 +155,7 @@ def predict(
     }
     of_frames |= {"--parents": parents, "--export": export}
     field = None
-    if given := [name for name, value in of_frames.items() if value]:
+    if given := [name for name, value in of_frames.items() if value not in (None, [])]:
         _require_one_label(request, given[0])
         from metaadapter.apps.cli.predict_field import FieldRun
         from metaadapter.apps.field.detections import folders_of
@@ -185,7 +187,8 @@ def predict(
         n_unlabelled = output.predicted.adapter.config.n_unlabelled
         console.note(f"{out}: the adapter, made with {n_unlabelled} unlabelled pictures")
     if detections is None:
-        _note_boxes(console, request, (burst, export))
+        formats = {place.format for place in export or ()}
+        _note_boxes(console, request, is_of_traps=bool(burst or OF_TRAPS & formats))
     remedy = _remedy(adapter, images, field)
     show_predicted(console, request, output, table_file, listing, remedy, labelled=labelled)
 
@@ -198,13 +201,12 @@ def _require_one_label(request: PredictionRequest, option: str) -> None:
         )
 
 
-def _note_boxes(console: Console, request: PredictionRequest, options: Sequence[object]) -> None:
+def _note_boxes(console: Console, request: PredictionRequest, *, is_of_traps: bool) -> None:
     """Note that boxes would help, if the pictures are whole frames of camera traps."""
     from metaadapter.data.whole_frames import are_whole_frames
 
     rows = () if request.queries.stored else request.queries.rows
-    given = any(option is not None for option in options)
-    if are_whole_frames(rows, request.classes, given=given):
+    if are_whole_frames(rows, request.classes, given=is_of_traps):
         console.note(
             "these frames are predicted whole; with the boxes of a detector for labelled and new "
             "frames (--detections of adapt and predict), 12 to 24 more of 100 were right at one "

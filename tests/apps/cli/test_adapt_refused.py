@@ -58,6 +58,7 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         ("{labelled} --names Lynx", 2, "'Lynx' differs from the class 'lynx' only by"),
         ("{spelled}", 3, "'heron' and 'heron_'"),
         ("{spelled} --several all", 3, "'heron' and 'heron_'"),
+        ("{labelled} --names ,", 2, "--names is empty"),
         ("--names heron,heron", 2, "--names has 'heron' more than once"),
         ("--names heron,lynx --describe fox=red", 2, "there is no class 'fox'"),
         # pictures from elsewhere

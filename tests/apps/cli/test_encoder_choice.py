@@ -43,9 +43,20 @@ def test_read_encoder__wrong_setting__is_named(text, message):
         read_encoder(text)
 
 
-def test_read_encoder__commas_in_a_list__are_no_name():
-    with pytest.raises(UsageError, match="join the values of one with"):
-        read_encoder("tiny,blocks=joint,stages")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tiny,blocks=joint,stages", "join the values of one with"),
+        ("tiny,zoom", "a setting is NAME=VALUE, such as zoom=no, got 'zoom'"),
+        ("tiny,", "a setting is NAME=VALUE, such as zoom=no, got ''"),
+        ("looks.toml,views=2", "a file of settings takes no further ones"),
+        ("tiny,zoom=no,zoom=yes", "sets zoom twice"),
+        ("", "--encoder is empty"),
+    ],
+)
+def test_read_encoder__what_is_no_setting__is_not_taken_for_a_name(text, message):
+    with pytest.raises(UsageError, match=message):
+        read_encoder(text)
 
 
 def test_read_encoder__looks_of_an_adapter__stay_as_they_are():

@@ -46,3 +46,16 @@ def test_options_of_the_program__after_the_command__count_as_well(capsys):
 def test_source_of_the_commands__has_no_locals():
     folder = Path(app.__file__).parents[1]
     assert [file for file in folder.rglob("*.py") if "locals()" in file.read_text()] == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "rank ADAPTER PICTURES --out ranks.txt",
+        "library predict LIBRARY PICTURES --out routed.jsonl",
+        "doctor --advise PICTURES --label 3 --out to-label.txt",
+    ],
+)
+def test_table_that_is_csv_alone__under_another_ending__is_refused(words, capsys):
+    assert main(words.split()) == 2
+    assert "should have a name that ends in .csv" in capsys.readouterr().err
