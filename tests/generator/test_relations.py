@@ -69,7 +69,7 @@ def test_relate__scalars__are_those_of_the_docstrings_in_their_order(make_task, 
         *(relations._pair_scalars, block_scalars, pool_scalars._picture_scalars),
         *(pool_scalars._class_scalars, pool_scalars.pool_scalars),
     )
-    documented = [re.findall(r"^ +- `(\w+)`", one.__doc__, re.MULTILINE) for one in functions]
+    documented = [re.findall(r"^ *- `(\w+)`", one.__doc__, re.MULTILINE) for one in functions]
     assert documented == [classes[:N_OWN], classes[N_OWN:], shots, pairs, of_block, *of_pool]
 
 
