@@ -55,18 +55,9 @@ def advise_labels(
     page_file: Path | None,
 ) -> None:
     """Choose the pictures to label, print them, and write a table to fill in."""
-    from metaadapter.features.blocks import default_blocks
-    from metaadapter.features.encoder_by_name import load_encoder
-
     with console.progress() as progress:
         found, warnings = _candidates(source, detections, min_confidence, progress)
-        loaded = load_encoder(
-            choice.name,
-            device=choice.device,
-            precision=choice.precision,
-            zoom=choice.zoom,
-            blocks=default_blocks(choice.blocks, choice.name, of_places=detections is not None),
-        )
+        loaded = choice.load(of_places=detections is not None)
         chosen = _choose(found, n_label, loaded, choice, progress)
     chosen = chosen._replace(warnings=(*warnings, *chosen.warnings))
     console.warn_of_pictures("the unlabelled", chosen.warnings, chosen.quarantined)

@@ -93,8 +93,6 @@ def encode(
     console = Console()
     from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.data.whole_frames import are_whole_frames
-    from metaadapter.features.blocks import default_blocks
-    from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.store.encode_to_store import encode_to_store
     from metaadapter.features.store.feature_store import FeatureStore
 
@@ -110,14 +108,7 @@ def encode(
     choice = read_encoder(encoder)
     of_places = any(row.box for row in table.rows)
     of_places = of_places or are_whole_frames(table.rows, table.classes)
-    loaded = load_encoder(
-        choice.name,
-        device=choice.device,
-        precision=choice.precision,
-        templates=choice.templates,
-        zoom=choice.zoom,
-        blocks=default_blocks(choice.blocks, choice.name, of_places=of_places),
-    )
+    loaded = choice.load(of_places=of_places)
     with console.progress() as progress:
         report = encode_to_store(
             table,

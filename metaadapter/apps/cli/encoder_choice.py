@@ -13,6 +13,7 @@ from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
 
 if TYPE_CHECKING:
+    from metaadapter.features.image_encoder import ImageEncoder
     from metaadapter.workflow.labelled_pictures import Selection
 
 SETTING = re.compile(r"\w+=[^,]*")
@@ -49,6 +50,20 @@ class EncoderChoice(BaseModel):
     def name(self) -> str:
         """The encoder's name; `tiny` by default."""
         return self.encoder or "tiny"
+
+    def load(self, *, of_places: bool) -> ImageEncoder:
+        """Load the encoder; `of_places` as for `default_blocks`."""
+        from metaadapter.features.blocks import default_blocks
+        from metaadapter.features.encoder_by_name import load_encoder
+
+        return load_encoder(
+            self.name,
+            device=self.device,
+            precision=self.precision,
+            templates=self.templates,
+            zoom=self.zoom,
+            blocks=default_blocks(self.blocks, self.name, of_places=of_places),
+        )
 
     def selection(self, **of_source: Any) -> Selection:
         """Return the looks of this encoder at a source that is read in this way."""

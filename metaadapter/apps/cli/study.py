@@ -63,8 +63,6 @@ def study(
     from metaadapter.data.crop import Crop
     from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
     from metaadapter.data.reader import read_images
-    from metaadapter.features.blocks import default_blocks
-    from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.store.encode_to_store import encode_to_store
 
     choice, names = read_encoder(encoder), own.names(methods) or ["default", "peers"]
@@ -78,14 +76,7 @@ def study(
     with console.progress() as progress:
         table = in_scenes(table, read_times([Frame(row) for row in table.rows], progress))
         table = field_options.cut_labelled(table, pictures or frames, detections, min_confidence)
-        loaded = load_encoder(
-            choice.name,
-            device=choice.device,
-            precision=choice.precision,
-            templates=choice.templates,
-            zoom=choice.zoom,
-            blocks=default_blocks(choice.blocks, choice.name, of_places=True),
-        )
+        loaded = choice.load(of_places=True)
         report = encode_to_store(
             table,
             loaded,
