@@ -151,7 +151,7 @@ def public_names() -> str:
 
 
 def peer_formulas() -> str:
-    """What the docstring of each peer says."""
+    """The formulas of the peers, from their docstrings."""
     from metaadapter.bench import peers
     from metaadapter.bench.peers import by_name, maml, meta_adapter, meta_qda
 

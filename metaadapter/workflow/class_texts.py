@@ -53,7 +53,14 @@ class ClassNames:
         sentences: dict[str, list[str]] = {}
         for label, sentence in (_parse(text, option="--describe") for text in described):
             sentences.setdefault(label, []).append(sentence)
-        return cls(dict(_parse(text, option="--text") for text in texts), new, sentences)
+        names: dict[str, str] = {}
+        for label, name in (_parse(text, option="--text") for text in texts):
+            if label in names:
+                raise UsageError(
+                    f"{label!r} gets two names, {names[label]!r} and {name!r}; give one"
+                )
+            names[label] = name
+        return cls(names, new, sentences)
 
     @property
     def are_given(self) -> bool:

@@ -108,7 +108,7 @@ def serve(
             is_over=lambda: starting.has_failed,
         )
     if opening.projects and (failure := opening.projects.failure):
-        raise Exit(failure.exit_code)  # it has been told
+        raise Exit(failure.exit_code)  # the error is printed already
     console.note("ended; everything is saved in the project")
 
 

@@ -178,15 +178,15 @@ class _Joined:
 def _match(
     contents: Contents, frames: Mapping[str, FrameDetections], only: Container[str] | None
 ) -> _Joined:
-    """Match the frames with pictures; with `only`, what concerns others has been told before."""
+    """Match the frames with pictures; with `only`, leave out what concerns other pictures."""
     whole = {key: entry for key, entry in contents.pictures.items() if entry.crop is None}
     names = {key: entry.name for key, entry in whole.items()}
     matches = match_names(names, frames)
     pictures, refused = matches.pictures, matches.refused
     if only is not None:
         before = {key: name for key, name in names.items() if key not in only}
-        told = match_names(before, frames).refused
-        refused = {file: reason for file, reason in refused.items() if file not in told}
+        known = match_names(before, frames).refused
+        refused = {file: reason for file, reason in refused.items() if file not in known}
         pictures = {file: picture for file, picture in pictures.items() if picture in only}
     failures = {file: frames[file].failure for file in pictures if frames[file].failure}
     refused |= {file: f"the detector reports: {failure}" for file, failure in failures.items()}

@@ -40,6 +40,8 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
             2,
             "(--text): there is no class 'lynks'; did you mean 'lynx'",
         ),
+        ("{labelled} --text lynx=cat --text lynx=dog", 2, "gets two names, 'cat' and 'dog'"),
+        ("--names lynx=cat,fox --text lynx=dog", 2, "gets two names, 'dog' and 'cat'"),
         ("{labelled} --text lynx", 2, '--text fox="red fox"'),
         ("{labelled} --names lynx", 2, "--text lynx=NAME"),
         ("{labelled} --no-text --text lynx=cat", 2, "--no-text excludes --text"),
