@@ -4,7 +4,7 @@
 
 Copies `best/` to `metaadapter/assets/generator` and writes `training.json` to it: the stores and
 classes of the training data, and the stores of the validation data, which an evaluation checks.
-The model card is written by hand, its tables by `metaadapter evaluate` and `tools.cone`.
+The model card is written by hand, its tables by `metaadapter evaluate`.
 """
 
 from __future__ import annotations

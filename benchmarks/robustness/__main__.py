@@ -30,10 +30,8 @@ from benchmarks.robustness.damage_trials import DamagedArtifacts
 from benchmarks.robustness.full_disk import FullDisk
 from benchmarks.robustness.kills import Kills
 from benchmarks.robustness.memory_limits import MemoryLimits
-from benchmarks.robustness.names import Names
 from benchmarks.robustness.outputs import Outputs
 from benchmarks.robustness.page_project import DamagedProject
-from benchmarks.robustness.pictures import Pictures
 from benchmarks.robustness.serve import Serve
 from benchmarks.robustness.shared_damage import DamagedShared
 from benchmarks.robustness.trial import Section, Verdict
@@ -46,8 +44,6 @@ SECTIONS: dict[str, type[Section]] = {
     "kills": Kills,
     "two writers": TwoWriters,
     "full disk": FullDisk,
-    "pictures": Pictures,
-    "names": Names,
     "outputs": Outputs,
     "memory": MemoryLimits,
     "serve": Serve,

@@ -10,12 +10,25 @@ from pathlib import Path
 import pytest
 
 from metaadapter.apps.cli.app import main
-from tests.tools.test_ablation import TINY
 from tools import reference_pages
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TINY = """\
+[[data.sources]]
+name = "gaussians"
+synthetic = { n_classes = 8, width = 16 }
+
+[episodes]
+n_way = [2, 4]
+n_shot = [1, 3]
+n_query = 2
+
+[optim]
+steps = 2
+tasks_per_draw = 2
+"""
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
 
 

@@ -18,7 +18,7 @@ from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, CrossModal
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 SCHEMA = "metaadapter.grounding/1"
 SHIPPED = Path(__file__).parents[2] / "assets" / "grounding"
-REMEDY = "restore it from a copy, or train it again with tools/train_grounding.py"
+REMEDY = "restore it from a copy, or train it again as docs/explanation/grounding.md says"
 
 
 def shipped_for(encoder: FrozenEncoder) -> CrossModalAdapter | None:
@@ -31,8 +31,7 @@ def load_cross_modal(folder: Path) -> CrossModalAdapter:
     """Read a cross-modal adapter that `save_cross_modal` wrote, and set it to evaluation mode."""
     if not (folder / CONFIG_FILE).is_file():
         raise UsageError(
-            f"no cross-modal adapter in {folder}: expected {CONFIG_FILE} and {WEIGHTS_FILE}, as "
-            "tools/train_grounding.py writes them"
+            f"no cross-modal adapter in {folder}: expected {CONFIG_FILE} and {WEIGHTS_FILE}"
         )
     stored, proof = read_document(folder / CONFIG_FILE, SCHEMA, REMEDY)
     try:
