@@ -14,6 +14,7 @@ from metaadapter.apps.cli.advise_labels import advise_labels
 from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.doctor_checks import all_checks, file_checks
 from metaadapter.apps.cli.outputs import PAGE, Output
+from metaadapter.data.db import ENDING, salvage
 from metaadapter.errors import UsageError
 
 MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
@@ -58,10 +59,11 @@ TableFile = Annotated[
     Option(
         "--out",
         "-o",
-        metavar="FILE.csv",
-        help="With --label: a table of the chosen pictures, to fill in.",
+        metavar="FILE",
+        help="With --label: a table (.csv) of the chosen pictures, to fill in. With --verify of a "
+        "damaged database: a new one (.db) of what can be read.",
     ),
-    Output(UNLABELLED, ending=".csv"),
+    Output(UNLABELLED, (".csv",), ending=(".csv", ENDING)),
 ]
 
 
@@ -89,8 +91,14 @@ def doctor(
     given = {"--advise": advise, "--verify": verify}
     if len(chosen := [name for name, value in given.items() if value is not None]) > 1:
         raise UsageError(f"{' and '.join(chosen)} check different things; give one of them")
-    if label is None and (detections is not None or out is not None):
-        raise UsageError("--detections and --out need --label N, the number of pictures to label")
+    saves = verify is not None and verify.suffix == ENDING
+    if label is None and (detections is not None or (out is not None and not saves)):
+        raise UsageError(
+            "--detections and --out need --label N, the number of pictures to label; --out also "
+            f"goes with --verify FILE{ENDING}"
+        )
+    if out is not None and (out.suffix == ENDING) is not saves:
+        raise UsageError(f"--out {out} should be {f'a {ENDING}' if saves else 'a .csv'} file here")
     if label is not None:
         if advise is None:
             raise UsageError("--label needs --advise PICTURES")
@@ -110,6 +118,10 @@ def doctor(
         return
     if page is not None or encoder is not None:
         raise UsageError("--page and --encoder need --advise")
+    if out is not None and verify is not None:
+        if out.exists():
+            raise UsageError(f"--out {out} exists already; give the name of a new file")
+        console.say(f"{salvage(verify, out)} records of {verify} are saved in {out}")
     checks = []
     for check in all_checks() if verify is None else file_checks(verify):
         checks.append(check)

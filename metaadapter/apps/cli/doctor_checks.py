@@ -166,13 +166,15 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     from metaadapter.apps.page.project_check import check_project, projects_in
     from metaadapter.bench.evaluation.journal import JOURNAL_FILE, CellJournal
     from metaadapter.data.checksums import check_files
+    from metaadapter.data.db import ENDING, check_database
     from metaadapter.training.checkpoint import load_checkpoint
     from metaadapter.training.run import CHECKPOINT
 
     if not place.is_dir():
-        yield from check_skill(place)
+        yield from [check_database(place)] if place.suffix == ENDING else check_skill(place)
         return
     yield from check_files(place)
+    yield from map(check_database, sorted(place.rglob(f"*{ENDING}")))
     for skill in sorted(place.rglob(f"*{SKILL_SUFFIX}")):
         if not skill.is_dir():
             yield from check_skill(skill)

@@ -30,7 +30,7 @@ Reject = Annotated[
 TableFile = Annotated[
     Path | None,
     Option("--out", "-o", metavar="FILE.csv", help="Write a table instead of the list."),
-    Output(rb"\Apath,label,entry,probability,", ending=".csv"),
+    Output(rb"\Apath,label,entry,probability,", ending=(".csv",)),
 ]
 
 

@@ -39,12 +39,13 @@ class Output:
 
     `content` is a pattern in the content of earlier outputs, which may be replaced. Without it the
     output is a folder or an adapter, and the command itself checks what it replaces. With
-    `endings`, the pattern holds only for names that end so. With `ending`, the name has to end so.
+    `endings`, the pattern holds only for names that end so. With `ending`, the name has to end in
+    one of these.
     """
 
     content: bytes | None = None
     endings: tuple[str, ...] = ("",)
-    ending: str = ""
+    ending: tuple[str, ...] = ("",)
 
 
 class Place(NamedTuple):
@@ -138,7 +139,8 @@ def require_harmless_outputs(command: Callable[..., object], values: Mapping[str
         _require_no_input(place, inputs)
         if not place.path.name.lower().endswith(output.ending):
             raise UsageError(
-                f"{place.parameter} {place.path} should have a name that ends in {output.ending}"
+                f"{place.parameter} {place.path} should have a name that ends in "
+                + " or ".join(output.ending)
             )
         if output.content is not None and place.path.name.lower().endswith(output.endings):
             require_replaceable(place, output.content)

@@ -67,7 +67,7 @@ Sentence = Annotated[
 TableFile = Annotated[
     Path | None,
     Option("--out", "-o", metavar="FILE.csv", help="Write a table in place of the lists."),
-    Output(rb"\A(asked about,kind,place|picture,answer,probability),", ending=".csv"),
+    Output(rb"\A(asked about,kind,place|picture,answer,probability),", ending=(".csv",)),
 ]
 
 

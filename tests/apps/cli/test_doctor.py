@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 import metaadapter.apps.cli.doctor_checks as checks
 from benchmarks.robustness.artifacts import ARTIFACTS
+from metaadapter.data.db import Database
 
 
 def test_doctor__healthy_machine__ends_with_0_and_a_line_for_each_thing(run):
@@ -103,3 +106,21 @@ def test_doctor_verify__damaged_file__ends_with_3_and_names_it_alone(run, folder
     assert (result.code, result.document["healthy"]) == (3, False)
     wrong = [check for check in result.document["checks"] if check["status"] == "problem"]
     assert [check["name"] for check in wrong] == [name]
+
+
+def test_doctor_verify__of_a_damaged_database__saves_what_can_be_read(run, tmp_path):
+    with Database(tmp_path / "a.db", "numbers") as log:
+        log.append(("row", str(number), number) for number in range(9))
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        connection.execute("UPDATE records SET value = 7 WHERE number = 5")
+        connection.commit()
+
+    result = run("doctor", "--verify", tmp_path / "a.db", "--out", tmp_path / "b.db")
+
+    assert result.code == 3
+    assert "a.db is damaged at record 5" in result.out
+    assert f"4 records of {tmp_path / 'a.db'} are saved" in result.err
+    assert run("doctor", "--verify", tmp_path).code == 3
+    assert run("doctor", "--verify", tmp_path / "b.db").code == 0
+    again = run("doctor", "--verify", tmp_path / "a.db", "--out", tmp_path / "b.db")
+    assert again.code == 2
