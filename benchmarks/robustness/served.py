@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.app import make_app
-from metaadapter.apps.page.multipart import Limits
+from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.ports import listening_socket
 from metaadapter.apps.page.projects import Projects
-from metaadapter.apps.page.server import listening_socket, run_server
+from metaadapter.apps.page.server import run_server
 from metaadapter.features.image_encoder import ImageEncoder
 
 SECONDS_TO_ANSWER = 30

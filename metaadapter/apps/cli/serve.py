@@ -72,8 +72,7 @@ def serve(
     _require_packages([*PACKAGES, "segno"] if phone else PACKAGES)
     from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.apps.page.access import open_in_browser
-    from metaadapter.apps.page.kept_access import open_port
-    from metaadapter.apps.page.phone import open_to_phones
+    from metaadapter.apps.page.ports import open_port, open_to_phones
     from metaadapter.apps.page.project_folders import default_project
     from metaadapter.apps.page.server import run_server
     from metaadapter.apps.page.starting import Starting
@@ -145,7 +144,7 @@ class _Opening:
     def opened(self) -> Iterator[ASGIApp]:
         """Open the project, and yield the application for it."""
         from metaadapter.apps.page.app import make_app
-        from metaadapter.apps.page.kept_access import keep_access
+        from metaadapter.apps.page.ports import keep_access
         from metaadapter.apps.page.projects import Projects
         from metaadapter.features.encoder_by_name import load_encoder
 

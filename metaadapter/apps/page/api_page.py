@@ -56,15 +56,8 @@ def _operation(address: str, operation: dict[str, Any]) -> Iterator[str]:
         (f"{item['name']} ({item['in']})", _kind(item["schema"]), item.get("description", ""))
         for item in operation.get("parameters", ())
     ]
-    for content in operation.get("requestBody", {}).get("content", {}).values():
-        fields = content["schema"].get("properties")
-        if fields is None:
-            rows.append(("body (JSON)", _kind(content["schema"]), ""))
-        else:
-            rows += [
-                (f"{name} (form)", _kind(schema), schema.get("description", ""))
-                for name, schema in fields.items()
-            ]
+    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+        rows.append((f"body ({media_type})", _kind(content["schema"]), ""))
     yield from _table(rows)
     answers = [
         _kind(content["schema"])
@@ -104,6 +97,6 @@ def _kind(schema: dict[str, Any]) -> str:
             iter(schema.get("patternProperties", {}).values()), None
         )
         return f"object of {_kind(values)}" if isinstance(values, dict) else "object"
-    if schema.get("format") == "binary":
+    if schema.get("format") == "binary" or "contentMediaType" in schema:
         return "file"
     return escape(str(schema.get("type", "any value")))

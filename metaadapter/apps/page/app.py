@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -32,11 +31,11 @@ from metaadapter.apps.page.api_page import api_page
 from metaadapter.apps.page.dependencies import State
 from metaadapter.apps.page.exports import Exports
 from metaadapter.apps.page.guard import Guard, error_response
-from metaadapter.apps.page.multipart import Limits
+from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.page_files import PREFIX, page_file
-from metaadapter.apps.page.phone import PHONE_BYTES, by_port
 from metaadapter.apps.page.projects import Projects
 from metaadapter.apps.page.refusal import Kind, Refusal, as_sentence
+from metaadapter.apps.page.starting import by_port
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import (
     DataError,
@@ -53,11 +52,11 @@ STATUSES: dict[type[MetaAdapterError], tuple[int, Kind]] = {
     MissingPackage: (409, "missing-package"),
 }
 ROUTERS = (
-    *(project_routes.routes, answer_routes.routes, project_list_routes.routes),
-    advice_routes.routes,
-    *(download_routes.routes, predict_routes.routes),
-    export_routes.routes,
-    *(field_routes.routes, field_downloads.routes, phone_routes.code_routes),
+    *(project_routes.routes, project_routes.upload_routes, answer_routes.routes),
+    *(project_list_routes.routes, advice_routes.routes),
+    *(download_routes.routes, predict_routes.routes, export_routes.routes),
+    *(field_routes.routes, field_routes.upload_routes, field_downloads.routes),
+    phone_routes.code_routes,
 )
 """The requests of the page, without those of phones."""
 TOKEN = "The token in the address that `metaadapter serve` prints."
@@ -80,9 +79,7 @@ def make_app(
     guarded = Guard(app, access, state.limits)
     if phone is None:
         return guarded
-    most = min(PHONE_BYTES, state.limits.request_bytes)
-    phone_limits = replace(state.limits, request_bytes=most)
-    phone_app = Guard(_app(state, [phone_routes.routes]), phone, phone_limits)
+    phone_app = Guard(_app(state, [phone_routes.routes]), phone, state.limits.of_phones)
     return by_port(guarded, phone_app, phone)
 
 

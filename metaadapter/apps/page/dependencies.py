@@ -1,14 +1,11 @@
-"""Values that the routes need: the open session, limits, and the form of an upload."""
+"""Values that the routes need: the state of the app, and the open session."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, final
 
 from fastapi import Depends, Request
@@ -17,15 +14,13 @@ from metaadapter.adapter.adapted_encoder import adapted_encoder, parts_mark
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.exports import Exports
-from metaadapter.apps.page.multipart import Form, Limits, receive_form
-from metaadapter.apps.page.project import UPLOAD_PREFIX
+from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.projects import Projects
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 
-FILE_FIELDS = {"pictures", "adapter", "detections"}
 # How long a request waits for the request before it.
 MAX_WAIT_SECONDS = 60.0
 
@@ -98,44 +93,3 @@ async def open_session(state: AppState) -> Session:
 
 
 OpenSession = Annotated[Session, Depends(open_session)]
-
-
-def upload_folder(session: OpenSession) -> Iterator[Path]:
-    """Yield a folder for the files of one request, which is removed after the request."""
-    try:
-        folder = Path(tempfile.mkdtemp(dir=session.project.incoming, prefix=UPLOAD_PREFIX))
-    except OSError as error:
-        raise Refusal(
-            503, "not-saved", f"The project cannot be written to: {error.strerror}."
-        ) from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-UploadFolder = Annotated[Path, Depends(upload_folder)]
-
-
-async def uploaded_form(request: Request, folder: UploadFolder, state: AppState) -> Form:
-    """Receive the form of a request, its files in `folder`; a `Refusal` if there are no files."""
-    content_type = request.headers.get("content-type", "")
-    try:
-        form = await receive_form(content_type, request.stream(), folder, state.limits)
-    except OSError as error:
-        raise Refusal(
-            503, "not-saved", f"The files cannot be written: {error.strerror}. Free some space."
-        ) from error
-    if not form.files:
-        raise Refusal(422, "invalid", "Expected files in the field `pictures`, but none came.")
-    if others := {file.field for file in form.files} - FILE_FIELDS:
-        field_name = sorted(others)[0][:80]
-        raise Refusal(
-            422,
-            "invalid",
-            f"Expected files in the field `pictures`, but some came in {field_name!r}.",
-        )
-    return form
-
-
-UploadedForm = Annotated[Form, Depends(uploaded_form)]

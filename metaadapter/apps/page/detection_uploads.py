@@ -18,10 +18,10 @@ from metaadapter.apps.page.forms import MAX_NAME_LENGTH, RefusedFile, Revised
 from metaadapter.apps.page.frame_answers import MIN_CONFIDENCE
 from metaadapter.apps.page.frame_names import match_names
 from metaadapter.apps.page.labelling import require_one_label
-from metaadapter.apps.page.multipart import Form
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.uploads import n_pictures, plain_name
+from metaadapter.apps.page.uploaded_files import plain_name
+from metaadapter.apps.page.uploads import n_pictures
 from metaadapter.data.boxes.frame_detections import FrameDetections
 from metaadapter.data.capture_time import capture_time
 from metaadapter.data.checksums import file_hash
@@ -29,7 +29,6 @@ from metaadapter.data.output_folder import replace_file, write_errors
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import DataError
 
-FIELD = "detections"
 READERS = 8
 
 
@@ -43,19 +42,13 @@ class _Listed(NamedTuple):
     detector: str
 
 
-def add_detections(editor: Editor, form: Form) -> BoxesAdded:
-    """Give pictures of the project the boxes in a detector's file.
+def add_detections(editor: Editor, path: Path, name: str) -> BoxesAdded:
+    """Give pictures of the project the boxes in a detector's file, which a client has named.
 
     Frames that have boxes already keep them, since a person may have corrected them. Frames whose
     pictures are not here wait for them: the project keeps the file.
     """
     editor.session.read(lambda contents: require_one_label(contents, "A file of boxes"))
-    files = [file for file in form.files if file.field == FIELD]
-    if len(files) != 1:
-        raise Refusal(
-            422, "invalid", f"Expected one file in the field `{FIELD}`, but {len(files)} came."
-        )
-    name, path = plain_name(files[0].name), files[0].path
     listed = _read(path, name)
     folder, key = editor.session.project.detections, id_of(file_hash(path))
     with write_errors("the detector's file", instead="free some space"):

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from metaadapter.apps.field.allowed_species import folded
 from metaadapter.apps.page import field_forms
 from metaadapter.apps.page.contents import SETTINGS, Contents
-from metaadapter.apps.page.dependencies import OpenSession, UploadedForm
+from metaadapter.apps.page.dependencies import OpenSession
 from metaadapter.apps.page.detected_boxes import change_box
 from metaadapter.apps.page.detection_uploads import (
     add_detections,
@@ -26,18 +26,23 @@ from metaadapter.apps.page.labelling import require_one_label
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
-from metaadapter.apps.page.upload_schema import DETECTIONS_SCHEMA
+from metaadapter.apps.page.upload_forms import OF_FILES, DetectorFile, UploadFolder, UploadRoute
+from metaadapter.apps.page.uploaded_files import on_disk, plain_name
 from metaadapter.data.checksums import file_hash
 from metaadapter.data.crop import Box
 from metaadapter.data.decode import crop_hash
 
 routes = APIRouter()
+upload_routes = APIRouter(route_class=UploadRoute)
 
 
-@routes.post("/detections", status_code=202, openapi_extra=DETECTIONS_SCHEMA)
-def upload_detections(editor: OpenEditor, form: UploadedForm) -> field_forms.BoxesAdded:
+@upload_routes.post("/detections", status_code=202)
+def upload_detections(
+    editor: OpenEditor, form: Annotated[DetectorFile, OF_FILES], folder: UploadFolder
+) -> field_forms.BoxesAdded:
     """Add the boxes in the JSON file of MegaDetector or SpeciesNet to the pictures."""
-    return add_detections(editor, form)
+    name = plain_name(form.detections.filename or "")
+    return add_detections(editor, on_disk(form.detections, folder / "detections"), name)
 
 
 @routes.post("/detections/join")

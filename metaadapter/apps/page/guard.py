@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metaadapter.apps.page.access import Access
-from metaadapter.apps.page.multipart import Limits
+from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.refusal_page import is_for_people, refusal_page
 

@@ -8,41 +8,54 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
-from metaadapter.apps.page import forms
-from metaadapter.apps.page.dependencies import (
-    AppState,
-    OpenSession,
-    UploadedForm,
-)
+from metaadapter.apps.page import answer_forms, forms, predict_routes, project_routes
+from metaadapter.apps.page.dependencies import AppState, OpenSession
+from metaadapter.apps.page.editor import OpenEditor
 from metaadapter.apps.page.page_files import page_file
-from metaadapter.apps.page.predict_routes import predict
-from metaadapter.apps.page.project_routes import upload_pictures
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.upload_schema import PICTURES, UPLOAD_SCHEMA, upload_schema
+from metaadapter.apps.page.upload_forms import (
+    OF_FILES,
+    NewPictures,
+    Question,
+    UploadFolder,
+    UploadRoute,
+)
 from metaadapter.apps.page.uploads import FOLDERS
 
-routes = APIRouter()
+routes = APIRouter(route_class=UploadRoute)
 """The routes of phones."""
 code_routes = APIRouter(prefix="/phone")
 """The routes of the page that show a phone the way to its own."""
 
 
-async def require_pictures(form: UploadedForm) -> None:
-    """Raise a `Refusal` for an adapter, and an upload that makes classes or stops the encoding."""
-    is_more = form.texts.get("class") == FOLDERS or bool(form.texts.get("wait"))
-    if is_more or any(file.field != "pictures" for file in form.files):
+@routes.post("/pictures", status_code=202)
+def add_pictures(
+    editor: OpenEditor,
+    form: Annotated[NewPictures, OF_FILES],
+    folder: UploadFolder,
+    state: AppState,
+) -> forms.Added:
+    """Add pictures; an upload that makes classes or stops the encoding is refused."""
+    _require(form.class_id != FOLDERS and not form.wait)
+    return project_routes.upload_pictures(editor, form, folder, state)
+
+
+@routes.post("/predict")
+async def predict(
+    session: OpenSession,
+    form: Annotated[Question, OF_FILES],
+    folder: UploadFolder,
+    state: AppState,
+    now: predict_routes.Now = False,
+) -> answer_forms.Predictions:
+    """Predict pictures with the project's adapter, not with one that a phone sends."""
+    _require(form.adapter is None)
+    return await predict_routes.predict(session, form, folder, state, now)
+
+
+def _require(allowed: bool) -> None:
+    if not allowed:
         raise Refusal(403, "phone", "A phone can only add pictures and have them predicted.")
-
-
-OnlyPictures = Depends(require_pictures)
-routes.post("/pictures", status_code=202, openapi_extra=UPLOAD_SCHEMA, dependencies=[OnlyPictures])(
-    upload_pictures
-)
-routes.post(
-    "/predict",
-    openapi_extra=upload_schema("pictures", pictures=PICTURES),
-    dependencies=[OnlyPictures],
-)(predict)
 
 
 @routes.get("/", include_in_schema=False)

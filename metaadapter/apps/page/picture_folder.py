@@ -19,7 +19,7 @@ from PIL import Image
 
 from metaadapter.apps.page.field_entries import CropEntry
 from metaadapter.apps.page.leftovers import move_aside, set_others_aside
-from metaadapter.apps.page.multipart import Limits
+from metaadapter.apps.page.limits import Limits
 from metaadapter.data.checksums import file_hash
 from metaadapter.data.crop import Crop
 from metaadapter.data.decode import decode_image

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, UploadFile
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
@@ -15,18 +15,19 @@ from metaadapter.adapter.skill import skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.page import answer_forms
 from metaadapter.apps.page.class_answers import fit
-from metaadapter.apps.page.dependencies import (
-    AppState,
-    OpenSession,
-    UploadedForm,
-    UploadFolder,
-)
+from metaadapter.apps.page.dependencies import AppState, OpenSession
 from metaadapter.apps.page.forms import RefusedFile
-from metaadapter.apps.page.multipart import Form, Limits
+from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
-from metaadapter.apps.page.upload_schema import ADAPT_SCHEMA, PREDICT_SCHEMA
-from metaadapter.apps.page.uploads import folder_of, plain_name, uploaded_files
+from metaadapter.apps.page.upload_forms import (
+    OF_FILES,
+    PictureFiles,
+    Question,
+    UploadFolder,
+    UploadRoute,
+)
+from metaadapter.apps.page.uploaded_files import folder_of, on_disk, plain_name, uploaded_files
 from metaadapter.data.table import ImageRow
 from metaadapter.errors import MetaAdapterError
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
@@ -35,23 +36,28 @@ from metaadapter.workflow.class_texts import says_nothing
 from metaadapter.workflow.predictions import predict_pictures
 from metaadapter.workflow.query_shift import QuerySample
 
-routes = APIRouter()
+Now = Annotated[
+    bool, Query(description="Use the project's adapter as it is, before its latest edits.")
+]
+
+routes = APIRouter(route_class=UploadRoute)
 
 
-@routes.post("/predict", openapi_extra=PREDICT_SCHEMA)
+@routes.post("/predict")
 async def predict(
     session: OpenSession,
+    form: Annotated[Question, OF_FILES],
     folder: UploadFolder,
-    form: UploadedForm,
     state: AppState,
-    now: Annotated[
-        bool, Query(description="Use the project's adapter as it is, before its latest edits.")
-    ] = False,
+    now: Now = False,
 ) -> answer_forms.Predictions:
     """Predict pictures with the open project's adapter, or with the one in the field `adapter`."""
 
     def work() -> answer_forms.Predictions:
-        stored = _adapter(form, session, now=now)
+        if form.adapter is None:
+            stored = _own_adapter(session, now=now)
+        else:
+            stored = _sent_adapter(form.adapter, folder, session)
         encoder = state.encoders.encoder(session.project.encoder, stored)
         pictures, refused = _encode(form, folder, encoder, state.limits)
         predictions, sample = predict_pictures(stored, pictures), QuerySample(stored)
@@ -63,9 +69,12 @@ async def predict(
         return await run_in_threadpool(work)
 
 
-@routes.post("/adapt", openapi_extra=ADAPT_SCHEMA, response_class=Response)
+@routes.post("/adapt", response_class=Response)
 async def adapt(
-    session: OpenSession, folder: UploadFolder, form: UploadedForm, state: AppState
+    session: OpenSession,
+    form: Annotated[PictureFiles, OF_FILES],
+    folder: UploadFolder,
+    state: AppState,
 ) -> Response:
     """Predict an adapter from pictures named CLASS/FILE, and return it as a skill file."""
 
@@ -80,17 +89,15 @@ async def adapt(
         return await run_in_threadpool(work)
 
 
-def _adapter(form: Form, session: Session, *, now: bool) -> StoredAdapter:
-    files = [file for file in form.files if file.field == "adapter"]
-    if not files:
-        if now and (current := session.results.stored) is not None:
-            return current
-        stored = session.wait_for_results().stored
-        assert stored is not None
-        return stored
-    if len(files) > 1:
-        raise Refusal(422, "invalid", "Expected one file in the field `adapter`, but several came.")
-    name, path = plain_name(files[0].name), files[0].path
+def _own_adapter(session: Session, *, now: bool) -> StoredAdapter:
+    stored = session.results.stored if now else None
+    stored = stored or session.wait_for_results().stored
+    assert stored is not None
+    return stored
+
+
+def _sent_adapter(file: UploadFile, folder: Path, session: Session) -> StoredAdapter:
+    name, path = plain_name(file.filename or ""), on_disk(file, folder / "adapter")
     try:
         stored = load_adapter(path, several=True)
     except MetaAdapterError as error:  # it names the file that the request has become
@@ -102,13 +109,12 @@ def _adapter(form: Form, session: Session, *, now: bool) -> StoredAdapter:
 
 
 def _encode(
-    form: Form, folder: Path, encoder: ImageEncoder, limits: Limits
+    form: PictureFiles, folder: Path, encoder: ImageEncoder, limits: Limits
 ) -> tuple[EncodedPictures, list[RefusedFile]]:
     """Encode the pictures of a form, under the client's names; return also the refused files."""
     names: dict[str, str] = {}
     refused = []
-    uploaded = [file for file in form.files if file.field == "pictures"]
-    for number, file in enumerate(uploaded_files(uploaded, limits)):
+    for number, file in enumerate(uploaded_files(form.pictures, folder, limits)):
         if file.path is None:
             refused.append(RefusedFile(name=file.name, reason=file.reason))
             continue

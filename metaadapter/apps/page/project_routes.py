@@ -18,7 +18,7 @@ from metaadapter.apps.page.changes import (
     remove_pictures,
 )
 from metaadapter.apps.page.contents import NONE, Contents, Edit, Origin
-from metaadapter.apps.page.dependencies import AppState, OpenSession, UploadedForm
+from metaadapter.apps.page.dependencies import AppState, OpenSession
 from metaadapter.apps.page.detection_uploads import join_waiting
 from metaadapter.apps.page.editor import OpenEditor
 from metaadapter.apps.page.frame_answers import series_of
@@ -26,7 +26,7 @@ from metaadapter.apps.page.history import History
 from metaadapter.apps.page.labelling import NewLabel, set_several
 from metaadapter.apps.page.picture_folder import BROWSER_TYPES, jpeg_bytes, media_type
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.upload_schema import UPLOAD_SCHEMA
+from metaadapter.apps.page.upload_forms import OF_FILES, NewPictures, UploadFolder, UploadRoute
 from metaadapter.apps.page.uploads import add_uploads, n_pictures
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
@@ -35,6 +35,7 @@ from metaadapter.data.plain_text import one_line
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 routes = APIRouter()
+upload_routes = APIRouter(route_class=UploadRoute)
 
 
 @routes.get("/project")
@@ -131,11 +132,16 @@ def delete_class(editor: OpenEditor, label: forms.ClassId) -> forms.Revised:
     )
 
 
-@routes.post("/pictures", status_code=202, openapi_extra=UPLOAD_SCHEMA)
-def upload_pictures(editor: OpenEditor, form: UploadedForm, state: AppState) -> forms.Added:
+@upload_routes.post("/pictures", status_code=202)
+def upload_pictures(
+    editor: OpenEditor,
+    form: Annotated[NewPictures, OF_FILES],
+    folder: UploadFolder,
+    state: AppState,
+) -> forms.Added:
     """Add pictures and zip files of pictures; those that the project has are not added again."""
-    added = add_uploads(editor, form, state.limits)
-    if not form.texts.get("wait") and editor.session.read(lambda contents: contents.waiting):
+    added = add_uploads(editor, form, folder, state.limits)
+    if not form.wait and editor.session.read(lambda contents: contents.waiting):
         with suppress(Refusal):  # the pictures are here, and the page goes on to say what waits
             join_waiting(editor, {*added.added, *added.known_already})
         return added.model_copy(update={"revision": editor.session.revision})

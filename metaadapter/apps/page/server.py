@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from operator import attrgetter
@@ -15,36 +14,15 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from metaadapter.apps.page.access import LOOPBACK
 from metaadapter.apps.page.guard import PERMITTED
+from metaadapter.apps.page.ports import listening_socket
 from metaadapter.errors import UsageError
 
-WAITING_CONNECTIONS = 64
 # Each connection counts as one of the files that the process may have open.
 MAX_CONNECTIONS = 200
 HEADER_SECONDS = 5.0
 # Tenths of a second between two tries to listen at the former port.
 TICKS_A_TRY = 10
-
-
-def listening_socket(port: int, host: str = LOOPBACK) -> socket.socket:
-    """Open a socket, by default one that only this machine can reach; port 0 is any free one."""
-    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        if sys.platform == "win32":  # there SO_REUSEADDR takes the port of another program
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            # Without it, the port of a server that has just ended stays closed for a minute.
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind((host, port))
-        opened.listen(WAITING_CONNECTIONS)
-    except OSError as error:
-        opened.close()
-        raise UsageError(
-            f"--port {port} cannot be used ({error.strerror}); another program uses it, or it is "
-            "reserved: give another port, or leave --port out for a free one"
-        ) from error
-    return opened
 
 
 def run_server(

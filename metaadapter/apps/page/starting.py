@@ -16,9 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.guard import Guard, error_response
-from metaadapter.apps.page.multipart import Limits
+from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.page_files import PREFIX, page_file
-from metaadapter.apps.page.phone import by_port
 from metaadapter.apps.page.refusal import Refusal
 
 SECONDS_BETWEEN_LOOKS = 0.05
@@ -97,3 +96,13 @@ class Starting:
             await error_response(refusal)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+def by_port(app: ASGIApp, phone_app: ASGIApp, phone: Access) -> ASGIApp:
+    """Hand the requests at the phones' address to their application, and all others to `app`."""
+
+    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
+        is_phone = tuple(scope.get("server") or ()) == (phone.host, phone.port)
+        await (phone_app if is_phone else app)(scope, receive, send)
+
+    return choose

@@ -1,9 +1,8 @@
-"""Uploaded pictures: read from files and zip files, and added to the open project."""
+"""Uploaded pictures, added to the open project."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from secrets import token_hex
 
@@ -12,33 +11,33 @@ from metaadapter.apps.page.contents import NONE, Change, Contents, PictureEntry
 from metaadapter.apps.page.editor import Editor
 from metaadapter.apps.page.forms import Added, RefusedFile
 from metaadapter.apps.page.labelling import NewLabel, joined_labels, with_label
-from metaadapter.apps.page.multipart import Form, FormFile, Limits
+from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.picture_folder import PictureFolder
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.uploaded_zip import UploadedFile, is_zip, unpack
+from metaadapter.apps.page.upload_forms import NewPictures
+from metaadapter.apps.page.uploaded_files import UploadedFile, folder_of, uploaded_files
 from metaadapter.data.capture_time import capture_time
 from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.plain_text import one_line
 from metaadapter.errors import DataError
 from metaadapter.workflow.predictions import NONE_OF_THESE
 
 FOLDERS = "folders"
 """The value of the field `class` that makes a class of each folder."""
-MAX_PART_LENGTH, MAX_PARTS = 120, 16
-DRIVE = re.compile(r"^[A-Za-z]:")
 
 
-def add_uploads(editor: Editor, form: Form, limits: Limits) -> Added:
+def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits) -> Added:
     """Add pictures to the tray, to one class or to none, or to the classes of their folders.
 
     Pictures that the project already has keep their class; those in the tray move to the new class.
     """
-    session, target = editor.session, form.texts.get("class", "")
+    session, target = editor.session, form.class_id
     if target not in ("", FOLDERS, NONE):
         session.read(lambda contents: contents.require_class(target))
     try:
-        kept, refused = keep_pictures(form.files, session.project.pictures, limits)
+        kept, refused = keep_pictures(
+            uploaded_files(form.pictures, folder, limits), session.project.pictures
+        )
     except DataError as error:
         raise Refusal(503, "not-saved", f"The pictures cannot be stored: {error}.") from error
     uploaded = dict(kept)
@@ -82,17 +81,17 @@ def add_uploads(editor: Editor, form: Form, limits: Limits) -> Added:
 
     session.check_again(uploaded)
     # Frames are encoded by their boxes, which may have waited for them.
-    stops = bool(form.texts.get("wait")) or session.read(lambda contents: bool(contents.waiting))
+    stops = bool(form.wait) or session.read(lambda contents: bool(contents.waiting))
     revised = editor.edit(f"Added {n_pictures(len(uploaded))}", changes, stops=stops)
     return Added(added=added, known_already=known, refused=refused, revision=revised.revision)
 
 
 def keep_pictures(
-    files: Sequence[FormFile], folder: PictureFolder, limits: Limits
+    files: Iterable[UploadedFile], folder: PictureFolder
 ) -> tuple[list[tuple[str, str]], list[RefusedFile]]:
-    """Move pictures from files and zip files to `folder`; return (id, name) pairs and refusals."""
+    """Move uploaded pictures to `folder`; return (id, name) pairs and refusals."""
     kept, refused = [], []
-    for file in uploaded_files(files, limits):
+    for file in files:
         if file.path is None:
             refused.append(RefusedFile(name=file.name, reason=file.reason))
             continue
@@ -133,58 +132,6 @@ def _again(contents: Contents, entry: PictureEntry, name: str, label: NewLabel) 
     return entry.model_copy(update={"name": name})
 
 
-def uploaded_files(files: Sequence[FormFile], limits: Limits) -> Iterator[UploadedFile]:
-    """Yield the files of a form, its zip files unpacked; use each file before taking the next.
-
-    A file that is refused, such as a file above the limit, has a reason and no path.
-    """
-    for file in files:
-        name = plain_name(file.name)
-        if is_zip(file.path):
-            yield from _unpacked(name, file.path, limits)
-            file.path.unlink(missing_ok=True)
-        elif file.path.stat().st_size > limits.picture_bytes:
-            yield UploadedFile(name, None, f"it has more than {limits.picture_bytes:,} bytes")
-        else:
-            yield UploadedFile(name, file.path)
-
-
-def _unpacked(zip_name: str, path: Path, limits: Limits) -> Iterator[UploadedFile]:
-    try:
-        for file in unpack(path, path.with_name(f"{path.name}-unpacked"), limits):
-            name = plain_name(file.name)
-            if file.path is not None and is_zip(file.path):
-                reason = "it is a zip file within a zip file; unpack it first"
-                yield UploadedFile(name, None, reason)
-            else:
-                yield file._replace(name=name)
-    except ValueError as error:
-        yield UploadedFile(zip_name, None, str(error))
-
-
-def plain_name(name: str) -> str:
-    """A client's file name as a relative path without `..`; each part becomes one visible line.
-
-    The page shows the name, and tables and scripts that people download contain it.
-    """
-    parts = DRIVE.sub("", name.replace("\\", "/")).split("/")
-    kept = [one_line(part.strip()) for part in parts if part.strip() not in ("", ".", "..")]
-    return "/".join([_shortened(part) for part in kept][-MAX_PARTS:]) or "picture"
-
-
-def folder_of(name: str) -> str:
-    """The folder in the name of a picture; "" if the name has no folder."""
-    return name.split("/")[-2] if "/" in name else ""
-
-
 def n_pictures(n: int) -> str:
     """A number of pictures in words."""
     return "1 picture" if n == 1 else f"{n} pictures"
-
-
-def _shortened(part: str) -> str:
-    if len(part) <= MAX_PART_LENGTH:
-        return part
-    stem, dot, suffix = part.rpartition(".")
-    end = f"{dot}{suffix}" if stem and len(suffix) <= 8 else ""
-    return part[: MAX_PART_LENGTH - len(end)] + end

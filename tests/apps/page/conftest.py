@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from metaadapter.apps.page.multipart import Limits
+from metaadapter.apps.page.limits import Limits
 from metaadapter.features.image_encoder import ModelEncoder
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (30, 40, 220)}
@@ -23,7 +23,6 @@ LIMITS = Limits(
     request_bytes=2_000_000,
     json_bytes=50_000,
     files=40,
-    archive_bytes=1_000_000,
     picture_bytes=200_000,
     archived_files=50,
     unpacked_bytes=2_000_000,

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from metaadapter.apps.page import phone as phones
+from metaadapter.apps.page import ports
 from metaadapter.apps.page.access import Access
 from metaadapter.errors import UsageError
 
@@ -121,4 +121,4 @@ def test_network__that_is_missing_or_public__is_refused(monkeypatch, host, sente
     monkeypatch.setattr(socket, "socket", lambda *_: Probe(host))
 
     with pytest.raises(UsageError, match=sentence):
-        phones.network_address()
+        ports.network_address()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zipfile
 
 import pytest
 
-from metaadapter.apps.page.multipart import Limits
-from metaadapter.apps.page.uploaded_zip import unpack
+from metaadapter.apps.page import uploaded_files
+from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.uploaded_files import unpack
 
 LIMITS = Limits(archived_files=5, unpacked_bytes=3_000_000, picture_bytes=2_000_000)
 
@@ -18,11 +20,9 @@ def opened(tmp_path, zip_of):
     """Unpack the bytes of an archive; return name → content, or the reason."""
 
     def open_(content):
-        path = tmp_path / "sent"
-        path.write_bytes(content)
         return {
             file.name: file.reason if file.path is None else file.path.read_bytes()
-            for file in unpack(path, tmp_path / "one", LIMITS)
+            for file in unpack(io.BytesIO(content), tmp_path / "one", LIMITS)
         }
 
     return open_
@@ -35,10 +35,8 @@ def test_archive__of_plain_files__gives_the_files_and_skips_those_of_systems(ope
 
 
 def test_names__with_parent_folders__are_not_used_as_paths(opened, zip_of, tmp_path):
-    name = "../../../outside.png"
-
-    assert opened(zip_of([(name, b"x")])) == {name: b"x"}
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["one", "sent"]
+    assert opened(zip_of([("../../../outside.png", b"x")])) == {"outside.png": b"x"}
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["one"]
 
 
 def test_bomb__that_grows_more_than_any_picture__is_refused_by_its_size_and_growth(opened, zip_of):
@@ -66,3 +64,10 @@ def test_archive__cut_off_at_any_place__is_damaged(opened, zip_of):
     for end in range(4, len(whole)):
         with pytest.raises(ValueError, match=r"damaged|zip file"):
             opened(whole[:end])
+
+
+def test_archive__with_a_long_directory__is_refused_before_it_is_read(opened, zip_of, monkeypatch):
+    monkeypatch.setattr(uploaded_files, "MAX_DIRECTORY_BYTES", 100)
+
+    with pytest.raises(ValueError, match="list of files is too long"):
+        opened(zip_of([("a", b"x"), ("b", b"y"), ("c", b"z")]))

@@ -17,8 +17,8 @@ DEMO = ROOT / "metaadapter" / "assets" / "demo" / "pictures"
 SERVE = """
 import sys
 from metaadapter.apps.cli.app import main
-from metaadapter.apps.page import phone
-phone.network_address = lambda: "127.0.0.1"
+from metaadapter.apps.page import ports
+ports.network_address = lambda: "127.0.0.1"
 sys.exit(main(sys.argv[1:]))
 """
 MINUTES = 120_000  # a busy machine takes long to open the first project

@@ -1,0 +1,115 @@
+"""The forms with files, which the framework reads within the limits of the server."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, Form, HTTPException, Request, Response, UploadFile
+from fastapi.routing import APIRoute
+from pydantic import Field
+
+from metaadapter.apps.page.dependencies import OpenSession
+from metaadapter.apps.page.forms import RequestForm
+from metaadapter.apps.page.project import UPLOAD_PREFIX
+from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.uploaded_files import not_saved
+
+# The texts of a form, such as the id of a class, and the bytes of one of them.
+MAX_TEXTS, MAX_TEXT_BYTES = 8, 65_536
+
+
+class UploadRoute(APIRoute):
+    """A route whose form has at most as many files and texts as the server accepts."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Read the form of each request within the limits."""
+        handle = super().get_route_handler()
+
+        async def handle_portion(request: Request) -> Response:
+            most = request.app.state.shared.limits.files
+            try:
+                return await handle(_Portion(request.scope, request.receive))
+            except HTTPException as error:
+                if isinstance(error.__cause__, OSError):
+                    raise not_saved(error.__cause__) from error
+                if str(error.detail).startswith("Too many files"):
+                    sentence = (
+                        f"A request may hold at most {most:,} files. Send them in several "
+                        "requests, or in a zip file."
+                    )
+                    raise Refusal(413, "too-many", sentence, most=most) from error
+                raise
+
+        return handle_portion
+
+
+class _Portion(Request):
+    def form(self, **_: Any) -> Any:
+        kind = self.headers.get("content-type", "")
+        if not kind.lower().startswith("multipart/form-data"):
+            raise Refusal(
+                415,
+                "media-type",
+                "Expected a form of type multipart/form-data, as `curl -F` sends it, but the "
+                f"request is of type {kind[:80]!r}.",
+            )
+        most = self.app.state.shared.limits.files
+        return super().form(max_files=most, max_fields=MAX_TEXTS, max_part_size=MAX_TEXT_BYTES)
+
+
+class PictureFiles(RequestForm):
+    """Pictures, or zip files of pictures; `POST /adapt` takes pictures named CLASS/FILE."""
+
+    pictures: Annotated[list[UploadFile], Field(min_length=1)]
+
+
+class NewPictures(PictureFiles):
+    """Pictures, or zip files of pictures, for the project."""
+
+    class_id: Annotated[
+        str,
+        Field(
+            alias="class",
+            description="The id of a class; empty for the tray; `folders`: a class of each folder.",
+        ),
+    ] = ""
+    wait: Annotated[
+        str,
+        Field(
+            description="Any text: none is encoded before the next edit, such as a detector's file."
+        ),
+    ] = ""
+
+
+class Question(PictureFiles):
+    """Pictures to predict, and a skill file; without it, the open project's adapter is used."""
+
+    adapter: UploadFile | None = None
+
+
+class DetectorFile(RequestForm):
+    """The JSON file of a detector for pictures of the project."""
+
+    detections: UploadFile
+
+
+OF_FILES = Form(media_type="multipart/form-data")
+
+
+def upload_folder(session: OpenSession) -> Iterator[Path]:
+    """Yield a folder for the files of one request, which is removed after the request."""
+    try:
+        folder = Path(tempfile.mkdtemp(dir=session.project.incoming, prefix=UPLOAD_PREFIX))
+    except OSError as error:
+        raise not_saved(error) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+UploadFolder = Annotated[Path, Depends(upload_folder)]
