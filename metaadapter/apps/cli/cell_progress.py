@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
     from metaadapter.apps.cli.console import Console, Count
-    from metaadapter.bench.evaluation.cell import Cell
-    from metaadapter.bench.evaluation.cell_steps import CellSteps
+    from metaadapter.bench.evaluation.cell import Cell, CellSteps
 
 MINUTE = 60.0
 

@@ -13,8 +13,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from episodes import LabelIndex
-from metaadapter.bench.evaluation.cones import Cones
-from metaadapter.bench.evaluation.name_level import OWN
+from metaadapter.bench.evaluation.name_level import OWN, Cones
 from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.image_encoder import ImageEncoder

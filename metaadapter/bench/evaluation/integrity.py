@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from random import SystemRandom
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
-from metaadapter.bench.evaluation.bench import Measured
-from metaadapter.bench.evaluation.cell import CellResult
-from metaadapter.bench.evaluation.contradictions import contradictions
+from metaadapter.bench.evaluation.cell import FILES, Cell, CellResult, Tables
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, same_name
-from metaadapter.bench.evaluation.method import MetaTraining
+from metaadapter.bench.evaluation.method import Measured, MetaTraining
 from metaadapter.bench.evaluation.name_level import MADE, OWN
+from metaadapter.bench.evaluation.tables import COSTS
 from metaadapter.training.training_record import short_hash
 
 Status = Literal["pass", "fail", "unknown"]
@@ -22,6 +23,8 @@ MOST_NAMED = 5
 BY_NAME = "by the names of their stores; this does not notice a renamed copy"
 BY_PICTURES = "by the names of their stores and the bytes of their pictures"
 TASK = ["store", "seed", "task"]
+# The largest difference of two figures of one cell that count as equal.
+TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,7 @@ def check_integrity(
     apart = apart_from_files(support_apart(draws, methods), methods, sets, results)
     if any(data.names != OWN for data in sets):
         apart = replace(apart, detail=f"{apart.detail}; {MADE} know all pictures, queries included")
-    # Sequences of tasks have no figure but the accuracy.
-    are_of_tasks = bool(results) and "confusion" in results[0].tables
-    agree = [figures_agree(methods, results)] if are_of_tasks else []
-    return apart, *check_records(methods, sets), *agree
+    return apart, *check_records(methods, sets)
 
 
 def support_apart(draws: pd.DataFrame, methods: Sequence[Measured]) -> Box:
@@ -84,6 +84,15 @@ def support_apart(draws: pd.DataFrame, methods: Sequence[Measured]) -> Box:
     return Box("support and queries apart", status, detail[status], outcomes)
 
 
+def _on_both_sides(draws: pd.DataFrame, is_support: pd.Series, key: str) -> pd.DataFrame:
+    """Return the tasks with each hash, or group, in both the rows `is_support` and the queries."""
+    filled = draws[[*TASK, key]][draws[key] != ""]
+    support, queries = (
+        filled[side.loc[filled.index]].drop_duplicates() for side in (is_support, ~is_support)
+    )
+    return support.merge(queries, on=[*TASK, key])[TASK]
+
+
 def apart_from_files(
     box: Box,
     methods: Sequence[Measured],
@@ -95,43 +104,26 @@ def apart_from_files(
     A file of a store, or of a picture, is recognized by its hash, also as a copy elsewhere.
     """
     own = [method.name for method in methods if method.files is not None]
+    if not own:
+        return box
     secret = {sha256 for data in sets for sha256 in (*data.store_files, *data.contents_n)} - {""}
-    opened = defaultdict[str, dict[str, str]](dict)
+    taken: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for result in results:
-        opened[result.cell.method].update(result.files)
-    details, outcomes = [box.detail], dict(box.methods)
-    for name in own:
-        if taken := [path for path, sha256 in opened[name].items() if sha256 in secret]:
-            outcomes[name] = "fail"
-            details.append(f"{name} opened files of the evaluated stores: {some(taken)}")
-    if own:
-        details.append(
-            f"what {some(own)} may read otherwise than by Python's open(), or of the memory of the "
-            "evaluation, was not checked"
-        )
+        opened = (path for path, sha256 in result.files.items() if sha256 in secret)
+        taken[result.cell.method].update(dict.fromkeys(opened))
+    outcomes: dict[str, Status] = {**box.methods, **{name: "fail" for name in own if taken[name]}}
+    details = [
+        box.detail,
+        *(
+            f"{name} opened files of the evaluated stores: {some(taken[name])}"
+            for name in own
+            if taken[name]
+        ),
+        f"what {some(own)} may read otherwise than by Python's open(), or of the memory of the "
+        "evaluation, was not checked",
+    ]
     status = "fail" if "fail" in outcomes.values() else box.status
     return replace(box, status=status, detail="; ".join(details), methods=outcomes)
-
-
-def figures_agree(methods: Sequence[Measured], results: Sequence[CellResult]) -> Box:
-    """Check that the figures of each cell can come from the same answers."""
-    outcomes: dict[str, Status] = {method.name: "pass" for method in methods}
-    faults = []
-    for result in results:
-        if texts := contradictions(result.tables):
-            method, store, n_shot, seed = result.cell
-            outcomes[method] = "fail"
-            faults.append(f"{method} on {store}, {n_shot} shot(s), seed {seed}: {'; '.join(texts)}")
-    detail = (
-        "accuracy, log loss, Brier score, calibration error, confusions and confidence; invented "
-        "figures that agree are noticed only if --audit measures their cells again"
-    )
-    return Box(
-        "figures agree with one another",
-        "fail" if faults else "pass",
-        some(faults) if faults else detail,
-        outcomes,
-    )
 
 
 def check_records(
@@ -173,34 +165,25 @@ def _by_record(
     verb: str,
     compared_by: Callable[[MetaTraining], str],
 ) -> Box:
-    shared = {
-        method.name: None if method.meta_training is None else overlap(method.meta_training)
-        for method in methods
-    }
-    outcomes: dict[str, Status] = {
-        method: "unknown" if overlaps is None else "fail" if overlaps else "pass"
-        for method, overlaps in shared.items()
-    }
-    failing = defaultdict[str, list[str]](list)
-    for method, overlaps in shared.items():
-        if overlaps:
-            failing[some(overlaps)].append(method)
+    outcomes: dict[str, Status] = {}
+    failing, passing = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
+    for method in methods:
+        outcomes[method.name] = "unknown"
+        if (record := method.meta_training) is not None:
+            shared = overlap(record)
+            outcomes[method.name] = "fail" if shared else "pass"
+            texts, text = (failing, some(shared)) if shared else (passing, compared_by(record))
+            texts[text].append(method.name)
+    unknown = [method for method, status in outcomes.items() if status == "unknown"]
     details = [
         f"{some(names)} {'was' if len(names) == 1 else 'were'} {verb} {overlaps}"
         for overlaps, names in failing.items()
     ]
-    if unknown := [method for method, status in outcomes.items() if status == "unknown"]:
+    if unknown:
         details.append(f"there is no record of meta-training for {some(unknown)}")
-    passing = defaultdict[str, list[str]](list)
-    for one in methods:
-        if one.meta_training is not None and outcomes[one.name] == "pass":
-            passing[compared_by(one.meta_training)].append(one.name)
     for way, names in passing.items():
-        details.append(
-            f"true for all methods, {way}"
-            if len(names) == len(methods)
-            else f"true for {some(names)}, {way}"
-        )
+        whose = "all methods" if len(names) == len(methods) else some(names)
+        details.append(f"true for {whose}, {way}")
     status: Status = "fail" if failing else "unknown" if unknown else "pass"
     return Box(name, status, "; ".join(details), outcomes)
 
@@ -218,17 +201,63 @@ def _sets_among(
     return among
 
 
-def _on_both_sides(draws: pd.DataFrame, is_support: pd.Series, key: str) -> pd.DataFrame:
-    """Return the tasks with each hash, or group, in both the rows `is_support` and the queries."""
-    filled = draws[[*TASK, key]][draws[key] != ""]
-    support, queries = (
-        filled[side.loc[filled.index]].drop_duplicates() for side in (is_support, ~is_support)
-    )
-    return support.merge(queries, on=[*TASK, key])[TASK]
-
-
 def some(names: Iterable[str]) -> str:
     """Return the first names, and how many more there are."""
     listed = list(names)
     more = f" and {len(listed) - MOST_NAMED} more" if len(listed) > MOST_NAMED else ""
     return ", ".join(listed[:MOST_NAMED]) + more
+
+
+def audit_cells(
+    results: Sequence[CellResult],
+    n_cells: int,
+    measure: Callable[[Sequence[Cell]], Iterable[tuple[Cell, Tables]]],
+) -> Box:
+    """Measure `n_cells` random cells of the results again, and compare all figures but the costs.
+
+    The outcome has an entry only for the methods of these cells.
+    """
+    chosen = SystemRandom().sample(list(results), min(n_cells, len(results)))
+    kept = {result.cell: result.tables for result in chosen}
+    methods: dict[str, Status] = {}
+    different = []
+    for cell, tables in measure(list(kept)):
+        if _figures_equal(kept[cell], tables):
+            methods.setdefault(cell.method, "pass")
+            continue
+        methods[cell.method] = "fail"
+        before, now = (
+            100 * np.nanmean(np.array(one["rows"]["accuracy"], dtype=float))
+            for one in (kept[cell], tables)
+        )
+        different.append(f"{cell} (accuracy {before:.2f} % in the folder, {now:.2f} % now)")
+    detail = "all figures are equal" if chosen else "none was measured before this run"
+    if different:
+        detail = (
+            f"{len(different)} are different: {some(different)}; on another machine rounding may "
+            "change single answers"
+        )
+    return Box(
+        "cells measured again",
+        "fail" if different else "pass" if chosen else "unknown",
+        f"{len(chosen)} of {len(results)} cells, chosen at random: {detail}",
+        methods,
+    )
+
+
+def _figures_equal(one: Tables, other: Tables) -> bool:
+    if one.keys() - {FILES} != other.keys() - {FILES}:
+        return False
+    return all(
+        column in other[name] and _equal(values, other[name][column])
+        for name in one.keys() - {FILES}
+        for column, values in one[name].items()
+        if column not in COSTS
+    )
+
+
+def _equal(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    if len(one) != len(other) or any(isinstance(value, str) for value in one):
+        return list(one) == list(other)
+    before, now = (np.array(values, dtype=float) for values in (one, other))
+    return np.allclose(before, now, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)

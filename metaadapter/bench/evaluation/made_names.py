@@ -15,10 +15,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
-from metaadapter.bench.evaluation.cones import Cones
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.method import Method
-from metaadapter.bench.evaluation.name_level import MADE, OWN, is_in_cones, noise_of
+from metaadapter.bench.evaluation.name_level import MADE, OWN, Cones, is_in_cones, noise_of
 from metaadapter.bench.peers.meta_trained import MetaPeer
 from metaadapter.errors import UsageError
 

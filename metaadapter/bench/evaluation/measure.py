@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from episodes import EpisodeRows
-from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, LogitFunction, logits_of
 from metaadapter.bench.evaluation.cell import Tables
@@ -27,13 +26,10 @@ from metaadapter.bench.evaluation.metrics import cell_tables, read_answers
 from metaadapter.bench.evaluation.picture_task import files_of, picture_task
 from metaadapter.bench.evaluation.pools import pool_facts
 from metaadapter.bench.evaluation.strangers import FAR, UNKNOWN, FarStrangers, known_answers
-from metaadapter.bench.evaluation.tree_metrics import tree_figures
+from metaadapter.bench.evaluation.task_figures import TaskFigures
 from metaadapter.bench.peers.unknown_scores import AnsweredQueries
 from metaadapter.data.training_steps import one_of_several
 from metaadapter.errors import DataError
-
-Metric = Callable[[np.ndarray, np.ndarray], float]
-"""Returns a figure from probabilities (n queries, N classes) and correct classes 0 … N − 1 (n,)."""
 
 # Support pictures at a time, so that CLIP-Adapter with 20 classes and 16 shots takes under 1 GiB.
 MOST_SUPPORT = 8_000
@@ -48,15 +44,14 @@ def measure(
     *,
     far: FarStrangers | None = None,
     base_to_new: bool = False,
-    metrics: Mapping[str, Metric] | None = None,
-    tree: LabelTree | None = None,
+    figures: Sequence[TaskFigures] = (),
     device: torch.device | None = None,
 ) -> Tables:
     """Fit a method to the supports of `rows`, let it answer the queries, and return its figures.
 
     With `base_to_new`, each half of the classes is scored by itself, as the parts "base" and "new"
-    instead of "all". With a `tree`, there are columns of its figures, too. Raise `DataError` if the
-    answers are not finite numbers.
+    instead of "all". `figures` give further columns. Raise `DataError` if the answers are not
+    finite numbers.
     """
     device = device or torch.device("cpu")
     if far is None:
@@ -69,116 +64,77 @@ def measure(
     n_seen = rows.support_TNK[0].numel() + rows.pool_TU.shape[1]
     size = min(MOST_SUPPORT // n_seen, MOST_QUERIES // (n_way * n_query + n_far))
     size = 1 if method.fit_pictures else max(1, size)
-    parts = _parts(n_way, base_to_new)
+    parts = {"all": slice(0, n_way)}
+    if base_to_new:
+        n_base = n_base_classes(n_way)
+        parts = {"base": slice(0, n_base), "new": slice(n_base, n_way)}
+    answers: dict[str, list[np.ndarray]] = {part: [] for part in parts}
+    columns: dict[str, Columns] = {part: defaultdict(list) for part in parts}
     pieces = zip(range(0, n_tasks, size), rows.split(size), far.split(size), strict=True)
-    n_pieces = math.ceil(n_tasks / size)
     for first, piece, far_piece in pieces:
-        with one_of_several(first // size, n_pieces):
+        with one_of_several(first // size, math.ceil(n_tasks / size)):
             logits_TQN, known_TQ, cost = _answer(method, data, piece, far_piece, way_Q, device)
         of_set = (piece.query_TNQ.flatten(1), piece.off_class_TO)
         picture_TQ = torch.cat([*of_set, far_piece.picture_TF], 1).numpy()
-        for part in parts:
-            answers = part.read(first, logits_TQN, known_TQ, way_Q, picture_TQ)
-            if np.isneginf(answers["log_own"]).any():
+        for part, ways in parts.items():
+            is_query_Q = (way_Q >= ways.start) & (way_Q < ways.stop)
+            own_Q = np.where(is_query_Q, way_Q - ways.start, way_Q.clip(max=UNKNOWN))
+            counted_TQ = np.where(is_query_Q | (way_Q < 0), picture_TQ, -1)
+            own_TQ, of_part = np.broadcast_to(own_Q, counted_TQ.shape), logits_TQN[..., ways]
+            answers[part].append(read_answers(of_part, own_TQ, counted_TQ, first, known_TQ))
+            if np.isneginf(answers[part][-1]["log_own"]).any():
                 raise DataError(
                     f"{method.name} excludes the class of a picture of {data.name} with a logit of "
                     "−∞, so that its nll is infinite; give unlikely classes a low, finite logit"
                 )
-            part.score(metrics or {}, logits_TQN, way_Q, picture_TQ)
-            if tree is not None:
-                names = [[data.classes[c] for c in row] for row in piece.classes_TN.tolist()]
-                part.score_tree(tree, names, logits_TQN, way_Q, picture_TQ)
-            for name, value in cost.items():
-                part.columns[name] += [value] * len(picture_TQ)
+            if figures:
+                classes_TN = piece.classes_TN[:, ways]
+                for row in _of_tasks(figures, data, classes_TN, of_part, own_Q, counted_TQ):
+                    _append(columns[part], row)
+            for _ in picture_TQ:
+                _append(columns[part], cost)
     pools = pool_facts(rows, data)
     tables = [
         cell_tables(
-            part.name,
-            np.concatenate(part.answers),
-            rows.classes_TN[:, part.ways].numpy(),
-            pools | part.columns,
+            part,
+            np.concatenate(answers[part]),
+            rows.classes_TN[:, ways].numpy(),
+            pools | columns[part],
         )
-        for part in parts
+        for part, ways in parts.items()
     ]
     return {
-        name: {key: [value for table in tables for value in table[name][key]] for key in columns}
-        for name, columns in tables[0].items()
+        name: {key: [value for table in tables for value in table[name][key]] for key in of_first}
+        for name, of_first in tables[0].items()
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A part of the classes; collects its answers, and the columns of the user's metrics."""
-
-    name: str
-    ways: slice
-    answers: list[np.ndarray] = field(default_factory=list)
-    columns: defaultdict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
-
-    def is_query(self, way_Q: Int[np.ndarray, " Q"]) -> Bool[np.ndarray, " Q"]:
-        is_query_Q: np.ndarray = (way_Q >= self.ways.start) & (way_Q < self.ways.stop)
-        return is_query_Q
-
-    def read(
-        self,
-        first: int,
-        logits_TQN: Float[Tensor, "T Q N"],
-        known_TQ: Mapping[str, Float[Tensor, "T Q"]],
-        way_Q: Int[np.ndarray, " Q"],
-        picture_TQ: Int[np.ndarray, "T Q"],
-    ) -> np.ndarray:
-        """Add and return the answers in T tasks, whose numbers start at `first`."""
-        is_query_Q = self.is_query(way_Q)
-        part_way_Q = np.where(is_query_Q, way_Q - self.ways.start, way_Q.clip(max=UNKNOWN))
-        counted_TQ = np.where(is_query_Q | (way_Q < 0), picture_TQ, -1)
-        way_TQ = np.broadcast_to(part_way_Q, counted_TQ.shape)
-        answers = read_answers(logits_TQN[..., self.ways], way_TQ, counted_TQ, first, known_TQ)
-        self.answers.append(answers)
-        return answers
-
-    def score(
-        self,
-        metrics: Mapping[str, Metric],
-        logits_TQN: Float[Tensor, "T Q N"],
-        way_Q: Int[np.ndarray, " Q"],
-        picture_TQ: Int[np.ndarray, "T Q"],
-    ) -> None:
-        for name, metric in metrics.items():
-            for answered in self._answered(logits_TQN, way_Q, picture_TQ):
-                self.columns[name].append(metric(*answered))
-
-    def score_tree(
-        self,
-        tree: LabelTree,
-        classes: Sequence[Sequence[str]],
-        logits_TQN: Float[Tensor, "T Q N"],
-        way_Q: Int[np.ndarray, " Q"],
-        picture_TQ: Int[np.ndarray, "T Q"],
-    ) -> None:
-        answered = self._answered(logits_TQN, way_Q, picture_TQ)
-        for of_task, names in zip(answered, classes, strict=True):
-            for name, figure in tree_figures(tree, names[self.ways], *of_task).items():
-                self.columns[name].append(figure)
-
-    def _answered(
-        self,
-        logits_TQN: Float[Tensor, "T Q N"],
-        way_Q: Int[np.ndarray, " Q"],
-        picture_TQ: Int[np.ndarray, "T Q"],
-    ) -> Iterator[tuple[Float[np.ndarray, "q W"], Int[np.ndarray, " q"]]]:
-        """Yield for each task the probabilities of the part's queries, and their ways."""
-        for logits_QN, picture_Q in zip(logits_TQN, picture_TQ, strict=True):
-            is_query_Q = self.is_query(way_Q) & (picture_Q >= 0)
-            logits_qW = logits_QN[torch.from_numpy(is_query_Q).to(logits_QN.device), self.ways]
-            probabilities_qW = logits_qW.double().softmax(-1).cpu().numpy()
-            yield probabilities_qW, way_Q[is_query_Q] - self.ways.start
+Columns = defaultdict[str, list[Any]]
 
 
-def _parts(n_way: int, base_to_new: bool) -> tuple[_Part, ...]:
-    if not base_to_new:
-        return (_Part("all", slice(0, n_way)),)
-    n_base = n_base_classes(n_way)
-    return _Part("base", slice(0, n_base)), _Part("new", slice(n_base, n_way))
+def _append(columns: Columns, row: Mapping[str, Any]) -> None:
+    for name, value in row.items():
+        columns[name].append(value)
+
+
+def _of_tasks(
+    figures: Sequence[TaskFigures],
+    data: EvaluationSet,
+    classes_TN: Int[Tensor, "T N"],
+    logits_TQN: Float[Tensor, "T Q N"],
+    own_Q: Int[np.ndarray, " Q"],
+    picture_TQ: Int[np.ndarray, "T Q"],
+) -> Iterator[dict[str, float]]:
+    """Yield the further figures of each task; `own_Q` is the correct way, < 0 for a stranger."""
+    for classes_N, logits_QN, picture_Q in zip(
+        classes_TN.tolist(), logits_TQN, picture_TQ, strict=True
+    ):
+        is_asked_Q = (own_Q >= 0) & (picture_Q >= 0)
+        logits_qN = logits_QN[torch.from_numpy(is_asked_Q).to(logits_QN.device)]
+        p_qN = logits_qN.double().softmax(-1).cpu().numpy()
+        names = [data.classes[number] for number in classes_N]
+        of_all = [figure(names, p_qN, own_Q[is_asked_Q]) for figure in figures]
+        yield {name: value for row in of_all for name, value in row.items()}
 
 
 def _answer(

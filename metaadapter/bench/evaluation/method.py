@@ -1,10 +1,10 @@
-"""`Method`: a few-shot method with its name, its identity, and the record of its meta-training."""
+"""A method with its name, its identity, and the record of its meta-training."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,18 +50,28 @@ CLOSED_FORM = MetaTraining(chosen_on=META_PEERS_STUDIED | {"omniglot56"}, chosen
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
-    """A few-shot method, which turns a support into adapters or into a function of queries."""
+class Measured:
+    """A method or learner, with the record of the data that it was made from."""
 
     name: str
     """Its name in `--methods`, tables and reports."""
     identity: str
     """A text that changes when the answers may change: with code, constants or weights."""
-    fit: Callable[[Support], AdapterWeights | LogitFunction]
+    fit: Any
+    """What is measured."""
     meta_training: MetaTraining | None
-    """The data that the method was made from; None without a record."""
+    """The data that it was made from before its first task; None without a record."""
     sees_joint_alone: bool = False
     """Whether it sees only the joint block of features."""
+    files: OpenedFiles | None = field(default=None, kw_only=True)
+    """The files that it opened so far, for code of the user; None for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Measured):
+    """A few-shot method, which turns a support into adapters or into a function of queries."""
+
+    fit: Callable[[Support], AdapterWeights | LogitFunction]
     sees_labelled_alone: bool = False
     """Whether it sees no pool."""
     unknown_score: Score | None = None
@@ -73,8 +83,6 @@ class Method:
     """Replaces `fit` for a method that reads the pictures themselves."""
     trained_by_hand: Callable[[int, int], int] | None = None
     """(N classes, width D) → how many numbers it trains, if it uses no torch optimizer."""
-    files: OpenedFiles | None = None
-    """The files that it opened so far, for code of the user; None for other methods."""
 
 
 def read_meta_training(

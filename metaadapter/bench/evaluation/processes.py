@@ -18,9 +18,10 @@ from multiprocessing.queues import SimpleQueue
 import torch
 
 from metaadapter.bench.evaluation.bench import Bench
-from metaadapter.bench.evaluation.cell import Cell, Tables
-from metaadapter.bench.evaluation.cell_steps import (
+from metaadapter.bench.evaluation.cell import (
+    Cell,
     CellSteps,
+    Tables,
     TellSteps,
     reporting_cell_steps,
     tell_nobody,
@@ -50,26 +51,37 @@ def measure_cells(
     joblib does not fit: its workers outlive a killed parent, and it reports an error only when all
     cells that were sent to workers are finished.
     """
-    jobs = min(jobs, len(cells))
-    if jobs <= 1:
-        n_threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            for cell in cells:
-                with reporting_cell_steps(cell, tell_steps):
-                    tables = bench.measure(cell)
-                yield cell, tables
-        finally:
-            torch.set_num_threads(n_threads)
+    if min(jobs, len(cells)) > 1:
+        yield from _in_processes(bench, cells, min(jobs, len(cells)), tell_steps)
         return
-    pool, reports = open_pool(jobs)
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for cell in cells:
+            with reporting_cell_steps(cell, tell_steps):
+                tables = bench.measure(cell)
+            yield cell, tables
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+def _in_processes(
+    bench: Bench, cells: Sequence[Cell], jobs: int, tell_steps: TellSteps
+) -> Iterator[tuple[Cell, Tables]]:
+    try:  # the locks of both lie in shared memory
+        reports: SimpleQueue[CellSteps] = SPAWN.SimpleQueue()
+        pool = ProcessPoolExecutor(jobs, SPAWN, _start_worker, (reports,))
+    except OSError as error:
+        raise DataError(
+            f"cannot start {jobs} processes ({error.strerror}), perhaps because the folder of "
+            "shared memory, /dev/shm, is full or missing; free some space in it, or give --jobs 1"
+        ) from error
     try:
         with _interrupts_ignored():  # new processes inherit this
-            futures = [
+            waiting = {
                 pool.submit(_measure, type(bench), bench.config, bench.device, cell)
                 for cell in cells
-            ]
-        waiting = set(futures)
+            }
         while waiting:
             finished, waiting = wait_for(waiting, LOOK_EVERY, FIRST_COMPLETED)
             while not reports.empty():
@@ -88,21 +100,6 @@ def measure_cells(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def open_pool(jobs: int) -> tuple[ProcessPoolExecutor, SimpleQueue[CellSteps]]:
-    """Return processes that have one thread each, and their reports.
-
-    The locks of both lie in shared memory.
-    """
-    try:
-        reports: SimpleQueue[CellSteps] = SPAWN.SimpleQueue()
-        return ProcessPoolExecutor(jobs, SPAWN, _start_worker, (reports,)), reports
-    except OSError as error:
-        raise DataError(
-            f"cannot start {jobs} processes ({error.strerror}), perhaps because the folder of "
-            "shared memory, /dev/shm, is full or missing; free some space in it, or give --jobs 1"
-        ) from error
 
 
 @cache
@@ -133,9 +130,8 @@ def _measure(
     kind: Kind, config: EvaluationConfig, device: torch.device, cell: Cell
 ) -> tuple[Cell, Tables]:
     try:
-        bench = _bench_of(kind, config, device)
         with reporting_cell_steps(cell, _tell_steps):
-            return cell, bench.measure(cell)
+            return cell, _bench_of(kind, config, device).measure(cell)
     except MetaAdapterError:
         raise
     except Exception as error:

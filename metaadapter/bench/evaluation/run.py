@@ -12,17 +12,15 @@ from typing import Any
 
 import pandas as pd
 
-from metaadapter.bench.evaluation.across_domains import across_domains
-from metaadapter.bench.evaluation.audit import audit_cells
 from metaadapter.bench.evaluation.bench import Bench, Summary
-from metaadapter.bench.evaluation.cell_steps import TellSteps, tell_nobody
+from metaadapter.bench.evaluation.cell import TellSteps, tell_nobody
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import classes_left_out
 from metaadapter.bench.evaluation.folder import SUMMARY_FILE, Record, hold_evaluation
-from metaadapter.bench.evaluation.integrity import Box, check_integrity
+from metaadapter.bench.evaluation.integrity import Box, audit_cells, check_integrity
 from metaadapter.bench.evaluation.name_level import made_names_note
 from metaadapter.bench.evaluation.processes import Kind, measure_cells
-from metaadapter.bench.evaluation.summary import Ranks, records
+from metaadapter.bench.evaluation.summary import Ranks, across_domains, records
 from metaadapter.bench.evaluation.tables import table_files
 from metaadapter.bench.evaluation.task_bench import TaskBench
 from metaadapter.data.checksums import write_document

@@ -11,10 +11,9 @@ import torch
 
 from episodes import LabelIndex
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.copies import copy_numbers, paths_within
+from metaadapter.bench.evaluation.copies import copy_numbers, near_copies_apart, paths_within
 from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet, same_name
 from metaadapter.bench.evaluation.made_names import with_names
-from metaadapter.bench.evaluation.near_copies import near_copies_apart
 from metaadapter.bench.evaluation.store_source import name_of
 from metaadapter.errors import DataError
 from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE

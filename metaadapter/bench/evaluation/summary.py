@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.tables import CELL, FACTS, table
 
 MEAN = "mean over sets"
@@ -93,21 +94,19 @@ def means(rows: pd.DataFrame) -> pd.DataFrame:
     """
     metrics = [name for name in rows if name not in FACTS]
     long = rows.melt([*CELL, "task"], metrics, "metric", "value").dropna(subset="value")
-    samples = {
-        key: group["value"].to_numpy(float)
-        for key, group in long.groupby(["method", "part", "n_shot", "metric", "store"], sort=False)
-    }
-    stores = list(dict.fromkeys(rows["store"]))
-    figures = []
-    for (method, part, n_shot, metric, store), values in samples.items():
-        of_places = {store: [values]}
-        keys = [(method, part, n_shot, metric, name) for name in stores]
-        if store == stores[-1] and len(stores) > 1 and all(key in samples for key in keys):
-            of_places[MEAN] = [samples[key] for key in keys]
-        for place, sample in of_places.items():
-            estimate = Estimate.over_stores(sample)
-            row = (method, place, part, n_shot, metric, estimate.mean, estimate.half)
-            figures.append(dict(zip(COLUMNS, (*row, sum(map(len, sample))), strict=True)))
+    stores, figures = list(dict.fromkeys(rows["store"])), []
+    keys = ["method", "part", "n_shot", "metric"]
+    for (method, part, n_shot, metric), group in long.groupby(keys, sort=False):
+        of_stores = {
+            str(store): [values.to_numpy(float)]
+            for store, values in group.groupby("store", sort=False)["value"]
+        }
+        if len(of_stores) == len(stores) > 1:
+            of_stores[MEAN] = [of_stores[store][0] for store in stores]
+        for store, samples in of_stores.items():
+            estimate, n_draws = Estimate.over_stores(samples), sum(map(len, samples))
+            row = (method, store, part, n_shot, metric, estimate.mean, estimate.half, n_draws)
+            figures.append(dict(zip(COLUMNS, row, strict=True)))
     return of_records(figures)
 
 
@@ -158,3 +157,47 @@ def nemenyi_difference(n_methods: int, n_blocks: int) -> float:
     """Return q √(k (k + 1) / 6 N), with q the studentised range of k means at 5 % divided by √2."""
     q = stats.studentized_range.ppf(1 - 0.05, n_methods, np.inf) / 2**0.5
     return float(q * (n_methods * (n_methods + 1) / (6 * n_blocks)) ** 0.5)
+
+
+def across_domains(rows: pd.DataFrame, config: EvaluationConfig) -> list[dict[str, Any]]:
+    """Return a record for each method and number of shots of a set A@B, if B is a set, too.
+
+    Both have queries from B, but draws of their own. Tasks of unequal numbers of ways are not
+    compared. A record has `store` (A@B), `domain` (B), `method`, `part`, `n_shot`, the mean
+    accuracies `in_domain` and `across` as fractions of 1, their `difference` (across minus in the
+    domain) and its `half`, the half-width of Welch's 95 % interval (None for a single draw).
+    """
+    pairs = [
+        (config.name_of_set(source, level), config.name_of_set(source[1], level))
+        for source in config.stores
+        for level in config.names
+        if not isinstance(source, str) and source[1] in config.stores
+    ]
+    if not pairs:
+        return []
+    keys = ["store", "method", "part", "n_shot"]
+    tasks = dict(iter(rows.dropna(subset="accuracy").groupby(keys, sort=False)))
+    records = []
+    for across_set, domain in pairs:
+        for (store, method, part, n_shot), across in tasks.items():
+            in_domain = tasks.get((domain, method, part, n_shot))
+            if store != across_set or in_domain is None:
+                continue
+            if set(across["n_way"]) != set(in_domain["n_way"]):
+                continue
+            samples = [of_set["accuracy"].to_numpy(float) for of_set in (across, in_domain)]
+            difference = Estimate.of_difference(*samples)
+            records.append(
+                {
+                    "store": across_set,
+                    "domain": domain,
+                    "method": method,
+                    "part": part,
+                    "n_shot": int(n_shot),
+                    "in_domain": float(samples[1].mean()),
+                    "across": float(samples[0].mean()),
+                    "difference": difference.mean,
+                    "half": None if math.isnan(difference.half) else difference.half,
+                }
+            )
+    return records

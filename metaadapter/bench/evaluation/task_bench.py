@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import ClassVar, final
 import torch
 
 from episodes import EpisodeRows
-from metaadapter.bench.evaluation.bench import Summary
+from metaadapter.bench.evaluation.bench import Bench, Summary
 from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables, with_files
 from metaadapter.bench.evaluation.class_intervals import with_class_intervals
 from metaadapter.bench.evaluation.config import EvaluationConfig
@@ -20,15 +20,15 @@ from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.evaluation_set import encoder_of_set, noun_features
 from metaadapter.bench.evaluation.made_names import require_names_fit, with_names
 from metaadapter.bench.evaluation.measure import measure
+from metaadapter.bench.evaluation.method import Method
 from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.method_names import distinct_methods
-from metaadapter.bench.evaluation.own_metrics import load_metrics
 from metaadapter.bench.evaluation.picture_task import files_of
-from metaadapter.bench.evaluation.store_sets import far_set, load_sets
+from metaadapter.bench.evaluation.store_sets import far_set
 from metaadapter.bench.evaluation.strangers import FarStrangers, draw_far
 from metaadapter.bench.evaluation.summary import differences, means, rank_methods
 from metaadapter.bench.evaluation.tables import all_tables, draw_table
-from metaadapter.bench.evaluation.tree_metrics import tree_of_set
+from metaadapter.bench.evaluation.task_figures import figures_of_tree, load_metrics
 from metaadapter.bench.peers.meta_trained import MetaPeer
 from metaadapter.data.checksums import file_hash
 from metaadapter.data.code_identity import code_identity
@@ -37,7 +37,7 @@ _last_draw, _last_far = lru_cache(maxsize=1)(draw_tasks), lru_cache(maxsize=1)(d
 
 
 @final
-class TaskBench:
+class TaskBench(Bench):
     """The `Bench` for a configuration without `continual`."""
 
     summary_schema: ClassVar[str] = "metaadapter.evaluation.summary/1"
@@ -55,12 +55,12 @@ class TaskBench:
         "classes do. Neither covers the choice of data sets"
     )
 
+    methods: Mapping[str, Method]
+
     def __init__(self, config: EvaluationConfig, device: torch.device) -> None:
-        self.config, self.device = config, device
-        self.sets = {data.name: data for data in load_sets(config)}
-        self.far_sets = {
-            name: far_set(data, config) for name, data in self.sets.items() if config.strangers
-        }
+        super().__init__(config, device)
+        if config.strangers:
+            self.far_sets = {name: far_set(data, config) for name, data in self.sets.items()}
         self.methods = {name: load_method(name) for name in config.method_names}
         for method, data in product(self.methods.values(), self.sets.values()):
             require_names_fit(method, data)
@@ -71,14 +71,13 @@ class TaskBench:
             if method.fit_pictures:
                 files_of(method.name, data, torch.arange(len(data.labels_n)))
                 encoder_of_set(data, method.name)
-        self._trees = {
-            name: tree_of_set(config.tree, data.classes) for name, data in self.sets.items()
+        own = load_metrics(config.metrics)
+        self._figures = {
+            name: [*own, *figures_of_tree(config.tree, data.classes)]
+            for name, data in self.sets.items()
         }
         self._warm: set[str] = set()
-        metrics = load_metrics(config.metrics)
-        self._measure = partial(
-            measure, base_to_new=config.base_to_new, metrics=metrics, device=device
-        )
+        self._measure = partial(measure, base_to_new=config.base_to_new, device=device)
 
     @property
     def identity(self) -> str:
@@ -111,8 +110,8 @@ class TaskBench:
                 first_far = next(far.split(1)) if far else None
                 self._measure(method, data, next(rows.first(1).split(1)), far=first_far)
                 self._warm.add(cell.method)
-            tree = self._trees[cell.store]
-            tables = self._measure(method, data, rows.first(cell.n_shot), far=far, tree=tree)
+            figures = self._figures[cell.store]
+            tables = self._measure(method, data, rows.first(cell.n_shot), far=far, figures=figures)
             return with_files(tables, method.files)
 
     def summarise(self, results: Sequence[CellResult]) -> Summary:

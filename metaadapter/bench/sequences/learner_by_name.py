@@ -8,7 +8,7 @@ from typing import Any
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, require_adapters
-from metaadapter.bench.evaluation.method import UNTRAINED, MetaTraining
+from metaadapter.bench.evaluation.method import UNTRAINED, Measured
 from metaadapter.bench.evaluation.method_by_name import load_method, text_digest
 from metaadapter.bench.evaluation.method_names import JOINT
 from metaadapter.bench.peers.meta_trained import MetaPeer
@@ -20,7 +20,6 @@ from metaadapter.bench.sequences.learners.pooled_fit import Fit, PooledFit
 from metaadapter.bench.sequences.learners.rail import RAIL
 from metaadapter.bench.sequences.learners.ranpac import RanPAC
 from metaadapter.data.code_identity import code_identity
-from metaadapter.data.opened_files import OpenedFiles
 from metaadapter.data.user_code import explain, files_opened_by, is_user_code, load_user_code
 from metaadapter.errors import UsageError
 
@@ -42,18 +41,10 @@ OF_METHODS: dict[str, Callable[[Fit], Learner[Any]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class NamedLearner:
+class NamedLearner(Measured):
     """A learner with its name, and the record of the data that it was made from."""
 
-    name: str
-    identity: str
-    learner: Learner[Any]
-    meta_training: MetaTraining | None
-    """The data that it was made from before its first task; None without a record."""
-    sees_joint_alone: bool = False
-    """Whether it sees only the joint block of features."""
-    files: OpenedFiles | None = None
-    """The files that it opened so far, for code of the user; None for other learners."""
+    fit: Learner[Any]
 
 
 def load_learner(name: str) -> NamedLearner:

@@ -50,7 +50,7 @@ def measure_sequence(
 def _rows(
     named: NamedLearner, tasks: Sequence[Task], setting: Setting
 ) -> Iterator[tuple[Any, ...]]:
-    learner = named.learner
+    learner = named.fit
     for number, (state, n_learned) in enumerate(_states(named, tasks)):
         n_classes = sum(len(task.classes) for task in tasks[:n_learned])
         n_bytes = learner.n_bytes(state)
@@ -74,7 +74,7 @@ def _rows(
 
 def _states(named: NamedLearner, tasks: Sequence[Task]) -> Iterator[tuple[Any, int]]:
     """Yield the state after each task, and the number of tasks learned by then."""
-    learner, n = named.learner, len(tasks)
+    learner, n = named.fit, len(tasks)
     state = learner.start()
     for number, task in enumerate(tasks):
         state = learner.learn(state, task.support, number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
@@ -12,16 +12,14 @@ from typing import Any, ClassVar, final
 import pandas as pd
 import torch
 
-from metaadapter.bench.evaluation.bench import Summary
+from metaadapter.bench.evaluation.bench import Bench, Summary
 from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables, with_files
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.run import Evaluation, evaluate
-from metaadapter.bench.evaluation.store_sets import load_sets
 from metaadapter.bench.evaluation.summary import differences, means
 from metaadapter.bench.evaluation.tables import draw_table, gathered, table
 from metaadapter.bench.sequences.figures import DRAW, by_measure, draw_figures
-from metaadapter.bench.sequences.learner_by_name import load_learner
+from metaadapter.bench.sequences.learner_by_name import NamedLearner, load_learner
 from metaadapter.bench.sequences.measure import COLUMNS, measure_sequence
 from metaadapter.bench.sequences.sequence import (
     Task,
@@ -35,7 +33,7 @@ from metaadapter.errors import UsageError
 
 
 @final
-class SequenceBench:
+class SequenceBench(Bench):
     """The `Bench` for a configuration with `continual`; it computes on the CPU."""
 
     summary_schema: ClassVar[str] = "metaadapter.continual.summary/1"
@@ -45,12 +43,12 @@ class SequenceBench:
         "tasks there are nor, without shuffle, their order"
     )
 
+    methods: Mapping[str, NamedLearner]
+
     def __init__(self, config: EvaluationConfig, device: torch.device) -> None:
         if device.type != "cpu":
             raise UsageError("continual computes on the CPU only; leave out --device")
-        self.config, self.device = config, device
-        self.sets = {data.name: data for data in load_sets(config)}
-        self.far_sets: dict[str, EvaluationSet] = {}
+        super().__init__(config, device)
         require_one_encoder(list(self.sets.values()))
         self.methods = {name: load_learner(name) for name in config.method_names}
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from metaadapter.apps.cli.cell_progress import CellProgress
 from metaadapter.apps.cli.console import Console
-from metaadapter.bench.evaluation.cell import Cell
-from metaadapter.bench.evaluation.cell_steps import CellSteps
+from metaadapter.bench.evaluation.cell import Cell, CellSteps
 
 CELL = Cell("Tip-Adapter-F", "imagenet", 16, 0)
 

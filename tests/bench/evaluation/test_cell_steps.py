@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.bench.evaluation import cell_steps
-from metaadapter.bench.evaluation.cell import Cell
-from metaadapter.bench.evaluation.cell_steps import reporting_cell_steps
+from metaadapter.bench.evaluation import cell as module
+from metaadapter.bench.evaluation.cell import Cell, reporting_cell_steps
 from metaadapter.bench.evaluation.journal import CellJournal
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.data.training_steps import counted
@@ -41,7 +40,7 @@ def test_cell_steps__slow_training__tells_each_step_and_the_time_left(hear):
 
 @pytest.fixture
 def often(monkeypatch):
-    monkeypatch.setattr(cell_steps, "EVERY", 0.0)
+    monkeypatch.setattr(module, "EVERY", 0.0)
 
 
 def test_evaluate__interrupted_within_a_cell__keeps_the_finished_cells(often, pets, ask, tmp_path):

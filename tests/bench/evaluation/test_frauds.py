@@ -17,7 +17,7 @@ from metaadapter.training.run import train
 
 APART = "support and queries apart"
 UNSEEN, CLASSES = "data sets unseen in meta-training", "classes unseen in meta-training"
-AGREE, AGAIN = "figures agree with one another", "cells measured again"
+AGAIN = "cells measured again"
 MINE = "mine.py:mine"
 READS_FILE = """\
 def mine(support):
@@ -127,53 +127,10 @@ def looks_into_the_memory(scene):
     scene.write(LOOKS_AROUND)
 
 
-def invents_an_accuracy(scene):
-    def change(tables):
-        rows = tables["rows"]
-        rows["accuracy"] = [1 - 1 / n for n in rows["n_query"]]
-
-    scene.evaluate()
-    scene.forge(change)
-
-
-def invents_an_accuracy_with_its_counts(scene):
-    """All answers become correct; the log loss stays."""
-
-    def change(tables):
-        tables["rows"]["accuracy"] = [1.0]
-        pairs, bins = tables["confusion"], tables["bins"]
-        counts = dict.fromkeys(pairs["true"], 0)
-        for true, count in zip(pairs["true"], pairs["count"], strict=True):
-            counts[true] += count
-        tables["confusion"] = {
-            "part": ["all"] * len(counts),
-            "true": [*counts],
-            "predicted": [*counts],
-            "count": [*counts.values()],
-        }
-        bins["right"] = bins["n"]
-        tables["mistakes"] = {name: [] for name in tables["mistakes"]}
-
-    scene.evaluate()
-    scene.forge(change)
-
-
-def puts_a_smaller_log_loss(scene):
-    def change(tables):
-        tables["rows"]["nll"] = [0.01]
-
-    scene.evaluate()
-    scene.forge(change)
-
-
-def copies_the_cells_of_a_better_method(scene):
+def copies_the_cells_of_a_better_method_and_is_audited(scene):
     scene.evaluate()
     better = [json.loads(line)["tables"] for line in scene.journal.read_text().splitlines()]
     scene.forge(lambda tables: tables.update(better[0]))
-
-
-def copies_the_cells_of_a_better_method_and_is_audited(scene):
-    copies_the_cells_of_a_better_method(scene)
     scene.audit = 4
 
 
@@ -186,10 +143,6 @@ def copies_the_cells_of_a_better_method_and_is_audited(scene):
         (reads_the_store, APART, "fail", "opened files of the evaluated stores: pets/"),
         (reads_a_copy_of_the_store, APART, "fail", "evaluated stores: notes/weights.bin"),
         (looks_into_the_memory, APART, "pass", "or of the memory of the evaluation, was not"),
-        (invents_an_accuracy, AGREE, "fail", "correct answers, the confusions"),
-        (invents_an_accuracy_with_its_counts, AGREE, "fail", "a mean log loss of"),
-        (puts_a_smaller_log_loss, AGREE, "fail", "a log loss of 0.010 beside an accuracy of"),
-        (copies_the_cells_of_a_better_method, AGREE, "pass", "noticed only if --audit measures"),
         (copies_the_cells_of_a_better_method_and_is_audited, AGAIN, "fail", "2 are different"),
     ],
 )  # fmt: skip

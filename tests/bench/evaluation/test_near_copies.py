@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from metaadapter.bench.evaluation import near_copies
+from metaadapter.bench.evaluation import copies
+from metaadapter.bench.evaluation.copies import NEAR, near_copy_groups
 from metaadapter.bench.evaluation.draws import draw_tasks
-from metaadapter.bench.evaluation.near_copies import NEAR, near_copy_groups
 
 COUNTS = {"ant": 12, "bee": 12, "cow": 12}
 
@@ -50,7 +50,7 @@ def slow_groups(data):
 def test_near_copy_groups__pictures_at_many_distances__are_those_of_a_slow_loop(
     with_copies, monkeypatch, n_rows
 ):
-    monkeypatch.setattr(near_copies, "N_ROWS", n_rows)
+    monkeypatch.setattr(copies, "N_ROWS", n_rows)
     data = with_copies(0.02)
 
     groups, slow = near_copy_groups(data), slow_groups(data)

@@ -37,7 +37,7 @@ def test_evaluate__new_folder__holds_all_tables(pets, ask, tmp_path):
     assert summary["reference"] == "zero-shot"
     assert "Neither covers the choice of data sets" in summary["intervals"]
     assert summary["sets"]["pets"]["n_pictures"] == 36
-    assert [box["status"] for box in boxes] == ["pass"] * 5
+    assert [box["status"] for box in boxes] == ["pass"] * 4
 
 
 def test_evaluate__given_again__measures_nothing_and_keeps_the_figures(pets, ask, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metaadapter.adapter.label_tree import LabelTree
-from metaadapter.bench.evaluation.tree_metrics import tree_figures
+from metaadapter.bench.evaluation.task_figures import tree_figures
 
 TREE = LabelTree({"fox": "canine", "dog": "canine", "canine": "animal", "cat": "animal", "car": ""})
 CLASSES = ["car", "cat", "dog", "fox"]
