@@ -19,10 +19,11 @@ from benchmarks.robustness.artifacts import run, without_measurements
 from benchmarks.robustness.materials import Materials
 from metaadapter import AdapterLibrary, FeatureStore
 from metaadapter.adapter.files import load_adapter
-from metaadapter.bench.evaluation.journal import JOURNAL_FILE, CellJournal
+from metaadapter.bench.evaluation.finished_cells import CELLS_FILE, KIND, PURPOSE
 from metaadapter.bench.evaluation.run import SUMMARY_FILE, SUMMARY_SCHEMA
 from metaadapter.bench.report.evaluation_run import EvaluationRun
 from metaadapter.data.checksums import read_document
+from metaadapter.data.db import Database
 from metaadapter.errors import DataError
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.checkpoint import load_checkpoint
@@ -115,12 +116,11 @@ def read_evaluation(folder: Path, _materials: Materials) -> Content | None:
 
 
 def measured_cells(folder: Path) -> set[Any]:
-    journal = folder / JOURNAL_FILE
-    cells = set(CellJournal(journal).results)
-    n_lines = journal.read_bytes().count(b"\n") if journal.exists() else 0
-    if n_lines != len(cells):
-        raise RuntimeError(f"{n_lines} lines for {len(cells)} cells")
-    return cells
+    with Database(folder / CELLS_FILE, PURPOSE, writes=False) as database:
+        cells = [record.key for record in database.records(KIND)]
+    if len(set(cells)) != len(cells):
+        raise RuntimeError(f"{len(cells)} records for {len(set(cells))} cells")
+    return set(cells)
 
 
 def read_training(folder: Path, _materials: Materials) -> Content | None:

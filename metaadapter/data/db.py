@@ -228,7 +228,7 @@ class Database:
     def _open(self) -> None:
         if self._writes:
             self.path.touch()
-        elif not self.path.exists() or not self.path.stat().st_size:
+        elif not self.path.exists() or not regular(self.path).stat().st_size:
             return
         with self._explained():
             self._connection = _connect(regular(self.path), SECONDS_TO_OPEN)

@@ -46,7 +46,7 @@ def broken(artifacts, tmp_path):
         ("evaluation", "evaluation.json", "report {}"),
         ("evaluation", "summary.json", "report {}"),
         ("evaluation", "rows.csv", "report {}"),
-        ("evaluation", "journal.jsonl", "doctor --verify {}"),
+        ("evaluation", "cells.db", "doctor --verify {}"),
         ("training run", "resolved.json", "train --resume {}"),
         ("training run", "checkpoint.safetensors", "train --resume {}"),
         ("training run", "log.jsonl", "train --resume {}"),
@@ -79,7 +79,7 @@ def test_artifact__no_file_in_the_place_of_one__ends_at_once(
     [
         ("training run", "log.jsonl", ("train", "--resume", "{}")),
         ("training run", "best", ("train", "--resume", "{}")),
-        ("evaluation", "journal.jsonl", ("evaluate", "{store}", "--out", "{}", *EVALUATION)),
+        ("evaluation", "cells.db", ("evaluate", "{store}", "--out", "{}", *EVALUATION)),
     ],
 )
 def test_artifact__link_out_of_its_folder__changes_nothing_there(

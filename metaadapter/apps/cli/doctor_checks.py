@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from metaadapter.errors import DataError, MetaAdapterError
 
@@ -164,7 +164,6 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     from metaadapter.adapter.skill import check_skill
     from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.page.project_check import check_project, projects_in
-    from metaadapter.bench.evaluation.journal import JOURNAL_FILE, CellJournal
     from metaadapter.data.checksums import check_files
     from metaadapter.data.db import ENDING, check_database
     from metaadapter.training.checkpoint import load_checkpoint
@@ -184,18 +183,12 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
                 is_lost = not entry.file.exists()
                 if entry.damaged and (is_lost or entry.facts is not None):  # else reported
                     yield entry.file, entry.damaged
-    # Files that contain their own hashes.
-    readers: dict[str, Callable[[Path], Any]] = {
-        JOURNAL_FILE: CellJournal,
-        CHECKPOINT: load_checkpoint,
-    }
-    for name, read in readers.items():
-        for path in sorted(place.rglob(name)):
-            try:
-                read(path)
-            except MetaAdapterError as error:
-                yield path, str(error)
-            else:
-                yield path, ""
+    for path in sorted(place.rglob(CHECKPOINT)):
+        try:
+            load_checkpoint(path)
+        except MetaAdapterError as error:
+            yield path, str(error)
+        else:
+            yield path, ""
     for project in projects_in(place):
         yield from check_project(project)

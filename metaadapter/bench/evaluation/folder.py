@@ -11,13 +11,15 @@ from typing import Any
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draw_config import DrawConfig
-from metaadapter.bench.evaluation.journal import JOURNAL_FILE, REMEDY, CellJournal
+from metaadapter.bench.evaluation.finished_cells import CELLS_FILE, PURPOSE, FinishedCells
 from metaadapter.data.checksums import Proof, read_document, write_document
-from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
+from metaadapter.data.db import Database
+from metaadapter.data.output_folder import require_own_or_empty, write_errors
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError
 
-RECORD_FILE, SUMMARY_FILE, LOCK_FILE = "evaluation.json", "summary.json", ".lock"
+RECORD_FILE, SUMMARY_FILE = "evaluation.json", "summary.json"
+REMEDY = "restore it from a copy, or measure again into another folder"
 SCHEMA = "metaadapter.evaluation/1"
 # The values that shape every task. The number of seeds may grow.
 DRAW = set(DrawConfig.model_fields) - {"seeds"}
@@ -63,40 +65,39 @@ def _draw_of(config: EvaluationConfig) -> dict[str, Any]:
 
 
 @contextmanager
-def hold_evaluation(folder: Path, record: Record) -> Iterator[CellJournal]:
-    """Create or reopen the folder of an evaluation, lock it, and yield its journal.
+def hold_evaluation(folder: Path, record: Record) -> Iterator[FinishedCells]:
+    """Create or reopen the folder of an evaluation, lock it, and yield its finished cells.
 
     Raise `DataError` if the folder has another evaluation, other files or another writer.
     """
-    with write_errors(f"the evaluation {folder}"):
+    path, owner = folder / RECORD_FILE, f"the evaluation {folder}"
+    with write_errors(owner):
         folder.mkdir(parents=True, exist_ok=True)
-        if (folder / JOURNAL_FILE).exists() and not (folder / RECORD_FILE).exists():
+        require_own_or_empty(folder, (RECORD_FILE, CELLS_FILE), "evaluation")
+        database = Database(folder / CELLS_FILE, PURPOSE, owner=owner)
+    with database:
+        # Another evaluation may replace one without a finished cell: no figures get mixed.
+        if database.count and not path.exists():
             raise DataError(
                 f"{folder} has lost {RECORD_FILE}, which says how its figures were measured; "
                 "restore it from a copy, or choose another --out"
             )
-        require_own_or_empty(folder, (RECORD_FILE,), "evaluation")
-    path, journal = folder / RECORD_FILE, folder / JOURNAL_FILE
-    with hold_lock(folder / LOCK_FILE, f"the evaluation {folder}"):
-        # Another evaluation may replace one without a finished cell: no figures get mixed.
-        if path.exists():
-            differences = record.differences(_record(folder))
-            if differences and journal.exists() and journal.stat().st_size:
-                raise DataError(
-                    f"{folder} holds another evaluation; choose another --out. A repeated command "
-                    "may add methods, stores and seeds, but these values differ:\n  "
-                    + "\n  ".join(differences[:10])
-                )
+        differences = record.differences(_record(folder)) if path.exists() else []
+        if differences and database.count:
+            raise DataError(
+                f"{folder} holds another evaluation; choose another --out. A repeated command may "
+                "add methods, stores and seeds, but these values differ:\n  "
+                + "\n  ".join(differences[:10])
+            )
         document = {
             "schema": SCHEMA,
             "config": record.config.model_dump(mode="json"),
             "methods": record.methods,
             "sets": record.sets,
         }
-        with write_errors(f"the evaluation {folder}"):
+        cells = FinishedCells(database)
+        with write_errors(owner):
             write_document(path, document)
-            cells = CellJournal(journal)
-            cells.file.prepare()
         yield cells
 
 

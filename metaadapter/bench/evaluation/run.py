@@ -75,12 +75,12 @@ def evaluate(
     all_sets = (*bench.sets.values(), *bench.far_sets.values())
     record = Record(config, methods, {data.name: data.identity for data in all_sets})
     measure, cells = partial(measure_cells, bench, jobs=jobs, tell_steps=tell_steps), config.cells()
-    with hold_evaluation(folder, record) as journal:
-        before = dict(journal.results)
-        n_measured = journal.measure_missing(
+    with hold_evaluation(folder, record) as finished:
+        before = dict(finished.results)
+        n_measured = finished.measure_missing(
             cells, methods, bench.identity, measure, tell=tell, note=note
         )
-        results = [journal.results[cell] for cell in cells]
+        results = [finished.results[cell] for cell in cells]
         summary = bench.summarise(results)
         boxes = check_integrity(
             summary.compared, list(bench.methods.values()), list(bench.sets.values()), results

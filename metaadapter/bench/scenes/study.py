@@ -17,7 +17,7 @@ from metaadapter.apps.field.species import is_species
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
-from metaadapter.bench.evaluation.journal import JOURNAL_FILE, CellJournal
+from metaadapter.bench.evaluation.finished_cells import read_cells
 from metaadapter.bench.evaluation.method_names import is_peer
 from metaadapter.bench.evaluation.run import Evaluation
 from metaadapter.bench.evaluation.store_sets import load_sets
@@ -119,8 +119,8 @@ def study_result(evaluation: Evaluation, source: str, boxes: str) -> StudyResult
     """Compute the result of a study from its evaluation."""
     config = evaluation.config
     (data,) = load_sets(config)
-    journal = CellJournal(evaluation.folder / JOURNAL_FILE)
-    counts = confusions([journal.results[cell] for cell in config.cells()], data.classes)
+    cells = read_cells(evaluation.folder)
+    counts = confusions([cells[cell] for cell in config.cells()], data.classes)
     rows = field_rows(counts, data.classes)
     of_evaluation = evaluation.rows[[*CELL, *OF_EVALUATION]].assign(part=OVERALL)
     rows = rows.merge(of_evaluation, how="left", on=CELL)

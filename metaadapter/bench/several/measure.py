@@ -80,10 +80,10 @@ def evaluate_several(
             size = {"n_pictures": len(task.rows_ND), "n_queries": len(queries_QD)}
             yield cell, {TABLE: {name: [value] for name, value in {**size, **scores}.items()}}
 
-    with hold_evaluation(folder, record) as journal:
+    with hold_evaluation(folder, record) as finished:
         code = code_identity(draw_task, label_scores)
-        n_measured = journal.measure_missing(cells, methods, code, measure, tell=tell, note=note)
-        rows = [_row(cell, journal.results[cell].tables[TABLE]) for cell in cells]
+        n_measured = finished.measure_missing(cells, methods, code, measure, tell=tell, note=note)
+        rows = [_row(cell, finished.results[cell].tables[TABLE]) for cell in cells]
     return SeveralScores(pd.DataFrame(rows).astype(dict.fromkeys(SCORES, float)), n_measured)
 
 

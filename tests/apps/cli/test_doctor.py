@@ -79,7 +79,7 @@ def test_doctor_verify__undamaged_folder__names_each_file(run, folder):
         "adapter/artifact/adapter_config.json",
         "generator/artifact/model.safetensors",
         "evaluation/artifact/confusion.csv",
-        "evaluation/artifact/journal.jsonl",
+        "evaluation/artifact/cells.db",
         "training run/artifact/checkpoint.safetensors",
     } <= names
 
@@ -92,7 +92,7 @@ def test_doctor_verify__undamaged_folder__names_each_file(run, folder):
         "adapter/artifact/support.safetensors",
         "generator/artifact/model.safetensors",
         "evaluation/artifact/rows.csv",
-        "evaluation/artifact/journal.jsonl",
+        "evaluation/artifact/cells.db",
         "training run/artifact/checkpoint.safetensors",
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from metaadapter.bench.evaluation import cell as module
 from metaadapter.bench.evaluation.cell import Cell, reporting_cell_steps
-from metaadapter.bench.evaluation.journal import CellJournal
+from metaadapter.bench.evaluation.finished_cells import read_cells
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.data.training_steps import counted
 
@@ -53,5 +53,5 @@ def test_evaluate__interrupted_within_a_cell__keeps_the_finished_cells(often, pe
     with pytest.raises(KeyboardInterrupt):
         evaluate(config, tmp_path / "run", tell_steps=interrupt)
 
-    kept = CellJournal(tmp_path / "run" / "journal.jsonl").results
+    kept = read_cells(tmp_path / "run")
     assert [cell.method for cell in kept] == ["zero-shot"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from metaadapter.bench.evaluation.journal import CellJournal
+from metaadapter.bench.evaluation.finished_cells import read_cells
 from metaadapter.bench.evaluation.run import evaluate
 from tests.bench.evaluation.test_run import figures
 
@@ -29,7 +29,7 @@ def kill_after(store, run, n_cells):
 def test_evaluate__killed_and_given_again__has_every_row_once(pets, ask, tmp_path):
     config = ask(pets, methods=("zero-shot", "GDA"), seeds=10)
     kill_after(pets, tmp_path / "killed", 11)
-    kept = len(CellJournal(tmp_path / "killed" / "journal.jsonl").results)
+    kept = len(read_cells(tmp_path / "killed"))
 
     resumed = evaluate(config, tmp_path / "killed")
 

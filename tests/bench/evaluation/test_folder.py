@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from metaadapter.bench.evaluation.cell import Cell, CellResult
 from metaadapter.bench.evaluation.folder import Record, hold_evaluation
 from metaadapter.errors import DataError
 
@@ -39,7 +40,8 @@ def test_hold__the_same_evaluation_grown__is_taken_up(tmp_path, record):
 )
 def test_hold__another_evaluation__is_refused_with_what_differs(tmp_path, record, changes, told):
     hold(tmp_path / "run", record())
-    (tmp_path / "run" / "journal.jsonl").write_text("a finished cell")
+    with hold_evaluation(tmp_path / "run", record()) as finished:
+        finished.append(CellResult(Cell("GDA", "pets", 1, 0), "1", "b", {}))
     before = (tmp_path / "run" / "evaluation.json").read_bytes()
 
     with pytest.raises(DataError, match=rf"(?s)holds another evaluation; .*{told}"):
@@ -58,7 +60,8 @@ def test_hold__other_files__are_named_and_nothing_is_added(tmp_path, record):
 
 
 def test_hold__evaluation_that_lost_its_record__names_the_file(tmp_path, record):
-    hold(tmp_path, record())
+    with hold_evaluation(tmp_path, record()) as finished:
+        finished.append(CellResult(Cell("GDA", "pets", 1, 0), "1", "b", {}))
     (tmp_path / "evaluation.json").unlink()
 
     with pytest.raises(DataError, match=r"has lost evaluation\.json, .* restore it from a copy"):

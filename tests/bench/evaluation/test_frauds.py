@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import pandas as pd
 import pytest
 
+from metaadapter.bench.evaluation.finished_cells import CELLS_FILE, PURPOSE, FinishedCells
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.report.evaluation_run import EvaluationRun
-from metaadapter.data.checksums import sealed, unsealed
+from metaadapter.data.db import Database
 from metaadapter.errors import DataError
 from metaadapter.training.config_file import load_config
 from metaadapter.training.run import train
@@ -68,7 +68,6 @@ def scene(tmp_path, monkeypatch, pets, write_method, ask):
 
     class Scene:
         store, method, audit = pets, MINE, 0
-        journal = tmp_path / "run" / "journal.jsonl"
 
         def write(self, code):
             write_method(code, "")
@@ -82,15 +81,14 @@ def scene(tmp_path, monkeypatch, pets, write_method, ask):
             config = ask(self.store, methods=("GDA", self.method), shots=(1,), seeds=2)
             return evaluate(config, tmp_path / "run", audit=self.audit)
 
-        def forge(self, change):
-            """Change the tables of own cells, and seal the lines as the package does."""
-            lines = []
-            for line in map(json.loads, self.journal.read_text().splitlines()):
-                values, _ = unsealed(line)
-                if values["cell"][0] == self.method:
-                    change(values["tables"])
-                lines.append(json.dumps(sealed(values)))
-            self.journal.write_text("\n".join([*lines, ""]))
+        def copy_tables_of_gda(self):
+            """Write the tables of GDA's cells as those of the own method."""
+            with Database(tmp_path / "run" / CELLS_FILE, PURPOSE) as database:
+                finished = FinishedCells(database)
+                for cell, result in list(finished.results.items()):
+                    if cell.method == self.method:
+                        better = finished.results[cell._replace(method="GDA")]
+                        finished.append(result._replace(tables=better.tables))
 
     scene = Scene()
     scene.write("def mine(support):\n    return support.head(support.means_TND)\n")
@@ -129,8 +127,7 @@ def looks_into_the_memory(scene):
 
 def copies_the_cells_of_a_better_method_and_is_audited(scene):
     scene.evaluate()
-    better = [json.loads(line)["tables"] for line in scene.journal.read_text().splitlines()]
-    scene.forge(lambda tables: tables.update(better[0]))
+    scene.copy_tables_of_gda()
     scene.audit = 4
 
 

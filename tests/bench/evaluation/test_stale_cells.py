@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +13,12 @@ import episodes
 import metaadapter
 from metaadapter.adapter.support import Support
 from metaadapter.bench.evaluation import method_by_name
+from metaadapter.bench.evaluation.finished_cells import CELLS_FILE, KIND, PURPOSE
 from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.peers.by_name import PEERS
 from metaadapter.data.code_identity import modules_run_through
+from metaadapter.data.db import Database
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import save_generator
@@ -109,11 +110,13 @@ def measured(pets, ask, own, tmp_path):
     evaluate(config, tmp_path / "run")
 
     def again():
-        journal, notes = tmp_path / "run" / "journal.jsonl", []
-        n_lines = len(journal.read_text().splitlines())
+        def records():
+            with Database(tmp_path / "run" / CELLS_FILE, PURPOSE, writes=False) as database:
+                return [record.value["cell"] for record in database.records(KIND)]
+
+        notes, n_before = [], len(records())
         result = evaluate(config, tmp_path / "run", note=notes.append)
-        new = journal.read_text().splitlines()[n_lines:]
-        cells = [json.loads(line)["cell"] for line in new]
+        cells = records()[n_before:]
         assert len(cells) == result.n_measured
         return sorted({cell[0] for cell in cells}), len(cells), notes
 

@@ -1,41 +1,39 @@
-"""The journal of an evaluation: one line of JSON for each finished cell."""
+"""The finished cells of an evaluation, in the database of its folder."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables
-from metaadapter.data.checksums import sealed, unsealed
-from metaadapter.data.journal import Journal
+from metaadapter.data.db import Database
 from metaadapter.data.opened_files import changed_files
 from metaadapter.data.output_folder import write_errors
+from metaadapter.data.strict_json import json_text
 
-JOURNAL_FILE = "journal.jsonl"
+CELLS_FILE, PURPOSE, KIND = "cells.db", "the cells of an evaluation", "cell"
 KEPT = "Finished cells are kept; the same command continues there"
-REMEDY = "restore it from a copy, or measure again into another folder"
+
+
+def read_cells(folder: Path) -> dict[Cell, CellResult]:
+    """Return the finished cells of an evaluation; `DataError` if their file is damaged."""
+    with Database(folder / CELLS_FILE, PURPOSE, writes=False) as database:
+        return _results(database)
+
+
+def _results(database: Database) -> dict[Cell, CellResult]:
+    results = (CellResult(**value) for value in database.latest(KIND).values())
+    return {(cell := Cell(*result.cell)): result._replace(cell=cell) for result in results}
 
 
 @final
-class CellJournal:
-    """Finished cells in a file that only grows; if a cell has several lines, the last counts."""
+class FinishedCells:
+    """Finished cells in a database that is open for writing; the last result of a cell counts."""
 
-    def __init__(self, path: Path, head: Any = None) -> None:
-        """Read the file, if it exists and has this head.
-
-        Raise `DataError` if any line but the last is damaged.
-        """
-        self.results: dict[Cell, CellResult] = {}
-        self.file = Journal(path, head)
-        self.file.read(
-            self._enter, "delete that line, and the same command measures its cell again"
-        )
-
-    def _enter(self, values: dict[str, Any]) -> None:
-        values, _ = unsealed(values)
-        cell = Cell(*values["cell"])
-        self.results[cell] = CellResult(cell, *(values[name] for name in CellResult._fields[1:]))
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.results = _results(database)
 
     def measure_missing(
         self,
@@ -68,12 +66,12 @@ class CellJournal:
 
         `methods` (name → identity) and `bench` are the present identities of methods and code.
         """
-        kept = [self.results[cell] for cell in cells if cell in self.results]
-        of_old_program = [result.cell for result in kept if result.bench != bench]
-        of_old_method, files = list[Cell](), set[str]()
-        for result in kept:
+        of_old_program, of_old_method, files = list[Cell](), list[Cell](), set[str]()
+        for result in (self.results[cell] for cell in cells if cell in self.results):
             changed = changed_files(result.files)
-            if result.bench == bench and (changed or result.method != methods[result.cell.method]):
+            if result.bench != bench:
+                of_old_program.append(result.cell)
+            elif changed or result.method != methods[result.cell.method]:
                 of_old_method.append(result.cell)
                 files.update(changed)
         reasons = []
@@ -94,8 +92,8 @@ class CellJournal:
 
     def append(self, result: CellResult) -> None:
         """Write a result to the disk; raise `DataError` if that fails."""
-        with write_errors(f"the evaluation {self.file.path.parent}", KEPT):
-            self.file.append(sealed(result._asdict()))
+        with write_errors(f"the evaluation {self._database.path.parent}", KEPT):
+            self._database.add(KIND, json_text(result.cell), result._asdict())
         self.results[result.cell] = result
 
 
