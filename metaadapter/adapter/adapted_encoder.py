@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
 
-from metaadapter.adapter.config import TOWER_PARTS
 from metaadapter.adapter.stored import StoredAdapter, tensor_bytes
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.towers.config import InsideConfig, PromptConfig
-from metaadapter.features.towers.inside import restore_inside
-from metaadapter.features.towers.lora import merge_lora
-from metaadapter.features.towers.prompted_encoder import PromptedEncoder
+from metaadapter.features.towers.config import InsideConfig
+from metaadapter.features.towers.inside import merge_lora, restore_inside
 
 
 @dataclass(frozen=True, slots=True)
 class TowerParts:
-    """The trained parts in the towers of an encoder: their configurations and tensors."""
+    """The trained adapters in the image tower of an encoder."""
 
     inside: InsideConfig | None = None
-    prompt: PromptConfig | None = None
     towers: Mapping[str, Tensor] = field(default_factory=dict)
     """The tensors, named as in `StoredAdapter.towers`."""
 
@@ -38,7 +34,7 @@ def adapted_encoder(
     """Return the encoder whose features an adapter works on.
 
     It is the base itself if the adapter has no parts in the towers, or if the base has them
-    already; else a copy of the base that shares its weights, or a `PromptedEncoder` around it.
+    already; else a copy of the base that shares its weights.
 
     Args:
         base: The encoder that `stored.config.origin` names.
@@ -50,47 +46,29 @@ def adapted_encoder(
         IncompatibleArtifact: The base is another encoder, or the parts do not fit it.
     """
     config = stored.config
-    if not config.has_towers:
+    if config.inside is None:
         return base
     owner = f"the adapter of {', '.join(map(str, config.classes[:3]))}"
-    parts = {
-        part: {name: t for name, t in stored.towers.items() if name.startswith(f"{part}/")}
-        for part in TOWER_PARTS
-    }
-    prompted = base if isinstance(base, PromptedEncoder) else None
-    if prompted is not None:
-        base = prompted.base
     if not isinstance(base, FrozenEncoder):
         raise UsageError(
             f"{owner} has parts in the towers of an open_clip model, but the encoder {base.name} "
             f"is of your own; use the encoder {config.origin.encoder}"
         )
-    is_adapted = config.inside is not None and base.mark == parts_mark(
-        config.inside, parts["inside"]
-    )
+    is_adapted = base.mark == parts_mark(config.inside, stored.towers)
     loaded = base.base if is_adapted and base.base is not None else base
     config.origin.require_encoder(loaded.fingerprint, owner=owner)
-    if config.inside is not None and not is_adapted:
-        base = with_towers(base, parts["inside"], inside=config.inside, merge=merge)
-    if config.prompt is None:
+    if is_adapted:
         return base
-    if prompted is not None and prompted.base is base and prompted.has(parts["prompt"]):
-        return prompted
-    return PromptedEncoder(base, parts["prompt"], config.prompt)
+    return with_towers(base, stored.towers, inside=config.inside, merge=merge)
 
 
 def with_towers(
-    base: FrozenEncoder,
-    towers: Mapping[str, Tensor],
-    *,
-    inside: InsideConfig | None,
-    merge: bool = False,
+    base: FrozenEncoder, towers: Mapping[str, Tensor], *, inside: InsideConfig, merge: bool = False
 ) -> FrozenEncoder:
     """Return a copy of an encoder that shares its weights and has these parts in its towers."""
 
     def change(network: nn.Module) -> None:
-        if inside is not None:
-            restore_inside(network, inside, towers)
+        restore_inside(network, inside, towers)
         if merge:
             merge_lora(network)
 
@@ -109,19 +87,15 @@ def with_towers(
     return adapted
 
 
-def parts_mark(inside: InsideConfig | None, towers: Mapping[str, Tensor]) -> str:
+def parts_mark(inside: InsideConfig, towers: Mapping[str, Tensor]) -> str:
     """Return a hash that differs between two different sets of parts."""
-    facts = None if inside is None else inside.model_dump(mode="json")
-    content = json_text(facts, sort_keys=True).encode() + tensor_bytes(dict(sorted(towers.items())))
+    facts = json_text(inside.model_dump(mode="json"), sort_keys=True)
+    content = facts.encode() + tensor_bytes(dict(sorted(towers.items())))
     return hashlib.sha256(content).hexdigest()
 
 
 def parts_of(encoder: Any) -> tuple[Any, TowerParts]:
-    """Return the encoder as it was loaded, and the parts in its towers, a soft prompt included."""
-    if isinstance(encoder, PromptedEncoder):
-        base, parts = parts_of(encoder.base)
-        towers = {**parts.towers, **encoder.tensors}
-        return base, replace(parts, prompt=encoder.config, towers=towers)
+    """Return the encoder as it was loaded, and the parts in its towers."""
     if isinstance(encoder, FrozenEncoder) and isinstance(encoder.parts, TowerParts):
         return encoder.base, encoder.parts
     return encoder, TowerParts()

@@ -55,12 +55,11 @@ def facts_of(adapter: StoredAdapter, repository: str = "") -> str:
     arguments = f", views={origin.n_views}, seed={origin.seed}" if several else ""
     looks = f"zoom={origin.zoom}" + (f", blocks={origin.block_names}" if origin.blocks else "")
     no_texts = "\nNames of classes say nothing: it had no texts." if adapter.has_no_texts else ""
-    parts = [part for part in (config.inside, config.prompt) if part is not None]
-    towers = "".join(f"\nThe encoder has {part}." for part in parts)
-    without = "in one forward pass" if parts else "without gradients"
+    towers = f"\nThe encoder has {config.inside}." if config.inside else ""
+    without = "in one forward pass" if config.inside else "without gradients"
     steps = f"and {config.n_steps} gradient steps" if config.n_steps else without
     load, import_line = f"load_encoder({one_line(origin.encoder or '…')!r}, {looks})", ""
-    if parts:
+    if config.inside:
         import_line = "from metaadapter.adapter import adapted_encoder, load_adapter\n"
         place = f"{PREFIX}{repository}" if repository else _PLACE
         load = f"adapted_encoder(\n    {load},\n    load_adapter({place!r}),\n)"

@@ -17,11 +17,11 @@ from metaadapter.data.hub import is_hub_name
 from metaadapter.data.regular_files import not_found
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.origin import Origin
-from metaadapter.features.towers.config import InsideConfig, PromptConfig
+from metaadapter.features.towers.config import InsideConfig
 
-SCHEMA, TOWER_PARTS = "metaadapter.adapter/1", ("inside", "prompt")
+SCHEMA = "metaadapter.adapter/1"
 # Facts that a file names only if the adapter has them.
-OPTIONAL = (*TOWER_PARTS, "tree", "several")
+OPTIONAL = ("inside", "tree", "several")
 # More views would take hours for each picture.
 MOST_VIEWS = 10_000
 
@@ -88,11 +88,9 @@ class AdapterConfig(BaseModel):
     descriptions: list[list[str]] | None = None
     """The descriptions of each class; `None` if no class has any."""
     origin: StoredOrigin = Origin()
-    """The encoder without the parts in its towers."""
+    """The encoder without the parts in its image tower."""
     inside: InsideConfig | None = None
-    """The adapters inside the encoder's towers; `None` without any."""
-    prompt: PromptConfig | None = None
-    """The soft prompt of the encoder's texts; `None` without one."""
+    """The adapters inside the encoder's image tower; `None` without any."""
     tree: Annotated[dict[str, str], AfterValidator(_require_no_circle)] | None = None
     """The parents in the label tree of the classes, as `LabelTree.parents`; `None` without one."""
     several: SeveralConfig | None = None
@@ -102,11 +100,6 @@ class AdapterConfig(BaseModel):
     def n_pictures(self) -> int:
         """The number of labelled pictures; one may show several classes."""
         return sum(self.n_shots) if self.several is None else self.several.n_pictures
-
-    @property
-    def has_towers(self) -> bool:
-        """Whether this adapter has parts in the towers of the encoder."""
-        return self.inside is not None or self.prompt is not None
 
     @property
     def class_tree(self) -> ClassTree | None:

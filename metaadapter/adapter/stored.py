@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from metaadapter.adapter.config import TOWER_PARTS, AdapterConfig, warn_of_unknown
+from metaadapter.adapter.config import AdapterConfig, warn_of_unknown
 from metaadapter.adapter.known import FRACTIONS
 from metaadapter.adapter.labelled_rows import UNKNOWN, LabelledRows
 from metaadapter.adapter.layout import (
@@ -50,15 +50,13 @@ class StoredAdapter:
     """Of several labels a picture: the pictures with all that is known of their labels, from which
     the support is made; `None` with one label, or without the support."""
     towers: Mapping[str, Tensor] = field(default_factory=dict)
-    """The parts in the encoder's towers; their names begin with `inside/` or `prompt/`."""
+    """The weights of adapters in the encoder's image tower; their names begin with `inside/`."""
 
     def __post_init__(self) -> None:
-        parts = {name.partition("/")[0] for name in self.towers}
-        described = {name for name in TOWER_PARTS if getattr(self.config, name) is not None}
-        if parts != described:
+        if bool(self.towers) != (self.config.inside is not None):
             raise ValueError(
-                f"{TOWERS_FILE} has the parts {sorted(parts)}, but {CONFIG_FILE} describes "
-                f"{sorted(described)}"
+                f"{TOWERS_FILE} has {len(self.towers)} weights, but {CONFIG_FILE} describes "
+                f"{self.config.inside or 'none'}"
             )
 
     @property

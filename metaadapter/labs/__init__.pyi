@@ -10,7 +10,4 @@ from .ranking.rankings import level_candidates as level_candidates
 from .ranking.rankings import search as search
 from .ranking.stored_pairs import load_pairs as load_pairs
 from .ranking.stored_pairs import store_pairs as store_pairs
-from .tuning.tune_inside import Inside as Inside
 from .tuning.tune_inside import tune_inside as tune_inside
-from .tuning.tune_soft_prompt import SoftPrompt as SoftPrompt
-from .tuning.tune_soft_prompt import tune_prompt as tune_prompt

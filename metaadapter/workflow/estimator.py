@@ -47,7 +47,7 @@ from metaadapter.workflow.tree_evidence import with_parents_names
 if TYPE_CHECKING:
     from metaadapter.data.hub_upload import Pushed
     from metaadapter.features.image_encoder import ImageEncoder
-    from metaadapter.features.towers.config import InsideConfig, PromptConfig
+    from metaadapter.features.towers.config import InsideConfig
 
 
 def _part(path: str) -> Any:
@@ -102,11 +102,9 @@ class MetaAdapterClassifier(AdapterClassifier):
     """The number of gradient steps that `fit` took; 0 in mode `"one_shot"`, with unlabelled
     pictures, and if no number of steps helps left-out pictures."""
     inside_: InsideConfig | None = _part("config.inside")
-    """The configuration of adapters in the blocks of the encoder's towers; `None` without any."""
-    prompt_: PromptConfig | None = _part("config.prompt")
-    """The configuration of a learned context before class names; `None` without one."""
+    """The configuration of adapters in the encoder's image tower; `None` without any."""
     towers_: Mapping[str, torch.Tensor] = _part("towers")
-    """The tensors of `inside_` and `prompt_`, from the loaded adapter or from `encoder`."""
+    """The tensors of `inside_`, from the loaded adapter or from `encoder`."""
 
     def __init__(
         self,
@@ -302,7 +300,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         Args:
             folder: A folder or a skill file that `save` wrote.
             encoder: The encoder that the adapter was made with, or its name. If the adapter has
-                parts in the towers, the `adapted_encoder` is accepted too.
+                parts in the image tower, the `adapted_encoder` is accepted too.
             generator: The generator that predicted the adapter: to add classes, if it is your own.
 
         Raises:
@@ -313,7 +311,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         config = stored.config
         encoder = loaded_encoder(encoder)
         if encoder is not None:
-            if config.has_towers:
+            if config.inside is not None:
                 encoder = adapted_encoder(encoder, stored)
             else:
                 config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")

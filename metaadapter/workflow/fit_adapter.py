@@ -23,7 +23,6 @@ from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.data.user_code import user_code_and_folder
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.origin import Origin
-from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.features.views import look_widths
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import generator_folder, recorded_name, shared_generator
@@ -80,9 +79,6 @@ def labelled_support(
     rows = unit_rows(X)
     n_shots = np.bincount(numbers, minlength=len(classes))
     texts = text_features(class_texts, classes, X.shape[1], encoder)
-    if isinstance(encoder, PromptedEncoder):  # a prompt is for classes without a picture
-        plain = text_features(class_texts, classes, X.shape[1], encoder.base)
-        texts = np.where(n_shots[:, None] > 0, plain, texts)
     sentences = sentence_features(class_texts, classes, encoder)
     if sentences:
         texts = weigh_sentences(texts, sentences, rows.numpy(), numbers.numpy()).astype(np.float32)
@@ -168,7 +164,6 @@ def fit_support(
         descriptions=descriptions(read, classes),
         origin=origin or Origin(),
         inside=parts.inside,
-        prompt=parts.prompt,
         tree=None if tree is None else dict(tree.parents),
     )
     support, hashes = replace(support, views_TNKVD=None), tuple(picture_hashes)
@@ -214,30 +209,14 @@ def fit_pictures(
 def support_of(
     labelled: LabelledPictures, names: Mapping[str, str | list[str]] | None
 ) -> tuple[Support, list[str]]:
-    """Return the support of labelled pictures, and its classes in order.
-
-    A learned prompt is used only for classes without a picture: pictures say more about a class
-    than the prompt, which was learned from the same pictures.
-    """
-    if isinstance(labelled.encoder, PromptedEncoder):
-        plain, classes = support_of(replace(labelled, encoder=labelled.encoder.base), names)
-        prompted = _support(labelled, names, classes)
-        has_pictures_TN1 = plain.present_TNK.any(-1, keepdim=True)
-        text_TND = torch.where(has_pictures_TN1, plain.text_TND, prompted.text_TND)
-        return replace(plain, text_TND=text_TND), classes
-    classes = sorted({*labelled.pictures.labels, *(names or {})})
-    return _support(labelled, names, classes), classes
-
-
-def _support(
-    labelled: LabelledPictures, names: Mapping[str, str | list[str]] | None, classes: Sequence[str]
-) -> Support:
+    """Return the support of labelled pictures, and its classes in order."""
     pictures, origin = labelled.pictures, labelled.origin
+    classes = sorted({*pictures.labels, *(names or {})})
     texts: Mapping[str, Any] | None = names
     if names is not None and labelled.stored_texts is not None:
         texts = {label: text for label, text in labelled.stored_texts.items() if label in names}
     width = pictures.features.shape[1]
-    return labelled_support(
+    support = labelled_support(
         pictures.features,
         pictures.labels,
         classes,
@@ -246,6 +225,7 @@ def _support(
         logit_scale=labelled.logit_scale,
         blocks=look_widths(width, origin.zoom, tuple(origin.blocks.values())),
     )
+    return support, classes
 
 
 def generator_that_predicted(

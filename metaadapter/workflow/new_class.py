@@ -24,7 +24,6 @@ from metaadapter.data.class_names import require_new_spelling
 from metaadapter.data.label_sets import NO_LABEL, is_one_label
 from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.towers.prompted_encoder import PromptedEncoder
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.class_texts import descriptions, text_names, text_of_new_class
 from metaadapter.workflow.estimator_inputs import label_array, require_one_kind
@@ -85,8 +84,6 @@ def add_class(
             f"the class {label!r} has no picture, and with several labels a name alone does not "
             "tell how probable a class is; give pictures of the class"
         )
-    if len(rows) and isinstance(encoder, PromptedEncoder):
-        encoder = encoder.base  # a prompt is for classes without a picture
     texts = {} if text is None else {label: text}
     position = bisect_left(config.classes, label)
     vector = text_of_new_class(support, texts, label, rows, encoder)

@@ -92,7 +92,7 @@ class PredictionJournal:
 
 def request_digest(stored: StoredAdapter, rows: object, *facts: object) -> str:
     """Return a digest of all that the rows of a table depend on; `facts` enter by their `repr`."""
-    parts = stored.config.inside, stored.config.prompt, stored.config.tree
+    parts = stored.config.inside, stored.config.tree
     digest = hashlib.sha256(repr((version("metaadapter"), rows, facts, parts)).encode())
     for name, content in sorted(file_contents(stored).items()):
         digest.update(f"{name} {hashlib.sha256(content).hexdigest()}".encode())

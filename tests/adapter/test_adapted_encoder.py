@@ -27,13 +27,14 @@ from metaadapter.features.encoder_source import EncoderSource
 from metaadapter.features.image_encoder import ModelEncoder
 from metaadapter.features.networks import shared_copy
 from metaadapter.features.origin import Origin
-from metaadapter.features.towers.bottleneck import Bottleneck, insert_bottlenecks
-from metaadapter.features.towers.config import Calibration, InsideConfig, PromptConfig
-from metaadapter.features.towers.inside import insert_inside, inside_tensors
-from metaadapter.features.towers.lora import LowRank
+from metaadapter.features.towers.config import Calibration, InsideConfig
+from metaadapter.features.towers.inside import (
+    Bottleneck,
+    LowRank,
+    insert_inside,
+    inside_tensors,
+)
 from metaadapter.features.towers.places import find_places
-from metaadapter.features.towers.prompted_encoder import CONTEXT, SHIFT, START, PromptedEncoder
-from metaadapter.features.towers.soft_prompt import word_vectors
 from tests.random_networks import VIT, random_clip, unchanged
 
 FILE = "towers.safetensors"
@@ -65,12 +66,10 @@ def pictures():
 
 
 def stored_with(encoder, seed, kind="bottleneck"):
-    """An adapter with parts in both towers that are no identity."""
+    """An adapter with parts in the image tower that are no identity."""
     network = shared_copy(encoder.network)
-    places = [place for place in find_places(network) if place.ends_stage]
-    alpha = 4.0 if kind == "lora" else None
-    inside = InsideConfig(kind=kind, towers=("image", "text"), width=4, alpha=alpha, n_steps=7)
-    insert_inside(network, inside, places, seed=seed)
+    inside = InsideConfig(kind=kind, width=4, n_steps=7)
+    insert_inside(network, inside, find_places(network), seed=seed)
     draw = torch.Generator().manual_seed(seed)
     tensors = {
         name: torch.randn(tensor.shape, generator=draw) if "/up" in name else tensor
@@ -113,7 +112,7 @@ def fitted(encoder, pictures, labels=("fox", "lynx")):
 
 def test_adapted__by_nothing__has_the_features_to_the_bit_and_another_fingerprint(clip, pictures):
     def change(network):
-        insert_bottlenecks(network, find_places(network))
+        insert_inside(network, InsideConfig(kind="bottleneck", width=4), find_places(network))
 
     same = clip.adapted(change, "new")
 
@@ -197,18 +196,6 @@ def test_adapted_encoder__given_as_the_base__comes_back(clip, stored):
     assert adapted_encoder(adapted, stored) is adapted
 
 
-def test_adapted_encoder__of_texts_alone__leaves_pictures_as_they_are(clip, stored, pictures):
-    texts = {
-        name: tensor for name, tensor in stored.towers.items() if name.startswith("inside/text/")
-    }
-
-    adapted = adapted_encoder(clip, replace(stored, towers=texts))
-
-    np.testing.assert_array_equal(clip.encode_images(pictures), adapted.encode_images(pictures))
-    assert not np.allclose(clip.encode_texts(["a fox"]), adapted.encode_texts(["a fox"]), atol=1e-2)
-    assert not clip.fingerprint.matches(adapted.fingerprint)
-
-
 def test_adapted_encoder__of_another_base__is_refused(clip, stored):
     other = small_clip(seed=1)
     with_parts = with_towers(other, stored.towers, inside=stored.config.inside)
@@ -229,7 +216,7 @@ def test_adapted_encoder__of_a_model_of_ones_own__is_refused(stored):
         adapted_encoder(own, stored)
 
 
-BLOCK = "inside/image/visual.transformer.resblocks.0"
+BLOCK = "inside/visual.transformer.resblocks.0"
 
 
 def bottleneck(place, width, hidden=2):
@@ -246,17 +233,17 @@ def bottleneck(place, width, hidden=2):
     [
         ("bottleneck", bottleneck(BLOCK, 9)),  # as wide as no block is
         ("bottleneck", bottleneck(f"{BLOCK}.attn", 32)),  # whose output is no tensor
-        ("bottleneck", bottleneck("inside/image/visual.proj", 24)),
+        ("bottleneck", bottleneck("inside/visual.proj", 24)),
         ("bottleneck", {f"{BLOCK}/down.weight": torch.ones(2, 32)}),
         ("bottleneck", {"inside/": torch.ones(2, 2)}),
         ("bottleneck", {BLOCK: torch.ones(2)}),
         ("lora", {"inside/a/b/down": torch.ones(1, 2, 3), "inside/a/b/up": torch.ones(1, 3, 2)}),
         ("lora", bottleneck(BLOCK, 32)),
-        ("lora", {"inside/image/logit_scale/down": torch.ones(1, 1, 1)}),
+        ("lora", {"inside/logit_scale/down": torch.ones(1, 1, 1)}),
     ],
 )
 def test_adapted_encoder__of_forged_parts__is_refused(clip, stored, kind, towers):
-    inside = stored.config.inside.model_copy(update={"kind": kind, "alpha": 1.0})
+    inside = stored.config.inside.model_copy(update={"kind": kind})
     config = stored.config.model_copy(update={"inside": inside})
     message = r"fit the encoder|'down.weight' is missing"
 
@@ -307,16 +294,13 @@ def test_damage__to_the_parts__is_reported_by_each_check(stored, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            lambda parts: parts | {"prompt/context": torch.zeros(2, 3)},
-            r"parts \['inside', 'prompt'\], .* describes \['inside'\]",
-        ),
+        (lambda _: {}, "towers.safetensors has 0 weights, but .* describes bottlenecks of 4"),
         (
             lambda parts: parts | {min(parts): torch.nan * parts[min(parts)]},
             "a weight in towers.safetensors is NaN or infinite",
         ),
     ],
-    ids=["not in the configuration", "no numbers"],
+    ids=["none", "no numbers"],
 )
 def test_load__parts_that_cannot_be__are_refused(
     stored, tmp_path, replace_tensors, change, message
@@ -409,69 +393,3 @@ def test_classifier__fitted_or_given_a_class_more__has_the_thresholds_of_the_tra
         threshold = shifted[FRACTIONS.index(0.95)].sigmoid()
         torch.testing.assert_close(result.reject_threshold, threshold)
         torch.testing.assert_close(result.classes, usual.classes)
-
-
-def prompt_tensors(encoder):
-    """A prompt whose vectors, and with them the features of names, have moved."""
-    start = word_vectors(encoder.network, encoder.tokenize, "a photo of a", 2)
-    draw = torch.Generator().manual_seed(0)
-    context = start + torch.randn(start.shape, generator=draw)
-    return {CONTEXT: context, START: start, SHIFT: torch.randn(24, generator=draw)}
-
-
-@pytest.mark.parametrize("has_inside", [False, True])
-def test_classifier__fitted_with_a_prompt__reads_new_names_as_before_when_it_was_saved(
-    clip, stored, pictures, tmp_path, has_inside
-):
-    below = adapted_encoder(clip, stored) if has_inside else clip
-    config = PromptConfig(n_context=2, n_steps=7)
-    prompted = PromptedEncoder(below, prompt_tensors(clip), config)
-    rows, classifier = fitted(prompted, pictures)
-
-    classifier.save(tmp_path)
-
-    again = load_adapter(tmp_path)
-    assert again.config.origin.fingerprint == clip.fingerprint
-    assert again.config.prompt == config
-    assert again.config.inside == (stored.config.inside if has_inside else None)
-    loaded = MetaAdapterClassifier.load(tmp_path, encoder=small_clip())
-    np.testing.assert_array_equal(loaded.encoder.encode_images(pictures), rows)
-    expected, result, without = (
-        model.add_class("owl", text="owl").predict_proba(rows)
-        for model in (
-            classifier,
-            loaded,
-            MetaAdapterClassifier.load(tmp_path).set_params(encoder=below),
-        )
-    )
-    np.testing.assert_array_equal(expected, result)
-    assert not np.allclose(expected, without, atol=1e-3)
-
-
-def test_adapted_encoder__given_the_prompt_over_another_encoder__puts_the_parts_below_it(
-    clip, stored, pictures
-):
-    tensors = prompt_tensors(clip)
-    both = replace(
-        stored,
-        config=stored.config.model_copy(update={"prompt": PromptConfig(n_context=2)}),
-        towers={**stored.towers, **tensors},
-    )
-    whole = adapted_encoder(clip, both)
-
-    result = adapted_encoder(PromptedEncoder(clip, tensors), both)
-
-    assert adapted_encoder(whole, both) is whole
-    assert not np.allclose(result.encode_images(pictures), clip.encode_images(pictures), atol=1e-3)
-    np.testing.assert_array_equal(result.encode_images(pictures), whole.encode_images(pictures))
-
-
-def test_card__of_a_prompt_without_recorded_steps__names_none(clip, pictures, tmp_path):
-    _, classifier = fitted(PromptedEncoder(clip, prompt_tensors(clip)), pictures)
-
-    classifier.save(tmp_path)
-
-    assert load_adapter(tmp_path).config.prompt == PromptConfig(n_context=2)
-    card = (tmp_path / "README.md").read_text()
-    assert "The encoder has 2 context vectors before the names of classes without" in card
-    assert "gradient steps" not in card

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from metaadapter.apps.cli import adapt_options, field_options, options
 from metaadapter.apps.cli.adapt_output import show_adapted
@@ -12,11 +12,9 @@ from metaadapter.apps.cli.console import Console
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from metaadapter.apps.cli.encoder_choice import EncoderChoice
-    from metaadapter.features.encoding_loop import Progress
-    from metaadapter.labs.tuning.tuning_step import TuningStep
 
 
 def adapt(
@@ -95,7 +93,11 @@ def adapt(
         return
     cut = field_options.read_cut(pictures or support, unlabelled, detections or (), min_confidence)
     with console.progress() as progress:
-        tune = None if inside is None else _tuning(inside, generator, progress)
+        tune = None
+        if inside is not None:
+            from metaadapter.labs.tuning.tune_inside import TuningStep
+
+            tune = TuningStep(inside, generator, progress)
         adapted = adapt_pictures(
             support,
             classes=classes,
@@ -116,15 +118,6 @@ def adapt(
         )
     adapted.save(out)
     show_adapted(console, out, adapted, tune)
-
-
-def _tuning(
-    kind: Literal["bottleneck", "lora"], generator: str, progress: Callable[[Progress], None]
-) -> TuningStep:
-    from metaadapter.labs.tuning.tune_inside import Inside
-    from metaadapter.labs.tuning.tuning_step import TuningStep
-
-    return TuningStep(Inside(kind), generator, progress)
 
 
 def class_list(names: str | None) -> list[str]:

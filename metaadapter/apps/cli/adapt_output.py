@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from metaadapter.apps.cli.console import MAX_LISTED, Console, print_document, quarantined_json
 
 if TYPE_CHECKING:
-    from metaadapter.labs.tuning.tune_inside import TunedInside
-    from metaadapter.labs.tuning.tuning_step import TuningStep
+    from metaadapter.labs.tuning.tune_inside import TunedInside, TuningStep
     from metaadapter.workflow.run_adapt import Adapted
 
 

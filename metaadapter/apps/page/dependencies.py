@@ -39,7 +39,7 @@ class AdaptedEncoders:
     def encoder(self, base: ImageEncoder, stored: StoredAdapter) -> ImageEncoder:
         """The encoder for an adapter: `base` itself if the adapter has no parts in the towers."""
         config, last = stored.config, self._last
-        if not config.has_towers:
+        if config.inside is None:
             return base
         mark, fingerprint = parts_mark(config.inside, stored.towers), config.origin.fingerprint
         if last is None or last[0] is not base or last[1:3] != (mark, fingerprint):

@@ -15,15 +15,13 @@ from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.evaluation.picture_task import PictureAnswers, PictureTask
 from metaadapter.bench.peers.fine_tuned_tower import FineTunedTower
+from metaadapter.bench.peers.soft_prompt import prompted_texts
 from metaadapter.data.decode import decode_image
-from metaadapter.data.training_steps import tell_step
 from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.encoding_loop import Progress
-from metaadapter.features.towers.prompted_encoder import PromptedEncoder
+from metaadapter.features.towers.config import Kind
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.labs.tuning.tune_inside import Inside, tune_inside
-from metaadapter.labs.tuning.tune_soft_prompt import tune_prompt
+from metaadapter.labs.tuning.tune_inside import tune_inside
 from metaadapter.workflow.fit_adapter import labelled_support, predict_adapter
 
 TOWER_PEERS = ("fine-tuned tower",)
@@ -54,14 +52,14 @@ def _fine_tuned_tower(task: PictureTask) -> PictureAnswers:
 
 
 def _inside_bottleneck(task: PictureTask) -> PictureAnswers:
-    return _inside("inside bottleneck", task, Inside("bottleneck"))
+    return _inside("inside bottleneck", task, "bottleneck")
 
 
 def _inside_lora(task: PictureTask) -> PictureAnswers:
-    return _inside("inside LoRA", task, Inside("lora"))
+    return _inside("inside LoRA", task, "lora")
 
 
-def _inside(method: str, task: PictureTask, settings: Inside) -> PictureAnswers:
+def _inside(method: str, task: PictureTask, kind: Kind) -> PictureAnswers:
     encoder, generator = _open_clip(method, task), load_generator("default")
     # Labels that sort in the order of the task's classes, whatever their names.
     classes = [f"{number:06}" for number in range(len(task.names))]
@@ -72,10 +70,9 @@ def _inside(method: str, task: PictureTask, settings: Inside) -> PictureAnswers:
         task.paths,
         labels,
         names,
-        settings,
+        kind,
         generator=generator,
         seed=SEED,
-        progress=_tell,
     )
     if tuned.config is None:
         weights = predict_adapter(generator, task.support)
@@ -100,19 +97,14 @@ def _soft_prompt(task: PictureTask) -> PictureAnswers:
     learned = torch.tensor(sorted(set(labels.tolist())))
     names = [task.names[number] for number in learned.tolist()]
     numbers = torch.searchsorted(learned, labels)
-    tuned = tune_prompt(encoder, rows, numbers, names, progress=_tell)
-    if tuned.tensors:
-        read = PromptedEncoder(encoder, tuned.tensors).encode_texts(task.names)
+    read = prompted_texts(encoder, rows, numbers, names, task.names)
+    if read is not None:
         # Pictures describe a class better than the prompt that was learned from them.
         is_alone = ~support.present_TNK[0].any(-1, keepdim=True)
-        texts = torch.where(is_alone, torch.from_numpy(read), support.text_TND[0])
+        texts = torch.where(is_alone, read, support.text_TND[0])
         support = replace(support, text_TND=texts[None])
     weights = predict_adapter(load_generator("default"), support)
     return lambda _paths, rows_QD: classify(rows_QD.double(), weights).to(rows_QD)
-
-
-def _tell(moment: Progress) -> None:
-    tell_step(moment.done, moment.total)
 
 
 def _open_clip(method: str, task: PictureTask) -> FrozenEncoder:

@@ -16,8 +16,8 @@ from torch.nn.functional import adaptive_avg_pool2d, normalize
 
 from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.towers.tokens import patch_tokens
 from metaadapter.features.views import text_places
+from metaadapter.labs.grounding.patches import patch_tokens
 
 # The kinds of tokens.
 PHRASE, WORD, PAIR, EXAMPLE = range(4)

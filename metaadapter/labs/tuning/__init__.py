@@ -1,1 +1,1 @@
-"""Training inside an encoder's towers for one task, kept if it helps left-out pictures."""
+"""Training inside an encoder's image tower for one task, kept if it helps left-out pictures."""

@@ -5,8 +5,7 @@ Training changes only the later blocks, so that a step need not compute the earl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, final
 
 import torch
@@ -26,7 +25,11 @@ CACHED_AS = torch.float16
 
 @final
 class AdaptedTower:
-    """A copy of an encoder's network with adapters in the later half of its image tower."""
+    """A copy of an encoder's image tower with adapters in its later half, for cached looks.
+
+    Only outputs of blocks before the adapters that later parts read are cached: the output of the
+    last of these blocks, and the outputs that features are made of.
+    """
 
     def __init__(
         self, encoder: FrozenEncoder, config: InsideConfig, n_looks: int, seed: int
@@ -34,7 +37,7 @@ class AdaptedTower:
         networks: list[nn.Module] = []
         encoder = encoder.adapted(networks.append, "in training")
         (self._network,) = networks
-        places = [place for place in find_places(self._network) if place.tower == "image"]
+        places = find_places(self._network)
         first = len(places) // 2
         if not first:
             raise UsageError(
@@ -43,30 +46,45 @@ class AdaptedTower:
             )
         self.parameters = insert_inside(self._network, config, places[first:], seed=seed)
         self._network.to(encoder.device)
+        self._tower = encoder.image_network()
         probe = encoder.preprocess(probe_picture())[None].to(encoder.device)
+        self._blank, self._n_filled = torch.zeros_like(probe), 0
         # A bottleneck comes after its block, so this block's output can be cached as well.
         in_front = places[: first + (config.kind == "bottleneck")]
-        tower = encoder.image_network()
-        # Computes the features of looks with the adapters in their current state.
-        self.cache = CachedBlocks(tower, self._network, in_front, probe, n_looks)
-        self._start = [parameter.detach().clone() for parameter in self.parameters]
+        self._blocks = [_Replayed(self._network, place) for place in in_front]
+        self._needed = self._find_needed(probe)
+        self._cached = [
+            torch.empty(n_looks, *block.shape, dtype=CACHED_AS) for block in self._needed
+        ]
+        self.start = self.state()
 
-    @property
-    def n_trained(self) -> int:
-        """The number of trained weights."""
-        return sum(parameter.numel() for parameter in self.parameters)
+    @torch.no_grad()
+    def add(self, pixels: Float[Tensor, "n 3 height width"]) -> None:
+        """Cache preprocessed looks, which are numbered from 0."""
+        numbers = slice(self._n_filled, self._n_filled + len(pixels))
+        self._run(pixels)
+        for cached, block in zip(self._cached, self._needed, strict=True):
+            cached[numbers] = block.output.to("cpu", CACHED_AS)
+        self._n_filled = numbers.stop
 
-    def restart(self) -> None:
-        """Reset the adapters to their state before any training."""
-        self._restore(self._start)
+    def features(self, looks: Int[Tensor, " n"]) -> Float[Tensor, "n width"]:
+        """Return the features of the looks with these numbers, with gradients for the adapters."""
+        for block in self._blocks:
+            block.replay = self._blank.new_zeros(1).expand(len(looks), *block.shape)
+        for block, cached in zip(self._needed, self._cached, strict=True):
+            block.replay = cached[looks].to(self._blank)
+        features: Tensor = self._tower(self._blank.expand(len(looks), -1, -1, -1))
+        return features
 
-    @contextmanager
-    def scaled(self, strength: float) -> Iterator[None]:
-        """Multiply the output of the adapters by a factor within a `with` statement."""
-        trained = [parameter.detach().clone() for parameter in self.parameters]
-        self.scale(strength)
-        yield
-        self._restore(trained)
+    def state(self) -> list[Tensor]:
+        """Return a copy of the trained weights, for `restore`."""
+        return [parameter.detach().clone() for parameter in self.parameters]
+
+    @torch.no_grad()
+    def restore(self, state: Sequence[Tensor]) -> None:
+        """Reset the adapters to a state."""
+        for parameter, tensor in zip(self.parameters, state, strict=True):
+            parameter.copy_(tensor)
 
     def scale(self, strength: float) -> None:
         """Multiply what the adapters add to blocks or weights by a factor, by scaling `up`."""
@@ -79,116 +97,45 @@ class AdaptedTower:
         tensors = inside_tensors(self._network)
         return {name: tensor.cpu().clone() for name, tensor in tensors.items()}
 
-    @torch.no_grad()
-    def _restore(self, tensors: Sequence[Tensor]) -> None:
-        for parameter, tensor in zip(self.parameters, tensors, strict=True):
-            parameter.copy_(tensor)
-
-
-@final
-class CachedBlocks:
-    """The outputs of the first blocks for many looks, and the tower that continues from them.
-
-    Only outputs that later parts read are cached: the output of the last of the first blocks, and
-    the outputs that features are made of. From now on, use `tower`, the image tower of `network` in
-    evaluation mode and float32, only through this object. What hooks add to the outputs of the
-    first blocks is not cached, but computed in each step.
-    """
-
-    def __init__(
-        self,
-        tower: nn.Module,
-        network: nn.Module,
-        first_blocks: Sequence[Place],
-        probe: Float[Tensor, "1 3 height width"],
-        n_looks: int,
-    ) -> None:
-        self._tower, self._n_filled = tower, 0
-        self._blank = torch.zeros_like(probe)
-        blocks = {place.name: _Replayed(network, place) for place in first_blocks}
-        self._blocks = list(blocks.values())
-        self._needed = self._find_needed(probe)
-        self._cached = [
-            torch.empty(n_looks, *block.shape, dtype=CACHED_AS) for block in self._needed
-        ]
-
-    def __len__(self) -> int:
-        """The number of cached looks."""
-        return self._n_filled
-
-    @torch.no_grad()
-    def add(self, pixels: Float[Tensor, "n 3 height width"]) -> None:
-        """Run the first blocks on preprocessed looks; the cached looks are numbered from 0."""
-        places = slice(self._n_filled, self._n_filled + len(pixels))
-        self._run(pixels)
-        for cached, block in zip(self._cached, self._needed, strict=True):
-            cached[places] = block.take_output().to("cpu", CACHED_AS)
-        self._n_filled = places.stop
-
-    def features(self, looks: Int[Tensor, " n"]) -> Float[Tensor, "n width"]:
-        """Return the features of the looks with these numbers, with gradients for later blocks."""
-        for block in self._blocks:
-            block.replay = self._blank.new_zeros(1).expand(len(looks), *block.shape)
-        for block, cached in zip(self._needed, self._cached, strict=True):
-            block.replay = cached[looks].to(self._blank)
-        features: Tensor = self._tower(self._blank.expand(len(looks), -1, -1, -1))
-        return features
-
     def _run(self, pixels: Tensor) -> None:
-        """Run the first blocks, which record their outputs, and nothing after them."""
         for block in self._blocks:
             block.replay = None
-        self._blocks[-1].is_end = True
-        try:
-            self._tower(pixels.to(self._blank, memory_format=torch.channels_last))
-        except _EndReached:
-            pass
-        finally:
-            self._blocks[-1].is_end = False
+        self._tower(pixels.to(self._blank, memory_format=torch.channels_last))
 
     @torch.no_grad()
     def _find_needed(self, probe: Tensor) -> list[_Replayed]:
         """Return the first blocks whose output is read by later parts of the tower."""
         self._run(probe)
-        outputs = [block.take_output().to(CACHED_AS).to(probe) for block in self._blocks]
+        outputs = [block.output for block in self._blocks]
 
-        def reaches_features(block: _Replayed) -> bool:
-            for other, output in zip(self._blocks, outputs, strict=True):
-                other.replay = output
-            block.replay = torch.full_like(outputs[self._blocks.index(block)], torch.nan)
+        def reaches_features(number: int) -> bool:
+            for block, output in zip(self._blocks, outputs, strict=True):
+                block.replay = output
+            self._blocks[number].replay = torch.full_like(outputs[number], torch.nan)
             return bool(self._tower(self._blank).isnan().any())
 
-        return [block for block in self._blocks if reaches_features(block)]
-
-
-class _EndReached(Exception):
-    """The last of the first blocks has run."""
+        return [block for n, block in enumerate(self._blocks) if reaches_features(n)]
 
 
 class _Replayed:
     """A block that replays a given output, or records its own; axis 0 of both is for pictures."""
 
+    output: Tensor
+
     def __init__(self, network: nn.Module, place: Place) -> None:
-        self.shape, self._batch_first = place.shape, place.batch_first
+        self.shape = place.shape
         self.replay: Tensor | None = None
-        self.is_end = False
-        self._output: Tensor | None = None
         block: Any = network.get_submodule(place.name)
         compute = block.forward
 
+        def turned(output: Tensor) -> Tensor:
+            return output if place.batch_first else output.transpose(0, 1)
+
         def forward(*args: Any, **kwargs: Any) -> Tensor:
             if self.replay is None:
-                self._output = compute(*args, **kwargs)
-                if self.is_end:
-                    raise _EndReached
-                return self._output
-            return self.replay if self._batch_first else self.replay.transpose(0, 1)
+                output: Tensor = compute(*args, **kwargs)
+                self.output = turned(output)
+                return output
+            return turned(self.replay)
 
         block.forward = forward
-
-    def take_output(self) -> Tensor:
-        """Return the recorded output, and forget it."""
-        output, self._output = self._output, None
-        if output is None:
-            raise RuntimeError("a block before the adapted ones did not run")
-        return output if self._batch_first else output.transpose(0, 1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
@@ -15,9 +15,7 @@ from torch.nn.functional import cross_entropy
 from metaadapter.adapter.known import FRACTIONS, known_logits
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.features.towers.config import Calibration
-from metaadapter.labs.tuning.adapted_tower import AdaptedTower
-from metaadapter.labs.tuning.inside_steps import StepSettings, take_steps
-from metaadapter.labs.tuning.tuning_task import IN_ALL, LeftOutHeads, TuningTask, folds
+from metaadapter.labs.tuning.tuning_task import IN_ALL, TuningTask, folds
 
 # About forty left-out pictures are too few for quantiles beyond 0.95.
 N_QUANTILES = FRACTIONS.index(0.95) + 1
@@ -43,6 +41,102 @@ class LeftOutPart(NamedTuple):
     def logits(self) -> Float[Tensor, "left N"]:
         """The adapter's logits for the pictures."""
         return classify(self.rows, self.weights)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutChoice:
+    """The chosen strength, and left-out results by strength: 0 is no adapters, 1 as trained."""
+
+    strength: float
+    calibration: Calibration
+    """The calibration of the adapter predicted at this strength; none at strength 0."""
+    n_pictures: int
+    accuracies: dict[float, float]
+    log_losses: dict[float, float]
+    """Strength → the mean negative log-probability of the classes, at the best temperature."""
+
+
+def left_out_parts(labels: Int[Tensor, " n"]) -> list[Int[Tensor, " left"]]:
+    """Return parts, each a quarter of every class, until they have `ENOUGH` pictures in total.
+
+    Return no parts if no class has three pictures: a class with one picture left teaches nothing.
+    """
+    if int(labels.bincount().max()) < 3:
+        return []
+    part, parts = folds(labels, N_PARTS), list[Tensor]()
+    while len(parts) <= int(part.max()) and sum(map(len, parts)) < ENOUGH:
+        parts.append((part == len(parts)).nonzero()[:, 0])
+    return parts
+
+
+def choose_strength(
+    task: TuningTask,
+    parts: Sequence[Int[Tensor, " left"]],
+    n_steps: int,
+    seed: int,
+    report: Callable[[int], object],
+) -> LeftOutChoice:
+    """Train without each part of the pictures, and choose the best strength for left-out parts.
+
+    The fewer pictures remain, the fewer steps are taken, but `report` counts `n_steps` for each
+    part. At the end, the tower's adapters are in their initial state.
+    """
+    answers: dict[float, list[LeftOutPart]] = {strength: [] for strength in STRENGTHS}
+    tower = task.looks.tower
+    for number, left in enumerate(parts):
+        fold = torch.full_like(task.labels_n, IN_ALL)
+        fold[left] = 0
+        learned = (fold == IN_ALL).nonzero()[:, 0]
+
+        def answer(rows: Tensor, left: Tensor = left, fold: Tensor = fold) -> LeftOutPart:
+            weights = task.left_out_adapters(rows, fold).task(0)
+            return LeftOutPart(weights, rows[left], task.labels_n[left])
+
+        answers[0.0].append(answer(task.rows_before))
+        fewer = max(1, n_steps * len(learned) // len(fold))
+        for step in task.steps(learned, fewer, seed):
+            report(number * n_steps + step * n_steps // fewer)
+        trained = tower.state()
+        for strength in STRENGTHS[1:]:
+            tower.scale(strength)
+            answers[strength].append(answer(task.looks.rows()))
+            tower.restore(trained)
+        tower.restore(tower.start)
+    return choose(answers)
+
+
+def choose(answers: Mapping[float, Sequence[LeftOutPart]]) -> LeftOutChoice:
+    """Choose the strength with the least log loss; of equal strengths, the smaller.
+
+    Each strength is taken at its best temperature (Guo et al., On Calibration of Modern Neural
+    Networks, 2017), so that no strength is chosen only because its logits are less confident.
+    Logits that are not finite count as an infinite loss.
+    """
+    logits = {
+        strength: torch.cat([part.logits for part in parts]).double()
+        for strength, parts in answers.items()
+    }
+    labels = torch.cat([part.labels for part in answers[0.0]])
+
+    def log_loss(strength: float, temperature: float) -> float:
+        return float(cross_entropy(logits[strength] / temperature, labels).nan_to_num(inf))
+
+    losses, temperatures = dict[float, float](), dict[float, float]()
+    for strength in sorted(logits):
+        by_temperature = {value: log_loss(strength, value) for value in TEMPERATURES}
+        temperatures[strength] = min(by_temperature, key=by_temperature.__getitem__)
+        losses[strength] = by_temperature[temperatures[strength]]
+    best = min(losses, key=losses.__getitem__)
+    return LeftOutChoice(
+        best,
+        calibrate(answers[best], temperatures[best]) if best else Calibration(),
+        len(labels),
+        {
+            strength: float((rows.argmax(1) == labels).double().mean())
+            for strength, rows in logits.items()
+        },
+        losses,
+    )
 
 
 def calibrate(parts: Sequence[LeftOutPart], temperature: float) -> Calibration:
@@ -75,99 +169,3 @@ def calibrate(parts: Sequence[LeftOutPart], temperature: float) -> Calibration:
 def _quantiles(values: Float[Tensor, " n"]) -> Float[Tensor, " quantiles"]:
     """Return, for each of `FRACTIONS`, the value that this fraction of `values` exceeds."""
     return torch.quantile(values, 1 - values.new_tensor(FRACTIONS[:N_QUANTILES]))
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOutChoice:
-    """The chosen strength, and left-out results by strength: 0 is no adapters, 1 as trained."""
-
-    strength: float
-    calibration: Calibration
-    """The calibration of the adapter predicted at this strength; none at strength 0."""
-    n_pictures: int
-    accuracies: dict[float, float]
-    log_losses: dict[float, float]
-    """Strength → the mean negative log-probability of the classes, at the best temperature."""
-
-
-def left_out_parts(labels: Int[Tensor, " n"]) -> list[Int[Tensor, " left"]]:
-    """Return parts, each a quarter of every class, until they have `ENOUGH` pictures in total.
-
-    Return no parts if no class has three pictures: a class with one picture left teaches nothing.
-    """
-    if int(labels.bincount().max()) < 3:
-        return []
-    part, parts = folds(labels, N_PARTS), list[Tensor]()
-    while len(parts) <= int(part.max()) and sum(map(len, parts)) < ENOUGH:
-        parts.append((part == len(parts)).nonzero()[:, 0])
-    return parts
-
-
-def choose_strength(
-    task: TuningTask,
-    tower: AdaptedTower,
-    settings: StepSettings,
-    parts: Sequence[Int[Tensor, " left"]],
-    report: Callable[[int], object],
-) -> LeftOutChoice:
-    """Train without each part of the pictures, and choose the best strength for left-out parts.
-
-    The fewer pictures remain, the fewer steps are taken, but `report` counts all steps of
-    `settings`. At the end, the tower's adapters are in their initial state.
-    """
-    answers: dict[float, list[LeftOutPart]] = {strength: [] for strength in STRENGTHS}
-    for number, left in enumerate(parts):
-        fold = torch.full_like(task.labels_n, IN_ALL)
-        fold[left] = 0
-        learned = (fold == IN_ALL).nonzero()[:, 0]
-
-        def answer(rows: Tensor, left: Tensor = left, fold: Tensor = fold) -> LeftOutPart:
-            weights = LeftOutHeads.predict(task.generator, task.support, rows, fold).weights.task(0)
-            return LeftOutPart(weights, rows[left], task.labels_n[left])
-
-        answers[0.0].append(answer(task.rows_before))
-        fewer = max(1, settings.n_steps * len(learned) // len(fold))
-        for step in take_steps(task, learned, tower.parameters, replace(settings, n_steps=fewer)):
-            report(number * settings.n_steps + step * settings.n_steps // fewer)
-        for strength in STRENGTHS[1:]:
-            with tower.scaled(strength):
-                answers[strength].append(answer(task.looks.rows()))
-        tower.restart()
-    choice = choose(
-        {strength: torch.cat([part.logits for part in left]) for strength, left in answers.items()},
-        torch.cat([part.labels for part in answers[0.0]]),
-    )
-    if not choice.strength:
-        return choice
-    calibration = calibrate(answers[choice.strength], choice.calibration.temperature)
-    return replace(choice, calibration=calibration)
-
-
-def choose(logits: dict[float, Float[Tensor, "n N"]], labels: Int[Tensor, " n"]) -> LeftOutChoice:
-    """Choose the strength with the least log loss; of equal strengths, the smaller.
-
-    Each strength is taken at its best temperature (Guo et al., On Calibration of Modern Neural
-    Networks, 2017), so that no strength is chosen only because its logits are less confident.
-    Logits that are not finite count as an infinite loss.
-    """
-
-    def log_loss(strength: float, temperature: float) -> float:
-        tempered = logits[strength].double() / temperature
-        return float(cross_entropy(tempered, labels).nan_to_num(inf))
-
-    losses, temperatures = dict[float, float](), dict[float, float]()
-    for strength in sorted(logits):
-        by_temperature = {value: log_loss(strength, value) for value in TEMPERATURES}
-        temperatures[strength] = min(by_temperature, key=by_temperature.__getitem__)
-        losses[strength] = by_temperature[temperatures[strength]]
-    best = min(losses, key=losses.__getitem__)
-    return LeftOutChoice(
-        best,
-        Calibration(temperature=temperatures[best] if best else 1.0),
-        len(labels),
-        {
-            strength: float((rows.argmax(1) == labels).double().mean())
-            for strength, rows in logits.items()
-        },
-        losses,
-    )

@@ -1,41 +1,62 @@
-"""The task for which a tower is tuned: looks at its pictures, left-out adapters, the result."""
+"""The task for which a tower is trained: looks at its pictures, and the steps that learn them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import ImageInput
+from metaadapter.data.training_steps import tell_step
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.towers.config import InsideConfig, PromptConfig
 from metaadapter.features.views import join_looks, view_pixels
 from metaadapter.generator.adapter_generator import AdapterGenerator
-from metaadapter.labs.tuning.adapted_tower import CachedBlocks
+from metaadapter.labs.tuning.adapted_tower import AdaptedTower
 
 LOOKS_AT_ONCE = 32
-
 IN_ALL, IN_NONE = -1, -2
 """In place of a fold: the picture is in the support of every adapter, or of none."""
 
-Config = TypeVar("Config", bound=InsideConfig | PromptConfig)
-LeftOut = TypeVar("LeftOut")
+N_FOLDS = 4
+BATCH = 32
+LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 1e-3, 0.05, 0.1
+# The adapters of the task are predicted again after this many steps, because the tower changes.
+STEPS_PER_PREDICTION = 20
 
 
 @dataclass(frozen=True, slots=True)
 class PictureLooks:
     """L looks at each of V views of n pictures; view 0 is the picture itself."""
 
-    cache: CachedBlocks
+    tower: AdaptedTower
     numbers_nVL: Int[Tensor, "n V L"]
+
+    @classmethod
+    def cached(
+        cls,
+        pictures: Sequence[ImageInput],
+        encoder: ImageEncoder,
+        tower: AdaptedTower,
+        n_views: int,
+        seed: int,
+    ) -> PictureLooks:
+        """Cache the looks at each picture and at `n_views` − 1 crops, half of them mirrored."""
+        n_looks = 0
+        for number, picture in enumerate(pictures, 1):
+            views = view_pixels(decode_image(picture), encoder.look, n_views, seed)
+            tower.add(views.flatten(0, 1))
+            n_looks += views.shape[:2].numel()
+            tell_step(number, len(pictures))
+        return cls(tower, torch.arange(n_looks).reshape(len(pictures), n_views, -1))
 
     @torch.no_grad()
     def rows(self) -> Float[Tensor, "n D"]:
@@ -43,7 +64,7 @@ class PictureLooks:
         numbers = self.numbers_nVL[:, 0]
         n_looks = numbers.shape[1]
         features = [
-            self.cache.features(batch.flatten()).reshape(len(batch), n_looks, -1)
+            self.tower.features(batch.flatten()).reshape(len(batch), n_looks, -1)
             for batch in torch.split(numbers, max(1, LOOKS_AT_ONCE // n_looks))
         ]
         return _joined(torch.cat(features))
@@ -54,73 +75,14 @@ class PictureLooks:
         views, looks = (
             torch.randint(n, (len(pictures),), generator=draw) for n in (n_views, n_looks)
         )
-        features = self.cache.features(self.numbers_nVL[pictures, views, looks])
+        features = self.tower.features(self.numbers_nVL[pictures, views, looks])
         return _joined(features[:, None].expand(-1, n_looks, -1))
-
-
-def cache_looks(
-    pictures: Sequence[ImageInput],
-    encoder: ImageEncoder,
-    cache: CachedBlocks,
-    n_views: int,
-    *,
-    seed: int,
-    progress: Callable[[int], None],
-) -> PictureLooks:
-    """Cache the looks at each picture and at `n_views` − 1 random crops, half of them mirrored."""
-    waiting: list[Tensor] = []
-    for number, picture in enumerate(pictures, 1):
-        waiting.append(
-            view_pixels(decode_image(picture), encoder.look, n_views, seed).flatten(0, 1)
-        )
-        if number == len(pictures) or sum(map(len, waiting)) >= LOOKS_AT_ONCE:
-            for batch in torch.split(torch.cat(waiting), LOOKS_AT_ONCE):
-                cache.add(batch)
-            waiting = []
-            progress(number)
-    return PictureLooks(cache, torch.arange(len(cache)).reshape(len(pictures), n_views, -1))
 
 
 def _joined(looks: Float[Tensor, "n L width"]) -> Float[Tensor, "n D"]:
     weights = torch.from_numpy(join_looks(np.ones((1, looks.shape[1], 1), np.float32)))[0]
     # On the CPU, where the labels are; the work on rows is small compared with the tower.
     return (looks.cpu() * weights[:, None]).flatten(1)
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOutHeads:
-    """One adapter for each fold of pictures, predicted from the pictures of all other folds."""
-
-    weights: AdapterWeights
-    """One task for each fold."""
-    fold_n: Int[Tensor, " n"]
-
-    @classmethod
-    def predict(
-        cls,
-        generator: AdapterGenerator,
-        support: Support,
-        rows: Float[Tensor, "n D"],
-        fold: Int[Tensor, " n"],
-    ) -> LeftOutHeads:
-        """Predict the adapter for each fold."""
-        (present_NK,) = support.present_TNK
-        rows_NKD, fold_NK = support.support_TNKD[0].clone(), present_NK.long()
-        rows_NKD[present_NK], fold_NK[present_NK] = rows.to(rows_NKD), fold
-        kept_TNK = torch.stack(
-            [(fold_NK != number) & (fold_NK != IN_NONE) for number in range(int(fold.max()) + 1)]
-        )
-        task = replace(support, support_TNKD=rows_NKD[None])
-        many = task.repeated(len(kept_TNK)).kept(kept_TNK).to(device=generator.device)
-        weights = generator.predict(many.exact)
-        return cls(weights.to(device=rows.device, dtype=rows.dtype), fold)
-
-    def logits(
-        self, rows: Float[Tensor, "b D"], pictures: Int[Tensor, " b"]
-    ) -> Float[Tensor, "b N"]:
-        """Return the logits of pictures from the adapter without their fold, with gradients."""
-        logits_TbN = classify(rows.expand(len(self.weights.classes), *rows.shape), self.weights)
-        return logits_TbN[self.fold_n[pictures], torch.arange(len(rows))]
 
 
 def folds(labels: Int[Tensor, " n"], n_folds: int) -> Int[Tensor, " n"]:
@@ -149,19 +111,71 @@ class TuningTask:
         """Unit rows of the pictures before any training."""
         return self.support.labelled_rows()[0]
 
+    def left_out_adapters(
+        self, rows: Float[Tensor, "n D"], fold: Int[Tensor, " n"]
+    ) -> AdapterWeights:
+        """Predict an adapter for each fold from the pictures of all others: a task for a fold."""
+        (present_NK,) = self.support.present_TNK
+        rows_NKD, fold_NK = self.support.support_TNKD[0].clone(), present_NK.long()
+        rows_NKD[present_NK], fold_NK[present_NK] = rows.to(rows_NKD), fold
+        kept_TNK = torch.stack(
+            [(fold_NK != number) & (fold_NK != IN_NONE) for number in range(int(fold.max()) + 1)]
+        )
+        task = replace(self.support, support_TNKD=rows_NKD[None])
+        many = task.repeated(len(kept_TNK)).kept(kept_TNK).to(device=self.generator.device)
+        weights = self.generator.predict(many.exact)
+        return weights.to(device=rows.device, dtype=rows.dtype)
 
-@dataclass(frozen=True)
-class Tuned(Generic[Config, LeftOut]):
-    """Trained tensors, or none if they do not help left-out pictures or classes."""
+    def steps(self, learned: Int[Tensor, " m"], n_steps: int, seed: int) -> Iterator[int]:
+        """Train the tower on the learned pictures, and yield the number of each step.
 
-    tensors: dict[str, Tensor]
-    config: Config | None
-    left_out: LeftOut | None
-    """The figures of left-out pictures or classes; `None` if none were left out."""
-    n_trained: int
-    seconds: float
+        The loss of a picture is its cross-entropy under an adapter predicted from the other folds:
+        an adapter predicted from the picture itself would have memorized it, and would teach
+        nothing. The learning rate rises at first, then falls along a cosine to the last step.
+        """
+        looks, labels = self.looks, self.labels_n
+        fold = torch.full_like(labels, IN_NONE)
+        fold[learned] = folds(labels[learned], N_FOLDS)
+        queries = (fold >= 0).nonzero()[:, 0]
+        if not len(queries):
+            return
+        draw = torch.Generator().manual_seed(seed)
+        optimizer = torch.optim.AdamW(
+            looks.tower.parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate(n_steps))
+        adapters = self.left_out_adapters(self.rows_before, fold)
+        waiting = queries[:0]
+        for step in range(n_steps):
+            if step and step % STEPS_PER_PREDICTION == 0:
+                adapters = self.left_out_adapters(looks.rows(), fold)
+            while len(waiting) < min(BATCH, len(queries)):
+                order = torch.randperm(len(queries), generator=draw)
+                waiting = torch.cat([waiting, queries[order]])
+            batch, waiting = waiting[:BATCH], waiting[BATCH:]
+            with torch.enable_grad():
+                logits = left_out_logits(adapters, looks.drawn(batch, draw), fold[batch])
+                loss = cross_entropy(logits, labels[batch])
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            yield step + 1
 
-    @property
-    def n_steps(self) -> int:
-        """The number of gradient steps that trained the tensors."""
-        return 0 if self.config is None else self.config.n_steps
+
+def left_out_logits(
+    adapters: AdapterWeights, rows: Float[Tensor, "b D"], fold: Int[Tensor, " b"]
+) -> Float[Tensor, "b N"]:
+    """Return the logits of pictures from the adapter without their fold, with gradients."""
+    logits_TbN = classify(rows.expand(len(adapters.classes), *rows.shape), adapters)
+    return logits_TbN[fold, torch.arange(len(rows))]
+
+
+def _rate(n_steps: int) -> Callable[[int], float]:
+    """Return the factor on the learning rate at each step: a warm-up, then a cosine."""
+    warm = max(1, round(WARM_UP * n_steps))
+
+    def rate(step: int) -> float:
+        return min(1.0, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * step / n_steps))
+
+    return rate

@@ -22,8 +22,6 @@ from metaadapter.features.towers.inside import insert_inside, inside_tensors
 from metaadapter.features.towers.places import find_places
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.labs.tuning import tune_inside as inside_module
-from metaadapter.labs.tuning import tuning_step
-from metaadapter.labs.tuning.tune_inside import Inside
 from metaadapter.workflow.fit_adapter import predict_adapter
 from metaadapter.workflow.unlabelled_pictures import pool_effect
 from tests.small_pictures import write_encoder
@@ -44,12 +42,12 @@ def plain(labelled, clip, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(plain, clip, tmp_path_factory):
-    """By kind, the same adapter with parts in both towers that change a lot."""
+    """By kind, the same adapter with parts in the image tower that change a lot."""
     base, stored = load_encoder(str(clip), device="cpu"), load_adapter(plain)
     folder = tmp_path_factory.mktemp("inside")
-    for kind, alpha in (("bottleneck", None), ("lora", 4.0)):
+    for kind in ("bottleneck", "lora"):
         network = shared_copy(base.network)
-        config = InsideConfig(kind=kind, towers=("image", "text"), width=4, alpha=alpha)
+        config = InsideConfig(kind=kind, width=4)
         insert_inside(network, config, find_places(network))
         draw = torch.Generator().manual_seed(0)
         towers = {
@@ -95,10 +93,6 @@ def pictures_in(document):
     return [row["path"] for row in document["predictions"]]
 
 
-def assert_same_towers(before, after):
-    assert all(torch.equal(after.towers[name], part) for name, part in before.towers.items())
-
-
 @pytest.mark.parametrize("kind", ["bottleneck", "lora"])
 def test_predict__adapter_with_parts__answers_from_the_adapted_encoder(
     run, made, plain, clip, unlabelled, kind
@@ -138,19 +132,14 @@ def test_predict__together__keeps_the_calibration(run, inside, unlabelled, tmp_p
     assert pool_effect(pooled).moved == pytest.approx(float(moved.mean()))
 
 
-def test_add__to_an_adapter_with_parts__reads_the_name_through_them(run, inside, clip, tmp_path):
+def test_add__to_an_adapter_with_parts__keeps_them(run, inside, tmp_path):
     out = tmp_path / "more"
 
     done = run("add", inside, "wolf", "--text", "a grey wolf", "--out", out)
 
     assert done.code == 0, done.err
     before, after = load_adapter(inside), load_adapter(out)
-    base = load_encoder(str(clip), device="cpu", zoom=True, blocks=("joint",))
-    expected = adapted_encoder(base, before).encode_texts(["a grey wolf"])[0]
-    row = after.support.text_TND[0][after.config.classes.index("wolf")]
-    np.testing.assert_allclose(row, expected, atol=1e-6)
-    assert not np.allclose(row, base.encode_texts(["a grey wolf"])[0], atol=1e-3)
-    assert_same_towers(before, after)
+    assert all(torch.equal(after.towers[name], part) for name, part in before.towers.items())
 
 
 @pytest.mark.parametrize(
@@ -187,7 +176,8 @@ def steps(monkeypatch):
     """Says how many steps `--inside` takes, whatever left-out pictures say."""
 
     def take(number):
-        monkeypatch.setattr(inside_module, "Inside", partial(Inside, n_steps=number))
+        forced = partial(inside_module.tune_inside, n_steps=number)
+        monkeypatch.setattr(inside_module, "tune_inside", forced)
 
     return take
 
@@ -219,7 +209,7 @@ def test_adapt__inside_with_a_temperature__divides_the_logits(
     run, train, labelled, unlabelled, tmp_path, steps, monkeypatch
 ):
     steps(3)
-    tune = tuning_step.tune_inside
+    tune = inside_module.tune_inside
 
     def tune_at(temperature):
         def tuned(*args, **kwargs):
@@ -231,7 +221,7 @@ def test_adapt__inside_with_a_temperature__divides_the_logits(
 
     def logits(temperature=None):
         if temperature is not None:
-            monkeypatch.setattr(tuning_step, "tune_inside", tune_at(temperature))
+            monkeypatch.setattr(inside_module, "tune_inside", tune_at(temperature))
         train(labelled)
         document = run("predict", tmp_path / "adapter", unlabelled, "--json").document
         shares = np.log(probabilities(document))

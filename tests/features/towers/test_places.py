@@ -17,15 +17,11 @@ EXPECTED = [
 ]
 
 
-def in_tower(places, tower):
-    return [place for place in places if place.tower == tower]
-
-
 @pytest.mark.parametrize("row", EXPECTED, ids=lambda row: row[0])
 def test_find_places__of_each_kind_of_tower__are_its_blocks_in_order(make_network, row):
     kind, first, first_shape, last_shape, n_places, is_map = row
 
-    result = in_tower(find_places(make_network(kind)), "image")
+    result = find_places(make_network(kind))
 
     assert len(result) == n_places
     assert result[0].name == first
@@ -34,13 +30,11 @@ def test_find_places__of_each_kind_of_tower__are_its_blocks_in_order(make_networ
     assert result[0].width == (first_shape[0] if is_map else first_shape[1])
 
 
-def test_find_places__of_tiny__are_behind_its_sixteen_blocks_in_seven_stages(tiny):
+def test_find_places__of_tiny__are_behind_its_sixteen_blocks(tiny):
     result = find_places(tiny.network)
 
-    image = in_tower(result, "image")
-    assert [sum(place.ends_stage for place in image), len(image)] == [7, 16]
-    assert image[-1].shape == (320, 7, 7)
-    assert len(in_tower(result, "text")) == 4
+    assert len(result) == 16
+    assert result[-1].shape == (320, 7, 7)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +48,7 @@ def test_find_places__of_other_trunks_of_timm__are_their_stages(name, size, widt
     vision = {"timm_model_name": name, "timm_pool": "avg", "image_size": size}
     network = random_clip(vision)
 
-    result = in_tower(find_places(network), "image")
+    result = find_places(network)
 
     assert [place.width for place in result] == widths
     if name == "regnetx_002":
@@ -69,7 +63,7 @@ def test_places__changed_by_hooks__change_blocks_of_features_and_joint_alike(mak
     side = 160 if kind == "timm vit" else 64 if "resnet" in kind else 32
     pixels = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(1))
     changed = shared_copy(network)
-    for place in in_tower(find_places(network), "image"):
+    for place in find_places(network):
         changed.get_submodule(place.name).register_forward_hook(lambda _m, _i, out: 1.5 * out)
 
     blocks, plain = tower_blocks(changed.visual, pixels), changed.visual(pixels)

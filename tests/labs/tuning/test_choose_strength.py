@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import torch
 from torch.nn.functional import normalize
 
@@ -16,7 +18,9 @@ from metaadapter.adapter.known import (
     prediction_sets,
 )
 from metaadapter.adapter.support import Support
+from metaadapter.features.towers.config import Calibration
 from metaadapter.generator.pretrained import load_generator
+from metaadapter.labs.tuning import choose_strength
 from metaadapter.labs.tuning.choose_strength import LeftOutPart, calibrate, choose, left_out_parts
 from metaadapter.workflow.fit_adapter import predict_adapter
 
@@ -32,9 +36,22 @@ def logits_of(*probabilities):
     return torch.where(LABELS[:, None] == 0, rows, rows.flip(1))
 
 
-def test_the_strength_with_the_least_log_loss_is_taken():
-    result = choose(
-        {0.0: logits_of(*[0.5] * 4), 0.5: logits_of(*[0.8] * 4), 1.0: logits_of(*[0.7] * 4)}, LABELS
+@pytest.fixture
+def chosen(monkeypatch):
+    """The choice for left-out pictures with these logits, by strength."""
+
+    def choice(logits):
+        return choose(
+            {key: [SimpleNamespace(logits=rows, labels=LABELS)] for key, rows in logits.items()}
+        )
+
+    monkeypatch.setattr(choose_strength, "calibrate", lambda _, t: Calibration(temperature=t))
+    return choice
+
+
+def test_the_strength_with_the_least_log_loss_is_taken(chosen):
+    result = chosen(
+        {0.0: logits_of(*[0.5] * 4), 0.5: logits_of(*[0.8] * 4), 1.0: logits_of(*[0.7] * 4)}
     )
     assert result.strength == 0.5
     assert result.n_pictures == 4
@@ -42,13 +59,13 @@ def test_the_strength_with_the_least_log_loss_is_taken():
     assert math.isclose(result.log_losses[0.5], -math.log(0.8), rel_tol=1e-6)
 
 
-def test_answers_that_are_too_sure_are_told_at_the_temperature_that_suits_them():
+def test_answers_that_are_too_sure_are_told_at_the_temperature_that_suits_them(chosen):
     too_sure = logits_of(0.99, 0.99, 0.99, 0.05)
 
     def log_loss(temperature):
         return float(torch.nn.functional.cross_entropy(too_sure / temperature, LABELS))
 
-    result = choose({0.0: logits_of(*[0.1] * 4), 1.0: too_sure}, LABELS)
+    result = chosen({0.0: logits_of(*[0.1] * 4), 1.0: too_sure})
 
     assert (result.strength, result.calibration.temperature) == (1.0, 2.0)
     assert math.isclose(result.log_losses[1.0], log_loss(2.0), rel_tol=1e-5)

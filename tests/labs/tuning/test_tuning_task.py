@@ -13,19 +13,22 @@ from metaadapter.data.decode import decode_image
 from metaadapter.features.towers.config import InsideConfig
 from metaadapter.features.views import join_looks, view_pixels
 from metaadapter.labs.tuning.adapted_tower import AdaptedTower
-from metaadapter.labs.tuning.tuning_task import IN_ALL, IN_NONE, LeftOutHeads, cache_looks
+from metaadapter.labs.tuning.tuning_task import (
+    IN_ALL,
+    IN_NONE,
+    PictureLooks,
+    TuningTask,
+    left_out_logits,
+)
 
 LABELS = torch.tensor([0, 0, 0, 0, 0, 1, 2, 2])
 
 
 def looks_at(encoder, images, n_views):
-    config = InsideConfig(kind="bottleneck", towers=("image",), width=4)
+    config = InsideConfig(kind="bottleneck", width=4)
     n_looks = len(images) * n_views * (2 if encoder.zoom else 1)
-    cache = AdaptedTower(encoder, config, n_looks, seed=0).cache
-    reports = []
-    result = cache_looks(images, encoder, cache, n_views, seed=3, progress=reports.append)
-    assert reports[-1] == len(images)
-    return result
+    tower = AdaptedTower(encoder, config, n_looks, seed=0)
+    return PictureLooks.cached(images, encoder, tower, n_views, 3)
 
 
 @pytest.mark.parametrize("zoom", [True, False])
@@ -59,8 +62,8 @@ def test_a_picture_is_told_by_what_is_predicted_from_other_folds(generator):
     torch.manual_seed(2)
     rows, queries = (normalize(torch.randn(8, 6), dim=-1) for _ in range(2))
     fold = torch.tensor([0, 1, IN_NONE, 0, 1, IN_ALL, 0, 1])
-    heads = LeftOutHeads.predict(generator, task(), rows, fold)
-    result = heads.logits(queries[[4, 6]], torch.tensor([4, 6]))
+    adapters = TuningTask(None, task(), LABELS, generator).left_out_adapters(rows, fold)
+    result = left_out_logits(adapters, queries[[4, 6]], fold[[4, 6]])
 
     for row, number, kept in [(0, 4, [0, 3, 5, 6]), (1, 6, [1, 4, 5, 7])]:
         alone = Support.of_rows(rows[kept], LABELS[kept], task().text_TND[0], logit_scale=10.0)
