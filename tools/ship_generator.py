@@ -17,13 +17,8 @@ from typing import Any
 import torch
 
 from metaadapter.data.checksums import TRAINING_RECORD, read_document, write_document
-from metaadapter.generator.pretrained import (
-    SHIPPED,
-    WEIGHTS_FILE,
-    generator_id,
-    load_generator,
-    save_generator,
-)
+from metaadapter.generator.adapter_generator import WEIGHTS_FILE, generator_id, save_generator
+from metaadapter.generator.pretrained import SHIPPED, load_generator
 
 MOST_BYTES = 4_000_000
 # The output layers of the pool's network.

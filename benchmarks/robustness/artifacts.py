@@ -16,7 +16,8 @@ import pandas as pd
 
 from metaadapter import FeatureStore
 from metaadapter.apps.cli.app import main
-from metaadapter.generator.pretrained import load_generator, save_generator
+from metaadapter.generator.adapter_generator import save_generator
+from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.config_file import load_config
 from metaadapter.training.run import train
 

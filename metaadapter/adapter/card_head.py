@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from metaadapter.adapter.card import renew_card
 from metaadapter.errors import DataError
 
 _HEAD = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?\r?\n)?---[ \t]*(?:\r?\n|$)", re.DOTALL)
@@ -13,16 +14,16 @@ _HEAD = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?\r?\n)?---[ \t]*(?:\r?\n|$)", re.D
 
 def card_with_metadata(
     old: bytes,
-    new_text: Callable[[bytes], bytes],
+    facts: str,
     values: Mapping[str, str | list[str]],
     tags: Sequence[str],
     license_name: str | None,
 ) -> bytes:
-    """Return a card with these facts in its metadata; other metadata of the author stay.
+    """Return a card with these facts in its text and metadata; all else of the author stays.
 
     Args:
         old: The card so far, perhaps empty.
-        new_text: Maps the text of the card, without metadata, to the new text.
+        facts: The facts of the text.
         values: The facts of the metadata.
         tags: Added to the tags of the author.
         license_name: Replaces the licence in the card; None keeps it.
@@ -51,4 +52,5 @@ def card_with_metadata(
         metadata["license"] = license_name
     lines = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
     body = text[match.end() :] if match else text
-    return f"---\n{lines}---\n".encode() + new_text(body.encode(errors="surrogateescape"))
+    new = renew_card(body.encode(errors="surrogateescape"), "", facts)
+    return f"---\n{lines}---\n".encode() + new

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
 
 from metaadapter.data.checksums import FileSource, Folder
-from metaadapter.data.hub import HubName, download, is_hub_name, some_files
+from metaadapter.data.hub import HubName, fetch, files_in, is_hub_name, some_files
 from metaadapter.data.machine_errors import is_shortage, unreadable
 from metaadapter.data.stored_zip import StoredZip
 from metaadapter.data.strict_json import parse_json
@@ -87,18 +88,16 @@ def downloaded_adapter(name: str | Path) -> Path:
 
     Raises:
         UsageError: There is no such repository or file, or a file must be chosen.
-        DataError: A file is too large, or it is not on this machine and cannot be downloaded.
+        DataError: It is not on this machine and cannot be downloaded.
         IncompatibleArtifact: The repository holds something else.
     """
     parsed = HubName.parse(name, suffix=SKILL_SUFFIX, like="ORGANISATION/birds")
 
-    def choose(sizes: Mapping[str, int]) -> dict[str, int]:
-        skill = _skill_of(parsed, sizes)
-        return {skill: TENSOR_BYTES} if skill else {f: MEMBERS[f] for f in MEMBERS if f in sizes}
-
-    downloaded = download(parsed, "adapter", choose)
-    skill = next((file for file in downloaded.files if file.endswith(SKILL_SUFFIX)), None)
-    return downloaded.folder / skill if skill else downloaded.folder
+    owner = f"the adapter {parsed}"
+    files = files_in(parsed, owner)
+    if skill := _skill_of(parsed, files):
+        return fetch(parsed, owner, escape(skill)) / skill
+    return fetch(parsed, owner, *MEMBERS)
 
 
 def adapter_name(path: Path) -> str:
@@ -118,17 +117,17 @@ def pinned_adapter(path: Path) -> Path:
     return Path(str(HubName.parse(path, suffix=SKILL_SUFFIX).at(folder)))
 
 
-def _skill_of(name: HubName, sizes: Mapping[str, int]) -> str:
+def _skill_of(name: HubName, files: Sequence[str]) -> str:
     """Return the skill file to read; "" if the files are those of an adapter's folder."""
-    skills = sorted(file for file in sizes if file.endswith(SKILL_SUFFIX))
+    skills = sorted(file for file in files if file.endswith(SKILL_SUFFIX))
     if name.file:
-        if name.file not in sizes:
+        if name.file not in files:
             raise UsageError(
                 f"{name} is not on the hub: the repository has the skill files "
                 f"{', '.join(skills) or 'none'}"
             )
         return name.file
-    if CONFIG_FILE in sizes:
+    if CONFIG_FILE in files:
         return ""
     if len(skills) > 1:
         known = "".join(f"\n  {replace(name, file=skill)}" for skill in skills)
@@ -136,6 +135,6 @@ def _skill_of(name: HubName, sizes: Mapping[str, int]) -> str:
     if not skills:
         raise IncompatibleArtifact(
             f"{name} is not an adapter: expected {CONFIG_FILE} or NAME{SKILL_SUFFIX} in the "
-            f"repository, as `metaadapter push` writes them; it has {some_files(sizes)}"
+            f"repository, as `metaadapter push` writes them; it has {some_files(files)}"
         )
     return skills[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,8 @@ from metaadapter.adapter.layout import (
 )
 from metaadapter.adapter.stored import StoredAdapter, file_contents, signature_of_file, tensor_bytes
 from metaadapter.adapter.task_signature import TaskSignature
-from metaadapter.data.checksums import read_document, sealed
+from metaadapter.data.checksums import read_document, sealed_document
 from metaadapter.data.stored_zip import zip_bytes
-from metaadapter.data.strict_json import json_text
 from metaadapter.errors import MetaAdapterError
 
 
@@ -53,9 +51,7 @@ def seal_skill(facts: Mapping[str, Any], contents: Mapping[str, bytes], card: by
 
 def sealed_members(facts: Mapping[str, Any], contents: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the contents, and the configuration with the facts and the proof of the contents."""
-    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    document = json_text(sealed(facts, hashes), indent=2) + "\n"
-    return {CONFIG_FILE: document.encode(), **contents}
+    return {CONFIG_FILE: sealed_document(facts, contents), **contents}
 
 
 def read_signature(skill: Path) -> tuple[AdapterConfig, TaskSignature]:

@@ -101,6 +101,12 @@ class Proof:
         )
 
 
+def sealed_document(values: Mapping[str, Any], contents: Mapping[str, bytes]) -> bytes:
+    """Return the values as a JSON document with the hashes of the files beside it."""
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    return (json_text(sealed(values, hashes), indent=2) + "\n").encode()
+
+
 def write_document(
     path: Path,
     values: Mapping[str, Any],

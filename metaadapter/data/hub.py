@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import glob
-import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -76,116 +75,65 @@ def place_of(name: str | Path, revision: str | None) -> Path:
     return Path(f"{PREFIX}{text}" + (f"@{revision}" if revision else ""))
 
 
-@dataclass(frozen=True, slots=True)
-class Downloaded:
-    """A folder in the cache of the hub, and the names of those files in it that were chosen."""
+@cache
+def files_in(name: HubName, owner: str) -> tuple[str, ...]:
+    """Return the names of the files of a repository that lie in no folder.
 
-    folder: Path
-    files: tuple[str, ...]
-
-
-_downloaded: dict[tuple[str, HubName], Downloaded] = {}
-
-
-def download(
-    name: HubName,
-    kind: str,
-    choose: Callable[[Mapping[str, int]], Mapping[str, int]],
-    *,
-    named_by: str = "",
-) -> Downloaded:
-    """Return the folder of a repository in the cache of the hub, after fetching some files.
-
-    A process asks the hub once for each name, so that the revision does not change halfway.
-    Without a network, or with HF_HUB_OFFLINE=1, the cache must have the files.
-
-    Args:
-        name: The repository and the revision: a branch, a tag or a commit.
-        kind: The noun for it in messages, as in "adapter".
-        choose: Maps file → bytes of all files to file → most bytes of the files to fetch. Only
-            files that lie in no folder are given to it.
-        named_by: The artifact that names the repository, "" if the user does. A warning then says
-            what is fetched from where.
-
-    Raises:
-        UsageError: There is no such repository or revision, or the token gives no access to it.
-        DataError: A file is too large, or the hub cannot be reached and the cache lacks a file.
+    A process asks the hub once, so that the revision does not change halfway. Without a network, or
+    with HF_HUB_OFFLINE=1, the files in the cache are listed. The errors are those of `fetch`.
     """
-    if (kind, name) not in _downloaded:
-        downloaded = _download(name, f"the {kind} {name}", choose, named_by)
-        # The commit that was found is the one that the rest of this process reads.
-        for known in (name, name.at(downloaded.folder)):
-            _downloaded[kind, known] = downloaded
-    return _downloaded[kind, name]
+    from huggingface_hub import HfApi
 
-
-def forget_downloads() -> None:
-    """Ask the hub again, for example in a process that runs for days."""
-    _downloaded.clear()
-
-
-def _download(
-    name: HubName,
-    owner: str,
-    choose: Callable[[Mapping[str, int]], Mapping[str, int]],
-    named_by: str,
-) -> Downloaded:
     try:
         with silence():
-            sizes = _listed(name)
+            info = HfApi().model_info(
+                name.repository, revision=name.revision, timeout=SECONDS_TO_WAIT
+            )
+        files = [file.rfilename for file in info.siblings or []]
     except Exception as error:
         if is_shortage(error):
             raise
         folder = cached_folder(name)
         if folder is None:
             raise explain(name, owner, error) from error
-        return Downloaded(folder, tuple(choose(_sizes_in(folder))))
-    largest = choose(sizes)
-    _require_small(sizes, largest, owner)
-    if named_by:
-        _warn_of_download(name, owner, named_by, {file: sizes.get(file, 0) for file in largest})
-    folder = fetch(name, owner, *map(glob.escape, largest))
-    _require_small(_sizes_in(folder), largest, owner)  # the branch may have moved meanwhile
-    return Downloaded(folder, tuple(largest))
+        files = [path.name for path in folder.iterdir() if path.is_file()]
+    return tuple(sorted(file for file in files if not {"/", "\\"} & set(file)))
 
 
-def _warn_of_download(name: HubName, owner: str, named_by: str, sizes: Mapping[str, int]) -> None:
-    from huggingface_hub import constants
+@cache
+def fetch(name: HubName, owner: str, *patterns: str) -> Path:
+    """Fetch the files of these patterns that lie in no folder, and return the folder of all.
 
-    cached = cached_folder(name)
-    n_bytes = sum(
-        size for file, size in sizes.items() if cached is None or not (cached / file).exists()
-    )
-    if n_bytes:
-        warnings.warn(
-            f"{named_by} names {owner}, which is not on this machine: {n_bytes / 1e6:,.1f} MB are "
-            f"fetched from {constants.ENDPOINT}/{name.repository} into {constants.HF_HUB_CACHE}",
-            stacklevel=2,
-        )
+    Args:
+        name: The repository and the revision: a branch, a tag or a commit.
+        owner: The artifact in messages, as in "the adapter hf-hub:acme/birds".
+        patterns: Names of files, or patterns of them.
 
+    Raises:
+        UsageError: There is no such repository or revision, or the token gives no access to it.
+        DataError: The hub cannot be reached, and the cache lacks the repository.
+    """
+    from huggingface_hub import snapshot_download
 
-def _listed(name: HubName) -> dict[str, int]:
-    """Return file → bytes of the files on the hub that lie in no folder."""
-    from huggingface_hub import HfApi
-
-    info = HfApi().model_info(
-        name.repository, revision=name.revision, files_metadata=True, timeout=SECONDS_TO_WAIT
-    )
-    files = {file.rfilename: file.size or 0 for file in info.siblings or []}
-    return {file: size for file, size in files.items() if not re.search(r"[/\\]", file)}
-
-
-def _sizes_in(folder: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
-
-
-def _require_small(sizes: Mapping[str, int], largest: Mapping[str, int], owner: str) -> None:
-    for file, limit in largest.items():
-        if (size := sizes.get(file, 0)) > limit:
-            raise DataError(
-                f"{file} of {owner} has {size:,} bytes, and such a file has at most {limit:,}; it "
-                "is not used"
+    with silence(), bars_on_a_terminal():
+        try:
+            folder = snapshot_download(
+                name.repository,
+                revision=name.revision,
+                allow_patterns=list(patterns),
+                ignore_patterns=["*/*"],
             )
+        except Exception as error:
+            if is_shortage(error):
+                raise
+            raise explain(name, owner, error) from error
+    return Path(folder)
+
+
+def forget_downloads() -> None:
+    """Ask the hub again, for example in a process that runs for days."""
+    files_in.cache_clear()
+    fetch.cache_clear()
 
 
 def cached_folder(name: HubName) -> Path | None:
@@ -206,42 +154,36 @@ def cached_folder(name: HubName) -> Path | None:
     return Path(folder)
 
 
-def fetch(name: HubName, owner: str, *patterns: str) -> Path:
-    """Fetch the files of these patterns that lie in no folder, and return the folder of all."""
-    from huggingface_hub import snapshot_download
+def warn_of_download(name: HubName, kind: str, named_by: str, patterns: Sequence[str]) -> None:
+    """Warn of an artifact of the hub that another one names and that is not on this machine yet.
 
-    with silence(), bars_on_a_terminal():
-        try:
-            folder = snapshot_download(
-                name.repository,
-                revision=name.revision,
-                allow_patterns=list(patterns),
-                ignore_patterns=["*/*"],
-            )
-        except Exception as error:
-            if is_shortage(error):
-                raise
-            raise explain(name, owner, error) from error
-    return Path(folder)
+    It holds no code that runs, but anybody may have made the other and chosen it, and it is large.
+    """
+    from huggingface_hub import constants
+
+    folder = cached_folder(name)
+    is_here = folder is not None and any(any(folder.glob(pattern)) for pattern in patterns)
+    if not (is_here or constants.HF_HUB_OFFLINE):
+        warnings.warn(
+            f"{named_by} names the {kind} {name}, which is not on this machine: it is fetched from "
+            f"{constants.ENDPOINT}/{name.repository} into {constants.HF_HUB_CACHE}",
+            stacklevel=2,
+        )
 
 
 @contextmanager
 def bars_on_a_terminal() -> Iterator[None]:
     """Let the hub show progress in this block only if somebody sees it."""
-    from huggingface_hub.utils.tqdm import (
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-    )
+    from huggingface_hub import utils
 
-    if are_progress_bars_disabled() or sys.stderr.isatty():
-        yield
-        return
-    disable_progress_bars()
+    was_shown = not utils.are_progress_bars_disabled()
+    if was_shown and not sys.stderr.isatty():
+        utils.disable_progress_bars()
     try:
         yield
     finally:
-        enable_progress_bars()
+        if was_shown:
+            utils.enable_progress_bars()
 
 
 @contextmanager
@@ -250,28 +192,20 @@ def cache_alone_if_unreachable() -> Iterator[None]:
 
     Otherwise requests for a file that the cache lacks are repeated for most of a minute.
     """
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE or _answers():
-        yield
-        return
-    constants.HF_HUB_OFFLINE = True
-    try:
-        yield
-    finally:
-        constants.HF_HUB_OFFLINE = False
-
-
-def _answers() -> bool:
     from huggingface_hub import constants, get_session
 
+    was_offline = constants.HF_HUB_OFFLINE
     try:
-        get_session().head(constants.ENDPOINT, timeout=SECONDS_TO_WAIT)  # any answer will do
+        if not was_offline:
+            get_session().head(constants.ENDPOINT, timeout=SECONDS_TO_WAIT)  # any answer will do
     except Exception as error:
         if is_shortage(error):
             raise
-        return False
-    return True
+        constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = was_offline
 
 
 def explain(name: HubName, owner: str, error: Any) -> MetaAdapterError:
@@ -301,7 +235,7 @@ def explain(name: HubName, owner: str, error: Any) -> MetaAdapterError:
     )
 
 
-def some_files(sizes: Mapping[str, int]) -> str:
+def some_files(files: Sequence[str]) -> str:
     """Return the names of the first files, for a message."""
-    more = f" and {len(sizes) - MOST_NAMED} more" if len(sizes) > MOST_NAMED else ""
-    return ", ".join(sorted(sizes)[:MOST_NAMED]) + more if sizes else "no files"
+    more = f" and {len(files) - MOST_NAMED} more" if len(files) > MOST_NAMED else ""
+    return ", ".join(sorted(files)[:MOST_NAMED]) + more if files else "no files"

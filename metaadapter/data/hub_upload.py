@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from metaadapter.data.hub import (
     SECONDS_TO_WAIT,
@@ -24,13 +24,9 @@ from metaadapter.data.silence import silence
 from metaadapter.data.strict_json import parse_json
 from metaadapter.errors import DataError, MetaAdapterError, UsageError
 
-if TYPE_CHECKING:
-    from huggingface_hub.hf_api import ModelInfo
-
 CARD_FILE = "README.md"
 # Files that every repository may have, whatever else it holds.
 ANYWHERE = (CARD_FILE, ".gitattributes", ".gitignore", "LICENSE*", "*.md", "*.png", "*.jpg")
-MOST_TEXT = 2**26
 LOG_IN = "run `hf auth login`, or set HF_TOKEN to a token that may write"
 
 
@@ -89,80 +85,56 @@ def push_files(
         DataError: The hub cannot be reached, or somebody changed the repository meanwhile.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError
 
     if not re.fullmatch(r"[^/@:\s]+/[^/@:\s]+", repository):
         raise UsageError(
             f"{repository!r} is no repository to push to: expected ORGANISATION/NAME, without a "
             "prefix and without a revision"
         )
-    name, api = HubName(repository), HfApi()
-    with silence(), bars_on_a_terminal():
-        with _explained(name):
-            old = _existing(api, name)
-            info = old or _created(api, name, private=private)
-        with nullcontext() if old else _may_leave_it_empty(name), _explained(name):
-            if private and not info.private:
-                raise UsageError(
-                    f"{repository} is public already, and a private one was asked for; make it "
-                    "private in its settings on the hub, or choose another name"
-                )
-            sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
-            assert info.sha is not None  # every answer has it
-            at_commit = HubName(name.repository, revision=info.sha)
-            _require_kind(at_commit, kind, sizes)
-            others = [file for file in sizes if kind.has(file) and file not in contents]
-            kept = _fetched(at_commit, others) if keeps_others else {}
-            card = new_card(_read(at_commit, CARD_FILE, sizes), kept)
-            files = {**contents, CARD_FILE: card}
-            removed = [file for file in others if file not in kept]
-            commit = api.create_commit(
-                name.repository,
-                [
-                    *(CommitOperationAdd(file, content) for file, content in files.items()),
-                    *(CommitOperationDelete(file, is_folder=False) for file in removed),
-                ],
-                commit_message=f"Push {kind.title} with metaadapter",
-                parent_commit=info.sha,
-            )
-    pushed = HubName(name.repository, revision=commit.oid)
-    url = f"{api.endpoint}/{name.repository}"
-    return Pushed(pushed, url, tuple(files), bool(info.private))
-
-
-def _existing(api: Any, name: HubName) -> ModelInfo | None:
-    from huggingface_hub.errors import RepositoryNotFoundError
-
-    try:
-        info: ModelInfo = api.model_info(
-            name.repository, files_metadata=True, timeout=SECONDS_TO_WAIT
-        )
-    except RepositoryNotFoundError:
-        return None
-    return info
-
-
-def _created(api: Any, name: HubName, *, private: bool) -> ModelInfo:
-    # Two processes may create it at the same time; the commit says which of them came first.
-    api.create_repo(name.repository, private=private or None, exist_ok=True)
-    info: ModelInfo = api.model_info(name.repository, files_metadata=True)
-    return info
-
-
-def _require_kind(name: HubName, kind: Kind, sizes: Mapping[str, int]) -> None:
-    others = {
-        file: size
-        for file, size in sizes.items()
-        if not kind.has(file) and not any(fnmatchcase(file, known) for known in ANYWHERE)
-    }
-    schema = ""
-    if kind.config in sizes:
+    api = HfApi()
+    with silence(), bars_on_a_terminal(), _explained(HubName(repository)):
         try:
-            document = parse_json(_read(name, kind.config, sizes))
-            schema = str(document.get("schema")) if isinstance(document, dict) else ""
-        except (ValueError, RecursionError):
-            pass
-        if not schema.startswith(kind.schema):
-            others[kind.config] = sizes[kind.config]
+            info = api.model_info(repository, timeout=SECONDS_TO_WAIT)
+        except RepositoryNotFoundError:
+            # Two processes may create it at the same time; the commit says which came first.
+            api.create_repo(repository, private=private or None, exist_ok=True)
+            info = api.model_info(repository)
+        if private and not info.private:
+            raise UsageError(
+                f"{repository} is public already, and a private one was asked for; make it "
+                "private in its settings on the hub, or choose another name"
+            )
+        name = HubName(repository, revision=info.sha)
+        there = {file.rfilename for file in info.siblings or []}
+        _require_kind(name, kind, there)
+        others = sorted(file for file in there if kind.has(file) and file not in contents)
+        kept = {file: _fetched(name, file) for file in others if keeps_others}
+        old = _fetched(name, CARD_FILE).read_bytes() if CARD_FILE in there else b""
+        files = {**contents, CARD_FILE: new_card(old, kept)}
+        commit = api.create_commit(
+            repository,
+            [
+                *(CommitOperationAdd(file, content) for file, content in files.items()),
+                *(CommitOperationDelete(file, is_folder=False) for file in others if not kept),
+            ],
+            commit_message=f"Push {kind.title} with metaadapter",
+            parent_commit=info.sha,
+        )
+    pushed = HubName(repository, revision=commit.oid)
+    return Pushed(pushed, f"{api.endpoint}/{repository}", tuple(files), bool(info.private))
+
+
+def _require_kind(name: HubName, kind: Kind, there: set[str]) -> None:
+    known = (*kind.files, *ANYWHERE)
+    others = [file for file in there if not any(fnmatchcase(file, pattern) for pattern in known)]
+    if kind.config in there:
+        try:
+            document = parse_json(_fetched(name, kind.config).read_bytes())
+            is_ours = str(document["schema"]).startswith(kind.schema)
+        except (KeyError, RecursionError, TypeError, ValueError):
+            is_ours = False
+        others += [kind.config] * (not is_ours)
     if others:
         raise UsageError(
             f"{name.repository} holds something else than {kind.title}: {some_files(others)}. "
@@ -170,30 +142,8 @@ def _require_kind(name: HubName, kind: Kind, sizes: Mapping[str, int]) -> None:
         )
 
 
-def _read(name: HubName, file: str, sizes: Mapping[str, int]) -> bytes:
-    if file not in sizes:
-        return b""
-    if sizes[file] > MOST_TEXT:
-        raise DataError(f"{file} of {name} has {sizes[file]:,} bytes, too many for a text")
-    return (fetch(name, str(name), file) / file).read_bytes()
-
-
-def _fetched(name: HubName, files: list[str]) -> dict[str, Path]:
-    if not files:
-        return {}
-    folder = fetch(name, str(name), *map(glob.escape, files))
-    return {file: folder / file for file in files}
-
-
-@contextmanager
-def _may_leave_it_empty(name: HubName) -> Iterator[None]:
-    try:
-        yield
-    except MetaAdapterError as error:
-        raise type(error)(
-            f"{str(error).rstrip('.')}. {name.repository} was created for this push, and may be "
-            "empty: push again, or delete it in its settings on the hub"
-        ) from error
+def _fetched(name: HubName, file: str) -> Path:
+    return fetch(name, str(name), escape(file)) / file
 
 
 @contextmanager

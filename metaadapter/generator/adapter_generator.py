@@ -1,21 +1,46 @@
-"""The interface of a generator, a network that predicts an adapter from a support."""
+"""The interface of a generator, which predicts an adapter from a support, and its files."""
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, TypeVar, final
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self, final
 
 import torch
-from torch import nn
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
 
+from metaadapter.adapter.card_head import card_with_metadata
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, require_adapters
-from metaadapter.data.hub import place_of
+from metaadapter.data.checksums import read_document, sealed_document, write_document
+from metaadapter.data.code_identity import code_identity
+from metaadapter.data.given_values import given_path
+from metaadapter.data.hub import (
+    PREFIX,
+    HubName,
+    fetch,
+    files_in,
+    is_hub_name,
+    place_of,
+    some_files,
+    warn_of_download,
+)
+from metaadapter.data.hub_upload import Kind, Pushed, push_files
+from metaadapter.data.plain_text import in_markdown
+from metaadapter.data.regular_files import regular
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 
-if TYPE_CHECKING:
-    from metaadapter.data.hub_upload import Pushed
-
-OfKind = TypeVar("OfKind", bound="AdapterGenerator")
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+SCHEMA = "metaadapter.generator/1"
+REMEDY = "restore it from a copy, or train the generator again"
+GENERATOR = Kind(
+    "a generator", (CONFIG_FILE, WEIGHTS_FILE), config=CONFIG_FILE, schema="metaadapter.generator/"
+)
+TAGS = ("few-shot", "meta-learning", "hypernetwork", "adapter")
 
 
 class AdapterGenerator(nn.Module, ABC):
@@ -59,9 +84,70 @@ class AdapterGenerator(nn.Module, ABC):
         owner = f"generator {type(self).__name__}"
         return require_adapters(adapters, support.text_TND.shape, owner=owner).to(dtype=dtype)
 
+    def stored_config(self) -> dict[str, Any]:
+        """Return the values of `config.json`, from which `from_config` makes the generator."""
+        return {"class": type(self).__qualname__}
+
+    @classmethod
+    def from_config(cls, stored: Mapping[str, Any], place: object) -> Self:  # noqa: ARG003
+        """Return a generator whose weights are still to be loaded.
+
+        Args:
+            stored: The values of `config.json`.
+            place: Where these are from, for messages.
+
+        Raises:
+            IncompatibleArtifact: The values describe no generator of this class.
+        """
+        return cls.seeded()
+
+    def identity_text(self) -> str:
+        """Return a text that changes with all that is not in the weights."""
+        return f"{type(self).__qualname__} {code_identity(type(self))}"
+
     @final
     @classmethod
-    def from_pretrained(cls: type[OfKind], name: str, *, revision: str | None = None) -> OfKind:
+    def seeded(cls) -> Self:
+        """Return a new generator, always the same; torch's random state does not change."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return cls()
+
+    @final
+    @classmethod
+    def from_folder(cls, folder: Path) -> Self:
+        """Read a generator of this class from a folder, in evaluation mode.
+
+        Raises:
+            DataError: A file of the folder is damaged.
+            IncompatibleArtifact: The folder's files do not fit this class.
+        """
+        stored, proof = read_document(folder / CONFIG_FILE, SCHEMA, REMEDY)
+        try:
+            tensors = load(regular(proof.find(WEIGHTS_FILE)).read_bytes())
+        except (OSError, SafetensorError) as error:
+            raise DataError(f"cannot read {folder / WEIGHTS_FILE}: {error}; {REMEDY}") from error
+        if not all(tensor.isfinite().all() for tensor in tensors.values()):
+            raise DataError(
+                f"{folder / WEIGHTS_FILE} holds weights that are NaN or infinite; {REMEDY}"
+            )
+        generator = cls.from_config(stored, folder)
+        weights = {name: tensor.float() for name, tensor in tensors.items()}
+        try:
+            # A generator on the meta device takes the tensors as they are.
+            generator.load_state_dict(
+                weights, assign=any(weight.is_meta for weight in generator.parameters())
+            )
+        except (KeyError, RuntimeError) as error:
+            raise IncompatibleArtifact(
+                f"{folder}: the generator's weights do not fit its configuration or this version "
+                f"of metaadapter: {error}; {REMEDY}"
+            ) from error
+        return generator.eval()
+
+    @final
+    @classmethod
+    def from_pretrained(cls, name: str, *, revision: str | None = None) -> Self:
         """Load a generator of this class from the Hugging Face hub, or from a folder.
 
         Only tensors and settings are read; no code of a repository runs. Without a network, or with
@@ -76,9 +162,8 @@ class AdapterGenerator(nn.Module, ABC):
             DataError: It is not on this machine and cannot be downloaded, or it is damaged.
             IncompatibleArtifact: It is not a generator of this class and version.
         """
-        from metaadapter.generator.pretrained import load_as
-
-        return load_as(cls, place_of(name, revision))
+        place = place_of(name, revision)
+        return cls.from_folder(fetched_generator(place) if is_hub_name(place) else place)
 
     @final
     def push_to_hub(
@@ -93,9 +178,17 @@ class AdapterGenerator(nn.Module, ABC):
             private: Create a private repository; an old one must be private.
             license: The licence as the hub names it, as in "cc-by-4.0".
         """
-        from metaadapter.generator.published import push_generator
-
-        return push_generator(self, repository, private=private, license_name=license)
+        config, weights = {"schema": SCHEMA, **self.stored_config()}, _weights_of(self)
+        facts = _card_facts(self, repository)
+        return push_files(
+            repository,
+            GENERATOR,
+            {CONFIG_FILE: sealed_document(config, {WEIGHTS_FILE: weights}), WEIGHTS_FILE: weights},
+            lambda old, _: card_with_metadata(
+                old, facts, {"library_name": "metaadapter"}, TAGS, license
+            ),
+            private=private,
+        )
 
     @final
     @property
@@ -103,3 +196,88 @@ class AdapterGenerator(nn.Module, ABC):
         """The device of the weights; the CPU if the generator has no weights."""
         first = next(self.parameters(), None)
         return torch.device("cpu") if first is None else first.device
+
+
+def save_generator(generator: AdapterGenerator, folder: str | Path) -> None:
+    """Write `config.json` and `model.safetensors` in one step, without a pickle or code.
+
+    Raises:
+        UsageError: `generator` is no generator.
+    """
+    if not isinstance(generator, AdapterGenerator):
+        raise UsageError(
+            "save_generator expects a generator, as from load_generator('default'), and a folder, "
+            f"got {generator!r}"
+        )
+    folder = given_path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {"schema": SCHEMA, **generator.stored_config()}
+    write_document(folder / CONFIG_FILE, config, {WEIGHTS_FILE: _weights_of(generator)})
+
+
+def generator_id(generator: AdapterGenerator) -> str:
+    """Return twelve hexadecimal digits that change with the weights, the shape and the constants.
+
+    The identity of a generator of your own changes with its code, too.
+    """
+    digest = hashlib.sha256(generator.identity_text().encode())
+    for name, tensor in sorted(generator.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def fetched_generator(name: str | Path, *, named_by: str = "") -> Path:
+    """Return the folder of a generator on the hub, in the hub's cache.
+
+    If an artifact names it and not the user, `named_by` is the artifact, for a warning.
+
+    Raises:
+        UsageError: The hub has no such repository or revision.
+        DataError: It is not on this machine and cannot be downloaded.
+        IncompatibleArtifact: The repository holds something else.
+    """
+    parsed = HubName.parse(name, like="ORGANISATION/generator")
+    owner, needed = f"the generator {parsed}", (CONFIG_FILE, WEIGHTS_FILE)
+    files = files_in(parsed, owner)
+    if not {*needed} <= {*files}:
+        raise IncompatibleArtifact(
+            f"{parsed} is not a generator: expected {CONFIG_FILE} and {WEIGHTS_FILE} in the "
+            f"repository, as `metaadapter push` writes them; it has {some_files(files)}"
+        )
+    if named_by:
+        warn_of_download(parsed, "generator", named_by, needed)
+    return fetch(parsed, owner, *needed)
+
+
+def _weights_of(generator: AdapterGenerator) -> bytes:
+    tensors: dict[str, Tensor] = {
+        name: tensor.contiguous() for name, tensor in generator.state_dict().items()
+    }
+    return save(tensors, metadata={"format": "pt"})
+
+
+def _card_facts(generator: AdapterGenerator, repository: str) -> str:
+    kind, place = type(generator).__name__, f"{PREFIX}{repository}"
+    n_numbers = sum(weights.numel() for weights in generator.parameters())
+    head = f"""# A generator of few-shot adapters
+
+{n_numbers:,} parameters; identity `{generator_id(generator)}`. From a few labelled pictures it
+predicts the weights of an adapter in one forward pass, for the features of any encoder."""
+    if "class" in generator.stored_config():
+        return f"""{head}
+
+Its class {in_markdown(kind)} is not in this repository: `load_generator("FILE.py:{kind}@{place}")`
+with the author's file, or `{kind}.from_pretrained("{repository}")`."""
+    return f"""{head}
+
+```python
+from metaadapter import Generator, MetaAdapterClassifier
+
+generator = Generator.from_pretrained("{repository}")
+classifier = MetaAdapterClassifier(generator=generator)
+```
+
+```sh
+metaadapter adapt PICTURES --out ADAPTER --generator {place}
+```"""

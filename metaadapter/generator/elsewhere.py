@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.errors import UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 
 ELSEWHERE = "elsewhere"
@@ -41,6 +42,14 @@ class Elsewhere(AdapterGenerator):
     def __init__(self, generator: AdapterGenerator) -> None:
         super().__init__()
         self.generator = generator
+
+    def stored_config(self) -> dict[str, Any]:
+        """Raise a `UsageError`, since it has no weights of its own."""
+        raise UsageError("'elsewhere' ships with metaadapter and has no weights of its own to save")
+
+    def identity_text(self) -> str:
+        """Return the constants."""
+        return f"{ELSEWHERE} {FULL_TEXT} {PLAIN_SCALE} {TEMPERATURE} {USUAL_SCALE}"
 
     def in_domain_of_pool(self, support: Support) -> Support:
         """Return what the other generator returns."""

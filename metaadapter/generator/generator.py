@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import final
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self, final
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,7 +12,9 @@ from torch import Tensor
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.generator.adapter_generator import AdapterGenerator
+from metaadapter.data.strict_json import json_text
+from metaadapter.errors import IncompatibleArtifact
+from metaadapter.generator.adapter_generator import REMEDY, AdapterGenerator
 from metaadapter.generator.assembly import assemble
 from metaadapter.generator.block_weights import block_scalars, log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise
@@ -100,6 +103,37 @@ class Generator(AdapterGenerator):
         self.heads = Heads(self.config.width, self.config.bottleneck)
         self.pool = PoolNetwork()
         self.known = KnownNetwork()
+
+    def stored_config(self) -> dict[str, Any]:
+        """Return the constants of the closed form and the shape of the network."""
+        network = asdict(self.config)
+        return {"closed_form": network.pop("closed_form"), "network": network}
+
+    @classmethod
+    def from_config(cls, stored: Mapping[str, Any], place: object) -> Self:
+        """Return a generator of this shape on the meta device.
+
+        There it takes no memory, even if the configuration declares more than the file holds.
+        """
+        if "class" in stored:
+            raise IncompatibleArtifact(
+                f"{place} holds the weights of your own generator {stored['class']} without its "
+                f"code; name both, as in FILE.py:{stored['class']}@{place}"
+            )
+        try:
+            constants = ClosedForm(**stored["closed_form"])
+            config = GeneratorConfig(**stored["network"], closed_form=constants)
+        except (KeyError, TypeError, ValueError) as error:
+            raise IncompatibleArtifact(
+                f"the configuration in {place} does not describe a generator of this version of "
+                f"metaadapter: {error}; {REMEDY}"
+            ) from error
+        with torch.device("meta"):
+            return cls(config)
+
+    def identity_text(self) -> str:
+        """Return the constants and the shape as JSON."""
+        return json_text(asdict(self.config), sort_keys=True)
 
     def forward(self, support: Support, *, known: bool = True) -> AdapterWeights:
         """Return the adapters of T tasks; a task without a picture gets zero-shot CLIP.

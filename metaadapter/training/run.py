@@ -20,7 +20,7 @@ from metaadapter.data.code_identity import code_identity
 from metaadapter.data.output_folder import open_after, require_no_link, write_errors
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.generator.pretrained import save_generator
+from metaadapter.generator.adapter_generator import save_generator
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.processes import Processes, joined

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from metaadapter.errors import DataError
-from metaadapter.generator.pretrained import SHIPPED, generator_id
+from metaadapter.generator.adapter_generator import generator_id
+from metaadapter.generator.pretrained import SHIPPED
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.run_conditions import Conditions
 from metaadapter.training.trainer import Trainer

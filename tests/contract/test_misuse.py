@@ -11,7 +11,7 @@ import json, sys
 import numpy as np
 from metaadapter import MetaAdapterClassifier, MetaAdapterError, adapt
 from metaadapter.bench import EvaluationConfig, evaluate
-from metaadapter.generator.pretrained import save_generator
+from metaadapter.generator.adapter_generator import save_generator
 
 X, y = np.random.default_rng(0).standard_normal((8, 32)), ["a", "b"] * 4
 

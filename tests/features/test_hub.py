@@ -8,10 +8,10 @@ import pytest
 import timm
 import torch
 
+from metaadapter.data.hub import forget_downloads
 from metaadapter.errors import DataError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoder_source import resolve_encoder
-from metaadapter.features.hub import hub_folder
 from tests.small_transformers import save_family
 
 COMMIT = "5" * 40
@@ -20,9 +20,9 @@ COMMIT = "5" * 40
 @pytest.fixture(autouse=True)
 def forget():
     """Each test asks its own hub."""
-    hub_folder.cache_clear()
+    forget_downloads()
     yield
-    hub_folder.cache_clear()
+    forget_downloads()
 
 
 @pytest.fixture

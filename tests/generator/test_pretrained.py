@@ -6,13 +6,10 @@ import pytest
 import torch
 
 from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.generator.adapter_generator import generator_id, save_generator
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
-from metaadapter.generator.pretrained import (
-    generator_id,
-    load_generator,
-    save_generator,
-)
+from metaadapter.generator.pretrained import load_generator
 
 
 def test_save_generator__then_load__predicts_the_same(tmp_path, trained_like, make_task):

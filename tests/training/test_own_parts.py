@@ -10,7 +10,8 @@ from episodes import gather, nested_draws, synthetic_source
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.errors import UsageError
-from metaadapter.generator.pretrained import generator_id, load_generator
+from metaadapter.generator.adapter_generator import generator_id
+from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.checkpoint import load_checkpoint
 from metaadapter.training.config_file import load_config
 from metaadapter.training.run import train

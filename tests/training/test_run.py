@@ -12,7 +12,8 @@ from episodes import ClassSplit
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.store.chunks import write_chunk_hashes
 from metaadapter.features.store.header import StoreHeader
-from metaadapter.generator.pretrained import generator_id, load_generator
+from metaadapter.generator.adapter_generator import generator_id
+from metaadapter.generator.pretrained import load_generator
 from metaadapter.training import run as run_module
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.run import train

@@ -8,7 +8,8 @@ import torch
 from scipy.special import log_softmax
 
 from metaadapter.errors import UsageError
-from metaadapter.generator.pretrained import load_generator, save_generator
+from metaadapter.generator.adapter_generator import save_generator
+from metaadapter.generator.pretrained import load_generator
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 OWN = '''\

@@ -53,15 +53,10 @@ from metaadapter.data.user_code import (
     user_code_and_folder,
 )
 from metaadapter.errors import UsageError
-from metaadapter.generator.adapter_generator import AdapterGenerator
+from metaadapter.generator.adapter_generator import AdapterGenerator, generator_id
 from metaadapter.generator.elsewhere import ELSEWHERE, Elsewhere
 from metaadapter.generator.generator import Generator
-from metaadapter.generator.pretrained import (
-    SHIPPED,
-    generator_folder,
-    generator_id,
-    load_generator,
-)
+from metaadapter.generator.pretrained import SHIPPED, generator_folder, load_generator
 from metaadapter.workflow.choose_n_steps import fine_tune
 from metaadapter.workflow.gradient_steps import FineTune
 

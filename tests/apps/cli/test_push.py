@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.adapter import load_adapter
-from metaadapter.features.hub import hub_folder
+from metaadapter.data.hub import forget_downloads
 from tests.apps.cli.test_documented_json import agrees
 from tests.fake_hub import hub_for_tests
 
@@ -17,9 +17,9 @@ def hub(monkeypatch, tmp_path, encoder):
     """A hub with the small encoder."""
     with hub_for_tests(monkeypatch, tmp_path) as running:
         running.put("acme/clip", {file.name: file.read_bytes() for file in encoder.iterdir()})
-        hub_folder.cache_clear()
+        forget_downloads()
         yield running
-        hub_folder.cache_clear()
+        forget_downloads()
 
 
 @pytest.fixture

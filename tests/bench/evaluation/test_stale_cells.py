@@ -19,9 +19,9 @@ from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.peers.by_name import PEERS
 from metaadapter.data.code_identity import modules_run_through
 from metaadapter.data.db import Database
+from metaadapter.generator.adapter_generator import save_generator
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
-from metaadapter.generator.pretrained import save_generator
 from metaadapter.workflow.choose_n_steps import fine_tune
 
 PACKAGES = [Path(package.__file__).parent for package in (metaadapter, episodes)]
