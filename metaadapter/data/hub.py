@@ -174,16 +174,20 @@ def warn_of_download(name: HubName, kind: str, named_by: str, patterns: Sequence
 @contextmanager
 def bars_on_a_terminal() -> Iterator[None]:
     """Let the hub show progress in this block only if somebody sees it."""
-    from huggingface_hub import utils
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
 
-    was_shown = not utils.are_progress_bars_disabled()
-    if was_shown and not sys.stderr.isatty():
-        utils.disable_progress_bars()
+    if are_progress_bars_disabled() or sys.stderr.isatty():
+        yield
+        return
+    disable_progress_bars()
     try:
         yield
     finally:
-        if was_shown:
-            utils.enable_progress_bars()
+        enable_progress_bars()
 
 
 @contextmanager
