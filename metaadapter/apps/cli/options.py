@@ -13,8 +13,9 @@ Encoder = Annotated[
     str | None,
     Option(
         metavar="NAME",
-        help="tiny, MODEL/WEIGHTS of open_clip, hf-hub:…, a folder or FILE.py:FACTORY; settings "
-        "follow, as in tiny,zoom=no,device=cuda:1; or all in a .toml file.",
+        help="tiny, MODEL/WEIGHTS of open_clip, hf-hub:…, a folder or FILE.py:FACTORY. Settings "
+        "(zoom, blocks, views, seed, templates, precision, device) follow, as in "
+        "tiny,zoom=no,device=cuda:1; or all in a .toml file.",
         show_default="tiny",
     ),
 ]
