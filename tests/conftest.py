@@ -186,7 +186,7 @@ def store_in():
     from metaadapter.features.origin import Origin, Recipe
     from metaadapter.features.store.feature_store import FeatureStore
     from metaadapter.features.store.header import StoreHeader
-    from metaadapter.features.store.row_table import StoredPicture
+    from metaadapter.features.store.picture_table import StoredPicture, label_counts, table_of
     from metaadapter.features.store.writer import write_store
     from metaadapter.features.views import unit_rows
 
@@ -211,15 +211,13 @@ def store_in():
             own = texts[np.searchsorted(classes, labels)].repeat(n_views, axis=0)
             features = own + spread * features / width**0.5
         features = unit_rows(features).reshape(-1, n_views, width).astype(np.float16)
-        by_content = {
-            picture.sha256: rows for picture, rows in zip(pictures, features, strict=True)
-        }
         (folder / name).mkdir()
+        table = table_of(pictures)
         write_store(
             folder / name,
-            StoreHeader.of_pictures(pictures, recipe, classes, ("{}",)),
-            pictures,
-            by_content,
+            StoreHeader(recipe, len(table), label_counts(table), classes, ("{}",)),
+            table,
+            [features],
             dict(zip(classes, texts, strict=True)),
         )
         return FeatureStore.open(folder / name)

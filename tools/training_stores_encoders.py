@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from metaadapter.features.fingerprint import probe_picture
 from metaadapter.features.image_encoder import ImageEncoder
@@ -19,7 +20,7 @@ from metaadapter.features.origin import Origin, Recipe
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, StoreHeader, hold_folder
-from metaadapter.features.store.row_table import StoredPicture
+from metaadapter.features.store.picture_table import StoredPicture, label_counts, table_of
 from metaadapter.features.store.writer import write_store
 from metaadapter.features.views import unit_rows
 from tools.training_stores_networks import fingerprint_of
@@ -69,7 +70,9 @@ def write_encoder(encoder: str, network: ImageEncoder, out: Path, sets: Collecti
     folder = out / f".{ENCODERS[encoder]}" if ENCODERS[encoder] else out
     pictures, features = {}, {}
     for name, store in stores.items():
-        rows = FeatureStore.open(folder / name).by_content()
+        of_network = FeatureStore.open(folder / name)
+        hashes = of_network.rows.of_pictures("sha256")
+        rows = dict(zip(hashes, of_network.by_picture()[:], strict=True))
         pictures[name] = [row for row in store.rows.pictures() if row.sha256 in rows]
         features[name] = unit_rows(
             np.stack([rows[row.sha256].astype(np.float32).mean(0) for row in pictures[name]])
@@ -94,11 +97,13 @@ def write_encoder(encoder: str, network: ImageEncoder, out: Path, sets: Collecti
     recipe = Recipe(origin, network.precision, LOGIT_SCALE)
     for name in sets:
         facts = stores[name].header
-        header = StoreHeader.of_pictures(
-            pictures[name], recipe, facts.classes, facts.templates, facts.quarantined
+        table = table_of(pictures[name])
+        counts = label_counts(table)
+        header = StoreHeader(
+            recipe, len(table), counts, facts.classes, facts.templates, facts.quarantined
         )
         by_label = {label: text_of[name, label] for label in facts.classes}
-        _write(out / f"{name}@{encoder}", header, pictures[name], features[name], by_label)
+        _write(out / f"{name}@{encoder}", header, table, features[name], by_label)
 
 
 def predict_texts(
@@ -162,19 +167,13 @@ def _class_means(
 
 
 def _write(
-    folder: Path,
-    header: StoreHeader,
-    pictures: list[StoredPicture],
-    features: np.ndarray,
-    texts: Texts,
+    folder: Path, header: StoreHeader, pictures: pa.Table, features: np.ndarray, texts: Texts
 ) -> None:
-    hashes = [picture.sha256 for picture in pictures]
-    by_content = dict(zip(hashes, features[:, None].astype(np.float16), strict=True))
     with hold_folder(folder):
         before = FeatureStore.open(folder) if (folder / HEADER_FILE).exists() else None
         if before is not None:
             same = replace(before.header, generation=1) == header
-            if same and before.rows.pictures() == pictures:
+            if same and before.rows.table.equals(pictures):
                 return
             header = replace(header, generation=before.header.generation + 1)
-        write_store(folder, header, pictures, by_content, texts)
+        write_store(folder, header, pictures, [features[:, None].astype(np.float16)], texts)

@@ -25,6 +25,7 @@ from metaadapter.bench.report.evaluation_run import EvaluationRun
 from metaadapter.data.checksums import read_document
 from metaadapter.data.db import Database
 from metaadapter.errors import DataError
+from metaadapter.features.store import kept_features
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.checkpoint import load_checkpoint
 
@@ -60,8 +61,11 @@ def read_store(folder: Path, _materials: Materials) -> Content | None:
 
 
 def kept_pictures(folder: Path) -> set[Any]:
-    blocks = [np.load(path)["sha256"] for path in folder.glob(".partial/block-*.npy")]
-    hashes = {sha256.decode() for block in blocks for sha256 in block.tolist()}
+    hashes: set[Any] = set()
+    file = folder / ".partial" / kept_features.DATABASE_FILE
+    with Database(file, kept_features.PURPOSE, writes=False) as database:
+        for block in database.latest(kept_features.FEATURES).values():
+            hashes |= {*block["contents"]}
     if (folder / "store.json").exists():
         hashes |= set(FeatureStore.open(folder).rows.sha256.tolist())
     return hashes

@@ -14,7 +14,7 @@ from benchmarks.robustness.writers import WRITERS, Command, Writer
 from metaadapter.adapter import files
 from metaadapter.apps.library import folder as library_folder
 from metaadapter.data.checksums import check_files
-from metaadapter.features.store import encoding_checkpoint
+from metaadapter.features.store import kept_features
 
 PAGE = 4096
 TEMPORARY = (".new", ".tmp")
@@ -104,11 +104,11 @@ class Work:
 
 
 def do_not_wait() -> None:
-    """Write blocks of features at once, and wait only briefly for the lock of another writer.
+    """Write features at once, and wait only briefly for the lock of another writer.
 
     The reason is that trials kill or stop a process within a second.
     """
-    encoding_checkpoint.FILE_SECONDS = 0.0
+    kept_features.COMMIT_SECONDS = 0.0
     files.SECONDS_TO_WAIT = library_folder.SECONDS_TO_WAIT = 0.2
 
 

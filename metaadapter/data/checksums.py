@@ -90,6 +90,12 @@ class Proof:
                 source.read(name)  # raises the reason
         raise self._damaged(path)
 
+    def require(self, name: str, sha256: str) -> None:
+        """Raise `DataError` unless the document lists a file of this name with this hash."""
+        self._require_known(name)
+        if sha256 != self.files[name]:
+            raise self._damaged(self.document.with_name(name))
+
     def _require_known(self, name: str) -> None:
         if name not in self.files:
             raise DataError(f"{self.document} does not list the file {name}; {self.remedy}")
@@ -231,6 +237,19 @@ def _name_files(path: Path) -> None:
 
 def _unnamed(path: Path) -> Path:
     return path.with_name(f"{path.name}.new")
+
+
+def content_hash(*contents: bytes | str) -> str:
+    """Return the SHA-256 of a content; of several, that of their hashes one after the other."""
+    hashes = [
+        hashlib.sha256(
+            content.encode(errors="surrogateescape") if isinstance(content, str) else content
+        )
+        for content in contents
+    ]
+    if len(hashes) > 1:
+        return content_hash(b"".join(one.digest() for one in hashes))
+    return hashes[0].hexdigest()
 
 
 def file_hash(path: Path) -> str:

@@ -19,7 +19,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.duplicates import contradictions, equal_pictures
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE
-from metaadapter.features.store.row_table import REMEDY, StoredPicture
+from metaadapter.features.store.picture_table import REMEDY, StoredPicture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +102,7 @@ def part_readable(
 ) -> tuple[tuple[StoredPicture, ...], tuple[UnreadableImage, ...]]:
     """Split pictures into those with features and those that could not be read."""
     pictures = tuple(
-        StoredPicture(str(row.path), row.label or "", row.split or "", row.group or "", content)
+        StoredPicture.of(row, content)
         for row, content in zip(rows, contents, strict=True)
         if isinstance(content, str)
     )
@@ -155,7 +155,7 @@ def is_store(path: Path) -> bool:
         return False
     if is_whole:
         return True
-    if path.is_dir() and any(path.glob("features-*.npy")) and any(path.glob("rows-*.*")):
+    if path.is_dir() and any(path.glob("features-*.npy")) and any(path.glob("pictures-*.arrow")):
         raise DataError(
             f"{path / HEADER_FILE} is missing, or no file, and a feature store needs it; {REMEDY}"
         )

@@ -48,7 +48,7 @@ class KeptPictures:
     def rows(self, rows: Int[np.ndarray, " k"]) -> Float16[np.ndarray, "k dim"]:
         """Return stored rows by their number, which is picture · views + view."""
         pictures, view = np.divmod(rows, self.store.n_views)
-        return self.store.by_picture().joined()[self.numbers[pictures] * self.store.n_views + view]
+        return self.store.by_picture()[self.numbers[pictures], view]
 
     def hashes(self) -> np.ndarray:
         """Return the content hash of each picture."""

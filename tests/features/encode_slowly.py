@@ -13,7 +13,7 @@ import torch
 from conftest import MeanColourEncoder, table_of
 from torch import Tensor
 
-from metaadapter.features.store import encoding_checkpoint
+from metaadapter.features.store import kept_features
 from metaadapter.features.store.encode_to_store import encode_to_store
 
 SECONDS_PER_BATCH = 0.02
@@ -28,7 +28,7 @@ class SlowEncoder(MeanColourEncoder):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    encoding_checkpoint.FILE_SECONDS = 0.03
+    kept_features.COMMIT_SECONDS = 0.03
     pictures, out = Path(sys.argv[1]), Path(sys.argv[2])
     report = encode_to_store(table_of(pictures), SlowEncoder(), out, views=2, batch_size=4)
     print(report.n_new)

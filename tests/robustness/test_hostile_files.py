@@ -36,7 +36,7 @@ def broken(artifacts, tmp_path):
     ("kind", "file", "command"),
     [
         ("feature store", "store.json", "adapt {} --out {out}"),
-        ("feature store", "rows-0001.npz", "adapt {} --out {out}"),
+        ("feature store", "pictures-0001.arrow", "adapt {} --out {out}"),
         ("feature store", "texts-0001.npy", "adapt {} --out {out}"),
         ("feature store", "features-0001.npy", "adapt {} --out {out}"),
         ("adapter", "adapter_config.json", "predict {} {store}"),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.features.store.row_table import StoredPicture
+from metaadapter.features.store.picture_table import StoredPicture
 from metaadapter.workflow.prediction_parts import EncodedPart
 from metaadapter.workflow.waiting_parts import WaitingParts
 

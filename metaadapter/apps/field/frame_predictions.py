@@ -22,7 +22,7 @@ from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.duplicates import contradictions, equal_pictures
-from metaadapter.features.store.row_table import StoredPicture
+from metaadapter.features.store.picture_table import StoredPicture
 from metaadapter.workflow.accuracy import Tally
 from metaadapter.workflow.prediction_parts import EncodedPart
 from metaadapter.workflow.prediction_rows import Outcome

@@ -16,7 +16,7 @@ from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.label_sets import LabelCell
 from metaadapter.data.plain_text import csv_bytes
 from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.features.store.row_table import StoredPicture
+from metaadapter.features.store.picture_table import StoredPicture
 from metaadapter.workflow.prediction_rows import ROWS_AT_ONCE, SHA256, STATUS, Row, RowFormat
 from metaadapter.workflow.predictions import predict_pictures
 from metaadapter.workflow.row_files import CsvFile

@@ -26,7 +26,7 @@ class PictureEncoding:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._stored = encoded_rows(project.features.features)
+        self._stored = encoded_rows(project.features)
 
     def portion(self, waiting: list[str]) -> list[str]:
         """The first of the waiting pictures: many with stored features, or else a few without."""
@@ -71,10 +71,12 @@ class PictureEncoding:
             views=1,
             seed=0,
             batch_size=None,
-            known=self._project.features.features,
+            known=self._project.features,
             keep=rows.update,
         )
         self._project.features.add(rows)
+        if self._project.features.is_due:
+            self._project.features.commit()
         self._stored |= encoded_rows(rows)
         return {
             picture: outcome.reason

@@ -9,8 +9,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from metaadapter.apps.page.history import INSTEAD, History
 from metaadapter.apps.page.leftovers import LEFTOVERS_FOLDER, set_others_aside
 from metaadapter.apps.page.picture_folder import (
@@ -35,7 +33,7 @@ from metaadapter.data.output_folder import (
 from metaadapter.errors import DataError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
-from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint, drop_damaged
+from metaadapter.features.store.kept_features import KeptFeatures
 
 LOCK_FILE = ".lock"
 SCHEMA = "metaadapter.project/1"
@@ -46,8 +44,6 @@ PARTS = (
     *(INCOMING_FOLDER, FEATURES_FOLDER, DETECTIONS_FOLDER, LEFTOVERS_FOLDER),
 )
 RESTORE = "restore the project from a copy"
-# Opening a project joins its files of features into one if there are more.
-MAX_BLOCKS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,7 @@ class Project:
     encoder: ImageEncoder
     history: History
     pictures: PictureFolder
-    features: EncodingCheckpoint
+    features: KeptFeatures
     """The features of each picture by its SHA-256."""
     incoming: Path
     """A folder on the same drive for uploads that have not been checked yet."""
@@ -133,25 +129,25 @@ def open_project(
             make_folder(incoming)
             for left in incoming.glob(f"{UPLOAD_PREFIX}*"):  # by a request that a kill cut off
                 shutil.rmtree(left, ignore_errors=True)
-            make_folder(folder / FEATURES_FOLDER)
             make_folder(folder / DETECTIONS_FOLDER)
             pictures.make()
         history, notes = _history(folder, facts)
-        features = _features(folder / FEATURES_FOLDER, loaded, notes)
-        with write_errors(owner, instead=INSTEAD):
-            if n_others := pictures.set_others_aside(history.contents.kept_pictures):
-                notes.append(
-                    f"the history does not name {n_others} of the files that were in "
-                    f"{folder / PICTURES_FOLDER}; they are now in {folder / LEFTOVERS_FOLDER}"
-                )
-            set_others_aside(folder / DETECTIONS_FOLDER, history.contents.kept_detections, folder)
-        for note in notes:
-            warnings.warn(note, stacklevel=3)
-        yield Project(
-            *(folder, facts, loaded, history, pictures, features, incoming),
-            *(folder / DETECTIONS_FOLDER, tuple(notes)),
-        )
-        features.flush()
+        with _features(folder / FEATURES_FOLDER, loaded, owner, notes) as features:
+            with write_errors(owner, instead=INSTEAD):
+                if n_others := pictures.set_others_aside(history.contents.kept_pictures):
+                    notes.append(
+                        f"the history does not name {n_others} of the files that were in "
+                        f"{folder / PICTURES_FOLDER}; they are now in {folder / LEFTOVERS_FOLDER}"
+                    )
+                kept = history.contents.kept_detections
+                set_others_aside(folder / DETECTIONS_FOLDER, kept, folder)
+            for note in notes:
+                warnings.warn(note, stacklevel=3)
+            yield Project(
+                *(folder, facts, loaded, history, pictures, features, incoming),
+                *(folder / DETECTIONS_FOLDER, tuple(notes)),
+            )
+            features.commit()
 
 
 def _is_unfinished(folder: Path) -> bool:
@@ -194,25 +190,10 @@ def _history(folder: Path, facts: ProjectFacts) -> tuple[History, list[str]]:
     return history, notes
 
 
-def _features(folder: Path, encoder: ImageEncoder, notes: list[str]) -> EncodingCheckpoint:
-    """Open the stored features; join their files if there are more than `MAX_BLOCKS`.
-
-    Damaged features are removed, with one more note, since their pictures can be encoded again.
-    """
-    recipe = Recipe.of(encoder)
-    try:
-        cache = EncodingCheckpoint(folder, recipe)
-    except DataError as error:
-        if isinstance(error.__cause__, OSError):
-            raise
-        drop_damaged(folder)
-        cache = EncodingCheckpoint(folder, recipe)
-        notes.append(f"features in {folder} were damaged, so their pictures are encoded again")
-    if sum(1 for _ in folder.glob("*/block-*")) <= MAX_BLOCKS:
-        return cache
-    features = {sha256: np.array(rows) for sha256, rows in cache.features.items()}
-    cache.remove()  # a kill before the end costs a new encoding, but nothing shown as saved
-    cache = EncodingCheckpoint(folder, recipe)
-    cache.add(features)
-    cache.flush()
-    return cache
+def _features(folder: Path, encoder: ImageEncoder, owner: str, notes: list[str]) -> KeptFeatures:
+    """Open the stored features; damaged ones are encoded again, with one more note."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        features = KeptFeatures(folder, Recipe.of(encoder), owner)
+    notes += [str(warning.message) for warning in caught]
+    return features

@@ -271,7 +271,7 @@ class Session:
                 self._n_done = 0 if is_last else self._n_done + len(batch)
                 self._new_revision()
             if is_last:
-                self.project.features.flush()
+                self.project.features.commit()
 
     def _predict(self) -> None:
         while True:

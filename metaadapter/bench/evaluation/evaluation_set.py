@@ -18,7 +18,7 @@ from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageErro
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.prompts import readable_name
-from metaadapter.features.store.checked_file import CheckedRows
+from metaadapter.features.store.checked_rows import CheckedRows
 from metaadapter.features.views import joint_columns, look_widths, mean_of_views, unit_rows
 
 SUPPORT, QUERY = 0, 1

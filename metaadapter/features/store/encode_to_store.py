@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from metaadapter.data.input_digest import listing_digest
 from metaadapter.data.inputs import UnreadableImage
@@ -18,13 +20,17 @@ from metaadapter.features.encoding_loop import Progress, make_pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
 from metaadapter.features.store.class_texts import encode_class_texts
-from metaadapter.features.store.encode_inputs import encode_inputs
-from metaadapter.features.store.encoding_checkpoint import EncodingCheckpoint
-from metaadapter.features.store.feature_rows import FeatureRows
+from metaadapter.features.store.encoded_inputs import EncodedInputs
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.header import HEADER_FILE, Quarantined, StoreHeader, hold_folder
-from metaadapter.features.store.row_table import StoredPicture, StoreRows
-from metaadapter.features.store.store_inputs import StoreInputs
+from metaadapter.features.store.header import (
+    HEADER_FILE,
+    UNFINISHED_FOLDER,
+    Quarantined,
+    StoreHeader,
+    hold_folder,
+)
+from metaadapter.features.store.kept_features import KeptFeatures
+from metaadapter.features.store.picture_table import StoredPicture, label_counts
 from metaadapter.features.store.writer import tidy_up, write_store
 
 ALL_KEPT = "All pictures are encoded and kept; run the same command to write the store."
@@ -104,92 +110,62 @@ def encode_to_store(
         fixed_batches=True,
     )
     with hold_folder(out):
-        before, known = _before(out, recipe)
-        cache = EncodingCheckpoint(out, recipe, known)
-        encoded = encode_inputs(out, rows, pipeline, cache, progress)
-        inputs = StoreInputs.of(rows, encoded.states, drop_duplicates=drop_duplicates)
-        quarantined = inputs.quarantined()
-        if not inputs.pictures:
-            cache.remove()
-        if shard is None:  # a shard may have no readable picture, or none at all
-            require_some(len(rows), quarantined)
-        header = _header(table, inputs, recipe, tuple(encoder.templates), shard)
-        _update_store(out, before, header, inputs, cache.features, encoder, progress)
-        cache.remove()
-    n_total = len(inputs.pictures)
+        before = FeatureStore.open(out) if (out / HEADER_FILE).exists() else None
+        if before is not None:
+            recipe.require_same(before.header.recipe, out)
+        with KeptFeatures(out / UNFINISHED_FOLDER, recipe, f"the feature store {out}") as kept:
+            inputs = EncodedInputs(rows, kept, before)
+            n_new, rate = inputs.encode(pipeline, progress)
+            quarantined = inputs.quarantined
+            if len(quarantined) == len(rows):
+                kept.remove()
+            if shard is None:  # a shard may have no readable picture, or none at all
+                require_some(len(rows), quarantined)
+            duplicates, dropped = inputs.duplicates()
+            if drop_duplicates:
+                inputs.drop(dropped)
+            header = StoreHeader(
+                recipe=recipe,
+                n_pictures=inputs.n_pictures,
+                counts=label_counts(inputs.table),
+                classes=table.classes,
+                templates=tuple(encoder.templates),
+                quarantined=tuple(Quarantined(str(one.path), one.reason) for one in quarantined),
+                shard=shard,
+                listing=None if shard is None else listing_digest(table.rows),
+            )
+            _update_store(out, before, header, inputs, encoder, progress)
+            kept.remove()
     return EncodeReport(
-        n_new=encoded.n_new,
-        n_reused=n_total - encoded.n_new,
-        n_removed=0 if before is None else _n_removed(before, inputs),
-        n_total=n_total,
-        n_dropped=inputs.n_dropped,
-        duplicates=inputs.duplicates,
+        n_new=n_new,
+        n_reused=inputs.n_pictures - n_new,
+        n_removed=inputs.n_removed,
+        n_total=inputs.n_pictures,
+        n_dropped=len(dropped) if drop_duplicates else 0,
+        duplicates=duplicates,
         quarantined=quarantined,
         seconds=time.monotonic() - started,
-        images_per_second=encoded.rate,
+        images_per_second=rate,
     )
-
-
-def _before(out: Path, recipe: Recipe) -> tuple[FeatureStore | None, FeatureRows]:
-    """Return the store that is in the folder, if any, and its features by content hash."""
-    known = FeatureRows()
-    if not (out / HEADER_FILE).exists():
-        return None, known
-    before = FeatureStore.open(out)
-    recipe.require_same(before.header.recipe, out)
-    known.extend(before.rows.of_pictures("sha256"), before.by_picture()[:])
-    return before, known
-
-
-def _header(
-    table: ImageTable,
-    inputs: StoreInputs,
-    recipe: Recipe,
-    templates: tuple[str, ...],
-    shard: Shard | None,
-) -> StoreHeader:
-    return StoreHeader.of_pictures(
-        inputs.pictures,
-        recipe,
-        table.classes,
-        templates,
-        tuple(Quarantined(str(error.path), error.reason) for error in inputs.quarantined()),
-        shard=shard,
-        n_inputs=len(inputs.rows),
-        listing=None if shard is None else listing_digest(table.rows),
-    )
-
-
-def _n_removed(before: FeatureStore, inputs: StoreInputs) -> int:
-    hashes = {picture.sha256 for picture in inputs.pictures}
-    return len({*before.rows.of_pictures("sha256")} - hashes)
 
 
 def _update_store(
     folder: Path,
     before: FeatureStore | None,
     header: StoreHeader,
-    inputs: StoreInputs,
-    features: FeatureRows,
+    inputs: EncodedInputs,
     encoder: ImageEncoder,
     progress: Callable[[Progress], None] | None,
 ) -> None:
-    pictures = inputs.pictures
+    stored: dict[str, np.ndarray] = {}
     if before is not None:
         old = before.header
         header = replace(header, recipe=old.recipe, generation=old.generation)
-        if header == old and _are_stored(before.rows, pictures):
+        if header == old and before.rows.table.equals(inputs.table):
             tidy_up(folder, old)  # a writer that was killed at its end has left the older files
             return
         header = replace(header, generation=old.generation + 1)
-    is_stored = before is not None and before.header.templates == header.templates
-    stored = before.class_texts() if before is not None and is_stored else {}
+        stored = before.class_texts() if old.templates == header.templates else {}
     texts = encode_class_texts(encoder, header.classes, stored, progress)
     with write_errors(f"the feature store {folder}", ALL_KEPT):
-        write_store(folder, header, pictures, features, texts, inputs.entries())
-
-
-def _are_stored(rows: StoreRows, pictures: Sequence[StoredPicture]) -> bool:
-    return rows.n_pictures == len(pictures) and all(
-        rows.pictures(slice(start, end)) == [*pictures[start:end]] for start, end in rows.parts()
-    )
+        write_store(folder, header, inputs.table, inputs.features(), texts)

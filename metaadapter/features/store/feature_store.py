@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,18 +11,18 @@ from typing import Any, TypeAlias, final
 import numpy as np
 from jaxtyping import Float16, Float32, Shaped
 
-from metaadapter.data.checksums import Proof
+from metaadapter.data.checksums import Proof, content_hash
 from metaadapter.data.given_values import given_path
+from metaadapter.data.machine_errors import is_shortage
+from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
-from metaadapter.features.store.checked_file import CheckedRows
-from metaadapter.features.store.chunks import open_chunks
+from metaadapter.features.store.checked_rows import CheckedRows
+from metaadapter.features.store.create_store import create_store
 from metaadapter.features.store.header import StoreHeader
-from metaadapter.features.store.row_table import StoreRows
-from metaadapter.features.store.stored_arrays import damaged, load_array, require_unit_rows
-from metaadapter.features.store.writer import create_store
+from metaadapter.features.store.picture_table import REMEDY, PictureTable
 from metaadapter.features.views import look_widths, mean_of_views
 
 Column: TypeAlias = Collection[Any] | np.ndarray
@@ -46,7 +45,7 @@ class FeatureStore:
     folder: Path
     header: StoreHeader
     proof: Proof
-    rows: StoreRows
+    rows: PictureTable
     texts: Float32[np.ndarray, "classes dim"] | None
     _views: CheckedRows
 
@@ -57,7 +56,7 @@ class FeatureStore:
         The first use reads all rows once, to check them; `by_picture` checks only those in use.
 
         Raises:
-            DataError: The features are damaged, or not of length 1.
+            DataError: The features are damaged.
         """
         return self._views[:].reshape(self.header.n_rows, -1)
 
@@ -66,7 +65,8 @@ class FeatureStore:
         """Open a store that `encode_to_store` or `metaadapter encode` has completed.
 
         Raises:
-            DataError: There is no complete store, or a file of it is missing or damaged.
+            DataError: There is no complete store, or a file of it is missing or damaged. Features
+                and the table of pictures are checked when they are first read.
             IncompatibleArtifact: A later version wrote the store.
         """
         folder = given_path(folder)
@@ -127,29 +127,39 @@ class FeatureStore:
 
     @classmethod
     def _read(cls, folder: Path, header: StoreHeader, proof: Proof) -> FeatureStore:
-        paths = {content: folder / name for content, name in header.files.items()}
-        for content in {"texts", "chunks"} & paths.keys():
-            paths[content] = proof.find(paths[content].name)
-        features = load_array(paths["features"], folder, np.float16)
-        texts = load_array(paths["texts"], folder, np.float32) if header.classes else None
-        dim, n_rows, n_classes = header.recipe.fingerprint.dim, header.n_rows, len(header.classes)
-        names, n_views = header.files, header.recipe.origin.n_views
-        fault = ""
-        if features.shape != (n_rows, dim):
-            fault = f"{n_rows} rows of {dim} numbers, but {names['features']} is {features.shape}"
-        elif n_rows % n_views:
-            fault = f"{n_rows} rows and {n_views} views of each picture"
-        elif texts is not None and texts.shape != (n_classes, dim):
-            fault = f"{n_classes} classes, texts {dim} wide, but {names['texts']} is {texts.shape}"
-        if fault:
-            raise damaged(folder, f"store.json says it has {fault}")
-        if texts is not None:
-            texts = np.array(texts)
-            require_unit_rows(paths["texts"], texts, zeros=True)
+        def load(content: str, kind: type[np.generic], *shape: int) -> np.ndarray:
+            """Open an array as a memory map: its header may declare more than memory holds."""
+            path = folder / header.files[content]
+            try:
+                array: np.ndarray = np.load(regular(path), mmap_mode="r", allow_pickle=False)
+                if array.dtype != kind or array.shape != shape:
+                    raise ValueError(
+                        f"expected {shape} of {kind.__name__}, found {array.shape} of {array.dtype}"
+                    )
+            except Exception as error:  # numpy parses the header as Python, which may raise any
+                if is_shortage(error):
+                    raise
+                raise _damaged(folder, f"{path.name} is no such array of numpy: {error}") from error
+            return array
+
+        n, n_views, dim = (
+            header.n_pictures,
+            header.recipe.origin.n_views,
+            header.recipe.fingerprint.dim,
+        )
+        features = load("features", np.float16, header.n_rows, dim).reshape(n, n_views, dim)
+        hashes = np.load(proof.find(header.files["chunks"]))
+        views = CheckedRows(folder / header.files["features"], features, hashes, REMEDY)
+        texts = None
+        if header.classes:
+            proof.find(header.files["texts"])
+            texts = np.array(load("texts", np.float32, len(header.classes), dim))
         try:
-            views, rows = open_chunks(folder, header, features)
-        except OSError as error:
-            raise damaged(folder, str(error)) from error
+            rows = PictureTable(proof, header.files["pictures"], n, n_views)
+        except (OSError, ValueError) as error:  # numpy maps no empty file
+            if is_shortage(error):
+                raise
+            raise _damaged(folder, f"{header.files['pictures']}: {error}") from error
         return cls(folder, header, proof, rows, texts, views)
 
     @property
@@ -196,15 +206,11 @@ class FeatureStore:
     @cached_property
     def identity(self) -> str:
         """A hash of all that results depend on (features, labels, texts): 16 hexadecimal digits."""
+        texts = b"" if self.texts is None else self.texts.tobytes()
+        columns = (self.rows.of_pictures(column) for column in ("sha256", "label", "split"))
+        facts = ("\n".join(column) for column in columns)
         features = self.proof.files[self.header.files["features"]]
-        digest = hashlib.sha256(f"{self.fingerprint.digest} {features}".encode())
-        for column in ("sha256", "label", "split"):
-            for number, (start, stop) in enumerate(self.rows.parts()):
-                texts = self.rows.of_pictures(column, slice(start, stop)).repeat(self.n_views)
-                joined = ("\n" if number else "") + "\n".join(texts)
-                digest.update(joined.encode(errors="surrogateescape"))
-        digest.update(b"" if self.texts is None else self.texts.tobytes())
-        return digest.hexdigest()[:16]
+        return content_hash(self.fingerprint.digest, features, *facts, texts)[:16]
 
     def by_picture(self) -> CheckedRows:
         """Return the features on disk, as a read-only array of float16 (pictures, views, dim).
@@ -213,11 +219,6 @@ class FeatureStore:
         are read and checked, about 1 MB at a time; `DataError` for a damaged one.
         """
         return self._views
-
-    def by_content(self) -> dict[str, Float16[np.ndarray, "views dim"]]:
-        """Return the features of each picture, kept on disk, by content hash."""
-        hashes = self.rows.of_pictures("sha256")
-        return dict(zip(hashes, self.by_picture()[:], strict=True))
 
     def class_texts(self) -> dict[str, Float32[np.ndarray, " dim"]]:
         """Return the text feature of each class that has one, for `MetaAdapterClassifier`."""
@@ -232,3 +233,7 @@ class FeatureStore:
         """Return for each picture a unit row, the mean of its views, and its label or ""."""
         means = mean_of_views(self.by_picture()[:])
         return means, self.rows.of_pictures("label").astype(str)
+
+
+def _damaged(folder: Path, reason: str) -> DataError:
+    return DataError(f"the feature store {folder} is damaged: {reason}. To continue, {REMEDY}")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,17 +17,17 @@ from metaadapter.data.checksums import Proof, read_document, write_document
 from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
 from metaadapter.errors import DataError
 from metaadapter.features.origin import Recipe
-from metaadapter.features.store.row_table import REMEDY, StoredPicture
+from metaadapter.features.store.picture_table import REMEDY
 
 HEADER_FILE = "store.json"
-CACHE_FOLDER = ".partial"
+UNFINISHED_FOLDER = ".partial"
 LOCK_FILE = ".lock"
 # The names of `StoreHeader.files`, also unfinished; other files such as features-2021.csv stay.
 OWN_FILES = re.compile(
-    r"((features|texts|chunks)-\d{4,}\.npy|rows-\d{4,}\.npz|inputs-\d{4,}\.csv)(\.tmp)?",
-    re.ASCII,
+    r"((features|chunks|texts)-\d{4,}\.npy|pictures-\d{4,}\.arrow)(\.tmp)?", re.ASCII
 )
 SCHEMA = "metaadapter.store/1"
+MOST_NAMED = 3
 
 Value = TypeVar("Value")
 
@@ -44,69 +43,33 @@ class Quarantined(NamedTuple):
 class StoreHeader:
     """The facts about a store; its file names contain the generation, a number from 1.
 
-    `shard` is (i, n) if the store has part i of n of its source, and `listing` is then the
-    `listing_digest` of the whole source. `n_inputs` counts the lines of its table of inputs; None
-    without such a table.
+    `counts` has the number of pictures of each label. `shard` is (i, n) if the store has part i of
+    n of its source, and `listing` is then the `listing_digest` of the whole source.
     """
 
     recipe: Recipe
-    generation: Annotated[int, Field(ge=0, le=10**9)]
-    n_rows: int
+    n_pictures: int
     counts: dict[str, int]
     classes: tuple[str, ...]
-    templates: tuple[str, ...]
-    quarantined: tuple[Quarantined, ...]
+    templates: tuple[str, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
     shard: tuple[int, int] | None = None
-    n_inputs: int | None = None
     listing: str | None = None
-
-    @classmethod
-    def of_pictures(
-        cls,
-        pictures: Sequence[StoredPicture],
-        recipe: Recipe,
-        classes: tuple[str, ...],
-        templates: tuple[str, ...] = (),
-        quarantined: tuple[Quarantined, ...] = (),
-        *,
-        shard: tuple[int, int] | None = None,
-        n_inputs: int | None = None,
-        listing: str | None = None,
-    ) -> StoreHeader:
-        """Return the header of a new store with these pictures."""
-        n_rows = len(pictures) * recipe.origin.n_views
-        labels = Counter(picture.label for picture in pictures if picture.label)
-        counts = dict(sorted(labels.items()))
-        return cls(
-            recipe,
-            1,
-            n_rows,
-            counts,
-            classes,
-            templates,
-            quarantined,
-            shard=shard,
-            n_inputs=n_inputs,
-            listing=listing,
-        )
+    generation: Annotated[int, Field(ge=0, le=10**9)] = 1
 
     @property
     def files(self) -> dict[str, str]:
-        """File names by content: "features", "rows", "chunks", and "texts" if there are classes."""
+        """File names by content: "features", "chunks", "pictures", "texts" if there are classes."""
         number = f"{self.generation:04d}"
-        names = {
-            "features": features_file(self.generation),
-            "rows": f"rows-{number}.npz",
-            "chunks": f"chunks-{number}.npy",
-        }
-        if self.n_inputs is not None:
-            names |= {"inputs": f"inputs-{number}.csv"}
-        return names | ({"texts": f"texts-{number}.npy"} if self.classes else {})
+        names = {content: f"{content}-{number}.npy" for content in ("features", "chunks", "texts")}
+        if not self.classes:
+            names.pop("texts")
+        return names | {"pictures": f"pictures-{number}.arrow"}
 
     @property
-    def n_pictures(self) -> int:
-        """The number of pictures in the store."""
-        return self.n_rows // self.recipe.origin.n_views
+    def n_rows(self) -> int:
+        """The number of rows of features, one for each view of each picture."""
+        return self.n_pictures * self.recipe.origin.n_views
 
     def write(self, folder: Path) -> None:
         """Replace `store.json`, with the hashes of the other files, in one step."""
@@ -126,7 +89,6 @@ class StoreHeader:
             "templates": self.templates,
             "shard": self.shard,
             "listing": self.listing,
-            "n_inputs": self.n_inputs,
             "quarantined": [entry._asdict() for entry in self.quarantined],
         }
         write_document(folder / HEADER_FILE, values, files=self.files.values())
@@ -161,11 +123,6 @@ def _is_unfinished(folder: Path) -> bool:
     return (folder / LOCK_FILE).exists() and all(map(OWN_FILES.fullmatch, names))
 
 
-def features_file(generation: int) -> str:
-    """Return the name of the file of features."""
-    return f"features-{generation:04d}.npy"
-
-
 def read_entries(kind: type[Value], values: Any) -> Value:
     """Read a dataclass from a JSON object; ignore unknown keys; `ValueError` for wrong values."""
     try:
@@ -181,24 +138,18 @@ def _fault(error: ErrorDetails) -> str:
     return f"{'.'.join(map(str, error['loc']))} is {fault}"
 
 
-# The beginnings of the names of a store's files.
-PARTS = ("features-", "rows-", "chunks-", "texts-", "inputs-")
-MOST_NAMED = 3
-
-
 def _missing(folder: Path) -> str:
     if not folder.is_dir():
         return f"there is no feature store {folder}; make one with `metaadapter encode`"
-    if (folder / CACHE_FOLDER).is_dir():
+    if (folder / UNFINISHED_FOLDER).is_dir() or _is_unfinished(folder):
         return (
-            f"the feature store {folder} is not finished: its `metaadapter encode` is running or "
-            "was interrupted. Run the same command again; it continues where it stopped"
+            f"{folder} is not a feature store yet: the command that makes it is running or was "
+            "interrupted. Run the same command again; it continues where it stopped"
         )
-    fault = f"{folder} has no {HEADER_FILE}, so it is not a feature store"
-    others = sorted(p.name for p in folder.iterdir() if not p.name.startswith((".", *PARTS)))
-    if others:
-        more = ", …" if len(others) > MOST_NAMED else ""
-        return f"{fault}: it holds {', '.join(others[:MOST_NAMED])}{more}; name a feature store"
-    if (folder / LOCK_FILE).exists():
-        return f"{fault} yet: the command that makes it has not finished; run that command again"
-    return f"{fault}; make one with `metaadapter encode IMAGES --out STORE`"
+    others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    more = ", …" if len(others) > MOST_NAMED else ""
+    return (
+        f"{folder} has no {HEADER_FILE}, so it is not a feature store: it holds "
+        f"{', '.join(others[:MOST_NAMED]) or 'nothing'}{more}; make one with `metaadapter encode "
+        "IMAGES --out STORE`"
+    )

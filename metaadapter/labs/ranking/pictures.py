@@ -17,7 +17,7 @@ from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
-from metaadapter.features.store.checked_file import CheckedRows
+from metaadapter.features.store.checked_rows import CheckedRows
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import mean_of_views
 

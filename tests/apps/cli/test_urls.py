@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 import pytest
 
-from metaadapter.features.store import encoding_checkpoint
+from metaadapter.features.store import kept_features
 from metaadapter.features.store.feature_store import FeatureStore
 from tests.remote_places import TroubledFileSystem, put_folder
 
@@ -21,10 +21,6 @@ def remote(pictures) -> type[TroubledFileSystem]:
     (pictures / "lynx" / "broken.png").write_bytes(b"no picture")
     put_folder(pictures, URL)
     return TroubledFileSystem
-
-
-def files_of(store: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in store.iterdir() if path.is_file()}
 
 
 def named_as_on_a_drive(table: Path, folder: Path) -> str:
@@ -46,14 +42,13 @@ def test_encode__by_url__has_the_features_of_the_files_under_their_urls(
     paths = [picture.path for picture in stores[0].rows.pictures()]
     assert paths[0] == f"{URL}/heron/0.png"
     assert all(path.startswith(f"{URL}/") for path in paths)
-    inputs = pd.read_csv(tmp_path / "remote/inputs-0001.csv").set_index("path")
-    assert inputs.status[f"{URL}/lynx/broken.png"] == "unreadable"
+    assert [one.path for one in stores[0].header.quarantined] == [f"{URL}/lynx/broken.png"]
 
 
 def test_encode__the_network_fails__no_picture_is_unreadable_and_the_run_continues(
     encode, remote, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(encoding_checkpoint, "FILE_SECONDS", 0)
+    monkeypatch.setattr(kept_features, "COMMIT_SECONDS", 0)
     encode(URL, "--batch-size", "2", "--workers", "1", out=tmp_path / "whole")
     remote.faults["red_fox/1.png"] = ConnectionError("reset by peer")
 
@@ -67,7 +62,9 @@ def test_encode__the_network_fails__no_picture_is_unreadable_and_the_run_continu
     document = encode(URL, "--batch-size", "2", "--workers", "1", "--json").document
     assert document["n_new"] < document["n_total"] == 9
     assert [name.rpartition("/")[2] for name, _ in quarantined(document)] == ["broken.png"]
-    assert files_of(tmp_path / "store") == files_of(tmp_path / "whole")
+    store, whole = (FeatureStore.open(tmp_path / name) for name in ("store", "whole"))
+    assert store.rows.pictures() == whole.rows.pictures()
+    np.testing.assert_array_equal(store.features, whole.features)
 
 
 def quarantined(document):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from metaadapter.features.store.feature_store import FeatureStore
 from tests.apps.cluster.bucket import bucket_server
 from tests.remote_places import put_folder
 
@@ -36,8 +38,7 @@ def test_encode__from_s3__has_the_features_of_the_files(bucket, start, encoder, 
         words = source, "--out", store, "--encoder", encoder(0)
         assert start("encode", *words).wait()[0] == 0
 
-    features = [(tmp_path / s / "features-0001.npy").read_bytes() for s in ("remote", "local")]
-    assert features[0] == features[1]
-    remote, local = ((tmp_path / s / "inputs-0001.csv").read_text() for s in ("remote", "local"))
-    assert remote.replace(URL, "pictures") == local
-    assert f"{URL}/heron/broken.png,unreadable" in remote
+    remote, local = (FeatureStore.open(tmp_path / name) for name in ("remote", "local"))
+    np.testing.assert_allclose(remote.features, local.features, atol=1e-6)
+    assert [path.replace(URL, "pictures") for path in remote.rows.path] == [*local.rows.path]
+    assert [one.path for one in remote.header.quarantined] == [f"{URL}/heron/broken.png"]

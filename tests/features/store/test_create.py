@@ -79,7 +79,7 @@ def test_create__row_that_is_no_feature__is_named_and_leaves_no_store(
     with pytest.raises(DataError, match=rf"features of row 7 are {message}"):
         FeatureStore.create(tmp_path / "store", iter([rows[:5], rows[5:]]))
 
-    with pytest.raises(DataError, match="not a feature store"):
+    with pytest.raises(DataError, match="not a feature store yet"):
         FeatureStore.open(tmp_path / "store")
     assert {path.name for path in (tmp_path / "store").iterdir()} == {".lock"}
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaadapter.features.store.duplicates import contradictions, equal_pictures
-from metaadapter.features.store.row_table import StoredPicture
+from metaadapter.features.store.picture_table import StoredPicture
 
 
 def make_picture(path: str, label: str, sha256: str) -> StoredPicture:

@@ -18,7 +18,7 @@ from metaadapter.features.store.header import StoreHeader, hold_folder
 
 @pytest.fixture
 def write_at_once(monkeypatch):
-    monkeypatch.setattr("metaadapter.features.store.encoding_checkpoint.FILE_SECONDS", 0.0)
+    monkeypatch.setattr("metaadapter.features.store.kept_features.COMMIT_SECONDS", 0.0)
 
 
 def features_by_path(store: FeatureStore) -> dict[tuple[str, int], list[float]]:
@@ -212,7 +212,7 @@ def test_encode__nothing_readable__says_so_and_leaves_no_store(
     with pytest.raises(DataError, match="there are no pictures to encode"):
         encode_to_store(ImageTable((), "empty"), encoder, tmp_path / "store")
 
-    with pytest.raises(DataError, match="not a feature store"):
+    with pytest.raises(DataError, match="not a feature store yet"):
         FeatureStore.open(tmp_path / "store")
 
 
@@ -232,7 +232,7 @@ def test_encode__interrupted__keeps_what_is_finished_and_goes_on_there(
 ):
     with pytest.raises(KeyboardInterrupt):
         encode("a", batch_size=3, workers=1, progress=stop_after(2))
-    with pytest.raises(DataError, match=r"is not finished.*Run the same command again"):
+    with pytest.raises(DataError, match=r"is not a feature store yet.*Run the same command again"):
         FeatureStore.open(tmp_path / "a")
 
     report = encode("a", batch_size=3)
@@ -250,7 +250,7 @@ def test_encode__disk_full__names_the_folder_and_keeps_what_is_finished(
     encode, tmp_path, monkeypatch, write_at_once
 ):
     sync = os.fsync
-    n_left = iter(range(6))
+    n_left = iter(range(2))
 
     def full_after_a_while(handle: int) -> None:
         if next(n_left, None) is None:
@@ -296,7 +296,7 @@ def test_encode__killed_before_it_tidied_up__the_next_run_does(encode, tmp_path)
     encode()
     whole = {file.name for file in out.iterdir()}
     (out / "features-0000.npy").write_bytes(b"old")
-    (out / "rows-0002.npz.tmp").write_bytes(b"cut")
+    (out / "pictures-0002.arrow.tmp").write_bytes(b"cut")
 
     encode()
 
@@ -323,34 +323,40 @@ def test_encode__into_a_folder_of_other_files__refuses_and_leaves_them(
     assert sorted(pictures.rglob("*")) == before
 
 
-def test_encode__unfinished_run_that_is_damaged__says_what_to_delete(encode, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        encode(batch_size=3, progress=stop_after(2))
-
-    partial = tmp_path / "store" / ".partial"
-    for damaged in (next(partial.glob("block-000000-*.npy")), partial / "recipe.json"):
-        damaged.write_bytes(b"{")
-        with pytest.raises(DataError, match=rf"{damaged.name}.*delete that folder"):
-            encode()
-
-
-def test_encode__unfinished_run_without_its_recipe__is_begun_anew_and_says_so(
+def test_encode__unfinished_run_that_is_damaged__loses_only_what_is_damaged(
     encode, make_encoder, tmp_path
 ):
     with pytest.raises(KeyboardInterrupt):
-        encode(batch_size=3, progress=stop_after(2))
-    partial, other = tmp_path / "store" / ".partial", make_encoder("other colours")
-    (partial / "recipe.json").unlink()
-    before = set(partial.glob("block-*.npy"))
+        encode(batch_size=3, workers=1, progress=stop_after(2))
+    features = tmp_path / "store/.partial/features.bin"
+    content = bytearray(features.read_bytes())
+    content[-1] ^= 1
+    features.write_bytes(content)
 
-    with (
-        pytest.warns(UserWarning, match=rf"{partial / 'recipe.json'} is missing.*encoded again"),
-        pytest.raises(KeyboardInterrupt),
-    ):
-        encode(encoder=other, batch_size=3, progress=stop_after(1))
+    with pytest.warns(UserWarning, match=r"features\.bin is damaged.*encoded again"):
+        encode()
 
-    # What the first encoder made is gone: nothing of it is taken for the second one's.
-    assert before
-    assert not before & set(partial.glob("block-*.npy"))
-    encode(encoder=other)
-    assert other.n_rows_encoded == 12
+    encode("anew", make_encoder())
+    mended, anew = (FeatureStore.open(tmp_path / name) for name in ("store", "anew"))
+    assert mended.rows.pictures() == anew.rows.pictures()
+    np.testing.assert_array_equal(mended.features, anew.features)
+
+
+def test_encode__pictures_changed_since_the_interruption__are_read_again(
+    encode, pictures, make_encoder, tmp_path, write_at_once
+):
+    with pytest.raises(KeyboardInterrupt):
+        encode(batch_size=3, workers=1, progress=stop_after(3))
+    decode_image(pictures / "heron/002.png").rotate(90, fillcolor="red").save(
+        pictures / "heron/002.png"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        encode(batch_size=3, workers=1, progress=stop_after(2))
+
+    report = encode()
+
+    encode("anew", make_encoder())
+    again, anew = (FeatureStore.open(tmp_path / name) for name in ("store", "anew"))
+    assert report.n_new < 12
+    assert again.rows.pictures() == anew.rows.pictures()
+    np.testing.assert_array_equal(again.features, anew.features)

@@ -1,0 +1,189 @@
+"""Make a store of features that another program has computed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float16, Float32
+
+from metaadapter.data.checksums import content_hash
+from metaadapter.data.output_folder import write_errors
+from metaadapter.data.plain_text import is_text
+from metaadapter.errors import DataError, UsageError
+from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.logit_scale import read_logit_scale
+from metaadapter.features.origin import Origin, Recipe
+from metaadapter.features.store.header import HEADER_FILE, Quarantined, StoreHeader, hold_folder
+from metaadapter.features.store.picture_table import StoredPicture, label_counts, table_of
+from metaadapter.features.store.writer import CHUNK_PICTURES, commit, write_features
+from metaadapter.features.views import unit_rows
+
+Columns = Mapping[str, Collection[Any] | np.ndarray | None]
+
+
+def create_store(
+    folder: Path,
+    features: np.ndarray | Iterable[np.ndarray],
+    columns: Columns,
+    texts: Mapping[Any, np.ndarray] | None,
+    encoder: str | ImageEncoder,
+    logit_scale: float | None,
+    *,
+    templates: Sequence[str] = (),
+    quarantined: Sequence[Quarantined] = (),
+) -> None:
+    """Write a store; the arguments and errors are those of `FeatureStore.create`.
+
+    `columns` and `quarantined` are read after the features, so that their reader may fill them.
+    """
+    if (folder / HEADER_FILE).exists():
+        raise UsageError(f"{folder} is a feature store already; choose a new folder")
+    hashes: list[str] = []
+    owner = f"the feature store {folder}"
+    with hold_folder(folder), write_errors(owner, "Nothing of it is kept."):
+        path = folder / "features-0001.npy"
+        try:
+            n_views, dim = write_features(path, _unit_batches(features, hashes), 0)
+            recipe = _recipe(encoder, dim, n_views, logit_scale)
+            pictures = _pictures(hashes, columns)
+            unit_texts = _texts(texts, pictures, dim)
+        except DataError:
+            path.unlink(missing_ok=True)
+            raise
+        table = table_of(pictures)
+        counts = label_counts(table)
+        header = StoreHeader(
+            recipe, len(table), counts, tuple(counts), tuple(templates), tuple(quarantined)
+        )
+        commit(folder, header, table, unit_texts)
+
+
+def _unit_batches(
+    features: np.ndarray | Iterable[np.ndarray], hashes: list[str]
+) -> Iterator[Float16[np.ndarray, "some views dim"]]:
+    """Yield unit rows of given features, and enter the hash of each picture."""
+    shape: tuple[int, ...] = ()
+    for part in [features] if hasattr(features, "shape") else _read(features):
+        batch = np.asarray(part)
+        is_real = np.issubdtype(batch.dtype, np.floating)
+        if batch.ndim not in (2, 3) or not is_real or 0 in batch.shape[1:]:
+            raise DataError(
+                "expected features as an array (pictures, width) or (pictures, views, width) of "
+                f"floating-point numbers, or batches of them; got {batch.shape} of {batch.dtype}"
+            )
+        views = batch[:, None] if batch.ndim == 2 else batch
+        shape = shape or views.shape[1:]
+        if views.shape[1:] != shape:
+            raise DataError(
+                f"expected (views, width) = {shape} as in the first batch of features, got "
+                f"{views.shape[1:]} from row {len(hashes)} on"
+            )
+        for start in range(0, len(views), CHUNK_PICTURES):
+            rows = _unit_batch(views[start : start + CHUNK_PICTURES], len(hashes))
+            hashes.extend(content_hash(row.data) for row in rows)
+            yield rows
+    if not hashes:
+        raise DataError("expected the features of at least one picture, got none")
+
+
+def _read(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    if not isinstance(batches, Iterable):
+        raise DataError(f"expected features as an array or batches of arrays, got {batches!r}")
+    try:
+        yield from batches
+    except OSError as error:  # an error of the user's program, not of writing the store
+        raise DataError(f"the batches of features ended with an error: {error}") from error
+
+
+def _unit_batch(batch: np.ndarray, number: int) -> Float16[np.ndarray, "some views dim"]:
+    rows = batch.reshape(-1, batch.shape[2]).astype(np.float32)
+    lengths = np.linalg.norm(rows, axis=1)
+    wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
+    if len(wrong):
+        kind = "zero" if lengths[wrong[0]] == 0 else "not finite"
+        raise DataError(
+            f"the features of row {number + wrong[0] // batch.shape[1]} are {kind}, as are "
+            f"those of {len(wrong) - 1} other rows in its batch; leave such pictures out"
+        )
+    return unit_rows(rows).reshape(batch.shape).astype("<f2")
+
+
+def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, ...]:
+    # As lists, since a column of pandas would look a row number up in its index.
+    given = {name: list(column) for name, column in columns.items() if column is not None}
+    for name, column in given.items():
+        if len(column) != len(hashes):
+            raise DataError(
+                f"expected {len(hashes)} {name}, one for each picture with features; got "
+                f"{len(column)}"
+            )
+    paths = given.get("paths") or [f"picture {row}" for row in range(len(hashes))]
+    for row, path in enumerate(paths):
+        if not is_text(str(path)):
+            raise DataError(f"paths[{row}] is {path!r}, which has half a character; correct it")
+    facts = (
+        [_entry(name, row, entry) for row, entry in enumerate(given.get(name, [None] * len(paths)))]
+        for name in ("labels", "splits", "groups")
+    )
+    return tuple(map(StoredPicture, map(str, paths), *facts, hashes))
+
+
+def _entry(column: str, row: int, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str | Integral) and is_text(str(value)):
+        return str(value)
+    raise DataError(
+        f"{column}[{row}] is {value!r}; expected text, a whole number, or None if unknown"
+    )
+
+
+def _texts(
+    texts: Mapping[Any, np.ndarray] | None, pictures: Sequence[StoredPicture], dim: int
+) -> dict[str, Float32[np.ndarray, " dim"]]:
+    if texts is None:
+        return {}
+    given = {str(label): np.asarray(text, dtype=np.float32) for label, text in texts.items()}
+    unit_texts: dict[str, np.ndarray] = {}
+    for row, picture in enumerate(pictures):
+        label = picture.label
+        if not label or label in unit_texts:
+            continue
+        if label not in given:
+            raise DataError(
+                f"texts has no entry for {label!r}, the label of row {row}; give every label a "
+                "text, or leave texts out"
+            )
+        text = given[label]
+        if text.shape != (dim,) or not np.isfinite(text).all() or not text.any():
+            raise DataError(
+                f"the text of {label!r}, the label of row {row}, should be {dim} finite numbers, "
+                f"not all zero, as wide as the features; it has the shape {text.shape}"
+            )
+        unit_texts[label] = unit_rows(text[None])[0]
+    return unit_texts
+
+
+def _recipe(
+    encoder: str | ImageEncoder, dim: int, n_views: int, logit_scale: float | None
+) -> Recipe:
+    logit_scale = read_logit_scale(logit_scale)
+    if isinstance(encoder, str):
+        if not is_text(encoder):
+            raise DataError(f"the encoder {encoder!r} has half a character; give another name")
+        fingerprint = Fingerprint.of_name(encoder, dim)
+        origin = Origin(encoder=encoder, fingerprint=fingerprint, n_views=n_views)
+        return Recipe(origin, "unknown", logit_scale)
+    if encoder.dim != dim:
+        raise DataError(
+            f"expected features {encoder.dim} wide, as the encoder {encoder.name} computes them, "
+            f"got features {dim} wide"
+        )
+    recipe = Recipe.of(encoder, n_views)
+    return recipe if logit_scale is None else replace(recipe, logit_scale=logit_scale)

@@ -1,0 +1,165 @@
+"""Features by content hash, which grow on disk while pictures are encoded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Self, final
+
+import numpy as np
+from jaxtyping import Float16
+
+from metaadapter.data.checksums import content_hash
+from metaadapter.data.db import Database, Item
+from metaadapter.data.output_folder import open_after, require_no_link, write_errors
+from metaadapter.data.regular_files import regular
+from metaadapter.features.origin import Recipe
+from metaadapter.features.store.header import read_entries
+
+FEATURES_FILE, DATABASE_FILE = "features.bin", "encoding.db"
+PURPOSE = "the features of pictures under way"
+RECIPE, FEATURES = "recipe", "features"
+# The seconds between two commits, and their share of a long run: a kill loses this much at most.
+COMMIT_SECONDS, SHARE_LOST = 2.0, 0.002
+
+
+@final
+class KeptFeatures(Mapping[str, Float16[np.ndarray, "views dim"]]):
+    """A file of features that only grows; the database beside it says what of it counts.
+
+    Features that were just added are only in memory until `commit`. If either file is damaged, what
+    is before the damage stays, since later pictures can be encoded again.
+
+    Attributes:
+        hashes: The content hash of the features at each place of the file.
+        places: Content hash → place.
+        database: It also takes records of the caller.
+        rows: The committed features by place, read-only, on disk.
+    """
+
+    rows: Float16[np.ndarray, "places views dim"]
+
+    def __init__(self, folder: Path, recipe: Recipe, owner: str) -> None:
+        """Open the features in a folder of `owner`, as in "the feature store birds/".
+
+        Raises:
+            IncompatibleArtifact: The features in the folder have another recipe.
+            DataError: Another process has them open, or the folder cannot be written.
+        """
+        self.hashes: list[str] = []
+        self.places: dict[str, int] = {}
+        self._folder, self._file, self._owner = folder, folder / FEATURES_FILE, owner
+        self._shape = recipe.origin.n_views, recipe.fingerprint.dim
+        self._row_bytes = 2 * self._shape[0] * self._shape[1]
+        self._waiting: dict[str, Float16[np.ndarray, "views dim"]] = {}
+        self._begun_at = self._committed_at = time.monotonic()
+        require_no_link(folder)
+        with write_errors(owner):
+            folder.mkdir(parents=True, exist_ok=True)
+            self.database = Database(folder / DATABASE_FILE, PURPOSE, owner=owner, repairs=True)
+            try:
+                self._read(recipe)
+            except BaseException:
+                self.close()
+                raise
+
+    def _read(self, recipe: Recipe) -> None:
+        if stored := self.database.latest(RECIPE):
+            values = {**stored[""], "origin": stored[""]}
+            recipe.require_same(read_entries(Recipe, values), self._folder.parent)
+        else:
+            self.database.add(RECIPE, "", recipe.entries())
+        require_no_link(self._file)
+        self._file.touch()
+        with regular(self._file).open("rb") as file:
+            for record in self.database.records(FEATURES):
+                contents = record.value["contents"]
+                if (
+                    content_hash(file.read(len(contents) * self._row_bytes))
+                    != record.value["sha256"]
+                ):
+                    warnings.warn(
+                        f"{self._file} is damaged after the features of {len(self.hashes)} "
+                        "pictures, so later pictures are encoded again",
+                        stacklevel=4,
+                    )
+                    self.database.truncate(record.number - 1)
+                    break
+                self.places |= zip(contents, count(len(self.hashes)))
+                self.hashes += contents
+        self._map()
+
+    def _map(self) -> None:
+        shape, kind = (len(self.hashes), *self._shape), np.dtype("<f2")
+        # Numpy maps no empty file.
+        self.rows = (
+            np.memmap(self._file, kind, "r", 0, shape) if shape[0] else np.empty(shape, kind)
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __getitem__(self, sha256: str) -> Float16[np.ndarray, "views dim"]:
+        if (waiting := self._waiting.get(sha256)) is not None:
+            return waiting
+        rows: np.ndarray = self.rows[self.places[sha256]]
+        return rows
+
+    def __contains__(self, sha256: object) -> bool:
+        return sha256 in self.places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def add(self, features: Mapping[str, Float16[np.ndarray, "views dim"]]) -> None:
+        """Add the features of new contents."""
+        self.places |= zip(features, count(len(self.hashes)))
+        self.hashes += features
+        self._waiting |= features
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last commit was long enough ago for another one."""
+        now = time.monotonic()
+        pause = max(COMMIT_SECONDS, SHARE_LOST * (now - self._begun_at))
+        return now - self._committed_at >= pause
+
+    def commit(self, items: Iterable[Item] = ()) -> None:
+        """Write added features to disk, with further records of the database in the same step."""
+        items, n_kept = [*items], len(self.hashes) - len(self._waiting)
+        kept = f"{n_kept} pictures are finished and kept; run the same command to continue"
+        with write_errors(self._owner, kept):
+            if self._waiting:
+                rows = np.stack([*self._waiting.values()]).astype("<f2").tobytes()
+                # What a killed process wrote without a commit is cut off.
+                with open_after(self._file, n_kept * self._row_bytes) as file:
+                    file.write(rows)
+                    file.flush()
+                    os.fsync(file.fileno())
+                block = {"contents": [*self._waiting], "sha256": content_hash(rows)}
+                items.insert(0, (FEATURES, str(n_kept), block))
+            if items:
+                self.database.append(items)
+            self._waiting = {}
+            self._map()
+        self._committed_at = time.monotonic()
+
+    def close(self) -> None:
+        """End the lock of the database."""
+        self.database.close()
+
+    def remove(self) -> None:
+        """Delete the folder, once its features are in a store."""
+        self.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
