@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import ValidationError
 
 from metaadapter.data.checksums import TRAINING_RECORD, write_document
-from metaadapter.data.code_identity import code_identity
 from metaadapter.data.output_folder import open_after, require_no_link, write_errors
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import IncompatibleArtifact
@@ -26,18 +23,20 @@ from metaadapter.training.config import TrainConfig
 from metaadapter.training.processes import Processes, joined
 from metaadapter.training.run_conditions import (
     Conditions,
-    computing_threads,
     require_same_conditions,
-    require_same_run,
     training_device,
 )
 from metaadapter.training.run_folder import (
     hold_run,
     require_same,
-    run_digest,
     write_config,
 )
-from metaadapter.training.run_summary import RunSummary, described_sources, summarise
+from metaadapter.training.run_summary import (
+    RunSummary,
+    described_sources,
+    installed_versions,
+    summarise,
+)
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import load_training_data
 from metaadapter.training.validation import Moment
@@ -45,7 +44,6 @@ from metaadapter.training.validation import Moment
 CHECKPOINT, LOG, SUMMARY, BEST = "checkpoint.safetensors", "log.jsonl", "summary.json", "best"
 RESUMABLE = "The last saved state is kept; resume it with --resume"
 NOTHING_SAVED = "No state was saved yet; --resume begins the run again"
-PACKAGES = ("metaadapter", "torch", "numpy", "safetensors", "pydantic")
 
 
 def train(
@@ -59,8 +57,7 @@ def train(
 ) -> RunSummary:
     """Train a run from its last saved state, and keep its best generator in `best/`.
 
-    An interrupted run gets the same weights, bit for bit, as one that is not interrupted, on the
-    same kind of machine with the same PyTorch, device and number of threads.
+    An interrupted run gets the same weights as one that is not interrupted, up to rounding.
 
     If torchrun has started several processes, they share the tasks of each step. All must see the
     folder and the stores; the first process alone writes, and all return the summary.
@@ -116,7 +113,7 @@ class _Run:
         processes: Processes,
         held: ExitStack,
     ) -> _Run:
-        """Check everything, read the data, and hold the folder and the threads by `held`."""
+        """Check everything, read the data, and hold the folder by `held`."""
         is_new = config_text is not None
         if not is_new:
             require_same(folder, config)
@@ -128,21 +125,14 @@ class _Run:
         if before and device == "auto":
             device = before.device
         place = training_device(processes.device(device))
-        n_threads = held.enter_context(computing_threads(before.n_threads if before else None))
         data = load_training_data(config)
         now = Conditions(
             # Each process has its own GPU.
             device=str(place) if processes.size == 1 else place.type,
-            n_threads=n_threads,
             n_processes=processes.size,
             data=data.digests(),
-            versions={name: metadata.version(name) for name in PACKAGES}
-            | {"python": platform.python_version()},
-            code={"training code": code_identity(Trainer)},
-            run=run_digest(config),
         )
         if before:
-            require_same_run(before, now, path)
             require_same_conditions(before, now)
         sources = described_sources(data, config)
         mixture, validator = data.mixture(config, place), data.validator(config, place)
@@ -153,7 +143,8 @@ class _Run:
     def digest(self) -> str:
         """A digest of all that must be the same in all processes."""
         step = self.checkpoint and self.checkpoint.values.get("step")
-        values = [step, self.conditions.model_dump(exclude={"device"})]
+        data, config = self.conditions.data, self.trainer.config.plain()
+        values = [step, data, config, installed_versions()]
         return hashlib.sha256(json_text(values).encode()).hexdigest()
 
 
@@ -169,7 +160,6 @@ def _advance(
         try:
             before, position = checkpoint.values["seconds"], int(checkpoint.values["log_position"])
             trainer.restore(checkpoint)
-            trainer.clock.restore(checkpoint.values["clock"])
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise _unfit(folder / CHECKPOINT, error) from error
     started, owner = time.monotonic(), f"the training run {folder}"
@@ -188,7 +178,6 @@ def _advance(
                 about = {
                     "log_position": log.tell() if log else 0,
                     "seconds": seconds,
-                    "clock": trainer.clock.to_dict(),
                     "conditions": run.conditions.model_dump(),
                 }
                 state = trainer.state(about)

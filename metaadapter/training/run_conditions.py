@@ -1,11 +1,7 @@
-"""The conditions that decide the exact weights of a run: device, threads, data and code."""
+"""What a run has to begin with again when it is resumed: its device, data and processes."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import torch
@@ -13,25 +9,15 @@ from pydantic import BaseModel, Field
 
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.device import choose_device
-from metaadapter.training.run_folder import RESOLVED
-
-MOST_THREADS = 4096
 
 
 class Conditions(BaseModel):
     """The conditions as a checkpoint stores them."""
 
     device: str
-    n_threads: Annotated[int, Field(ge=1, le=MOST_THREADS)]
     n_processes: Annotated[int, Field(ge=1)]
     data: dict[str, str]
     """Digests by source."""
-    versions: dict[str, str]
-    """Versions of packages."""
-    code: dict[str, str]
-    """The digest of the training code."""
-    run: str
-    """The digest of the run's configuration and of the user's code in it."""
 
 
 def training_device(name: str) -> torch.device:
@@ -46,35 +32,8 @@ def training_device(name: str) -> torch.device:
     return choose_device(name)
 
 
-@contextmanager
-def computing_threads(n_threads: int | None) -> Iterator[int]:
-    """Compute with this number of threads, by default the process's; rounding depends on it."""
-    before = torch.get_num_threads()
-    if n_threads not in (None, before):
-        warnings.warn(
-            f"the run continues with {n_threads} thread(s), as it began, where this process would "
-            f"have {before}, so that its weights equal those of an uninterrupted run to the bit",
-            stacklevel=3,
-        )
-    torch.set_num_threads(n_threads or before)
-    try:
-        yield torch.get_num_threads()
-    finally:
-        torch.set_num_threads(before)
-
-
-def require_same_run(before: Conditions, now: Conditions, checkpoint: Path) -> None:
-    """Raise `DataError` for the checkpoint of another run."""
-    if before.run != now.run:
-        raise DataError(
-            f"the checkpoint {checkpoint} and {RESOLVED} beside it are of two runs, as their "
-            "configurations differ: one of the two files was exchanged. Restore it from a copy, or "
-            "start a new run with --out"
-        )
-
-
 def require_same_conditions(before: Conditions, now: Conditions) -> None:
-    """Raise an error if a run cannot continue; warn if its weights will differ.
+    """Raise an error if a run cannot continue.
 
     Each process has its own stream of tasks, so their number must stay.
 
@@ -94,19 +53,4 @@ def require_same_conditions(before: Conditions, now: Conditions) -> None:
             f"the data of {', '.join(map(repr, changed))} have changed since the run began: "
             "pictures, views, labels or texts differ. Restore the stores, name their new folder "
             "with --set data.root=FOLDER, or start a new run with --out"
-        )
-    differences = []
-    if torch.device(before.device).type != torch.device(now.device).type:
-        differences.append(f"{now.device} where it had {before.device}")
-    for old, new in ((before.versions, now.versions), (before.code, now.code)):
-        differences += [
-            f"{name} {new.get(name)} where it had {value}"
-            for name, value in old.items()
-            if new.get(name) != value
-        ]
-    if differences:
-        warnings.warn(
-            f"the run continues with {', '.join(differences)}: its weights will not equal those of "
-            "an uninterrupted run to the bit",
-            stacklevel=2,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.output_folder import hold_lock, write_errors
-from metaadapter.data.strict_json import json_text
 from metaadapter.data.user_code import load_user_code
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.store.header import LOCK_FILE
@@ -83,12 +81,6 @@ def config_differences(old: TrainConfig, new: TrainConfig) -> list[str]:
         for key in keys
         if before.get(key) != now.get(key)
     ]
-
-
-def run_digest(config: TrainConfig) -> str:
-    """Return a digest of all that makes a run, but not of the place of its stores."""
-    values = [_flat(config.plain()) | {"data.root": None}, _code_identities(config)]
-    return hashlib.sha256(json_text(values, sort_keys=True).encode()).hexdigest()
 
 
 def _stored(folder: Path) -> dict[str, Any]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
+
+import torch
 
 from metaadapter.errors import DataError
 from metaadapter.generator.adapter_generator import generator_id
@@ -15,6 +19,8 @@ from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import TrainingData
 from metaadapter.training.training_record import read_training_record
 from metaadapter.training.validation import Validation
+
+PACKAGES = ("metaadapter", "torch", "numpy", "safetensors", "pydantic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +34,6 @@ class RunSummary:
     n_skipped: int
     seconds: float
     """The time of training and validation, over all sessions of the run."""
-    part_seconds: dict[str, float]
-    """Part of a step, as in `StepClock` → its seconds over all steps."""
-    tasks_per_second: dict[str, float]
-    """Source → its tasks in a second, from their draw to their gradient."""
     before: Validation | None
     """The validation of the untrained generator; `None` without validation sets."""
     best: Validation | None
@@ -41,7 +43,7 @@ class RunSummary:
     n_parameters: int
     seed: int
     device: str
-    threads: int | None
+    threads: int
     n_processes: int
     data: dict[str, list[dict[str, Any]]]
     versions: dict[str, str]
@@ -50,6 +52,12 @@ class RunSummary:
         """Return the JSON form."""
         rounds = {"before": self.before, "best": self.best}
         return asdict(self) | {name: value and value.to_dict() for name, value in rounds.items()}
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that decide the weights."""
+    versions = {name: metadata.version(name) for name in PACKAGES}
+    return versions | {"python": platform.python_version()}
 
 
 def described_sources(data: TrainingData, config: TrainConfig) -> dict[str, list[dict[str, Any]]]:
@@ -86,16 +94,14 @@ def summarise(
         n_steps=trainer.config.optim.steps,
         n_skipped=trainer.n_skipped,
         seconds=seconds,
-        part_seconds=trainer.clock.seconds,
-        tasks_per_second=trainer.clock.tasks_per_second,
         before=trainer.first,
         best=trainer.best,
         generator=generator_id(generator),
         n_parameters=sum(parameter.numel() for parameter in generator.parameters()),
         seed=trainer.config.seed,
         device=conditions.device,
-        threads=conditions.n_threads,
+        threads=torch.get_num_threads(),
         n_processes=conditions.n_processes,
         data=sources,
-        versions=conditions.versions,
+        versions=installed_versions(),
     )

@@ -14,27 +14,11 @@ from metaadapter.training.processes import Processes
 
 
 class LearnedDraw(NamedTuple):
-    """Tasks of one source, with their loss terms and the seconds from draw to gradient."""
+    """The source of some tasks, and their loss terms."""
 
     source: str
     terms: Mapping[str, Tensor]
     """The unweighted terms and the weighted "total"; empty if no task had a pool."""
-    seconds: float
-
-
-class SourceFigures(NamedTuple):
-    """The draws of one source in a step."""
-
-    n_draws: int
-    seconds: float
-    """From their draw to their gradient, summed over draws and divided by the processes."""
-    loss: float
-    """Their mean total; NaN if no task had a pool."""
-
-    def to_dict(self, n_tasks: int) -> dict[str, float]:
-        """Return the JSON form, for draws of `n_tasks` tasks."""
-        speed = n_tasks * self.n_draws / max(self.seconds, 1e-9)
-        return {"loss": self.loss, "tasks_per_second": round(speed, 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +28,8 @@ class StepFigures:
     terms: dict[str, float]
     """Means over the draws that have the term."""
     grad_norm: float
-    sources: dict[str, SourceFigures]
+    sources: dict[str, float]
+    """Source → the mean total of its draws."""
 
     @property
     def is_finite(self) -> bool:
@@ -68,27 +53,21 @@ def step_figures(
     device = next((one.device for one in values if one.device.type != "cpu"), grad_norm.device)
     *numbers, norm = torch.stack([one.to(device, torch.float64) for one in values]).tolist()
     left = iter(numbers)
-    # Sum and number of each term, then of each source: draws, seconds, sum and number of totals.
-    sums = {name: [0.0, 0.0] for name in names}
-    of_sources = {name: [0.0] * 4 for name in sources}
+    # The sum and the number of the values of each term, then of the totals of each source.
+    of_terms = {name: [0.0, 0.0] for name in names}
+    of_sources = {name: [0.0, 0.0] for name in sources}
     for draw in draws:
         terms = {name: next(left) for name in draw.terms}
-        for name, value in terms.items():
-            sums[name][0] += value
-            sums[name][1] += 1
-        total = terms.get("total")
-        added = (1, draw.seconds / processes.size, total or 0.0, float(total is not None))
-        of_sources[draw.source] = [
-            old + new for old, new in zip(of_sources[draw.source], added, strict=True)
-        ]
-    flat = [number for row in (*sums.values(), *of_sources.values()) for number in row]
-    flat = processes.sum(torch.tensor(flat, dtype=torch.float64)).tolist()
-    parts = [flat[start : start + 2] for start in range(0, len(flat), 2)]
-    terms = {name: part[0] / part[1] for name, part in zip(names, parts, strict=False) if part[1]}
-    figures = {}
-    for number, name in enumerate(sources):
-        (n_draws, seconds), (total, n_totals) = parts[len(names) + 2 * number :][:2]
-        if n_draws:
-            loss = total / n_totals if n_totals else math.nan
-            figures[name] = SourceFigures(int(n_draws), seconds, loss)
-    return StepFigures(terms, norm, figures)
+        added = [(of_terms[name], value) for name, value in terms.items()]
+        if "total" in terms:
+            added.append((of_sources[draw.source], terms["total"]))
+        for sums, value in added:
+            sums[0] += value
+            sums[1] += 1
+    rows = [*of_terms.values(), *of_sources.values()]
+    summed = iter(processes.sum(torch.tensor(rows, dtype=torch.float64)).tolist())
+    means, of_source = (
+        {name: total / n for name, (total, n) in zip(group, summed, strict=False) if n}
+        for group in (names, sources)
+    )
+    return StepFigures(means, norm, of_source)

@@ -27,7 +27,6 @@ from metaadapter.training.objective import objective, own_code_errors
 from metaadapter.training.optimizer import make_optimizer, make_schedule
 from metaadapter.training.processes import ALONE, Processes
 from metaadapter.training.random_streams import RandomStreams
-from metaadapter.training.step_clock import StepClock
 from metaadapter.training.step_figures import LearnedDraw, StepFigures, step_figures
 from metaadapter.training.validation import Moment, Validation
 from metaadapter.training.validator import Validator
@@ -58,7 +57,6 @@ class Trainer:
         self.n_skipped = 0
         self.first: Validation | None = None
         self.best: Validation | None = None
-        self.clock = StepClock()
         self._mixture, self._validator = mixture, validator
         self._skipped_in_a_row = 0
         self._processes = processes
@@ -164,46 +162,40 @@ class Trainer:
         self._optimizer.zero_grad()
         with self._random.of_step(self.step):
             draws = [self._backward() for _ in range(self._n_draws)]
-        with self.clock.part("update"):
-            self._processes.average(self._network)
-            norm = clip_grad_norm_(self._network.parameters(), MOST_GRADIENT)
-            sources = [source.name for source in self._mixture.sources]
-            names = [*self.config.loss.by_name, "total"]
-            figures = step_figures(draws, norm, self._processes, names, sources)
-            self.step += 1
-            self._update(figures)
-        n_tasks, of_sources = self._n_tasks * self._processes.size, figures.sources
-        for source, one in of_sources.items():
-            self.clock.add(source, self._n_tasks * one.n_draws, one.seconds)
+        self._processes.average(self._network)
+        norm = clip_grad_norm_(self._network.parameters(), MOST_GRADIENT)
+        sources = [source.name for source in self._mixture.sources]
+        names = [*self.config.loss.by_name, "total"]
+        figures = step_figures(draws, norm, self._processes, names, sources)
+        self.step += 1
+        self._update(figures)
+        n_tasks = self._n_draws * self._n_tasks * self._processes.size
         seconds = time.monotonic() - started
         return Moment(
             step=self.step,
             terms=figures.terms,
             lr=lr,
             grad_norm=figures.grad_norm,
-            tasks_per_second=n_tasks * self._n_draws / seconds,
-            sources={name: one.to_dict(self._n_tasks) for name, one in of_sources.items()},
+            tasks_per_second=n_tasks / seconds,
+            sources=figures.sources,
             n_skipped=self.n_skipped,
             validation=self._validate() if self.is_due else None,
         )
 
     def _backward(self) -> LearnedDraw:
         """Draw tasks from one source, and add the gradient of their loss."""
-        config, started = self.config, time.monotonic()
-        with self.clock.part("draw"):
-            episodes = self._mixture.draw(
-                self._n_tasks,
-                self._random["episodes"],
-                twins=config.loss.draws > 0,
-                off_class=config.loss.off_class > 0 or config.loss.known > 0,
-                foreign=config.loss.known > 0,
-                pools=config.pools if config.loss.of_pools else None,
-            )
-        with self.clock.part("perturb"):
-            fractions = config.perturbations_of(episodes.source)
-            episodes = perturb(episodes, fractions, self._random["perturb"])
-        terms = self._loss(episodes)
-        return LearnedDraw(episodes.source, terms, time.monotonic() - started)
+        config = self.config
+        episodes = self._mixture.draw(
+            self._n_tasks,
+            self._random["episodes"],
+            twins=config.loss.draws > 0,
+            off_class=config.loss.off_class > 0 or config.loss.known > 0,
+            foreign=config.loss.known > 0,
+            pools=config.pools if config.loss.of_pools else None,
+        )
+        fractions = config.perturbations_of(episodes.source)
+        episodes = perturb(episodes, fractions, self._random["perturb"])
+        return LearnedDraw(episodes.source, self._loss(episodes))
 
     def _loss(self, episodes: Episodes) -> dict[str, Tensor]:
         """Return the loss terms of tasks, and add the gradient of their weighted sum."""
@@ -212,15 +204,14 @@ class Trainer:
         if inner.steps and float(torch.rand((), generator=self._random["inner"])) <= inner.share:
             adapt = partial(adapt_steps, n_steps=inner.steps, lr=inner.lr, order=inner.order)
         try:
-            with own_code_errors("generator", config.generator), self.clock.part("loss"):
+            with own_code_errors("generator", config.generator):
                 terms = objective(self._network, episodes, config.loss, adapt=adapt, own=own)
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             return {"total": torch.tensor(math.nan)}
         if not terms:  # no task had a picture left for a pool
             return {}
         total = weighted_sum(terms, config.loss)
-        with self.clock.part("gradient"):
-            (total / self._n_draws).backward()  # type: ignore[no-untyped-call]
+        (total / self._n_draws).backward()  # type: ignore[no-untyped-call]
         return {**terms, "total": total.detach()}
 
     def _update(self, figures: StepFigures) -> None:
@@ -251,10 +242,7 @@ class Trainer:
         if self._validator.is_empty:
             return None
         try:
-            with (
-                own_code_errors("generator", self.config.generator),
-                self.clock.part("validate"),
-            ):
+            with own_code_errors("generator", self.config.generator):
                 validation = self._validator(self._averaged, self.step, self._processes)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             raise DataError(

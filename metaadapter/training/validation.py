@@ -75,9 +75,8 @@ class Moment:
     grad_norm: float = 0.0
     """The norm of the gradient before it is scaled."""
     tasks_per_second: float = 0.0
-    sources: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Source of tasks in this step → `loss`, the mean total of its draws, and
-    `tasks_per_second`."""
+    sources: Mapping[str, float] = field(default_factory=dict)
+    """Source of tasks in this step → the mean total of its draws."""
     n_skipped: int = 0
     """Steps skipped so far: a loss or a gradient was not finite, or no task had a pool."""
 

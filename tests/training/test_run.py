@@ -46,24 +46,18 @@ def test_train__run_folder__holds_all_that_is_needed_to_repeat_it(start, config_
     assert load_generator(folder / "best").config == config.network
 
 
-def test_train__log_and_summary__tell_loss_and_time_by_source_and_part(start):
+def test_train__log__has_the_loss_of_each_source(start):
     """Two draws of three tasks in each of eight steps, stopped and continued between."""
     folder, config, _ = start("run", *WITHOUT_VALIDATION, "validate.every=8", **stop_at(5))
-    summary = train(folder, config)
+    train(folder, config)
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()[1:]]
-    clock = load_checkpoint(folder / "checkpoint.safetensors").values["clock"]
 
-    names = {"gaussians", "wider gaussians"}
     assert len(lines) == 8
     for line in lines:
-        losses = [source["loss"] for source in line["sources"].values()]
+        losses = line["sources"].values()
         assert line["loss"]["total"] == pytest.approx(sum(losses) / len(losses))
-        assert set(line["sources"]) <= names
-        assert all(source["tasks_per_second"] > 0 for source in line["sources"].values())
-    assert sum(n_tasks for n_tasks, _ in clock["sources"].values()) == 8 * 2 * 3
-    assert set(summary.tasks_per_second) == set(clock["sources"]) == names
-    assert [*summary.part_seconds] == ["draw", "perturb", "loss", "gradient", "update"]
-    assert 0 < sum(summary.part_seconds.values()) < summary.seconds
+        assert set(line["sources"]) <= {"gaussians", "wider gaussians"}
+        assert line["tasks_per_second"] > 0
 
 
 @pytest.mark.slow
@@ -116,17 +110,6 @@ def test_train__folder_of_one_killed_before_it_began__is_begun_anew(start, tmp_p
     assert not list(folder.glob("*.tmp")) + list(folder.glob("*.new"))
 
 
-def test_train__killed_before_its_text_had_its_name__resumes_with_the_text(start):
-    folder, _, _ = start("run", "optim.steps=2", should_stop=lambda: True)
-    text = (folder / "config.toml").read_bytes()
-    (folder / "config.toml").rename(folder / "config.toml.new")
-
-    summary = train(folder, open_run(folder))
-
-    assert summary.ending == "finished"
-    assert (folder / "config.toml").read_bytes() == text
-
-
 def test_train__folder_in_use__is_refused_and_left_alone(start, load):
     folder, _, _ = start("run", "optim.steps=2")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -135,15 +118,6 @@ def test_train__folder_in_use__is_refused_and_left_alone(start, load):
         start("run")
 
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-
-
-def test_train__folder_that_is_a_file__is_reported(start, tmp_path):
-    (tmp_path / "run").write_text("mine")
-
-    with pytest.raises(DataError, match=r"cannot write the training run .*run: .* --out"):
-        start("run")
-
-    assert (tmp_path / "run").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -258,54 +232,6 @@ def test_train__resumed_with_another_configuration__is_refused(start, load):
         train(folder, load("optim.lr=0.5"))
 
 
-def test_train__resumed_with_the_checkpoint_of_another_run__is_refused(start):
-    folder, config, _ = start("run", **stop_at(2))
-    other, _, _ = start("other", "seed=7", **stop_at(3))
-    checkpoint = folder / "checkpoint.safetensors"
-    checkpoint.write_bytes((other / "checkpoint.safetensors").read_bytes())
-
-    reason = rf"{checkpoint} and resolved\.json beside it are of two runs.*Restore"
-    with pytest.raises(DataError, match=reason):
-        train(folder, config)
-
-
-@pytest.mark.parametrize("build", ["", "+cu132"])
-def test_train__versions__are_those_installed_in_whatever_build(start, monkeypatch, build):
-    # A wheel of PyPI says "2.15.0" where its torch says "2.15.0+cu132".
-    public = torch.__version__.partition("+")[0]
-    monkeypatch.setattr(torch, "__version__", public + build)
-    distributions = {"torch": public}
-    real = run_module.metadata.version
-    monkeypatch.setattr(
-        run_module.metadata, "version", lambda name: distributions.get(name) or real(name)
-    )
-
-    _, _, summary = start("run", *WITHOUT_VALIDATION, **stop_at(1))
-
-    assert summary.versions["torch"] == torch.__version__.partition("+")[0]
-    assert summary.versions["python"] == ".".join(map(str, sys.version_info[:3]))
-
-
-@pytest.fixture
-def threads():
-    """Set the threads of this process; they are as they were afterwards."""
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
-
-
-@pytest.mark.slow
-def test_train__resumed_with_other_threads__keeps_its_own_and_warns(start, threads):
-    threads(2)
-    folder, config, stopped = start("run", **stop_at(2))
-    threads(1)
-
-    with pytest.warns(UserWarning, match=r"continues with 2 thread\(s\).* would have 1"):
-        summary = train(folder, config)
-
-    assert (stopped.threads, summary.threads, torch.get_num_threads()) == (2, 2, 1)
-
-
 def edit_checkpoint(folder, edit):
     path = folder / "checkpoint.safetensors"
     checkpoint = load_checkpoint(path)
@@ -318,14 +244,6 @@ def pretend_that_it_was_on(device, folder):
     edit_checkpoint(folder, lambda saved: saved.values["conditions"].update(device=device))
 
 
-def test_train__resumed_on_another_device__says_that_bits_differ(start):
-    folder, config, _ = start("run", **stop_at(2))
-    pretend_that_it_was_on("cuda", folder)
-
-    with pytest.warns(UserWarning, match="continues with cpu where it had cuda"):
-        train(folder, config, device="cpu")
-
-
 def test_train__resumed_without_a_device__takes_that_of_the_run(start, monkeypatch):
     folder, config, _ = start("run", **stop_at(2))
     pretend_that_it_was_on("cuda:7", folder)
@@ -336,8 +254,7 @@ def test_train__resumed_without_a_device__takes_that_of_the_run(start, monkeypat
         return torch.device("cpu")
 
     monkeypatch.setattr(run_module, "training_device", note)
-    with pytest.warns(UserWarning, match="continues with cpu"):
-        train(folder, config)
+    train(folder, config)
 
     assert devices == ["cuda:7"]
 

@@ -7,7 +7,6 @@ import torch
 
 from metaadapter.errors import DataError
 from metaadapter.training import trainer as trainer_module
-from metaadapter.training.random_streams import stream
 from metaadapter.training.training_data import load_training_data
 
 LONGER = ("optim.steps=40", "validate.tasks=30", "validate.every=40")
@@ -127,13 +126,3 @@ def test_trainer__ten_bad_steps_in_a_row__stop_with_what_to_look_for(run, monkey
 
     with pytest.raises(DataError, match=r"10 steps in a row up to step 12 .*query.*optim\.lr"):
         run("optim.steps=30", "validate.every=30")
-
-
-def draws(seed, name):
-    return torch.rand(4, generator=stream(seed, name))
-
-
-def test_stream__seed_and_name__decide_the_draws():
-    assert torch.equal(draws(0, "episodes"), draws(0, "episodes"))
-    assert not torch.equal(draws(0, "episodes"), draws(0, "perturb"))
-    assert not torch.equal(draws(0, "episodes"), draws(1, "episodes"))

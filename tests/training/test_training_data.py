@@ -67,15 +67,14 @@ def test_load_training_data__held_out_domain_in_training__is_refused(load):
 
 
 @pytest.mark.parametrize("place", ["sources", "validation_classes", "validation_domains"])
-@pytest.mark.parametrize("name", ["b", "./b", "sub/../b", "link", "ABSOLUTE"])
+@pytest.mark.parametrize("name", ["b", "link"])
 def test_load_training_data__reserved_store__is_seen_by_no_part_of_the_run(
     load, tmp_path, place, name
 ):
-    (tmp_path / "sub").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "b")
 
     with pytest.raises(DataError, match=r"'some' has the store .*, which is reserved"):
-        load(reserved=(name.replace("ABSOLUTE", str(tmp_path / "b")),), **{place: {"some": "b"}})
+        load(reserved=(name,), **{place: {"some": "b"}})
 
 
 @pytest.mark.parametrize("place", ["sources", "validation_classes", "validation_domains"])

@@ -243,11 +243,6 @@ def _summary_lines(summary: RunSummary) -> list[str]:
     lines = [f"{summary.run}: {summary.ending} at step {summary.step} of {summary.n_steps}"]
     if summary.n_skipped:
         lines.append(f"{summary.n_skipped} step(s) were skipped: loss not finite, or no pool")
-    if total := sum(summary.part_seconds.values()):
-        shares = [f"{part} {s / total:.0%}" for part, s in summary.part_seconds.items()]
-        lines.append(f"time: {', '.join(shares)}")
-        speeds = [f"{name} {speed:,.0f}" for name, speed in summary.tasks_per_second.items()]
-        lines.append(f"tasks a second by source: {', '.join(speeds)}")
     if summary.best and summary.before:
         lines.append(f"best at step {summary.best.step}, with the lowest mean validation loss:")
         for name, of_all in (("best", summary.best), ("at the start", summary.before)):

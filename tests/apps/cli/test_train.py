@@ -6,8 +6,7 @@ import signal
 
 import pytest
 
-from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.train import _announce_stop, _launcher
+from metaadapter.apps.cli.train import _launcher
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training import run as run_module
 
@@ -92,33 +91,6 @@ def test_train__configuration__leaves_a_generator_and_says_how_good_it_is(train,
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ("optim.stepz=2", "optim.stepz: no such key; did you mean 'steps'?"),
-        ("network.n_heads=3", "network"),
-        ("network.width=0", "network"),
-        ("optim.lr=inf", "optim"),
-        ("optim.ema=1", "optim"),
-    ],
-)
-def test_train__value_that_cannot_be__ends_with_3_and_names_it(train, tmp_path, change, reason):
-    result = train("--set", change)
-
-    assert result.code == 3
-    assert reason in result.err
-    assert not (tmp_path / "run").exists()
-
-
-def test_train__folder_in_use__ends_with_3_and_offers_to_go_on(train, tmp_path):
-    train()
-
-    result = train()
-
-    assert result.code == 3
-    assert f"--resume {tmp_path / 'run'}" in result.err
-
-
-@pytest.mark.parametrize(
     ("times", "kept", "options"),
     [(1, "step 3 of 4 is kept", ()), (2, "the last saved state is kept", ("--quiet",))],
 )
@@ -143,27 +115,13 @@ def test_train__interrupted__ends_with_130_and_the_command_that_goes_on_works(
     assert [json.loads(line)["step"] for line in log] == [0, 1, 2, 3, 4]
 
 
-def test_announce_stop__the_signal_comes_while_a_line_is_written__is_printed(monkeypatch, capfd):
-    def interrupted(*_lines):
-        raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
-
-    console = Console()
-    monkeypatch.setattr(console, "say", interrupted)
-
-    _announce_stop(console, rank=0)
-    _announce_stop(console, rank=1)
-
-    assert capfd.readouterr().err.count("stopping after this step, which is saved") == 1
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
-        ("{config} --set optim.steps=9", 2, "optim.steps: 4 → 9"),
         ("--set seed=1", 2, "seed: 0 → 1"),
         ("--set data.root={folder}", 0, ""),
     ],
-    ids=["other configuration", "other seed", "other place of the stores"],
+    ids=["other seed", "other place of the stores"],
 )
 def test_train__resume_with_a_change__goes_on_only_if_it_is_of_no_account(
     train, run, config, tmp_path, arguments, code, reason
