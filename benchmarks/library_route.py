@@ -47,7 +47,7 @@ from torch.nn.functional import normalize
 from metaadapter import AdapterLibrary
 draw = torch.Generator().manual_seed(1)
 libraries = [AdapterLibrary.open(Path(sys.argv[1]) / str(size), create=False) for size in SIZES]
-means = libraries[0].index().stacks[WIDTH].means.float()
+means = torch.cat([entry.classes.means_ND.float() for entry in libraries[0].entries()])
 noise = normalize(torch.randn(N_QUERIES, WIDTH, generator=draw), dim=-1)
 rows = normalize(normalize(means, dim=-1) + 0.5 * noise, dim=-1).numpy()
 seconds = {size: [] for size in SIZES}
@@ -63,7 +63,7 @@ for batches in seconds.values():
 
 
 def measure() -> dict[str, float]:
-    """Median milliseconds per picture, with the index built and the adapters in memory."""
+    """Median milliseconds per picture, with the entries and the adapters in memory."""
     with tempfile.TemporaryDirectory() as folder:
         _run(CREATE, folder)
         seconds = [float(line) for line in _run(ROUTE, folder).split()]

@@ -91,7 +91,7 @@ def read_library(folder: Path, materials: Materials) -> Content | None:
     if not (folder / "library.json").exists():
         return None
     library = AdapterLibrary.open(folder, create=False)
-    if fault := library.index().damaged:
+    if fault := [entry.damaged for entry in library.entries() if entry.damaged]:
         raise RuntimeError(f"damaged entries: {fault}")
     if not library.names:  # the mark is written before the first entry
         return None

@@ -20,7 +20,6 @@ from benchmarks.robustness.readers import (
     read_training,
     trained_steps,
 )
-from metaadapter import AdapterLibrary
 from metaadapter.training.config_file import load_config
 from metaadapter.training.run import train
 
@@ -85,10 +84,9 @@ def library_command(verb: str, name: str, adapter: str = "") -> Command:
 
 
 def _library(materials: Materials, out: Path) -> None:
-    """Create a library of three entries, with an index that is up to date."""
+    """Create a library of three entries."""
     for name, adapter in (("a", "adapter"), ("b", "other_adapter"), ("c", "adapter")):
         must(*library_command("add", name, adapter)(materials, out))
-    AdapterLibrary.open(out).index()
 
 
 def _report(evaluation: str) -> Command:

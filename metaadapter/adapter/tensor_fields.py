@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import torch
@@ -54,7 +55,7 @@ def require_shapes(kind: type[Any], tensors: Mapping[str, Tensor], **sizes: int)
 
     A letter in annotations means one size in all fields; `sizes` gives the sizes that are known.
     """
-    for name, hint in get_type_hints(kind).items():
+    for name, hint in _hints(kind).items():  # type: ignore[arg-type]
         if (tensor := tensors.get(name)) is None:
             continue
         # The hint is X, or X | None.
@@ -71,3 +72,8 @@ def require_shapes(kind: type[Any], tensors: Mapping[str, Tensor], **sizes: int)
                 f"{name} should be ({', '.join(map(str, expected))}) real numbers, got shape "
                 f"{shape} of {tensor.dtype}"
             )
+
+
+@cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return get_type_hints(kind)

@@ -17,7 +17,7 @@ def list_entries(
     console = Console()
     from metaadapter.apps.library.library import AdapterLibrary
 
-    entries = list(AdapterLibrary.open(library, create=False).entries())
+    entries = AdapterLibrary.open(library, create=False).entries()
     damaged = [entry for entry in entries if entry.damaged]
     rows = [
         {

@@ -1,36 +1,62 @@
-"""An entry of a library: its facts, which need no tensors, and the content of its skill file."""
+"""An entry of a library: its facts, and the means of its classes, without its adapter."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
+from jaxtyping import Float16, Int64
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from metaadapter.adapter.config import AdapterConfig, read_config
 from metaadapter.adapter.files import load_adapter, read_card
-from metaadapter.adapter.layout import CONFIG_FILE, SUPPORT_FILE, downloaded_adapter, open_skill
+from metaadapter.adapter.layout import (
+    CONFIG_FILE,
+    SIGNATURE_FILE,
+    SUPPORT_FILE,
+    downloaded_adapter,
+    open_skill,
+)
 from metaadapter.adapter.listed_skills import seal_of
 from metaadapter.adapter.skill import skill_bytes
+from metaadapter.adapter.stored import signature_of_file
 from metaadapter.data.given_values import given_path
 from metaadapter.data.hub import is_hub_name
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
+
+Stamp: TypeAlias = tuple[int, int, int]
+"""Size, modification time in nanoseconds, and inode of a file; they differ if it has changed."""
+NO_FILE: Stamp = (0, 0, 0)
+
+
+class ClassMeans(NamedTuple):
+    """The N classes of an entry, from its signature; zeros where a class has no pictures or text.
+
+    The directions of the signature, which take most of its memory, are left out.
+    """
+
+    means_ND: Float16[Tensor, "N D"]
+    text_ND: Float16[Tensor, "N D"]
+    counts_N: Int64[Tensor, " N"]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """An entry of a library, which may be damaged.
 
-    Tensors are only checked when they are used, or by `metaadapter doctor --verify LIBRARY`.
+    Weights are only checked when they are used, or by `metaadapter doctor --verify LIBRARY`.
     """
 
     name: str
     file: Path
-    n_bytes: int
-    facts: AdapterConfig | None
-    """The configuration of the adapter; `None` if it cannot be read."""
+    stamp: Stamp = NO_FILE
+    facts: AdapterConfig | None = None
+    """The configuration of the adapter; `None` if the entry cannot be read."""
+    classes: ClassMeans | None = None
     has_features: bool = False
     """Whether it holds the support, the features of its labelled pictures."""
     damaged: str = ""
@@ -39,17 +65,23 @@ class Entry:
     """The `seal_of` the file; "" if it cannot be read."""
 
     @classmethod
-    def of_file(cls, name: str, file: Path) -> Entry:
-        """Read the facts in a skill file."""
-        n_bytes = 0
-        with suppress(OSError):  # if the file has been removed, reading it fails below
-            n_bytes = file.stat().st_size
+    def of_file(cls, name: str, file: Path, stamp: Stamp | None = None) -> Entry:
+        """Read the facts and the signature in a skill file."""
+        stamp = stamp or stamp_of(file) or NO_FILE
         try:
-            place = open_skill(file, CONFIG_FILE)
-            facts, _ = read_config(file, place)
+            place = open_skill(file, CONFIG_FILE, SIGNATURE_FILE)
+            facts, proof = read_config(file, place)
+            require_shared_features(facts, f"the adapter {file}")
+            signature = signature_of_file(proof.read(SIGNATURE_FILE), facts, file)
         except MetaAdapterError as error:
-            return cls(name, file, n_bytes, None, damaged=str(error))
-        return cls(name, file, n_bytes, facts, place.has(SUPPORT_FILE), seal=seal_of(place))
+            return cls(name, file, stamp, damaged=str(error))
+        classes = ClassMeans(signature.means.half(), signature.text.half(), signature.counts.long())
+        return cls(name, file, stamp, facts, classes, place.has(SUPPORT_FILE), seal=seal_of(place))
+
+    @property
+    def n_bytes(self) -> int:
+        """The size of the file."""
+        return self.stamp[0]
 
     @property
     def n_pictures(self) -> int:
@@ -60,6 +92,38 @@ class Entry:
     def encoder(self) -> str | None:
         """The name of the adapter's encoder, if it is recorded."""
         return self.facts.origin.encoder if self.facts else None
+
+    def has_encoder_of(self, other: Entry) -> bool:
+        """True if the encoders are the same, judged by name and width without fingerprints."""
+        if self.facts is None or other.facts is None:
+            return False
+        mine, its = self.facts.origin, other.facts.origin
+        if mine.fingerprint is not None and its.fingerprint is not None:
+            return mine.fingerprint.matches(its.fingerprint)
+        return (self.facts.width, mine.encoder, mine.fingerprint) == (
+            *(other.facts.width, its.encoder, its.fingerprint),
+        )
+
+
+def by_encoder(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Group undamaged entries by their encoder, the largest group first."""
+    groups: list[list[Entry]] = []
+    for entry in entries:
+        if not entry.damaged:
+            group = next((group for group in groups if group[0].has_encoder_of(entry)), None)
+            if group is None:
+                groups.append(group := [])
+            group.append(entry)
+    return sorted(groups, key=len, reverse=True)
+
+
+def stamp_of(file: Path) -> Stamp | None:
+    """Return the stamp of a file; `None` if there is none. A dangling link is a file, too."""
+    try:
+        status = file.stat()
+    except OSError:
+        return NO_FILE if file.is_symlink() else None
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def skill_content(adapter: MetaAdapterClassifier | str | Path) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
+from jaxtyping import Float32
+from sklearn.utils.validation import check_array
+from torch import Tensor
 
 from metaadapter.adapter.config import AdapterConfig, read_config
 from metaadapter.adapter.files import hold_adapter, load_adapter, read_card, require_adapter_folder
@@ -27,10 +30,9 @@ from metaadapter.adapter.listed_skills import (
 from metaadapter.adapter.skill import read_signature, skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.task_signature import TaskSignature
-from metaadapter.adapter.unit_rows import unit_rows
-from metaadapter.apps.library.cached_entries import CachedEntries, query_rows
+from metaadapter.adapter.unit_rows import as_array, unit_rows
 from metaadapter.apps.library.compose import compose
-from metaadapter.apps.library.entry import Entry, skill_content
+from metaadapter.apps.library.entry import Entry, skill_content, stamp_of
 from metaadapter.apps.library.folder import (
     entry_file,
     entry_files,
@@ -39,20 +41,19 @@ from metaadapter.apps.library.folder import (
     put_entry,
     require_free,
 )
-from metaadapter.apps.library.index import SignatureIndex
 from metaadapter.apps.library.names import entry_name, missing_entry
+from metaadapter.apps.library.open_entries import OpenEntries, comparable, text_means
 from metaadapter.apps.library.route import Identified, Routed, identified, routed
-from metaadapter.apps.library.task_means import comparable_means
 from metaadapter.data.given_values import given_path, given_texts
 from metaadapter.data.output_folder import replace_file, sync_folder, write_errors
 from metaadapter.errors import DataError, MetaAdapterError, UsageError
+from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.prompts import readable_name
 from metaadapter.workflow.classifier_base import loaded_encoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.predictions import UNKNOWN
 
 if TYPE_CHECKING:
-    from metaadapter.features.fingerprint import Fingerprint
     from metaadapter.features.image_encoder import ImageEncoder
     from metaadapter.generator.adapter_generator import AdapterGenerator
 
@@ -73,7 +74,8 @@ class AdapterLibrary:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._cached = CachedEntries(folder, self.stored)
+        self._entries: dict[str, Entry] = {}
+        self._open: tuple[object, OpenEntries] | None = None
 
     @classmethod
     def open(cls, folder: str | Path, *, create: bool = True) -> AdapterLibrary:
@@ -103,19 +105,32 @@ class AdapterLibrary:
     def __contains__(self, name: object) -> bool:
         return name in entry_files(self.folder)
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield the facts of each entry, also of missing files, without reading tensors."""
+    def entries(self) -> list[Entry]:
+        """Return all entries, also those of missing files, sorted by name; no adapter is read.
+
+        Only files that are new or have changed since the last call are read.
+        """
         for listed in readings_of_list(self.folder):
             files = entry_files(self.folder)
-            entries = {name: Entry.of_file(name, file) for name, file in files.items()}
+            stamps = {name: stamp for name in files if (stamp := stamp_of(files[name])) is not None}
+            known = self._entries
+            self._entries = entries = {
+                name: known[name]
+                if name in known and known[name].stamp == stamp
+                else Entry.of_file(name, files[name], stamp)
+                for name, stamp in stamps.items()
+            }
             seals = {name: entry.seal for name, entry in entries.items()}
             faults = faults_of_list(self.folder, listed, seals)
             if not faults:
                 break
-        for name, fault in faults.items():
-            lost = Entry(name, entry_file(self.folder, name), 0, None)
-            entries[name] = replace(entries.get(name, lost), damaged=fault)
-        yield from (entries[name] for name in sorted(entries))
+        damaged = {
+            name: replace(
+                entries.get(name) or Entry(name, entry_file(self.folder, name)), damaged=fault
+            )
+            for name, fault in faults.items()
+        }
+        return [entry for _, entry in sorted({**entries, **damaged}.items())]
 
     def add(
         self, name: str, adapter: MetaAdapterClassifier | str | Path, *, replace: bool = False
@@ -261,10 +276,6 @@ class AdapterLibrary:
             with hold_adapter(file), listing(file):
                 replace_file(file, content)
 
-    def index(self) -> SignatureIndex:
-        """Return the current signatures of all entries; only changed entries are read again."""
-        return self._cached.index()
-
     def identify(
         self,
         X: Any,
@@ -290,8 +301,8 @@ class AdapterLibrary:
         rows, fingerprint = query_rows(X, encoder)
         if together and not len(rows):
             raise UsageError("to identify pictures together, give at least one picture")
-        query = partial(identified, rows, together=together)
-        return self._cached.run(query, rows.shape[1], fingerprint)
+        entries = self._opened(rows.shape[1], fingerprint)
+        return entries.answer(partial(identified, rows, together=together))
 
     def identify_names(
         self, names: Sequence[str], *, encoder: ImageEncoder | str
@@ -311,7 +322,8 @@ class AdapterLibrary:
         rows = unit_rows(loaded.encode_texts([readable_name(name) for name in names]))
         if not rows.any():
             raise UsageError("the encoder reads no names; identify pictures instead")
-        means, _ = comparable_means(self.index(), rows.shape[1], loaded.fingerprint, texts=True)
+        known = self.entries()
+        means = text_means(comparable(known, rows.shape[1], loaded.fingerprint, texts=True)[0])
         return dict(zip(means.names, means.jointly(rows).tolist(), strict=True))
 
     def route(
@@ -337,8 +349,7 @@ class AdapterLibrary:
         if keep is not None:
             require_fraction(keep, "keep")
         rows, fingerprint = query_rows(X, encoder)
-        query = partial(routed, rows, keep=keep)
-        return self._cached.run(query, rows.shape[1], fingerprint)
+        return self._opened(rows.shape[1], fingerprint).answer(partial(routed, rows, keep=keep))
 
     def predict(
         self, X: Any, *, encoder: ImageEncoder | Fingerprint | str | None = None
@@ -362,3 +373,22 @@ class AdapterLibrary:
         composed = compose({name: self.stored(name) for name in dict.fromkeys(given_texts(names))})
         put_entry(self.folder, new, skill_bytes(composed), replace=replace)
         return composed
+
+    def _opened(self, width: int, fingerprint: Fingerprint | None) -> OpenEntries:
+        entries = self.entries()
+        key = width, fingerprint, [(entry.name, entry.stamp, entry.damaged) for entry in entries]
+        if self._open is None or self._open[0] != key:
+            self._open = key, OpenEntries(entries, width, fingerprint, self.stored)
+        return self._open[1]
+
+
+def query_rows(
+    X: Any, encoder: ImageEncoder | Fingerprint | str | None
+) -> tuple[Float32[Tensor, "n D"], Fingerprint | None]:
+    """Return X as unit rows, and the fingerprint of the encoder, or `None` if none is given."""
+    array = check_array(as_array(X), dtype=(np.float64, np.float32), ensure_min_samples=0)
+    rows = unit_rows(array)
+    if isinstance(encoder, Fingerprint):
+        return rows, encoder
+    loaded = loaded_encoder(encoder)
+    return rows, None if loaded is None else loaded.fingerprint

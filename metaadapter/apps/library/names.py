@@ -16,19 +16,38 @@ MOST_CHARACTERS = 100
 MOST_BYTES = 255 - len(f"{SKILL_SUFFIX}.new.tmp")
 # Names of devices in Windows, with any suffix.
 DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-# Letters and digits of any script, and the marks that some scripts combine with letters.
-IN_WORDS = ("L", "M", "Nd")
 
 
 def entry_name(name: str) -> str:
     """Check a name and return it in Unicode's composed form (NFC)."""
     composed = unicodedata.normalize("NFC", name)
-    if fault := _fault(composed):
-        raise UsageError(
-            f"the name {name!r} {fault}; the name of an entry consists of letters and digits of "
-            "any script, with hyphens, underscores, dots and spaces between them"
-        )
-    return composed
+    kinds = [_kind(character) for character in composed]
+    if (
+        0 < len(composed) <= MOST_CHARACTERS
+        and "" not in kinds
+        and len(composed.encode()) <= MOST_BYTES
+        and kinds[0] == "word"
+        and kinds[-1] in ("word", "mark")
+        and not DEVICE.fullmatch(composed)
+    ):
+        return composed
+    raise UsageError(
+        f"the name {name!r} is not possible: expected up to {MOST_CHARACTERS} letters and digits "
+        f"of any script ({MOST_BYTES} bytes), with hyphens, underscores, dots and spaces between "
+        "them, and no device of Windows such as con"
+    )
+
+
+def _kind(character: str) -> str:
+    """Return "word", "mark" for a mark that scripts combine with letters, "between", or ""."""
+    if UNSEEN_LETTERS.search(character):
+        return ""
+    category = unicodedata.category(character)
+    if category.startswith("M"):
+        return "mark"
+    if character == "_" or category.startswith(("L", "Nd")):
+        return "word"
+    return "between" if character in "-. " else ""
 
 
 def fold(name: str) -> str:
@@ -48,28 +67,3 @@ def missing_entry(name: str, names: Collection[str], owner: str) -> UsageError:
     else:
         hint = "it is empty: `metaadapter library add LIBRARY ADAPTER` adds one"
     return UsageError(f"{owner} has no entry {name!r}; {hint}")
-
-
-def _fault(name: str) -> str:
-    if not name:
-        return "is empty"
-    if len(name) > MOST_CHARACTERS:
-        return f"has {len(name)} characters, and at most {MOST_CHARACTERS} are allowed"
-    if wrong := next((character for character in name if not _is_allowed(character)), None):
-        return f"contains {wrong!r}"
-    if unseen := UNSEEN_LETTERS.search(name):
-        return f"contains the invisible character U+{ord(unseen[0]):04X}"
-    if (n_bytes := len(name.encode())) > MOST_BYTES:
-        return f"has {n_bytes} bytes in UTF-8, and at most {MOST_BYTES} are allowed"
-    for end, verb in ((name[0], "begins"), (name[-1], "ends")):
-        if not (unicodedata.category(end).startswith(IN_WORDS) or end == "_"):
-            return f"{verb} with {end!r}"
-    if unicodedata.category(name[0]).startswith("M"):
-        return f"begins with {name[0]!r}, a mark that needs a letter before it"
-    if DEVICE.fullmatch(name):
-        return "is the name of a device in Windows"
-    return ""
-
-
-def _is_allowed(character: str) -> bool:
-    return character in "-_. " or unicodedata.category(character).startswith(IN_WORDS)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import final
 
 from metaadapter.adapter.config import AdapterConfig
+from metaadapter.apps.library.entry import by_encoder
 from metaadapter.apps.library.library import AdapterLibrary
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import IncompatibleArtifact, UsageError
@@ -30,7 +31,8 @@ class LibraryQueries:
         self.unreadable: list[UnreadableImage] = []
         self.left_out: dict[str, str] = {}
         self._encoder: ImageEncoder | None = None
-        firsts = [names[0] for names in library.index().by_encoder()]
+        self._entries = library.entries()
+        firsts = [group[0].name for group in by_encoder(self._entries)]
         if not firsts:
             raise UsageError(
                 f"the library {library.folder} has no entry that can be used; add one: "
@@ -64,8 +66,8 @@ class LibraryQueries:
 
     def require_no_class(self, label: str, *, option: str) -> None:
         """Raise a `UsageError` if an entry has a class with the label that `option` gives."""
-        for entry in self.library.index().entries:
-            if label in map(str, entry.classes):
+        for entry in self._entries:
+            if entry.facts and label in map(str, entry.facts.classes):
                 raise UsageError(
                     f"the entry {entry.name!r} has a class {label!r}, which is also the label of "
                     f"{option}; adapt this entry again with the folder {label} as --background, or "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -14,7 +14,9 @@ from torch import Tensor
 from metaadapter.adapter.known import known_of_classes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import probabilities
-from metaadapter.apps.library.open_entries import OpenEntries
+
+if TYPE_CHECKING:
+    from metaadapter.apps.library.open_entries import OpenEntries
 
 Label: TypeAlias = bool | int | float | str
 

@@ -40,7 +40,7 @@ def test_library_add__new_library__says_what_it_has_and_what_is_next(run, adapte
     ("command", "code", "reason"),
     [
         ("add {new} {pictures}", 4, "is not an adapter"),
-        ("add {new} {adapter} --name a/b", 2, "the name 'a/b' contains '/'"),
+        ("add {new} {adapter} --name a/b", 2, "the name 'a/b' is not possible"),
         ("import {new} a b --name x", 2, "--name names one entry, but 2 files are given"),
         *(
             (command, 4, "nowhere is not a library: expected a folder with library.json")

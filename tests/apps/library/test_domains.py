@@ -151,19 +151,6 @@ def test_route__entries_of_one_domain__answers_as_their_merge_to_the_bit(library
     assert (result.labels == labels).mean() > 0.9
 
 
-def test_route__file_of_another_merge_in_the_hidden_folder__changes_no_answer(library, task):
-    rows, _ = task.draw(["a0", "a2"], 5)
-    first = library.route(rows)
-    library.merge(["one", "far"], "other")
-    content = library.path("other").read_bytes()
-    library.remove("other")
-    for file in (library.folder / ".index").iterdir():
-        if file.suffix == ".adapter":
-            file.write_bytes(content)
-
-    assert AdapterLibrary.open(library.folder).route(rows).shares == first.shares
-
-
 def test_route__a_changed_entry__changes_the_merge(library, task):
     rows, _ = task.draw(["a0", "b0"], 5)
     first = library.route(rows)

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from metaadapter.apps.library import task_means
 from metaadapter.apps.library.task_means import TaskMeans
 
 WIDTH = 16
@@ -68,27 +67,3 @@ def test_jointly__one_picture__is_as_per_row():
     row = near(random_means([3, 2]), 0.5)[:1]
 
     torch.testing.assert_close(means.jointly(row), means.per_row(row)[0])
-
-
-@pytest.fixture
-def screened(monkeypatch):
-    """Makes the means of entries as if there were too many to compare with all."""
-
-    def make(means, fraction=0.25):
-        monkeypatch.setattr(task_means, "MOST_COMPARED", 0)
-        monkeypatch.setattr(task_means, "MOST_NEAR", fraction)
-        return TaskMeans.of(means)
-
-    return make
-
-
-@pytest.mark.parametrize("fraction", [0.0, 1.0])
-def test_screen__entries_that_come_near__are_compared_exactly(screened, fraction):
-    means = random_means([2] * 30)
-    rows = near(means, 0.2)
-    exact = TaskMeans.of(means).per_row(rows)
-
-    result = screened(means, fraction).per_row(rows)
-
-    assert torch.equal(result.argmax(-1), exact.argmax(-1))
-    torch.testing.assert_close(result, exact, rtol=0, atol=0.01)

@@ -76,7 +76,7 @@ def test_change__killed_at_any_moment__is_done_or_not(animals, skill, files_in, 
     assert result in right
     after = files_in(animals.folder)
     assert {name: after[name] for name in others} == others
-    assert not AdapterLibrary.open(animals.folder).index().damaged
+    assert not any(entry.damaged for entry in AdapterLibrary.open(animals.folder).entries())
     animals.remove("wear")  # the next writer
     assert not list((animals.folder / "entries").glob("*.tmp"))
 
