@@ -36,9 +36,7 @@ def adapt_several(
             class_names=class_names,
             selection=selection,
             progress=progress,
-            encoder=choice.encoder,
-            device=choice.device,
-            precision=choice.precision,
+            **choice.place,
             templates=choice.templates,
             generator=generator,
         )

@@ -70,10 +70,8 @@ def add(
             name=text,
             sentences=describe or (),
             out=out,
-            encoder=choice.encoder,
+            **choice.place,
             generator=generator,
-            device=choice.device,
-            precision=choice.precision,
             progress=progress,
         )
     _show_added(console, added, label, describe or [])

@@ -6,13 +6,17 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.adapt_options import Out
 from metaadapter.apps.cli.console import Console, print_document, quarantined_json
+
+if TYPE_CHECKING:
+    from metaadapter.features.encoded_pictures import EncodedPictures
+    from metaadapter.labs.ranking.stored_pairs import StoredPairs
 
 
 def captions(
@@ -36,8 +40,7 @@ def captions(
     from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.prompts import resolve_templates
-    from metaadapter.features.views import looks_in_words
-    from metaadapter.labs.ranking.pairs import estimate_pairs, read_pairs
+    from metaadapter.labs.ranking.pairs import read_pairs
     from metaadapter.labs.ranking.stored_pairs import store_pairs
 
     console = Console()
@@ -63,6 +66,13 @@ def captions(
         )
     store_pairs(out, stored)
     console.warn_of_pictures("the", pictures.warnings, pictures.quarantined)
+    _show(console, out, stored, pictures)
+
+
+def _show(console: Console, out: Path, stored: StoredPairs, pictures: EncodedPictures) -> None:
+    from metaadapter.features.views import looks_in_words
+    from metaadapter.labs.ranking.pairs import estimate_pairs
+
     estimate, n, origin = estimate_pairs(stored), len(stored.config.captions), stored.config.origin
     n_captions = len({*stored.config.captions})
     if console.json_output:

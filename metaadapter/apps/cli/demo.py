@@ -14,10 +14,9 @@ from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.outputs import PAGE, Output, Place, require_replaceable
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from metaadapter.workflow.demo import DemoResult, MethodResult
 
-    from metaadapter.workflow.demo import DemoResult
-
+TITLES = ("method", "shots", "correct", "accuracy", "95 % interval", "adapter in")
 # (zero-shot is correct, the adapter is correct) → heading, explanation; changes come first.
 EFFECTS = {
     (False, True): ("Corrected by the adapter", "Wrong with class names only, correct now."),
@@ -82,29 +81,22 @@ def demo(
         }
         print_document("demo", document)
     else:
-        console.stdout.print(_table(result))
+        console.table(TITLES, [_row(method) for method in result.methods], right=TITLES[1:])
         console.note(*_next_steps(result, page_file, adapter))
     if open_page:
         webbrowser.open(page_file.resolve().as_uri())
 
 
-def _table(result: DemoResult) -> Table:
-    from rich.table import Table
-
-    table = Table("method", box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    for column in ("shots", "correct", "accuracy", "95 % interval", "adapter in"):
-        table.add_column(column, justify="right")
-    for method in result.methods:
-        accuracy, seconds = method.accuracy, method.adapter_seconds
-        table.add_row(
-            method.method,
-            str(method.n_shot),
-            f"{accuracy.n_correct} of {accuracy.n}",
-            f"{accuracy.value:.1%}",
-            "{:.1%} to {:.1%}".format(*accuracy.interval),
-            "–" if seconds is None else f"{seconds:.2f} s",
-        )
-    return table
+def _row(method: MethodResult) -> tuple[str, ...]:
+    accuracy, seconds = method.accuracy, method.adapter_seconds
+    return (
+        method.method,
+        str(method.n_shot),
+        f"{accuracy.n_correct} of {accuracy.n}",
+        f"{accuracy.value:.1%}",
+        "{:.1%} to {:.1%}".format(*accuracy.interval),
+        _seconds(seconds),
+    )
 
 
 def _next_steps(result: DemoResult, page_file: Path, adapter: Path) -> list[str]:

@@ -15,7 +15,6 @@ from metaadapter.errors import DataError, MetaAdapterError
 
 # Package → the only feature that needs it.
 OPTIONAL = {
-    "pyarrow": "Parquet manifests and tables",
     "matplotlib": "the figures of `metaadapter report`",
     "fastapi": "the page of `metaadapter serve`",
     "uvicorn": "the page of `metaadapter serve`",

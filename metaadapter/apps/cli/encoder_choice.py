@@ -51,6 +51,11 @@ class EncoderChoice(BaseModel):
         """The encoder's name; `tiny` by default."""
         return self.encoder or "tiny"
 
+    @property
+    def place(self) -> dict[str, Any]:
+        """The arguments of a function that finds an encoder and chooses where it runs."""
+        return {"encoder": self.encoder, "device": self.device, "precision": self.precision}
+
     def load(self, *, of_places: bool) -> ImageEncoder:
         """Load the encoder; `of_places` as for `default_blocks`."""
         from metaadapter.features.blocks import default_blocks

@@ -15,6 +15,8 @@ from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from metaadapter.data.inputs import UnreadableImage
     from metaadapter.labs.grounding.phrase_grounder import PhraseGrounder
 
@@ -81,6 +83,31 @@ def ground(
     files = heat_map_files(out, paths, phrase)
     grounder = read_grounder(adapter, phrase, choice.encoder, choice.device)
     warnings = _warn(console, grounder, has_boxes=has_boxes)
+    entries, unreadable = _search(console, grounder, paths, files)
+    console.warn_of_pictures("the", (), unreadable)
+    if out is not None:
+        console.note(f"wrote {out}")
+    if console.json_output:
+        document = {
+            "adapter": str(adapter),
+            "encoder": grounder.encoder.name,
+            "phrase": phrase,
+            "trained": grounder.cross_modal is not None,
+            "examples": grounder.examples and grounder.examples.label,
+            "found": entries,
+            "warnings": warnings,
+            "quarantined": quarantined_json(unreadable),
+        }
+        print_document("ground", document)
+
+
+def _search(
+    console: Console,
+    grounder: PhraseGrounder,
+    paths: Sequence[Path],
+    files: Sequence[Path | None],
+) -> tuple[list[dict[str, Any]], list[UnreadableImage]]:
+    """Return the JSON form of each picture, which is listed at once, and unreadable pictures."""
     listed = None if console.json_output else GroundingList(console, paths)
     entries: list[dict[str, Any]] = []
     unreadable: list[UnreadableImage] = []
@@ -98,21 +125,7 @@ def ground(
         raise DataError(
             f"none of the {len(paths)} pictures could be read; the first: {unreadable[0]}"
         )
-    console.warn_of_pictures("the", (), unreadable)
-    if out is not None:
-        console.note(f"wrote {out}")
-    if console.json_output:
-        document = {
-            "adapter": str(adapter),
-            "encoder": grounder.encoder.name,
-            "phrase": phrase,
-            "trained": grounder.cross_modal is not None,
-            "examples": grounder.examples and grounder.examples.label,
-            "found": entries,
-            "warnings": warnings,
-            "quarantined": quarantined_json(unreadable),
-        }
-        print_document("ground", document)
+    return entries, unreadable
 
 
 def _read_paths(images: list[Path]) -> tuple[list[Path], bool]:

@@ -1,4 +1,8 @@
-"""The guard of all commands: options agree; an output replaces no input, output or foreign file."""
+"""The guard of all commands: options agree; an output replaces no input, output or foreign file.
+
+The annotation of a parameter has the facts that the guard checks: `Output`, `MayBeUrl`, `Excludes`
+and `Needs`.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,17 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, get_type_hints
 
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from metaadapter.apps.cli.exclusions import require_consistent, shown_name
+from metaadapter.apps.cli.exclusions import Excludes, Needs
 from metaadapter.data.given_values import given_path
 from metaadapter.data.output_file import is_stream
 from metaadapter.data.url import Url, as_place
@@ -35,7 +40,7 @@ Identity: TypeAlias = tuple[int, int] | str
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Marks a parameter, in its annotation, as the place of an output.
+    """Marks a parameter as the place of an output.
 
     `content` is a pattern in the content of earlier outputs, which may be replaced. Without it the
     output is a folder or an adapter, and the command itself checks what it replaces. With
@@ -48,6 +53,11 @@ class Output:
     ending: tuple[str, ...] = ("",)
 
 
+@dataclass(frozen=True, slots=True)
+class MayBeUrl:
+    """Marks a parameter as pictures that may lie in a bucket."""
+
+
 class Place(NamedTuple):
     """A path that the user gives, and the parameter that names it."""
 
@@ -55,9 +65,21 @@ class Place(NamedTuple):
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class MayBeUrl:
-    """Marks a parameter, in its annotation, as pictures that may lie in a bucket."""
+class Parameter(NamedTuple):
+    """A parameter of a command that the user gives, and what its annotation says."""
+
+    name: str
+    shown: str
+    """How a user calls it: the metavar of an argument, or the long option."""
+    facts: tuple[object, ...]
+    value: Any
+    places: Sequence[Place]
+    """The paths in the value; a text in which typer's `Path` has taken a slash is a `Url` again."""
+
+    @property
+    def output(self) -> Output | None:
+        """Where it names an output, what may be replaced there."""
+        return next((fact for fact in self.facts if isinstance(fact, Output)), None)
 
 
 class Commands(typer.Typer):
@@ -71,52 +93,85 @@ class Commands(typer.Typer):
 
 
 def _guarded(command: Callable[..., object]) -> Callable[..., object]:
-    for hint in get_type_hints(command, include_extras=True).values():
+    hints = get_type_hints(command, include_extras=True)
+    for hint in hints.values():
         for fact in getattr(hint, "__metadata__", ()):
             if isinstance(fact, OptionInfo | ArgumentInfo) and "Path" in str(hint):
                 fact.parser = given_path
 
     @wraps(command)
     def run(**values: Any) -> object:
-        require_consistent(command, values)
-        values = with_urls(command, values)
-        require_harmless_outputs(command, values)
+        given = _given(command, hints, values)
+        _require_consistent(given)
+        values |= _urls(given)
+        _require_harmless_outputs(given)
         return command(**values)
 
     return run
 
 
-def with_urls(command: Callable[..., object], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of a command with its URLs, of which typer's `Path` takes a slash away.
+def _given(
+    command: Callable[..., object], hints: Mapping[str, Any], values: Mapping[str, Any]
+) -> list[Parameter]:
+    """Return the parameters that have another value than by default."""
+    given = []
+    for name, parameter in signature(command).parameters.items():
+        value = values.get(name)
+        if value in (None, False, [], ()) or value == parameter.default:
+            continue
+        facts = getattr(hints[name], "__metadata__", ())
+        info = next((fact for fact in facts if isinstance(fact, OptionInfo | ArgumentInfo)), None)
+        if isinstance(info, ArgumentInfo):
+            shown = str(info.metavar or name.upper()).strip("[].…")
+        else:  # typer keeps the first name of an option in the place of its default
+            names = () if info is None else (info.default, *(info.param_decls or ()))
+            long = [text for text in names if isinstance(text, str) and text.startswith("--")]
+            shown = long[0].partition("/")[0] if long else f"--{name.replace('_', '-')}"
+        items = (
+            getattr(item, "path", item) for item in (value if isinstance(value, list) else [value])
+        )
+        places = [Place(shown, as_place(item)) for item in items if isinstance(item, Path)]
+        given.append(Parameter(name, shown, facts, value, places))
+    return given
 
-    Raises:
-        UsageError: A URL names an output, or an input that is no source of pictures.
-    """
-    restored = dict(values)
-    for name, hint in get_type_hints(command, include_extras=True).items():
-        facts = getattr(hint, "__metadata__", ())
-        places = [
-            place._replace(path=as_place(place.path)) for place in _places(hint, name, values)
-        ]
-        urls = [place for place in places if isinstance(place.path, Url)]
-        if urls and not any(isinstance(fact, MayBeUrl) for fact in facts):
-            is_output = any(isinstance(fact, Output) for fact in facts)
-            raise UsageError(
-                f"{urls[0].parameter} {urls[0].path} is no place on a drive; "
-                + (
-                    "write to a drive, and copy the whole result there"
-                    if is_output
-                    else "only `encode`, `predict` and `adapt` read pictures from such a place, so "
-                    "copy it to a drive"
+
+def _require_consistent(given: Sequence[Parameter]) -> None:
+    """Raise a `UsageError` if given parameters of a command exclude or need one another."""
+    names = {parameter.shown for parameter in given}
+    for parameter in given:
+        for fact in parameter.facts:
+            if isinstance(fact, Needs) and fact.other not in names:
+                raise UsageError(
+                    f"{parameter.shown} needs {fact.other}; add it, or leave {parameter.shown} out"
                 )
+            if isinstance(fact, Excludes) and (wrong := [o for o in fact.others if o in names]):
+                raise UsageError(
+                    f"{parameter.shown} excludes {' and '.join(wrong)}; leave one of them out"
+                )
+
+
+def _urls(given: Sequence[Parameter]) -> dict[str, Any]:
+    """Return the values with URLs; one that is an output, or no source of pictures, is refused."""
+    restored: dict[str, Any] = {}
+    for parameter in given:
+        urls = [place for place in parameter.places if isinstance(place.path, Url)]
+        if urls and not any(isinstance(fact, MayBeUrl) for fact in parameter.facts):
+            instead = (
+                "write to a drive, and copy the whole result there"
+                if parameter.output
+                else "only `encode`, `predict` and `adapt` read pictures from such a place, so "
+                "copy it to a drive"
+            )
+            raise UsageError(
+                f"{urls[0].parameter} {urls[0].path} is no place on a drive; {instead}"
             )
         if urls:
-            paths = [place.path for place in places]
-            restored[name] = paths if isinstance(values[name], list) else paths[0]
+            paths = [place.path for place in parameter.places]
+            restored[parameter.name] = paths if isinstance(parameter.value, list) else paths[0]
     return restored
 
 
-def require_harmless_outputs(command: Callable[..., object], values: Mapping[str, Any]) -> None:
+def _require_harmless_outputs(given: Sequence[Parameter]) -> None:
     """Raise an error if an output of a command would destroy a file.
 
     Raises:
@@ -125,10 +180,9 @@ def require_harmless_outputs(command: Callable[..., object], values: Mapping[str
     """
     inputs: dict[Identity, Place] = {}
     outputs: list[tuple[Place, Output]] = []
-    for name, hint in get_type_hints(command, include_extras=True).items():
-        facts = getattr(hint, "__metadata__", ())
-        output = next((fact for fact in facts if isinstance(fact, Output)), None)
-        for place in _places(hint, name, values):
+    for parameter in given:
+        output = parameter.output
+        for place in parameter.places:
             if isinstance(place.path, Url):
                 continue
             if output is None:
@@ -224,11 +278,3 @@ def _identity(path: Path) -> Identity:
     except (OSError, ValueError):
         return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
     return status.st_dev, status.st_ino
-
-
-def _places(hint: object, name: str, values: Mapping[str, Any]) -> list[Place]:
-    """Return the paths that a parameter of this annotation and name has."""
-    value, parameter = values.get(name), shown_name(hint, name)
-    items = value if isinstance(value, list) else [value]
-    paths = (getattr(item, "path", item) for item in items)
-    return [Place(parameter, path) for path in paths if isinstance(path, Path)]

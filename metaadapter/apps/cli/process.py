@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -153,9 +153,7 @@ def lasting_streams() -> Iterator[Callable[[], OSError | None]]:
     finally:
         for name, stream in lasting.items():
             stream.end()
-            # A block in another thread may begin within this block and end after it.
-            while isinstance(current := getattr(sys, name), _Lasting) and current.ended:
-                setattr(sys, name, current.before)
+            setattr(sys, name, stream.before)
 
 
 def reader_left(error: OSError) -> bool:
@@ -166,35 +164,33 @@ def reader_left(error: OSError) -> bool:
 
 
 class _Lasting:
-    """A stream that keeps its first failure and drops later text; `stream` is `None` if closed."""
+    """A stream that keeps its first failure and drops later text."""
 
-    def __init__(self, stream: Any) -> None:
-        self.before = stream
+    def __init__(self, before: Any) -> None:
+        self.before = self._stream = before
         self.failure: OSError | None = None
-        self.ended = False
-        self._stream = stream
-        if stream is None:
-            self._stream = _Closed()
-        elif (
-            type(stream) is io.TextIOWrapper
-            and stream in (sys.__stdout__, sys.__stderr__)
-            and "write" not in vars(stream)  # set by programs that log the output
-        ):
-            self.flush()
-            self._stream = _without_its_buffer(stream)
+        if before is None:  # it was closed; no other file may get its number and the output
+            self._held = os.open(os.devnull, os.O_RDWR)
+        elif isinstance(getattr(before, "buffer", None), io.RawIOBase):
+            # As with `python -u`: bytes that are not written at once would be lost.
+            self._stream = io.TextIOWrapper(
+                io.BufferedWriter(before.buffer), encoding=before.encoding, line_buffering=True
+            )
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        if self.failure is None:
+        if self._stream is None:
+            self.failure = OSError(errno.EBADF, "it is closed")
+        elif self.failure is None:
             try:
                 self._stream.write(text)
             except UnicodeEncodeError:
                 encoding = getattr(self._stream, "encoding", None) or "ascii"
                 self.write(text.encode(encoding, "backslashreplace").decode(encoding))
             except OSError as error:
-                self.failure = error
+                self._fail(error)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -206,71 +202,20 @@ class _Lasting:
             try:
                 self._stream.flush()
             except OSError as error:
-                self.failure = error
+                self._fail(error)
 
     def end(self) -> None:
         self.flush()
-        self.ended = True
-        if isinstance(self._stream, _Closed):
-            self._stream.close()
+        if self._stream is None:
+            os.close(self._held)
+        elif self._stream is not self.before:
+            self._stream.detach().detach()  # what is below it stays open
 
-
-def _without_its_buffer(stream: io.TextIOWrapper) -> io.TextIOWrapper:
-    """Make a writer to the raw file below the stream's buffer.
-
-    The buffer would write again when the interpreter exits. A stream without a buffer, as with
-    PYTHONUNBUFFERED, would drop the bytes that are not written at once.
-    """
-    sink: Any = getattr(stream.buffer, "raw", stream.buffer)
-    return io.TextIOWrapper(
-        io.BufferedWriter(_Sink(sink)),
-        encoding=stream.encoding,
-        errors="backslashreplace",
-        line_buffering=stream.line_buffering or stream.write_through,
-    )
-
-
-class _Sink(io.RawIOBase):
-    """A writer to a file of the process, which stays open; after a failure it drops all bytes."""
-
-    def __init__(self, file: io.RawIOBase) -> None:
-        self._file, self._failed = file, False
-
-    def writable(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def isatty(self) -> bool:
-        return self._file.isatty()
-
-    def write(self, content: Any) -> int:
-        if self._failed:
-            return len(content)
-        try:
-            n_written = self._file.write(content)
-            if n_written is None:
-                raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        except OSError:
-            self._failed = True
-            raise
-        return n_written
-
-
-class _Closed(io.TextIOBase):
-    """The replacement of a stream that was closed before the program began.
-
-    It occupies the file descriptor, so that no other file gets it and receives the output.
-    """
-
-    def __init__(self) -> None:
-        self._number = os.open(os.devnull, os.O_RDWR)
-
-    def write(self, _text: str) -> int:
-        raise OSError(errno.EBADF, "it is closed")
-
-    def close(self) -> None:
-        if not self.closed:
-            os.close(self._number)
-        super().close()
+    def _fail(self, error: OSError) -> None:
+        self.failure = error
+        # The interpreter would write the rest of the buffer again when it exits.
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+            self._stream.flush()

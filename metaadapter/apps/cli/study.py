@@ -16,6 +16,10 @@ from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.report import write_report
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from metaadapter.bench.scenes.study import StudyResult
+    from metaadapter.data.inputs import UnreadableImage
     from metaadapter.data.table import ImageTable
 
 STORE, EVALUATION = "frames", "evaluation"
@@ -56,12 +60,9 @@ def study(
     console = Console()
     from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.apps.field.frames import Frame, read_times
-    from metaadapter.bench.scenes.page import f1_rows, study_markdown, study_page
     from metaadapter.bench.scenes.study import in_scenes, study_config, study_result
-    from metaadapter.data.checksums import write_document
     from metaadapter.data.class_names import require_own_spelling
-    from metaadapter.data.crop import Crop
-    from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
+    from metaadapter.data.output_folder import require_own_or_empty, write_errors
     from metaadapter.data.reader import read_images
     from metaadapter.features.store.encode_to_store import encode_to_store
 
@@ -88,6 +89,22 @@ def study(
     console.warn_of_pictures("the labelled", table.warnings, report.quarantined)
     evaluation = run_evaluation(config, out / EVALUATION, console, jobs)
     result = study_result(evaluation, str(frames), _boxes(table, detections, min_confidence))
+    _show(console, out, result, table, report.quarantined)
+
+
+def _show(
+    console: Console,
+    out: Path,
+    result: StudyResult,
+    table: ImageTable,
+    quarantined: Sequence[UnreadableImage],
+) -> None:
+    """Write the files of the study, and print the result."""
+    from metaadapter.bench.scenes.page import f1_rows, study_markdown, study_page
+    from metaadapter.data.checksums import write_document
+    from metaadapter.data.crop import Crop
+    from metaadapter.data.output_folder import replace_file, write_errors
+
     document = {"schema": "metaadapter.study/1", **result.to_dict()}
     with write_errors(f"the study into {out}"):
         write_document(out / "study.json", document)
@@ -102,7 +119,7 @@ def study(
         replace_file(out / "study.html", study_page(result))
     files = [*(str(out / f"study.{kind}") for kind in ("html", "md", "json")), *files]
     if console.json_output:
-        more = {"files": files, "quarantined": quarantined_json(report.quarantined)}
+        more = {"files": files, "quarantined": quarantined_json(quarantined)}
         print_document("study", {**more, **document})
         return
     console.table(["macro-F1 in %", *map(str, result.shots)], f1_rows(result))

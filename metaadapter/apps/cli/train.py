@@ -7,27 +7,21 @@ import shlex
 import sys
 import time
 import warnings
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, final
+from typing import TYPE_CHECKING, Annotated, final
 
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 from typer import Argument, Exit, Option
 
-from metaadapter.apps.cli.console import Console
+from metaadapter.apps.cli.console import Console, Count
 from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.process import keep_freed_memory, stop_at_first_signal
-from metaadapter.data.plain_text import one_line
 from metaadapter.errors import Interrupted, MetaAdapterError, UsageError
 
 if TYPE_CHECKING:
     from metaadapter.training.config import TrainConfig
     from metaadapter.training.run_summary import RunSummary
-    from metaadapter.training.validation import Moment, Validation
+    from metaadapter.training.validation import Moment
 
 
 Config = Annotated[
@@ -100,10 +94,9 @@ def _train(
     command = [*_launcher(), "train", *([str(config)] if config and settings.own_code else [])]
     command += ["--resume", str(folder), *([] if device == "auto" else ["--device", device])]
     how_to_continue = f"To continue:\n  {shlex.join(command)}"
-    display = Display(console, settings.optim.steps)
     try:
         with (
-            display.live(),
+            console.counting("reading the feature stores") as count,
             stop_at_first_signal(partial(_announce_stop, console, rank)) as should_stop,
         ):
             summary = meta_train(
@@ -111,7 +104,7 @@ def _train(
                 settings,
                 config_text=config.read_text(encoding="utf-8") if config and not resume else None,
                 device=device,
-                tell=display.update,
+                tell=Display(console, count, settings.optim.steps).update,
                 should_stop=should_stop,
             )
     except KeyboardInterrupt:
@@ -170,73 +163,43 @@ def _announce_stop(console: Console, rank: int) -> None:
 
 @final
 class Display:
-    """A live table if stderr is a terminal, otherwise one line for each validation."""
+    """Shows the steps and the speed on a bar, and notes each validation in a line."""
 
-    def __init__(self, console: Console, n_steps: int) -> None:
-        self._console = console
-        self._n_steps = n_steps
+    def __init__(self, console: Console, count: Count, n_steps: int) -> None:
+        self._console, self._count, self._n_steps = console, count, n_steps
         self._started = time.monotonic()
-        self._first: Moment | None = None
-        self._latest: Moment | None = None
-        self._validation: Validation | None = None
-
-    def live(self) -> AbstractContextManager[Any]:
-        """Keep the table up to date while the block runs."""
-        stderr = self._console.stderr
-        if self._console.silent or not stderr.is_terminal:
-            return nullcontext()
-        return Live(get_renderable=self._table, console=stderr, refresh_per_second=4)
+        self._first: int | None = None
 
     def update(self, moment: Moment) -> None:
         """Show a new moment of the run."""
-        self._first = self._first or moment
-        self._latest = moment
-        self._validation = moment.validation or self._validation
-        if moment.validation and not (self._console.silent or self._console.stderr.is_terminal):
-            self._console.note(self._line(moment, moment.validation))
+        if self._first is None:
+            self._first = max(0, moment.step - 1)
+        speed = self._speed(moment, moment.step - self._first)
+        self._count(moment.step, self._n_steps)
+        self._count.describe("; ".join(filter(None, ("training", _losses(moment), speed))))
+        if moment.validation and not self._console.silent:
+            by_shots = [f"{n}: {mean:.1%}" for n, mean in moment.validation.by_shots.items()]
+            parts = (
+                f"step {moment.step} of {self._n_steps}",
+                _losses(moment),
+                f"validation loss {moment.validation.mean_loss:.3f}, accuracy "
+                f"{moment.validation.mean_accuracy:.1%} (by shots {', '.join(by_shots)})",
+                speed,
+            )
+            self._console.note("; ".join(filter(None, parts)))
 
-    def _line(self, moment: Moment, validation: Validation) -> str:
-        terms = ", ".join(f"{name} {term:.3f}" for name, term in moment.terms.items())
-        by_shots = ", ".join(f"{n}: {mean:.1%}" for n, mean in validation.by_shots.items())
-        parts = (
-            f"step {moment.step} of {self._n_steps}",
-            terms and f"loss {terms}",
-            f"validation loss {validation.mean_loss:.3f}, accuracy "
-            f"{validation.mean_accuracy:.1%} (by shots {by_shots})",
-            self._speed(moment),
-        )
-        return "; ".join(filter(None, parts))
-
-    def _table(self) -> Table:
-        table = Table.grid(padding=(0, 2))
-        if (moment := self._latest) is None or self._first is None:
-            table.add_row("reading the feature stores and validating the initial generator …")
-            return table
-        step = f"{moment.step} of {self._n_steps}"
-        table.add_row("step", step, ProgressBar(self._n_steps, moment.step, width=30))
-        for name, term in moment.terms.items():
-            table.add_row(Text(one_line(f"loss {name}")), f"{term:.3f}")
-        if self._validation:
-            before = self._first.validation if self._first.step == 0 else None
-            table.add_row("validation loss", f"{self._validation.mean_loss:.3f}")
-            for n_shot, accuracy in self._validation.by_shots.items():
-                gain = 100 * (accuracy - before.by_shots[n_shot]) if before else None
-                change = "" if gain is None else f"{gain:+.1f} points since step 0"
-                table.add_row(f"{n_shot} shot(s)", f"{accuracy:.1%}", change)
-        if speed := self._speed(moment):
-            table.add_row("", speed)
-        if moment.n_skipped:
-            table.add_row("", f"{moment.n_skipped} step(s) skipped: loss not finite, or no pool")
-        return table
-
-    def _speed(self, moment: Moment) -> str:
+    def _speed(self, moment: Moment, n_done: int) -> str:
         """Tasks per second and the time left; "" before the first step."""
-        if moment.step == 0 or self._first is None:
+        if moment.step == 0 or not n_done:
             return ""
-        n_done = moment.step - max(0, self._first.step - 1)
         seconds_per_step = (time.monotonic() - self._started) / n_done
         left = int(seconds_per_step * (self._n_steps - moment.step))
         return f"{moment.tasks_per_second:,.0f} tasks/s, {left // 60}:{left % 60:02} left"
+
+
+def _losses(moment: Moment) -> str:
+    terms = ", ".join(f"{name} {term:.3f}" for name, term in moment.terms.items())
+    return terms and f"loss {terms}"
 
 
 def _summary_lines(summary: RunSummary) -> list[str]:

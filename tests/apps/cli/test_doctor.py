@@ -37,7 +37,7 @@ def test_doctor__healthy_machine__ends_with_0_and_a_line_for_each_thing(run):
         ("numpy", {"numpy": "1.26.4", "qpth": "0.0.18"}, "note", "held below 2 by qpth"),
         *(
             (name, {name: None}, "note", f"pip install {name}")
-            for name in ("pyarrow", "matplotlib", "onnx", "onnxruntime")
+            for name in ("matplotlib", "onnx", "onnxruntime")
         ),
     ],
 )
