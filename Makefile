@@ -57,7 +57,7 @@ $(VENV)/.installed: $(REQUIREMENTS)
 		|| $(BIN)/python -c 'import torch' 2>/dev/null \
 		|| echo 'torch from PyPI brings CUDA (6 GB), and no NVIDIA card is seen: for the small way see CONTRIBUTING.md, "A small environment".' >&2
 	$(PIP) --upgrade "pip>=25.1"
-	$(PIP) --editable ".[onnx,parquet,report,serve]" --group test
+	$(PIP) --editable ".[onnx,report,serve]" --group test
 	@touch $@
 
 $(VENV)/.installed-slow: $(VENV)/.installed

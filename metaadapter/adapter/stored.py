@@ -25,7 +25,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.tensor_fields import require_shapes
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.data.safetensors_header import texts_of, with_ordered_texts
+from metaadapter.data.safetensors_header import texts_of
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError
 
@@ -134,7 +134,8 @@ def signature_of_file(content: bytes, config: AdapterConfig, path: Path) -> Task
 def tensor_bytes(tensors: Mapping[str, Tensor], **texts: str) -> bytes:
     """Return a safetensors file with tensors and texts, whose bytes depend only on these."""
     owned = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-    return with_ordered_texts(save(owned, metadata={"format": "pt", **texts}))
+    # Of several texts, safetensors would write the order at random.
+    return save(owned, metadata=texts or {"format": "pt"})
 
 
 def _support_of(

@@ -1,33 +1,30 @@
-"""The time at which a picture was taken, as the camera wrote it into the file."""
+"""What the camera wrote into a picture file, such as the time; and series of pictures."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from collections import defaultdict
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from PIL import ExifTags
+from PIL import ExifTags, Image
 
 from metaadapter.data.decode import open_image
 from metaadapter.data.inputs import name_of, open_readable
 from metaadapter.data.machine_errors import is_of_network
 from metaadapter.data.packed import Packed
+from metaadapter.data.table import ImageTable
 
 EXIF_TIME = "%Y:%m:%d %H:%M:%S"
 OFFSET = re.compile(r"[+-]\d\d:\d\d")
+# A series has pictures of one folder, each taken at most this long after the one before.
+GAP = timedelta(seconds=60)
 
 
 def capture_time(file: Path | Packed) -> datetime | None:
     """Return the camera's time from EXIF data, with the UTC offset if there is one, or None."""
-    try:
-        with open_readable(file) as opened:
-            image = open_image(name_of(file), opened)
-            exif = image.getexif()
-            details = exif.get_ifd(ExifTags.IFD.Exif)
-    except Exception as error:  # the picture may be missing, or only its metadata damaged
-        if is_of_network(error):
-            raise
-        return None
+    exif, details = exif_of(file)
     text = details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
     offset = details.get(ExifTags.Base.OffsetTimeOriginal)
     time = read_time(text)
@@ -44,3 +41,37 @@ def read_time(text: object) -> datetime | None:
         return datetime.strptime(text.strip("\0 ")[:19].replace("-", ":"), EXIF_TIME)
     except ValueError:
         return None
+
+
+def with_series(table: ImageTable) -> ImageTable:
+    """Return pictures with their series as their group, where no manifest gives them a group.
+
+    A picture without a time in its EXIF data is in no series.
+    """
+    folders = defaultdict[Path, list[tuple[datetime, int]]](list)
+    for number, row in enumerate(table.rows):
+        time = None if row.group else capture_time(row.file)
+        if time is not None:
+            # A folder may have times with and without an offset, which Python does not compare.
+            folders[row.path.parent].append((time.replace(tzinfo=None), number))
+    rows = list(table.rows)
+    for folder, timed in folders.items():
+        before, series = datetime.min, ""
+        for time, number in sorted(timed):
+            if time - before > GAP:
+                series = f"{folder} {time.isoformat()}"
+            rows[number] = replace(rows[number], group=series)
+            before = time
+    return replace(table, rows=tuple(rows))
+
+
+def exif_of(file: Path | Packed) -> tuple[Image.Exif, dict[int, object]]:
+    """Return the EXIF data of a picture and its details; empty if they cannot be read."""
+    try:
+        with open_readable(file) as opened:
+            exif = open_image(name_of(file), opened).getexif()
+            return exif, exif.get_ifd(ExifTags.IFD.Exif)
+    except Exception as error:  # the picture may be missing, or only its metadata damaged
+        if is_of_network(error):
+            raise
+        return Image.Exif(), {}

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import parse_json
 from metaadapter.data.table import ImageTable
+from metaadapter.data.utf8_text import read_utf8
 from metaadapter.errors import DataError, UsageError
 
 EXAMPLE = 'a JSON object from labels to names, such as {"AnnualCrop": "Annual Crop Land"}'
@@ -117,10 +117,9 @@ def with_class_names(table: ImageTable, file: Path) -> ImageTable:
 
 
 def _read(file: Path) -> dict[str, str]:
+    text = read_utf8(file, "names of classes", saved_as="it in UTF-8")
     try:
-        names = parse_json(regular(file).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise DataError(f"cannot read the names of classes in {file}: {error.strerror}") from error
+        names = parse_json(text)
     except ValueError as error:
         raise DataError(f"expected {EXAMPLE}, in {file}, but it is not JSON: {error}") from error
     if not isinstance(names, dict) or not names:

@@ -118,15 +118,7 @@ def content_hash(image: ImageInput) -> str:
         UnreadableImage: The file is missing or may not be read, or the open picture is damaged.
         UsageError: `image` is no picture.
     """
-    picture = as_picture(image)
-    if isinstance(picture, Crop):
-        return crop_hash(content_hash(picture.file), picture.box)
-    if isinstance(picture, Path | TarMember | ParquetCell):
-        with open_readable(picture) as file:
-            return hashlib.file_digest(cast("Any", file), "sha256").hexdigest()
-    if isinstance(picture, bytes):
-        return hashlib.sha256(picture).hexdigest()
-    return _pixel_hash(decode_image(picture))
+    return read_once(image, lambda _: False)[0]
 
 
 def read_once(image: ImageInput, is_new: Callable[[str], bool]) -> tuple[str, Image.Image | None]:
@@ -138,7 +130,7 @@ def read_once(image: ImageInput, is_new: Callable[[str], bool]) -> tuple[str, Im
     picture = as_picture(image)
     if isinstance(picture, Image.Image):
         upright = decode_image(picture)
-        sha256 = _pixel_hash(upright)
+        sha256 = hashlib.sha256(f"{upright.size}".encode() + upright.tobytes()).hexdigest()
         return sha256, upright if is_new(sha256) else None
     if isinstance(picture, bytes):
         return _hash_and_decode(name_of(picture), BytesIO(picture), None, is_new)
@@ -163,10 +155,6 @@ def _hash_and_decode(
     file.seek(0)
     upright = _decode(name, file)
     return sha256, upright if box is None else cut_out(upright, box)
-
-
-def _pixel_hash(upright: Image.Image) -> str:
-    return hashlib.sha256(f"{upright.size}".encode() + upright.tobytes()).hexdigest()
 
 
 def crop_hash(sha256: str, box: Box) -> str:

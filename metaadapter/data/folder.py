@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,22 +27,14 @@ DESCRIPTION_FILE = "class.txt"
 MOST_DESCRIPTION_BYTES = 65_536
 
 
-def read_folder(
-    folder: Path,
-    *,
-    labelled: bool,
-    check: Callable[[Path, Sequence[Path]], None] | None = None,
-) -> ImageTable:
+def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
     """Read the pictures of a folder, sorted by path, and the sentences of each class.txt.
 
     A folder without picture files may have tar or Parquet files of pictures (`read_containers`).
-    `check` may refuse the folder by its other files.
     """
     rest: list[Path] = []
     parents: set[tuple[str, ...]] = set()
     listed = CompactRows(_pictures(folder, rest, parents))
-    if check is not None:
-        check(folder, rest)
     if not listed and (containers := [path for path in rest if holds_pictures(path)]):
         return read_containers(containers, folder, labelled=labelled)
     others = _others(rest)
@@ -86,7 +78,7 @@ def read_folder(
 
 def _pictures(folder: Path, rest: list[Path], parents: set[tuple[str, ...]]) -> Iterator[ImageRow]:
     """Yield the pictures in a folder; add their folders to `parents`, other files to `rest`."""
-    for path in _files(folder, _ancestors(folder)):
+    for path in walk(folder):
         if is_picture(path):
             parents.add(_parents(folder, path))
             yield ImageRow(path, None, version=path.version() if isinstance(path, Url) else 0)
@@ -109,19 +101,15 @@ def _label(class_parts: tuple[str, ...]) -> str:
     return unicodedata.normalize("NFC", class_parts[-1])
 
 
-def walk(folder: Path) -> list[Path]:
-    """Return the visible files in a folder and below, sorted; links to parents are not followed."""
-    return list(_files(folder, _ancestors(folder)))
+def walk(folder: Path) -> Iterator[Path]:
+    """Yield the visible files in a folder and below, sorted; links to parents are not followed."""
+    real = folder.resolve()
+    yield from _files(folder, frozenset({real, *real.parents}))
 
 
 def subfolders(folder: Path) -> list[Path]:
     """Return the visible folders directly in a folder, sorted by path."""
     return sorted(path for path in _visible(folder) if path.is_dir())
-
-
-def _ancestors(folder: Path) -> frozenset[Path]:
-    real = folder.resolve()
-    return frozenset({real, *real.parents})
 
 
 def _files(folder: Path, ancestors: frozenset[Path]) -> Iterator[Path]:

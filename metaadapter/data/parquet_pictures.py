@@ -10,7 +10,7 @@ from metaadapter.data.manifest import COLUMNS
 from metaadapter.data.packed import ParquetCell, packed_name
 from metaadapter.data.parquet_file import open_parquet
 from metaadapter.data.strict_json import parse_json
-from metaadapter.data.tar_pictures import PackedPicture
+from metaadapter.data.table import ImageRow
 from metaadapter.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ def picture_column(path: Path) -> str | None:
     """Return the name of the column with pictures; None if the file has none, and is a manifest.
 
     Raises:
-        MissingPackage: pyarrow is not installed.
         DataError: The file is damaged, or has several such columns.
     """
     with open_parquet(path) as table:
@@ -38,7 +37,7 @@ def picture_column(path: Path) -> str | None:
     return next(iter(named), None)
 
 
-def list_parquet(container: Path, column: str) -> Iterator[PackedPicture]:
+def list_parquet(container: Path, column: str) -> Iterator[ImageRow]:
     """Yield the pictures of a Parquet file, row by row; no picture is read.
 
     Whole numbers become the names of Hugging Face's `ClassLabel`, if the file has them.
@@ -64,11 +63,14 @@ def list_parquet(container: Path, column: str) -> Iterator[PackedPicture]:
             rows = _rows(table, group, wanted) if wanted else iter(({},) * n_rows)
             for row, values in enumerate(rows):
                 name = _text(_value(values, path_column)) or f"row {n_before + row}"
-                cell = packed_name(container, name), container, bytes_column, group, row
-                known = {fact: _text(values.get(name)) for fact, name in facts.items()}
-                if classes and known["label"]:
-                    known["label"] = classes.get(known["label"], "")
-                yield PackedPicture(ParquetCell(*cell), *(known.get(fact, "") for fact in FACTS))
+                path = packed_name(container, name)
+                known: dict[str, Any] = {
+                    fact: _text(values.get(name)) or None for fact, name in facts.items()
+                }
+                label = known.get("label")
+                known["label"] = classes.get(label) if classes and label else label
+                cell = ParquetCell(path, container, bytes_column, group, row)
+                yield ImageRow(path, **known, packed=cell)
             n_before += n_rows
 
 

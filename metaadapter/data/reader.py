@@ -6,17 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE, boxed_table
-from metaadapter.data.boxes.formats import may_have_boxes, recognized
-from metaadapter.data.boxes.remote import require_no_boxes, require_no_boxes_beside
+from metaadapter.data.boxes.formats import recognized
 from metaadapter.data.containers import holds_pictures, read_containers
-from metaadapter.data.coop_lists import is_class_list, read_class_list
-from metaadapter.data.coop_split import read_coop_split
+from metaadapter.data.coop import CLASS_LISTS, read_coop_split
 from metaadapter.data.folder import read_folder, subfolders
 from metaadapter.data.machine_errors import CONNECTION, is_of_network
 from metaadapter.data.manifest import is_manifest, read_manifest
 from metaadapter.data.regular_files import expanded, not_found
 from metaadapter.data.table import CompactRows, ImageRow, ImageTable
-from metaadapter.data.url import Url
 from metaadapter.errors import DataError, UsageError
 
 ALL_SPLITS = "all"
@@ -53,7 +50,6 @@ def read_images(
     Raises:
         DataError: The source is missing, or lacks pictures, labels or classes.
         UsageError: The split is unknown, or must be chosen.
-        MissingPackage: Reading Parquet needs pyarrow.
     """
     source = expanded(source)
     try:
@@ -71,7 +67,7 @@ def read_images(
 
 
 def _read(source: Path, labelled: bool, pictures: Path | None, min_confidence: float) -> ImageTable:
-    listing = recognized(source) if may_have_boxes(source) else None
+    listing = recognized(source)
     if listing is not None:
         return boxed_table(
             listing, source, labelled=labelled, pictures=pictures, min_confidence=min_confidence
@@ -81,25 +77,23 @@ def _read(source: Path, labelled: bool, pictures: Path | None, min_confidence: f
             f"pictures (--pictures) is the folder of the pictures that boxes belong to, and "
             f"{source} has no boxes; leave it out"
         )
-    is_folder, is_remote = source.is_dir(), isinstance(source, Url)
-    if is_folder:
-        check = require_no_boxes_beside if is_remote else None
-        return read_folder(source, labelled=labelled, check=check)
-    if is_remote:
-        require_no_boxes(source)
+    if source.is_dir():
+        return read_folder(source, labelled=labelled)
     if holds_pictures(source):
         return read_containers([source], source, labelled=labelled)
-    if source.suffix.lower() in SPREADSHEETS:
+    suffix = source.suffix.lower()
+    if suffix in SPREADSHEETS:
         raise DataError(
             f"{source} is a spreadsheet, which is not read; save the table as 'CSV UTF-8', and "
             "give that file"
         )
     if is_manifest(source):
         return read_manifest(source, labelled=labelled)
-    if source.suffix.lower() == ".json":
-        return read_coop_split(source, labelled=labelled)
-    if is_class_list(source):
-        return read_class_list(source, labelled=labelled)
+    if suffix == ".json" or source.name in CLASS_LISTS:
+        table = read_coop_split(source) if suffix == ".json" else CLASS_LISTS[source.name](source)
+        if labelled:
+            return table
+        return replace(table, rows=CompactRows(replace(row, label=None) for row in table.rows))
     if labelled:
         raise DataError(
             f"expected labelled pictures: a folder with one folder per class, a manifest (.csv, "

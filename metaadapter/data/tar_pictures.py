@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from io import BufferedIOBase
 from itertools import groupby
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
-from metaadapter.data.packed import Packed, TarMember, packed_name
+from metaadapter.data.packed import TarMember, packed_name
 from metaadapter.data.picture_names import is_picture, is_visible
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import parse_json
+from metaadapter.data.table import ImageRow
 from metaadapter.errors import DataError
 
 LABEL, FACTS, TEXT = "cls", "json", "txt"
@@ -25,17 +26,7 @@ MOST_TEXT_BYTES = 65_536
 DAMAGE = (tarfile.TarError, ValueError, OverflowError, EOFError)
 
 
-class PackedPicture(NamedTuple):
-    """A picture in a container, as it is listed."""
-
-    place: Packed
-    label: str = ""
-    caption: str = ""
-    split: str = ""
-    group: str = ""
-
-
-def list_tar(container: Path, warnings: list[str]) -> Iterator[PackedPicture]:
+def list_tar(container: Path, warnings: list[str]) -> Iterator[ImageRow]:
     """Yield the pictures of a tar file in their order; damage ends the list with a warning.
 
     The label is the content of the member `.cls`, else `label`, `class` or `category` in `.json`,
@@ -89,7 +80,7 @@ def _members(
 
 def _pictures(
     container: Path, sample: list[tarfile.TarInfo], texts: BufferedIOBase
-) -> Iterator[PackedPicture]:
+) -> Iterator[ImageRow]:
     pictures = [member for member in sample if is_picture(PurePosixPath(member.name))]
     if not pictures:
         return
@@ -105,7 +96,7 @@ def _pictures(
         folders = path.relative_to(container).parts[:-1]
         if all(map(is_visible, (*folders, path.name))):
             place = TarMember(path, container, member.offset_data, member.size)
-            yield PackedPicture(place, label, caption)
+            yield ImageRow(path, label or None, caption=caption or None, packed=place)
 
 
 def _parts(name: str) -> tuple[str, str]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from PIL import ExifTags
 
-from metaadapter.data.decode import open_image
-from metaadapter.data.inputs import name_of, open_readable
-from metaadapter.data.packed import Packed
+from metaadapter.data.capture_time import exif_of
 from metaadapter.data.table import ImageRow
 
 MAKERS = (
@@ -31,14 +28,8 @@ def are_whole_frames(
     """
     if not rows or any(row.box is not None for row in rows):
         return False
-    return given or bool(EMPTY & {*map(str.casefold, classes)}) or _by_trap(rows[0].file)
-
-
-def _by_trap(place: Path | Packed) -> bool:
-    try:
-        with open_readable(place) as file:
-            exif = open_image(name_of(place), file).getexif()
-    except Exception:  # the picture may be missing or damaged
-        return False
+    if given or EMPTY & {*map(str.casefold, classes)}:
+        return True
+    exif, _ = exif_of(rows[0].file)
     maker = f"{exif.get(ExifTags.Base.Make)} {exif.get(ExifTags.Base.Model)}".casefold()
     return any(name in maker for name in MAKERS)

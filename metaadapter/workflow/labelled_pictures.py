@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE
-from metaadapter.data.capture_series import with_series
+from metaadapter.data.capture_time import with_series
 from metaadapter.data.class_names import alike_labels, spelled_alike
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable

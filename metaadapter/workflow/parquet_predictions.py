@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-from metaadapter.data.parquet_file import require_pyarrow
 from metaadapter.workflow.prediction_rows import Cell, Row, RowFormat
 from metaadapter.workflow.row_files import RowFile
 
@@ -28,9 +27,9 @@ class ParquetFile(RowFile):
     is_final: ClassVar[bool] = False
 
     def __init__(self, rows: RowFormat) -> None:
-        pyarrow = require_pyarrow(
-            "writing predictions as Parquet", ", or choose a file that ends in .csv or .jsonl"
-        )
+        import pyarrow
+        import pyarrow.parquet
+
         super().__init__(rows)
         self._arrow = pyarrow
         types = {str: pyarrow.string(), float: pyarrow.float64()}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from metaadapter.data.capture_series import with_series
+from metaadapter.data.capture_time import with_series
 from metaadapter.data.table import ImageRow, ImageTable
 
 

@@ -37,15 +37,14 @@ def read_cvat(root: Element) -> Listing:
     """
     if root.find("track") is not None:
         raise ValueError("it has tracks of a video; export the task as 'CVAT for images 1.1'")
-    names = dict.fromkeys(text_of(label, "name") for label in root.iter("label"))
+    names = [text_of(label, "name") for label in root.iter("label")]
     remarks, frames = defaultdict[str, list[str]](list), list[FrameDetections]()
     for image in root.iter("image"):
         try:
             frames.append(_frame(image, remarks))
         except ValueError as error:
             raise ValueError(f"the image {image.get('name', '')!r} is wrong: {error}") from error
-    names |= dict.fromkeys(box.category for frame in frames for box in frame.detections)
-    return Listing("CVAT", {str(n): name for n, name in enumerate(names)}, frames, remarks=remarks)
+    return Listing.of_labels("CVAT", frames, remarks, names)
 
 
 def write_cvat(listing: Listing, file: Path) -> None:

@@ -6,8 +6,9 @@ import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
@@ -28,7 +29,7 @@ from metaadapter.data.boxes.yolo import read_yolo, write_yolo, yolo_names
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import parse_json
 from metaadapter.data.url import Url
-from metaadapter.errors import DataError
+from metaadapter.errors import DataError, UsageError
 
 WRITERS: Mapping[str, Callable[[Listing, Path], None]] = {
     "coco": write_coco,
@@ -45,37 +46,51 @@ WRITTEN = {
 """The beginnings of the files that an earlier run has written; the other formats are folders."""
 BOM, MOST_HEAD = b"\xef\xbb\xbf", 65536
 ENDINGS = (".json", ".xml", ".yaml", ".yml", ".csv", ".tsv")
+OF_JSON = (
+    (is_coco, read_coco),
+    (is_label_studio, read_label_studio),
+    (is_megadetector, read_megadetector),
+)
+Read: TypeAlias = Callable[[], Listing]
 EXPECTED = (
     "expected boxes of COCO, YOLO (a folder with data.yaml), Pascal VOC, CVAT (XML for images), "
     "Label Studio, MegaDetector or SpeciesNet"
 )
 
 
-def may_have_boxes(source: Path) -> bool:
-    """Return whether a source of pictures is worth a try with `recognized`."""
-    if isinstance(source, Url):
-        return False
-    return source.suffix.lower() in ENDINGS or source.is_dir()
-
-
 def read_boxes(source: Path) -> Listing:
     """Read a file or folder of boxes; other content is a `DataError`."""
-    listing = recognized(source)
+    listing = _read(source)
     if listing is None:
         raise DataError(f"{EXPECTED}, but {source} is none of these")
     return listing
 
 
+def may_have_boxes(source: Path) -> bool:
+    """Return whether a source of pictures may have a format of boxes, by its name."""
+    return source.suffix.lower() in ENDINGS or source.is_dir()
+
+
 def recognized(source: Path) -> Listing | None:
-    """Read a file or folder of boxes; `None` if it has no such format.
+    """Read a source of pictures if it has a format of boxes, by its name and beginning; or `None`.
 
     Raises:
         DataError: It has a format of boxes, and is damaged; or it cannot be read.
+        UsageError: It lies in a bucket, where the pictures of boxes cannot be looked for.
     """
+    return _read(source) if may_have_boxes(source) else None
+
+
+def _read(source: Path) -> Listing | None:
     try:
         with _no_garbage():
-            listing = _folder(source) if source.is_dir() else _file(source)
-            return None if listing is None else checked(listing)
+            read = _folder(source) if source.is_dir() else _file(source)
+            if read is not None and isinstance(source, Url):
+                raise UsageError(
+                    f"{source} has boxes, and boxes are read from a drive alone: copy it there "
+                    "with its pictures, for example with `aws s3 cp --recursive`, and name the copy"
+                )
+            return None if read is None else checked(read())
     except OSError as error:
         raise DataError(f"cannot read the boxes {source}: {error.strerror}") from error
     except ValidationError as error:
@@ -110,27 +125,27 @@ def _no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def _folder(folder: Path) -> Listing | None:
+def _folder(folder: Path) -> Read | None:
     if (names := yolo_names(folder)) is not None:
-        return read_yolo(names)
+        return partial(read_yolo, names)
     files = voc_files(folder)
-    return read_voc(files, folder) if files else None
+    return partial(read_voc, files, folder) if files else None
 
 
-def _file(file: Path) -> Listing | None:
+def _file(file: Path) -> Read | None:
     if file.suffix.lower() in (".yaml", ".yml"):
-        return read_yolo(file)
+        return partial(read_yolo, file)
     with regular(file).open("rb") as opened:
         head = opened.readline(MOST_HEAD)
         is_table = is_label_studio_table(head.decode("utf-8-sig", errors="replace"))
         if not (is_table or head.removeprefix(BOM).lstrip()[:1] in (b"<", b"{", b"[", b"")):
-            return None  # a picture or a large table is not read on
+            return None  # a large table is not read on
         content = (head + opened.read()).removeprefix(BOM)
     if is_table:
-        return read_label_studio_table(content.decode())
+        return partial(read_label_studio_table, content.decode())
     start = content[:MOST_HEAD].lstrip()[:1]
     if start == b"<":
-        return _xml(content, file)
+        return partial(_xml, content, file)
     return _json(parse_json(content)) if start in (b"{", b"[") else None
 
 
@@ -139,21 +154,16 @@ def _xml(content: bytes, file: Path) -> Listing:
     if root.tag == "annotation":
         remarks = defaultdict[str, list[str]](list)
         frame = read_picture(root, Path(file.name), remarks)
-        names = dict.fromkeys(box.category for box in frame.detections)
-        categories = {str(number): name for number, name in enumerate(names)}
-        return Listing("Pascal VOC", categories, [frame], remarks=remarks)
+        return Listing.of_labels("Pascal VOC", [frame], remarks)
     if root.tag == "annotations":
         return read_cvat(root)
     raise ValueError(f"its XML is <{root.tag}>, neither CVAT's nor Pascal VOC's")
 
 
-def _json(value: Any) -> Listing | None:
-    if is_coco(value):
-        return read_coco(value)
-    if is_label_studio(value):
-        return read_label_studio(value)
-    if is_megadetector(value):
-        return read_megadetector(value)
+def _json(value: Any) -> Read | None:
+    for is_format, read in OF_JSON:
+        if is_format(value):
+            return partial(read, value)
     if isinstance(value, list) and value and isinstance(value[0], dict) and "bbox" in value[0]:
         raise ValueError(
             "these are results of COCO, without pictures and names; give a file with images, "

@@ -103,9 +103,7 @@ def read_label_studio(value: Any) -> Listing:
         boxes = tuple(_detections(results, name, remarks))
         size = next((result.size for result in results if result.size), None)
         frames.append(FrameDetections(name, boxes, size=size, id=str(task.id)))
-    names = dict.fromkeys(box.category for frame in frames for box in frame.detections)
-    categories = {str(number): name for number, name in enumerate(names)}
-    return Listing("Label Studio", categories, frames, remarks=remarks)
+    return Listing.of_labels("Label Studio", frames, remarks)
 
 
 def read_label_studio_table(text: str) -> Listing:

@@ -35,6 +35,20 @@ class Listing(NamedTuple):
     predicted: bool = False
     """Whether the confidences are those of a program, and say something even if all are 1."""
 
+    @classmethod
+    def of_labels(
+        cls,
+        format: str,
+        frames: Sequence[FrameDetections],
+        remarks: Mapping[str, Sequence[str]],
+        names: Iterable[str] = (),
+    ) -> Listing:
+        """A listing whose categories are `names`, and the labels of the boxes beside them."""
+        labels = (box.category for frame in frames for box in frame.detections)
+        known = dict.fromkeys((*names, *labels))
+        categories = {str(number): name for number, name in enumerate(known)}
+        return cls(format, categories, frames, remarks=remarks)
+
     @property
     def is_scored(self) -> bool:
         """Whether the boxes have confidences; those of a person are all 1."""

@@ -19,6 +19,7 @@ from metaadapter.data.boxes.xml_tree import add, number_of, parse_xml, size_of, 
 from metaadapter.data.crop import Box
 from metaadapter.data.folder import walk
 from metaadapter.data.regular_files import regular
+from metaadapter.data.url import Url
 
 FOLDER, LISTS = "Annotations", Path("ImageSets", "Main")
 SPLITS = ("train", "val", "test", "trainval")
@@ -29,26 +30,13 @@ CORNERS, MIDDLE = ("xmin", "ymin", "xmax", "ymax"), ("cx", "cy", "w", "h")
 def voc_files(folder: Path) -> list[Path]:
     """The files in a folder of this format; none if it has another one.
 
-    They are in its folder `Annotations`, or beside the pictures.
+    They are in its folder `Annotations`, or beside the pictures; in a bucket only the former.
     """
     inner = folder / FOLDER
-    files = walk(inner) if inner.is_dir() else folder.glob("*.xml")
-    files = sorted(file for file in files if file.suffix.lower() == ".xml")
+    beside = () if isinstance(folder, Url) else folder.glob("*.xml")
+    listed = walk(inner) if inner.is_dir() else beside
+    files = sorted(file for file in listed if file.suffix.lower() == ".xml")
     return files if files and _is_annotation(files[0]) else []
-
-
-def are_voc(folder: Path, files: Sequence[Path]) -> bool:
-    """Return whether files in a folder and below are those of this format, beside its pictures."""
-    first = next(
-        (
-            file
-            for file in files
-            if file.suffix.lower() == ".xml"
-            and (file.parent == folder or file.relative_to(folder).parts[0] == FOLDER)
-        ),
-        None,
-    )
-    return first is not None and _is_annotation(first)
 
 
 def read_voc(files: Sequence[Path], root: Path) -> Listing:
@@ -63,10 +51,7 @@ def read_voc(files: Sequence[Path], root: Path) -> Listing:
         except ValueError as error:
             raise ValueError(f"{file.relative_to(root)} is wrong: {error}") from error
         frames[-1] = frames[-1]._replace(split=splits.get(inner.with_suffix("").as_posix()))
-    names = dict.fromkeys(box.category for frame in frames for box in frame.detections)
-    return Listing(
-        "Pascal VOC", {str(n): name for n, name in enumerate(names)}, frames, remarks=remarks
-    )
+    return Listing.of_labels("Pascal VOC", frames, remarks)
 
 
 def read_picture(

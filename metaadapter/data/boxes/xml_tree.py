@@ -4,43 +4,25 @@ from __future__ import annotations
 
 import re
 from typing import Any, NoReturn
-from xml.etree.ElementTree import Element, SubElement, TreeBuilder
-from xml.parsers import expat
+from xml.etree.ElementTree import Element, ParseError, SubElement, TreeBuilder, XMLParser
 
-# No format of boxes nests deeper than ten.
-DEEPEST = 50
 # XML 1.0 has no form for these characters.
 NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def parse_xml(content: bytes) -> Element:
-    """Parse XML; entities, a document type, deep nesting and damage are a `ValueError`."""
-    builder, parser, depth = TreeBuilder(), expat.ParserCreate(), 0
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
-        if depth > DEEPEST:
-            raise ValueError("it is nested too deeply")
-        builder.start(name, attributes)
-
-    def end(name: str) -> None:
-        nonlocal depth
-        depth -= 1
-        builder.end(name)
-
-    def refuse(*_: Any) -> NoReturn:
-        raise ValueError("it declares a document type or entities, which are not read")
-
-    parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
+    """Parse XML; a document type, without which there are no entities, is a `ValueError`."""
+    parser = XMLParser(target=_Plain())
     try:
-        parser.Parse(content, True)
-    except expat.ExpatError as error:
+        parser.feed(content)
+        return parser.close()
+    except ParseError as error:
         raise ValueError(f"it is no XML: {error}") from error
-    return builder.close()
+
+
+class _Plain(TreeBuilder):
+    def doctype(self, *_: Any) -> NoReturn:
+        raise ValueError("it declares a document type or entities, which are not read")
 
 
 def add(parent: Element, tag: str, text: object = None, /, **attributes: object) -> Element:

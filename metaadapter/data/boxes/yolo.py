@@ -9,7 +9,7 @@ a data set of poses `class x y width height` before the key points. The names of
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,9 +22,10 @@ from metaadapter.data.crop import Box
 from metaadapter.data.folder import walk
 from metaadapter.data.picture_names import is_picture
 from metaadapter.data.regular_files import is_regular, regular
+from metaadapter.data.url import Url
 
 SPLITS = ("train", "val", "test")
-NAMES = ("classes.txt", "obj.names")
+NAMES, USUAL = ("classes.txt", "obj.names"), ("data.yaml", "data.yml", "dataset.yaml")
 DARKNET = "obj_train_data"
 MOST_BYTES = 2**20  # of a file of names; a thousand names take 20 kB
 NO_RECTANGLE_LINE = "expected class x y width height, or class x y x y x y …"
@@ -33,25 +34,16 @@ NO_RECTANGLE_LINE = "expected class x y width height, or class x y x y x y …"
 def yolo_names(folder: Path) -> Path | None:
     """The file with the names of the classes in a folder of this format; `None` in another one."""
     # A class may be called "labels", too; its folder has pictures.
-    has_labels = any(any((folder / inner).rglob("*.txt")) for inner in ("labels", DARKNET))
-    for file in sorted(folder.glob("*.y*ml")):
+    places = [folder / inner for inner in ("labels", DARKNET)]
+    has_labels = any(
+        file.suffix == ".txt" for place in places if place.is_dir() for file in walk(place)
+    )
+    # The whole list of a folder in a bucket may take minutes.
+    named = [folder / name for name in USUAL] if isinstance(folder, Url) else folder.glob("*.y*ml")
+    for file in sorted(named):
         if is_regular(file) and _is(file, has_labels=has_labels):
             return file
     return next((folder / name for name in NAMES if has_labels and is_regular(folder / name)), None)
-
-
-def are_yolo(folder: Path, files: Sequence[Path]) -> bool:
-    """Return whether files in a folder and below are those of this format, beside its pictures."""
-    has_labels = any(
-        file.suffix == ".txt" and file.relative_to(folder).parts[0] in ("labels", DARKNET)
-        for file in files
-    )
-    return any(
-        (has_labels and file.name in NAMES)
-        or (file.suffix in (".yaml", ".yml") and _is(file, has_labels=has_labels))
-        for file in files
-        if file.parent == folder
-    )
 
 
 def read_yolo(names: Path) -> Listing:

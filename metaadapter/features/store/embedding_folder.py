@@ -56,7 +56,6 @@ class EmbeddingFolder:
         Raises:
             DataError: A part lacks a file, is damaged, or differs in width or type of number from
                 the first; or its two files have different numbers of rows.
-            MissingPackage: Reading Parquet needs pyarrow.
         """
         files = _numbered(path / FEATURES, ".npy")
         tables = _numbered(path / METADATA, ".parquet")

@@ -1,9 +1,67 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from metaadapter.data.coop import read_coop_split
 from metaadapter.data.reader import read_images
 from metaadapter.errors import DataError
+
+SPLIT = {
+    "train": [["a/1.jpg", 0, "fox"], ["b/2.jpg", 1, "lynx"]],
+    "val": [],
+    "test": [["a/3.jpg", 0, "fox"]],
+}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_split(content, picture="a/1.jpg"):
+        (tmp_path / picture).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / picture).touch()
+        written = content if isinstance(content, bytes) else json.dumps(content).encode()
+        (tmp_path / "split.json").write_bytes(written)
+        return tmp_path / "split.json"
+
+    return write_split
+
+
+def test_read_coop_split__pictures_beside_it__are_read_in_order(tmp_path, write):
+    table = read_coop_split(write(SPLIT))
+
+    assert table.source == "CoOp split JSON"
+    assert [(row.path, row.label, row.split) for row in table.rows] == [
+        (tmp_path / "a/1.jpg", "fox", "train"),
+        (tmp_path / "b/2.jpg", "lynx", "train"),
+        (tmp_path / "a/3.jpg", "fox", "test"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"images": []}, r"its keys are 'images'"),
+        ({}, r"its keys are none"),
+        ([["a.jpg", 0, "fox"]], r"it holds a list; .* ends in \.jsonl"),
+        ({"train": []}, r"they are all empty"),
+        ({"train": [["a.jpg", "fox"]]}, r"entry 1 of 'train' in .* it is \[\"a\.jpg\", \"fox\"\]"),
+        (
+            {"train": [["a.jpg", 0, "fox"], ["b.jpg", 0, "lynx"]]},
+            r"expected one class name for label index 0 .* 'fox' and 'lynx'",
+        ),
+        (
+            {"train": [["a.jpg", 0, "crane"], ["b.jpg", 1, "crane"]]},
+            r"expected one label index for class name crane .* '0' and '1'",
+        ),
+        (b"{", "but it is not JSON"),
+        (b"\xff\xfe", "expected text in UTF-8"),
+    ],
+)
+def test_read_coop_split__other_content__says_what_was_expected(write, content, message):
+    with pytest.raises(DataError, match=message):
+        read_coop_split(write(content))
+
 
 TENCH, CRANE, LIFT = "n01440764", "n02012849", "n03126707"
 
@@ -51,9 +109,9 @@ def test_aircraft__lists__are_read_in_order(aircraft):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("images_variant_val.txt", None, "cannot be read: No such file"),
+        ("images_variant_val.txt", None, "No such file"),
         ("variants.txt", b"", "but it is empty"),
-        ("variants.txt", b"\xff", "not text in UTF-8"),
+        ("variants.txt", b"\xff", "byte 1 is not"),
     ],
 )
 def test_aircraft__damaged_list__is_named(aircraft, name, content, message):
@@ -61,5 +119,5 @@ def test_aircraft__damaged_list__is_named(aircraft, name, content, message):
     if content is not None:
         (aircraft / name).write_bytes(content)
 
-    with pytest.raises(DataError, match=rf"in .*{name}, .*{message}"):
+    with pytest.raises(DataError, match=rf"{name}.*{message}"):
         read_images(aircraft / "variants.txt", split="all")
