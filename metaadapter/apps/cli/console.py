@@ -160,17 +160,16 @@ class Console:
     def progress(self) -> Iterator[Callable[[Progress], None]]:
         """Show a bar with the rate and the time left, only on a terminal."""
         with self._bar("{task.fields[speed]}", self.stderr) as bar:
-            tasks: dict[str, Any] = {}
+            task, stage = bar.add_task("", total=None, speed="", visible=False), ""
 
             def show(moment: Progress) -> None:
-                stage = moment.stage
-                if stage not in tasks:
-                    for finished in tasks.values():
-                        bar.update(finished, visible=False)
-                    tasks[stage] = bar.add_task(STAGES[stage], total=moment.total, speed="")
-                speed = f"{moment.rate:,.0f}/s" if moment.rate >= 10 else f"{moment.rate:.1f}/s"
-                speed = speed if moment.rate else ""
-                bar.update(tasks[stage], completed=moment.done, total=moment.total, speed=speed)
+                nonlocal stage
+                if moment.stage != stage:
+                    stage = moment.stage
+                    bar.reset(task, description=STAGES[stage], visible=True)
+                digits = 0 if moment.rate >= 10 else 1
+                speed = f"{moment.rate:,.{digits}f}/s" if moment.rate else ""
+                bar.update(task, completed=moment.done, total=moment.total, speed=speed)
 
             yield show
 
@@ -258,14 +257,8 @@ def _text(cell: object) -> str:
 
 
 def _write_tsv(rows: Sequence[Sequence[object]]) -> None:
-    # Where lines end with \n alone, the writer does not quote a carriage return in a name.
-    plain, quoted = (
-        csv.writer(sys.stdout, "excel-tab", lineterminator="\n", quoting=quoting)
-        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
-    )
-    for row in rows:
-        cells = [_tsv_cell(cell) for cell in row]
-        (quoted if "\r" in "".join(cells) else plain).writerow(cells)
+    writer = csv.writer(sys.stdout, "excel-tab", lineterminator="\n")
+    writer.writerows([_tsv_cell(cell) for cell in row] for row in rows)
 
 
 def _tsv_cell(cell: object) -> str:
