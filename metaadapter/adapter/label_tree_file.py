@@ -9,7 +9,7 @@ from pathlib import Path
 
 from metaadapter.adapter.label_tree import MOST_CLASSES, LabelTree
 from metaadapter.data.manifest import LABEL_COLUMNS, Record, is_manifest, read_records
-from metaadapter.data.utf8_text import read_utf8
+from metaadapter.data.regular_files import read_utf8
 from metaadapter.errors import DataError
 from metaadapter.features.prompts import readable_name
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from metaadapter.data.regular_files import read_utf8
 from metaadapter.data.strict_json import parse_json
 from metaadapter.data.table import ImageTable
-from metaadapter.data.utf8_text import read_utf8
 from metaadapter.errors import DataError, UsageError
 
 EXAMPLE = 'a JSON object from labels to names, such as {"AnnualCrop": "Annual Crop Land"}'

@@ -11,10 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from metaadapter.data.folder import read_folder, subfolders
-from metaadapter.data.regular_files import is_regular
+from metaadapter.data.regular_files import is_regular, read_utf8
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.data.table import ImageRow, ImageTable
-from metaadapter.data.utf8_text import read_utf8
 from metaadapter.errors import DataError
 
 SPLITS = ("train", "val", "test")

@@ -1,4 +1,4 @@
-"""Make sure that only regular files are opened for reading, not pipes or devices."""
+"""Open only regular files for reading, not pipes or devices; read texts in UTF-8."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from metaadapter.data.machine_errors import is_of_network
 from metaadapter.data.url import Url, as_place
+from metaadapter.errors import DataError
 
 # Linux shows its state as files here, some of them endless.
 SYSTEM_FOLDERS = (Path("/proc"), Path("/sys"))
@@ -66,6 +67,27 @@ def is_regular(path: Path) -> bool:
             raise
         return False
     return True
+
+
+def read_utf8(file: Path, kind: str, *, saved_as: str) -> str:
+    """Read a text file, with or without a byte order mark.
+
+    Args:
+        file: The file.
+        kind: The noun for it in messages, such as "manifest".
+        saved_as: The remedy for another encoding: "save … again".
+
+    Raises:
+        DataError: The file cannot be read, or is not in UTF-8.
+    """
+    try:
+        return regular(file).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot read the {kind} {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"expected text in UTF-8 in {file}, but byte {error.start + 1} is not; save {saved_as}"
+        ) from error
 
 
 @cache
