@@ -16,7 +16,6 @@ from pathlib import Path
 
 from metaadapter.data.regular_files import regular
 
-HEADER = struct.Struct("<4sHHH4sLLLHH")
 # The earliest time that a zip file can hold: a fixed time gives equal bytes for equal content.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 DAMAGE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, struct.error)
