@@ -13,7 +13,7 @@ from metaadapter.data.hub import cache_alone_if_unreachable
 from metaadapter.data.silence import silence
 from metaadapter.errors import UsageError
 from metaadapter.features import encoder_source
-from metaadapter.features.encoder_model import EncoderModel
+from metaadapter.features.encoder_model import EncoderModel, TwoTowers
 from metaadapter.features.encoder_proof import PROOF_FILE, proven_digest
 from metaadapter.features.encoder_source import EncoderSource
 from metaadapter.features.fingerprint import PROBE_SENTENCE, probe_picture
@@ -21,7 +21,6 @@ from metaadapter.features.open_clip_model import build_open_clip
 from metaadapter.features.second_tower import build_second
 from metaadapter.features.timm_model import build_timm
 from metaadapter.features.transformers_model import build_transformers
-from metaadapter.features.two_towers import TwoTowers
 
 
 def build_model(source: EncoderSource) -> EncoderModel:

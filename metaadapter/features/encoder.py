@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
@@ -13,6 +12,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from metaadapter.data.checksums import content_hash
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.blocks import (
     block_lengths,
@@ -191,7 +191,7 @@ class FrozenEncoder(ImageEncoder):
         changed.base, changed.parts, changed.network = self, None, self.copied_network()
         change(changed.network)
         changed.network.eval().to(self.device)
-        digest = hashlib.sha256(f"{self.fingerprint.digest} {mark}".encode()).hexdigest()[:16]
+        digest = content_hash(f"{self.fingerprint.digest} {mark}")[:16]
         changed.mark, changed.weights = mark, f"{self.weights}, adapted inside"
         changed.fingerprint = changed._fingerprint(digest)
         return changed

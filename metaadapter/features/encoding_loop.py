@@ -55,19 +55,16 @@ def encode_pictures(
     """
     if on_error not in ("raise", "skip"):
         raise UsageError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
-    known: dict[str, np.ndarray] = {}
-    contents, _ = encode_new(
+    contents, features = encode_new(
         images,
         encoder,
         views=views,
         seed=seed,
         batch_size=batch_size,
-        known=known,
-        keep=known.update,
         on_error=on_error,
         progress=progress,
     )
-    rows = [known[content] for content in contents if isinstance(content, str)]
+    rows = [features[content] for content in contents if isinstance(content, str)]
     return mean_of_views(np.array(rows, np.float16).reshape(-1, views, encoder.dim)), contents
 
 
@@ -75,19 +72,17 @@ def encode_new(
     images: Iterable[ImageInput] | np.ndarray,
     encoder: LookEncoder,
     *,
-    views: int,
-    seed: int,
-    batch_size: int | None,
-    known: Container[str],
-    keep: Callable[[dict[str, Features]], None],
+    views: int = 1,
+    seed: int = 0,
+    batch_size: int | None = None,
+    known: Container[str] = frozenset(),
     on_error: OnError = "skip",
     progress: Callable[[Progress], None] | None = None,
-) -> tuple[tuple[Outcome, ...], int]:
+) -> tuple[tuple[Outcome, ...], dict[str, Features]]:
     """Encode the pictures whose content is not known yet, each content once.
 
-    `known` holds the content hashes that need no features, and `keep` takes the features of
-    each finished batch by content hash. Return for each picture its content hash, or the error if
-    it could not be read; and the number of encoded contents.
+    `known` holds the content hashes that need no features. Return for each picture its content
+    hash, or the error if it could not be read; and the features of the new contents by their hash.
     """
     pictures = _as_pictures(images)
     pipeline = make_pipeline(
@@ -96,15 +91,14 @@ def encode_new(
     # A thread for each batch: a single picture is faster on all of torch's threads.
     n_batches = -(-len(pictures) // pipeline.pictures_at_once)
     pipeline = replace(pipeline, workers=max(1, min(pipeline.workers, n_batches)))
-    seen: set[str] = set()
+    features: dict[str, Features] = {}
     outcomes: list[Outcome] = []
     advance = meter("encode", len(pictures), progress)
-    for part in pipeline.run(pictures, lambda sha256: sha256 in seen or sha256 in known):
-        keep(part.features)
-        seen.update(part.features)
+    for part in pipeline.run(pictures, lambda sha256: sha256 in features or sha256 in known):
+        features.update(part.features)
         outcomes += part.outcomes
         advance(len(part.outcomes))
-    return tuple(outcomes), len(seen)
+    return tuple(outcomes), features
 
 
 def make_pipeline(

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import nn
 
+from metaadapter.data.checksums import content_hash
 from metaadapter.errors import IncompatibleArtifact
 
 # The distance at which unit features still match. bfloat16 moves features by 0.003 to 0.02, and
@@ -76,7 +77,7 @@ class Fingerprint:
     @classmethod
     def of_name(cls, name: str, dim: int) -> Fingerprint:
         """Make the fingerprint of an encoder of which only the name and the width are known."""
-        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+        digest = content_hash(name)[:16]
         return cls(name, "unknown", dim, False, digest, (0.0,) * (2 * N_SUMMARY))
 
     def require_match(self, other: Fingerprint, *, owner: str) -> None:
@@ -129,7 +130,7 @@ def digest_weights(*models: nn.Module) -> str:
             digest.update(values.tobytes())
             digests.append(digest.digest())
     # Names and order change between versions of open_clip.
-    return hashlib.sha256(b"".join(sorted(digests))).hexdigest()[:16]
+    return content_hash(b"".join(sorted(digests)))[:16]
 
 
 def probe_picture() -> Image.Image:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from metaadapter.features.encoder_model import EncoderModel
+from metaadapter.features.encoder_model import EncoderModel, TwoTowers
 from metaadapter.features.fingerprint import probe_picture
 from metaadapter.features.second_tower import (
     SecondSource,
@@ -16,7 +16,6 @@ from metaadapter.features.second_tower import (
     timm_errors,
     timm_network,
 )
-from metaadapter.features.two_towers import TwoTowers
 
 
 @final

@@ -21,9 +21,8 @@ from metaadapter.errors import (
     MissingPackage,
     UsageError,
 )
-from metaadapter.features.encoder_model import EncoderModel
+from metaadapter.features.encoder_model import EncoderModel, TwoTowers
 from metaadapter.features.transformers_pictures import preprocessing_of
-from metaadapter.features.two_towers import TwoTowers
 
 CONFIG_FILE = "config.json"
 WEIGHTS = "model*.safetensors"

@@ -5,7 +5,6 @@ The looks at a view lie side by side in one row, and the row of a picture is the
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -14,6 +13,8 @@ import torch
 from jaxtyping import Float, Float16, Float32
 from PIL import Image, ImageOps
 from torch import Tensor
+
+from metaadapter.data.checksums import content_hash
 
 # A crop has this fraction of the picture's area; the aspect ratios are torchvision's default.
 AREA_FRACTION = (0.5, 1.0)
@@ -134,8 +135,8 @@ def join_looks(looks: Float[np.ndarray, "n looks width"]) -> Float[np.ndarray, "
 
 def _stream(picture: Image.Image, seed: int, view: int) -> np.random.Generator:
     thumbnail = picture.resize(THUMBNAIL, Image.Resampling.NEAREST)
-    key = hashlib.sha256(f"{seed} {view} {picture.size} ".encode() + thumbnail.tobytes())
-    return np.random.default_rng(int.from_bytes(key.digest()))
+    key = content_hash(f"{seed} {view} {picture.size} ".encode() + thumbnail.tobytes())
+    return np.random.default_rng(int(key, 16))
 
 
 def _random_crop(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Int
 
+from metaadapter.data.checksums import content_hash
 from metaadapter.features.encoded_pictures import EncodedPictures, pictures_of_split
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import mean_of_views
@@ -36,7 +36,7 @@ class StoredQueries:
         """A digest of the store's features and table, and of the split."""
         store, names = self.store, self.store.header.files.values()
         facts = [store.proof.files[name] for name in names]
-        return hashlib.sha256(repr((facts, self.split)).encode()).hexdigest()
+        return content_hash(repr((facts, self.split)))
 
     def __len__(self) -> int:
         return len(self.numbers)

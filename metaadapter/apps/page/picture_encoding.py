@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import final
 
-import numpy as np
-
 from metaadapter.apps.page.field_entries import CropEntry
 from metaadapter.apps.page.project import Project
 from metaadapter.apps.page.snapshot import EncodedRow, encoded_rows
@@ -64,16 +62,8 @@ class PictureEncoding:
         new = [picture for picture in contents if picture not in self._stored]
         if not new:
             return {}
-        rows: dict[str, np.ndarray] = {}
-        outcomes, _ = encode_new(
-            [contents[picture] for picture in new],
-            self._project.encoder,
-            views=1,
-            seed=0,
-            batch_size=None,
-            known=self._project.features,
-            keep=rows.update,
-        )
+        pictures = [contents[picture] for picture in new]
+        outcomes, rows = encode_new(pictures, self._project.encoder, known=self._project.features)
         self._project.features.add(rows)
         if self._project.features.is_due:
             self._project.features.commit()

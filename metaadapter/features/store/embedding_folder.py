@@ -22,7 +22,6 @@ from metaadapter.data.url import Url
 from metaadapter.errors import DataError
 
 FEATURES, METADATA = "img_emb", "metadata"
-NUMBERED = re.compile(r"(?:img_emb|metadata)_(\d+)\.(?:npy|parquet)", re.ASCII)
 AGAIN = "copy this part again from where it was made, or run clip-retrieval inference again"
 # The number of rows in memory at a time.
 CHUNK_ROWS = 8_192
@@ -31,7 +30,6 @@ CHUNK_ROWS = 8_192
 class Part(NamedTuple):
     """The files of one part, and the features, which stay on disk."""
 
-    number: int
     features: np.ndarray
     file: Path
     metadata: Path
@@ -57,8 +55,7 @@ class EmbeddingFolder:
             DataError: A part lacks a file, is damaged, or differs in width or type of number from
                 the first; or its two files have different numbers of rows.
         """
-        files = _numbered(path / FEATURES, ".npy")
-        tables = _numbered(path / METADATA, ".parquet")
+        files, tables = _numbered(path / FEATURES, ".npy"), _numbered(path / METADATA, ".parquet")
         for number in sorted(files.keys() ^ tables.keys()):
             lacks = METADATA if number in files else FEATURES
             raise DataError(
@@ -67,25 +64,13 @@ class EmbeddingFolder:
             )
         if not files:
             raise DataError(f"there is no {FEATURES}_N.npy in {path / FEATURES}")
-        parts = tuple(
-            Part(number, _load(files[number]), files[number], tables[number])
-            for number in sorted(files)
-        )
-        columns: tuple[str, ...] = ()
-        for part in parts:
+        numbers = sorted(files)
+        parts = tuple(Part(_load(files[n]), files[n], tables[n]) for n in numbers)
+        columns = [_columns_of(part) for part in parts]
+        for part in parts[1:]:
             _require_like(parts[0], part)
-            with open_parquet(part.metadata, AGAIN) as table:
-                n_rows, columns = (
-                    table.metadata.num_rows,
-                    columns or tuple(table.schema_arrow.names),
-                )
-            if n_rows != len(part.features):
-                raise DataError(
-                    f"{part.file} has {len(part.features)} rows, but {part.metadata} has {n_rows}: "
-                    f"nothing says which rows belong together; {AGAIN}"
-                )
-        missing = tuple(sorted(set(range(parts[-1].number)) - files.keys()))
-        return cls(path, parts, columns, missing)
+        missing = tuple(sorted({*range(numbers[-1])} - files.keys()))
+        return cls(path, parts, columns[0], missing)
 
     @property
     def dim(self) -> int:
@@ -97,14 +82,19 @@ class EmbeddingFolder:
 
     def read(
         self, columns: Sequence[str]
-    ) -> Iterator[tuple[Part, int, np.ndarray, dict[str, list[Any]]]]:
+    ) -> Iterator[tuple[Part, int, np.ndarray, list[list[Any]]]]:
         """Yield rows: their part, the number of the first row in it, features and the columns."""
         for part in self.parts:
-            start = 0
-            for facts in read_columns(part.metadata, columns):
-                n_rows = len(facts[columns[0]])
-                yield part, start, part.features[start : start + n_rows], facts
-                start += n_rows
+            with open_parquet(part.metadata, AGAIN) as table:
+                names, start = table.schema_arrow.names, 0
+                for column in set(columns) - {*names}:
+                    raise DataError(
+                        f"{part.metadata} has no column {column!r}; it has {', '.join(names)}"
+                    )
+                for batch in table.iter_batches(CHUNK_ROWS, columns=[*dict.fromkeys(columns)]):
+                    facts = [[*map(_plain, batch[column].to_pylist())] for column in columns]
+                    yield part, start, part.features[start : start + len(batch)], facts
+                    start += len(batch)
 
 
 def is_embedding_folder(path: Path) -> bool:
@@ -114,21 +104,10 @@ def is_embedding_folder(path: Path) -> bool:
     return (path / METADATA).is_dir() and any((path / FEATURES).glob(f"{FEATURES}_*.npy"))
 
 
-def read_columns(file: Path, columns: Sequence[str]) -> Iterator[dict[str, list[Any]]]:
-    """Yield the columns of a Parquet file, some thousand rows at a time."""
-    with open_parquet(file, AGAIN) as table:
-        names = table.schema_arrow.names
-        for column in columns:
-            if column not in names:
-                raise DataError(f"{file} has no column {column!r}; it has {', '.join(names)}")
-        for batch in table.iter_batches(CHUNK_ROWS, columns=list(columns)):
-            yield batch.to_pydict()
-
-
 def _numbered(folder: Path, ending: str) -> dict[int, Path]:
     files: dict[int, Path] = {}
     for path in sorted(folder.glob(f"*{ending}")):
-        match = NUMBERED.fullmatch(path.name)
+        match = re.fullmatch(rf"{folder.name}_(\d+){ending}", path.name, re.ASCII)
         if match is None:
             raise DataError(
                 f"expected {folder.name}_N{ending} with a number N in {folder}, got {path.name}; "
@@ -158,6 +137,16 @@ def _load(file: Path) -> np.ndarray:
     return features
 
 
+def _columns_of(part: Part) -> tuple[str, ...]:
+    with open_parquet(part.metadata, AGAIN) as table:
+        if (n_rows := table.metadata.num_rows) != len(part.features):
+            raise DataError(
+                f"{part.file} has {len(part.features)} rows, but {part.metadata} has {n_rows}: "
+                f"nothing says which rows belong together; {AGAIN}"
+            )
+        return tuple(table.schema_arrow.names)
+
+
 def _require_like(first: Part, part: Part) -> None:
     kinds = [
         f"{one.features.shape[1]} numbers of {one.features.dtype} a row" for one in (first, part)
@@ -167,3 +156,10 @@ def _require_like(first: Part, part: Part) -> None:
             f"{first.file} has {kinds[0]}, but {part.file} has {kinds[1]}, so they come from two "
             "encoders or two runs; keep the parts of one run, or make a store of each"
         )
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a table of pandas, where numbers become fractions if one is missing."""
+    if isinstance(value, float):
+        return None if np.isnan(value) else int(value) if value.is_integer() else str(value)
+    return value
