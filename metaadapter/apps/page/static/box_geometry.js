@@ -1,5 +1,5 @@
 /**
- * Boxes as {left, top, width, height} in fractions of a frame: pure functions that move them.
+ * Boxes in fractions of a frame: pure functions that move them, and tell their kinds.
  *
  * @typedef {number[]} Sides - [left, top, width, height]
  */
@@ -13,12 +13,7 @@ export const sameBox = (one, other) =>
 
 /** A box moved by some fractions, within the frame. */
 export function movedBox([left, top, width, height], right, down) {
-  return rounded([
-    clamp(left + right, 0, 1 - width),
-    clamp(top + down, 0, 1 - height),
-    width,
-    height,
-  ]);
+  return rounded([clamp(left + right, 0, 1 - width), clamp(top + down, 0, 1 - height), width, height]);
 }
 
 /** A box with some of its edges moved, within the frame; `edges` has letters of "lrtb". */
@@ -43,3 +38,26 @@ export const MIDDLE = [0.35, 0.35, 0.3, 0.3];
 
 const clamp = (value, least, most) => Math.min(Math.max(value, least), Math.max(least, most));
 const rounded = (sides) => sides.map((side) => Math.round(side * DIGITS) / DIGITS);
+
+/** The kinds of frames that a person may go through. */
+export const KINDS = ["all", "animals", "empty", "others", "weak"];
+export const SURE = 0.2; // the server makes pictures of boxes with at least this confidence
+
+/** Whether a frame is of a kind. */
+export function isOfKind({ boxes }, kind) {
+  const has = (test) => boxes.some(test);
+  const isSure = ({ picture, confidence }) => picture || confidence >= SURE;
+  return {
+    all: true,
+    animals: has(({ picture }) => picture),
+    empty: !has(isSure),
+    others: has((box) => !box.picture && isSure(box)),
+    weak: has((box) => !isSure(box)),
+  }[kind];
+}
+
+/** How a box is drawn: as that of an animal with a picture, of another category, or as an unsure one. */
+export function kindOf({ picture, confidence }) {
+  if (picture) return "animal";
+  return confidence >= SURE ? "other" : "weak";
+}

@@ -1,92 +1,113 @@
 /** The camera: shows the answer while it runs, and takes pictures into a class. */
 import { Burst } from "./burst.js";
-import { camerasOf, openCamera, photograph } from "./camera_stream.js";
 import { showDialog } from "./dialog.js";
-import { byId, element, setText } from "./element.js";
+import { button, create, html, options } from "./html.js";
 import { LiveAnswer } from "./live_answer.js";
 import { readOut } from "./messages.js";
-import { showPhone } from "./phone_dialog.js";
+import { project } from "./project.js";
+import { server } from "./server.js";
+import { addFiles } from "./uploads.js";
 import { say } from "./words.js";
 
 const MAX_SIDE = 1280; // pixels of a picture that is kept
 
-export class Camera {
-  #project;
-  #uploads;
-
-  constructor(project, uploads) {
-    this.#project = project;
-    this.#uploads = uploads;
-    byId("add-camera").addEventListener("click", () => this.open(""));
-  }
-
-  /** Opens the camera; pictures go to the chosen class: at first this one, or with "" the tray. */
-  async open(target) {
-    const video = element("video", { autoplay: true, muted: true, playsInline: true });
-    const live = new LiveAnswer(this.#project, video);
-    const status = element("p", { role: "status" }, say("camera_waiting"));
-    const shoot = element("button.primary.shoot", { type: "button", disabled: true }, say("camera_shoot"));
-    const classes = choice("camera_class", [
-      ...this.#project.classes.map(({ id, name }) => [id, name]),
-      ["", say("tray_title")],
-    ]);
-    classes.select.value = target;
-    const cameras = choice("camera_device", []);
-    cameras.node.hidden = true;
-    const dialog = showDialog(
-      say("camera"),
-      video,
-      live.node,
-      element("div.camera-choices", {}, classes.node, cameras.node),
-      shoot,
-      status,
-      element("button.quiet", { type: "button", onclick: () => dialog.close() || showPhone() }, say("phone_use")),
-    );
-    let stream = null;
-    const start = async (device) => {
-      stream?.getTracks().forEach((track) => track.stop());
-      shoot.disabled = true; // until the video has a picture
-      const opened = await openCamera(device).catch((error) => {
-        setText(status, say(error.name === "NotAllowedError" ? "camera_refused" : "camera_none"));
-        return null;
-      });
-      stream?.getTracks().forEach((track) => track.stop()); // another choice of a camera may have been faster
-      stream = opened;
-      if (!dialog.isConnected) stream?.getTracks().forEach((track) => track.stop());
-      video.srcObject = stream;
-      if (!stream) return;
-      setText(status, say("camera_ready"));
-      const devices = await camerasOf();
-      cameras.fill(devices, stream.getVideoTracks()[0].getSettings().deviceId);
-      cameras.node.hidden = devices.length < 2;
-    };
-    video.addEventListener("loadedmetadata", () => {
-      shoot.disabled = false;
-      if (dialog.contains(document.activeElement) && !document.activeElement.matches("select")) shoot.focus();
+/** Opens the camera; pictures go to the chosen class: at first `target`, or with "" the tray. */
+export async function openCamera(target) {
+  let status = say("camera_waiting");
+  let stream = null;
+  let [cameras, device] = [[], ""];
+  const video = create(html`<video autoplay playsinline></video>`);
+  video.muted = true;
+  const shoot = create(html`<button class="primary shoot" type="button" disabled>${say("camera_shoot")}</button>`);
+  const live = new LiveAnswer(video);
+  const tell = (text) => {
+    status = text;
+    dialog.refresh();
+  };
+  const list = (key, value, pairs, onchange, hidden = false) => html`
+    <label hidden=${hidden}><span>${say(key)}</span><select value=${value} onchange=${onchange}>${options(pairs)}</select></label>`;
+  const view = () => {
+    const classes = [...project.classes.map(({ id, name }) => [id, name]), ["", say("tray_title")]];
+    return html`
+      ${video}
+      ${live.node}
+      <div class="camera-choices">
+        ${list("camera_class", target, classes, (event) => (target = event.target.value))}
+        ${list("camera", device, cameras, (event) => start(event.target.value), cameras.length < 2)}
+      </div>
+      ${shoot}
+      <p role="status">${status}</p>
+      ${button("phone_use", () => dialog.close() || showPhone(), { class: "quiet" })}`;
+  };
+  const start = async (wanted) => {
+    end(stream);
+    shoot.disabled = true; // until the video has a picture
+    const opened = await streamOf(wanted).catch(({ name }) => {
+      tell(say(name === "NotAllowedError" ? "camera_refused" : "camera_none"));
+      return null;
     });
-    cameras.select.addEventListener("change", () => start(cameras.select.value));
-    const burst = new Burst(shoot, dialog, {
-      take: () => photograph(video, MAX_SIDE, 0.92),
-      add: (files) => this.#uploads.add({ files, folders: [] }, classes.select.value),
-      count: (n) => setText(status, say("camera_taken", { n })),
-      done: () => readOut(status.textContent),
-    });
-    dialog.addEventListener("close", () => {
-      burst.end();
-      live.end();
-      stream?.getTracks().forEach((track) => track.stop());
-    });
-    await start("");
-  }
+    end(stream); // another choice of a camera may have been faster
+    stream = opened;
+    if (!dialog.isConnected) end(stream);
+    video.srcObject = stream;
+    if (!stream) return;
+    const devices = await navigator.mediaDevices.enumerateDevices(); // their names are known now
+    cameras = devices.filter(({ kind }) => kind === "videoinput").map(({ deviceId, label }) => [deviceId, label]);
+    device = stream.getVideoTracks()[0].getSettings().deviceId;
+    tell(say("camera_ready"));
+  };
+  video.addEventListener("loadedmetadata", () => {
+    shoot.disabled = false;
+    if (dialog.contains(document.activeElement) && !document.activeElement.matches("select")) shoot.focus();
+  });
+  const dialog = showDialog(() => say("camera"), view);
+  const burst = new Burst(shoot, dialog, {
+    take: () => photograph(video, MAX_SIDE, 0.92),
+    add: (files) => addFiles({ files, folders: [] }, target),
+    count: (n) => tell(say("camera_taken", { n })),
+    done: () => readOut(status),
+  });
+  dialog.addEventListener("close", () => {
+    burst.end();
+    live.end();
+    end(stream);
+  });
+  await start("");
 }
 
-/** A labelled list to choose from; `fill` sets its pairs of value and text. */
-function choice(key, options) {
-  const select = element("select", {});
-  const fill = (pairs, value) => {
-    select.replaceChildren(...pairs.map(([own, text]) => element("option", { value: own }, text)));
-    if (value !== undefined) select.value = value;
-  };
-  fill(options);
-  return { select, fill, node: element("label", {}, element("span", {}, say(key)), select) };
+const end = (stream) => stream?.getTracks().forEach((track) => track.stop());
+
+/** The stream of a camera; with "" of the one at the back, if there is one. */
+async function streamOf(device) {
+  if (!navigator.mediaDevices) throw new DOMException("", "NotFoundError");
+  const video = device ? { deviceId: { exact: device } } : { facingMode: "environment" };
+  return navigator.mediaDevices.getUserMedia({ video });
+}
+
+/**
+ * The picture that a video shows now, as a JPEG file.
+ *
+ * @param {HTMLVideoElement} video
+ * @param {number} side - the most pixels of a side.
+ * @param {number} quality - of JPEG, up to 1.
+ */
+export async function photograph(video, side, quality) {
+  const scale = Math.min(1, side / Math.max(video.videoWidth, video.videoHeight));
+  const [width, height] = [video.videoWidth, video.videoHeight].map((length) => Math.round(length * scale));
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  canvas.getContext("2d").drawImage(video, 0, 0, width, height);
+  const time = new Date().toISOString().replace(/[:.]/g, "-");
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", quality));
+  return new File([blob], `camera-${time}.jpg`, { type: "image/jpeg" });
+}
+
+/** Leads a phone in the same network to its own page, by a code to scan. */
+async function showPhone() {
+  const { address } = await server.phone().catch(() => ({}));
+  const code = () => html`
+    <p>${say("phone_scan")}</p>
+    <img class="code" src="/phone/code.svg" alt=${say("phone_code")}>
+    <p class="path">${address}</p>
+    <p class="wrong">${say("phone_warning")}</p>`;
+  showDialog(() => say("phone_title"), address ? code : () => html`<p>${say("phone_off")}</p>`);
 }

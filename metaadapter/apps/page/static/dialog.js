@@ -1,43 +1,67 @@
-/** Modal dialogs. */
-import { element } from "./element.js";
-import { keepFocus } from "./focus_guard.js";
+/** Modal dialogs, and the guard that keeps the focus in the page. */
+import { byId, create, html, render } from "./html.js";
+import { project } from "./project.js";
 import { say } from "./words.js";
 
 let n_shown = 0;
+let last = null; // {node, section} that had the focus last
 
 /**
  * Shows a dialog with a title and a close button. When it is closed it is removed, and the focus
  * returns to where it was.
  *
- * @param {string} title
- * @param {...(Node|null)} children
+ * @param {function(): string} title
+ * @param {function(): Object} view - describes the content; both are called again when the project
+ *   changes, and by `refresh` of the dialog.
+ * @param {string} kind - a class for its style.
  * @returns {HTMLDialogElement}
  */
-export function showDialog(title, ...children) {
+export function showDialog(title, view, kind = "") {
   const before = document.activeElement;
   n_shown += 1;
   const id = `dialog-title-${n_shown}`; // a dialog may open above another one
-  const close = element(
-    "button.quiet.close",
-    { type: "button", "aria-label": say("close"), onclick: () => dialog.close() },
-    "×",
-  );
-  const dialog = element(
-    "dialog",
-    { "aria-labelledby": id },
-    element("div.dialog-head", {}, element("h2", { id }, title), close),
-    ...children,
-    element("p.unseen.live", { "aria-live": "polite" }),
-  );
+  const dialog = create(html`<dialog class=${kind} aria-labelledby=${id} tabindex="-1"></dialog>`);
+  const live = create(html`<p class="unseen live" aria-live="polite"></p>`); // see readOut
+  dialog.refresh = () => {
+    if (dialog.isConnected && !dialog.open) return; // it is being closed
+    const hadFocus = dialog.contains(document.activeElement);
+    render(dialog, html`
+      <div class="dialog-head">
+        <h2 id=${id}>${title()}</h2>
+        <button class="quiet close" type="button" aria-label=${say("close")} onclick=${() => dialog.close()}>×</button>
+      </div>
+      ${view()}
+      ${live}`);
+    if (hadFocus && !dialog.contains(document.activeElement)) dialog.focus();
+  };
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close();
   });
+  project.addEventListener("change", dialog.refresh);
   dialog.addEventListener("close", () => {
+    project.removeEventListener("change", dialog.refresh);
     dialog.remove();
     if (before?.isConnected && before.checkVisibility()) before.focus({ preventScroll: true });
     keepFocus();
   });
+  dialog.refresh();
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
+}
+
+/** The value that a dialog is closed with; "" without a choice. */
+export const choiceOf = (dialog) =>
+  new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue)));
+
+document.addEventListener("focusin", ({ target }) => {
+  last = { node: target, section: target.closest("section")?.id };
+});
+
+/** If the element with the focus has gone or is hidden, moves the focus to its part of the page. */
+export function keepFocus() {
+  if (!last || document.activeElement !== document.body || (last.node.isConnected && last.node.checkVisibility())) return;
+  const places = last.section === "classes" ? ["classes-title", "tray-title"] : ["tray", "tray-title", "first-class-1"];
+  const place = places.map(byId).find((node) => node?.checkVisibility());
+  place?.focus({ preventScroll: true });
 }

@@ -1,6 +1,7 @@
 /** The dialog of downloads: the answers, the pictures in folders, the classifier. */
 import { showDialog } from "./dialog.js";
-import { element, setText } from "./element.js";
+import { button, create, html } from "./html.js";
+import { project } from "./project.js";
 import { server } from "./server.js";
 import { bytes, percent, say } from "./words.js";
 
@@ -23,67 +24,69 @@ const FIELD_DOWNLOADS = [
   { key: "camtrap", path: "/take/camtrap-dp.zip", usesThreshold: true, always: true },
 ];
 
-/** @param project - a Project. @param {number} threshold - answers below it are "unsure". */
-export function showDownloads(project, threshold) {
-  const status = element("p", { role: "status" });
-  const all = say(project.several ? "download_several" : "download_all");
-  const sentence = threshold ? say("download_threshold", { probability: percent(threshold) }) : all;
-  showDialog(
-    say("download_title"),
-    element("p", {}, project.ready ? sentence : say("download_not_ready")),
-    element("ul.things", {}, ...downloadsOf(project).map((download) => item(download, project, threshold, status))),
-    status,
-  );
-  if (project.ready) showSizes(threshold);
+export function showDownloads() {
+  let sizes = {};
+  let status = { text: "", isWrong: false };
+  let loading = null; // the key of the file that is fetched
+  const fetchFile = async (key, address, target) => {
+    loading = key;
+    status = { text: say("download_preparing"), isWrong: false };
+    dialog.refresh();
+    try {
+      const { blob, name } = await server.file(address);
+      const href = URL.createObjectURL(blob);
+      create(html`<a href=${href} download=${name || project.name}></a>`).click();
+      setTimeout(() => URL.revokeObjectURL(href), 60_000);
+      status = { text: say("download_done", { name }), isWrong: false };
+    } catch (error) {
+      status = { text: error.message, isWrong: true };
+    }
+    loading = null;
+    dialog.refresh();
+    target.focus();
+  };
+  const view = () => {
+    const { ready, several, minimum } = project;
+    const all = say(several ? "download_several" : "download_all");
+    const sentence = minimum ? say("download_threshold", { probability: percent(minimum) }) : all;
+    return html`
+      <p>${ready ? sentence : say("download_not_ready")}</p>
+      <ul class="things">${downloads().map(item)}</ul>
+      <p class=${status.isWrong && "wrong"} role="status">${status.text}</p>`;
+  };
+  const item = ({ key, path, usesThreshold, straight, always, preview }) => {
+    const { ready, minimum } = project;
+    const address = usesThreshold && minimum ? `${path}?sure=${minimum}` : path;
+    const onclick = ({ target }) => fetchFile(key, address, target);
+    const disabled = (!ready && !always) || loading === key;
+    return html`
+      <li key=${key}>
+        ${straight && ready
+          ? html`<a class="button" href=${address} download="">${say(`download_${key}`)}</a>`
+          : button(`download_${key}`, onclick, { disabled })}
+        <p class="muted">
+          ${say(`download_${key}_words`)} <span class="size" data-size=${key}>${sizeText(sizes, key)}</span>${" "}
+          ${preview && ready && html`<a href=${preview} target="_blank" rel="noopener">${say("download_preview")}</a>`}
+        </p>
+      </li>`;
+  };
+  const dialog = showDialog(() => say("download"), view);
+  if (project.ready)
+    server.sizes(project.minimum).then((known) => {
+      sizes = known;
+      dialog.refresh();
+    }, () => {});
 }
 
-function downloadsOf({ several, camera_traps }) {
+function downloads() {
+  const { several, camera_traps } = project;
   if (several) return [LABELS, ...DOWNLOADS.filter(({ key }) => key !== "moves")];
   return camera_traps.n_frames ? [...DOWNLOADS, ...FIELD_DOWNLOADS] : DOWNLOADS;
 }
 
-/** Adds the sizes, as far as they are known before the files are made. */
-async function showSizes(threshold) {
-  const sizes = await server.sizes(threshold).catch(() => ({}));
-  for (const node of document.querySelectorAll("[data-size]")) {
-    const n_bytes = sizes[node.dataset.size];
-    const isLeast = !sizes.is_made && ["onnx", "page"].includes(node.dataset.size);
-    if (n_bytes) setText(node, isLeast ? say("size_at_least", { size: bytes(n_bytes) }) : bytes(n_bytes));
-  }
-}
-
-function item({ key, path, usesThreshold, straight, always, preview }, project, threshold, status) {
-  const address = usesThreshold && threshold ? `${path}?sure=${threshold}` : path;
-  const name = say(`download_${key}`);
-  const control = straight && project.ready
-    ? element("a.button", { href: address, download: "" }, name)
-    : element("button", { type: "button", disabled: !project.ready && !always }, name);
-  if (!straight) control.addEventListener("click", () => fetchFile(control, address, project, status));
-  const look = preview && project.ready
-    ? element("a", { href: preview, target: "_blank", rel: "noopener" }, say("download_preview"))
-    : null;
-  return element(
-    "li",
-    {},
-    control,
-    element("p.muted", {}, say(`download_${key}_words`), " ", element("span.size", { "data-size": key }), " ", look),
-  );
-}
-
-async function fetchFile(control, address, project, status) {
-  control.disabled = true;
-  status.classList.remove("wrong");
-  status.textContent = say("download_preparing");
-  try {
-    const { blob, name } = await server.file(address);
-    const url = URL.createObjectURL(blob);
-    element("a", { href: url, download: name || project.name }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
-    status.textContent = say("download_done", { name });
-  } catch (error) {
-    status.classList.add("wrong");
-    status.textContent = error.message;
-  }
-  control.disabled = false;
-  control.focus();
+/** The size of a file, as far as it is known before the file is made. */
+function sizeText(sizes, key) {
+  if (!sizes[key]) return "";
+  const isLeast = !sizes.is_made && ["onnx", "page"].includes(key);
+  return isLeast ? say("size_at_least", { size: bytes(sizes[key]) }) : bytes(sizes[key]);
 }

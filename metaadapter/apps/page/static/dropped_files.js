@@ -21,7 +21,7 @@ export async function filesOf(transfer) {
 }
 
 /** Opens a dialog for pictures, zip files and a detector's files, or for a folder. */
-export function chooseFiles({ folder = false } = {}) {
+export function askForFiles({ folder = false } = {}) {
   const input = document.createElement("input");
   Object.assign(input, { type: "file", multiple: true, webkitdirectory: folder });
   if (!folder) input.accept = "image/*,.zip,.json";
@@ -34,8 +34,7 @@ export function chooseFiles({ folder = false } = {}) {
 
 /** Whether a file may be a picture or a zip file; the server checks those of an unknown type. */
 export function isUploadable({ file, path }) {
-  const type = file.type || "image/unknown";
-  return type.startsWith("image/") || /zip/.test(type) || /\.zip$/i.test(path);
+  return !file.type || file.type.startsWith("image/") || isZip({ file, path });
 }
 
 /** Whether a file is a zip file. */

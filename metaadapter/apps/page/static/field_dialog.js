@@ -1,81 +1,93 @@
 /** The dialog for camera traps: series, the species that occur, and how often each was seen. */
 import { showDialog } from "./dialog.js";
-import { element } from "./element.js";
+import { html } from "./html.js";
 import { readOut } from "./messages.js";
+import { project } from "./project.js";
 import { server } from "./server.js";
 import { count, say } from "./words.js";
 
 const USUAL_SECONDS = 10;
 
-/** @param project - a Project. @param {number} threshold - answers below it do not count. */
-export async function showField(project, threshold) {
-  const table = element("div.counts-scroll", { tabIndex: 0, role: "region", "aria-label": say("counts_title") });
-  const status = element("p", { role: "status" });
-  const fail = (error) => {
-    status.classList.add("wrong");
-    status.textContent = error.message;
+export async function showField() {
+  let counts = null;
+  let status = { text: "", isWrong: false };
+  const view = () => html`
+    ${seriesForm(change)}
+    ${speciesForm(change)}
+    <p class=${status.isWrong && "wrong"} role="status">${status.text}</p>
+    <h3>${say("counts_title")}</h3>
+    <p class="muted">${say("counts_words")}</p>
+    <div class="counts-scroll" tabindex="0" role="region" aria-label=${say("counts_title")}>${counts && tableOf(counts)}</div>`;
+  const tell = (text, isWrong = false) => {
+    status = { text, isWrong };
+    dialog.refresh();
   };
-  const showCounts = () =>
-    server.speciesCounts(threshold).then(({ counts }) => table.replaceChildren(tableOf(counts)), fail);
+  const loadCounts = async () => {
+    try {
+      ({ counts } = await server.speciesCounts(project.minimum));
+      dialog.refresh();
+    } catch (error) {
+      tell(error.message, true);
+    }
+  };
   const change = async (settings, text) => {
-    status.classList.remove("wrong");
     // The dialog shows the refusal itself, beside the field that it belongs to.
     const sent = await project.change(() => server.changeField(settings, project.place).catch((error) => ({ error })));
-    if (sent?.error) return fail(sent.error);
-    status.textContent = text;
+    if (sent?.error) return tell(sent.error.message, true);
+    tell(text);
     readOut(text);
-    return showCounts();
+    return loadCounts();
   };
-  showDialog(say("field_title"), seriesForm(project, change), speciesForm(project, change), status, element("h3", {}, say("counts_title")), element("p.muted", {}, say("counts_words")), table);
-  await showCounts();
+  const dialog = showDialog(() => say("field_title"), view);
+  await loadCounts();
 }
 
-function seriesForm(project, change) {
+function seriesForm(change) {
   const { burst } = project.camera_traps;
-  const seconds = element("input", { type: "number", id: "burst", min: "1", max: "86400", step: "any", value: burst ?? USUAL_SECONDS });
-  const send = () => {
-    const value = Number(seconds.value);
-    if (!on.checked) return change({ burst: null }, say("series_off"));
-    return value > 0 ? change({ burst: value }, say("series_on", { n: value })) : undefined;
+  const send = ({ target: { form } }) => {
+    const { series, burst: seconds } = form.elements;
+    if (!series.checked) return burst !== null && change({ burst: null }, say("series_off"));
+    return seconds.reportValidity() && change({ burst: seconds.valueAsNumber }, say("series_on", { n: seconds.valueAsNumber }));
   };
-  const on = element("input", { type: "checkbox", id: "series", checked: burst !== null, onchange: send });
-  seconds.addEventListener("change", () => on.checked && send());
-  return element(
-    "div.field-form",
-    {},
-    element("div.line.series-line", {}, on, element("label", { htmlFor: "series" }, say("series_label")), seconds, element("label", { htmlFor: "burst" }, say("series_seconds"))),
-    element("p.muted", {}, say("series_words")),
-  );
+  return html`
+    <form class="field-form" onsubmit=${(event) => event.preventDefault()} onchange=${send}>
+      <div class="line series-line">
+        <input type="checkbox" id="series" checked=${burst !== null}>
+        <label for="series">${say("series_label")}</label>
+        <input type="number" id="burst" min="1" max="86400" step="any" required initial=${burst ?? USUAL_SECONDS}>
+        <label for="burst">${say("series_seconds")}</label>
+      </div>
+      <p class="muted">${say("series_words")}</p>
+    </form>`;
 }
 
-function speciesForm(project, change) {
-  const { allowed } = project.camera_traps;
-  const names = element("input", {
-    id: "allowed",
-    value: (allowed ?? []).map((id) => project.className(id)).filter(Boolean).join(", "),
-    placeholder: project.classes.map(({ name }) => name).slice(0, 3).join(", "),
-  });
-  const send = (event) => {
+function speciesForm(change) {
+  const { camera_traps, classes } = project;
+  const names = (camera_traps.allowed ?? []).map((id) => project.className(id)).filter(Boolean);
+  const onsubmit = (event) => {
     event.preventDefault();
-    const list = names.value.split(",").map((name) => name.trim()).filter(Boolean);
-    return change({ allowed: list.length ? list : null }, list.length ? say("allowed_some", { n: list.length }) : say("allowed_all"));
+    const given = event.target.elements.allowed.value.split(",").map((name) => name.trim()).filter(Boolean);
+    const n = given.length;
+    return change({ allowed: n ? given : null }, n ? say("allowed_some", { n }) : say("allowed_all"));
   };
-  return element(
-    "form.field-form",
-    { autocomplete: "off", onsubmit: send },
-    element("label", { htmlFor: "allowed" }, say("allowed_label")),
-    element("div.line", {}, names, element("button", { type: "submit" }, say("allowed_set"))),
-    element("p.muted", {}, say("allowed_words")),
-  );
+  return html`
+    <form class="field-form" autocomplete="off" onsubmit=${onsubmit}>
+      <label for="allowed">${say("allowed_label")}</label>
+      <div class="line">
+        <input id="allowed" initial=${names.join(", ")} placeholder=${classes.slice(0, 3).map(({ name }) => name).join(", ")}>
+        <button type="submit">${say("allowed_set")}</button>
+      </div>
+      <p class="muted">${say("allowed_words")}</p>
+    </form>`;
 }
 
-function tableOf(counts) {
-  const row = (tag, cells) => element("tr", {}, ...cells.map((text) => element(tag, {}, text)));
-  const heads = ["species", "camera", "individuals", "pictures"].map((key) => say(`counts_${key}`));
-  return element(
-    "table.counts-table",
-    {},
-    element("thead", {}, row("th", heads)),
-    element("tbody", {}, ...counts.map((one) => row("td", [one.label, one.camera, count(one.individuals), count(one.pictures)]))),
-  );
-}
+const tableOf = (counts) => html`
+  <table class="counts-table">
+    <thead>
+      <tr><th>${say("counts_species")}</th><th>${say("camera")}</th><th>${say("counts_individuals")}</th><th>${say("counts_pictures")}</th></tr>
+    </thead>
+    <tbody>
+      ${counts.map(({ label, camera, individuals, pictures }) => html`
+        <tr><td>${label}</td><td>${camera}</td><td>${count(individuals)}</td><td>${count(pictures)}</td></tr>`)}
+    </tbody>
+  </table>`;

@@ -1,17 +1,16 @@
 /** Frames with their boxes, enlarged: a person accepts, corrects, removes and adds boxes. */
-import { answerText } from "./answer_text.js";
-import { ClassButtons } from "./class_buttons.js";
-import { pickClass } from "./class_picker.js";
-import { MIDDLE, movedBox, sameBox } from "./box_geometry.js";
+import { answerOf, answerText, hasJustChanged } from "./answers.js";
+import { isOfKind, KINDS, kindOf, MIDDLE, movedBox, sameBox, SURE } from "./box_geometry.js";
+import { classButtons, otherClassButton, pickClass } from "./class_picker.js";
 import { showDialog } from "./dialog.js";
-import { edits } from "./edits.js";
-import { element, setChildren, setText } from "./element.js";
-import { answerOf } from "./filters.js";
+import { button, html, options } from "./html.js";
 import { FrameBoxes } from "./frame_boxes.js";
-import { isOfKind, KINDS, kindOf, SURE } from "./frame_kinds.js";
+import { actionOf, keyOf, repeatsInVain } from "./keys.js";
 import { readOut } from "./messages.js";
-import { NONE } from "./none.js";
-import { server } from "./server.js";
+import { stepButton } from "./picture_dialog.js";
+import { NONE } from "./piles.js";
+import { project } from "./project.js";
+import { edits, server } from "./server.js";
 import { count, percent, say } from "./words.js";
 
 const CATEGORIES = ["animal", "person", "vehicle"]; // others have the detector's name
@@ -19,50 +18,39 @@ const CATEGORIES = ["animal", "person", "vehicle"]; // others have the detector'
 /**
  * Shows the frame of a picture, or without a picture all frames.
  *
- * @param project - a Project. @param {?string} picture - a picture in a box.
+ * @param {?string} picture - a picture in a box.
  * @param {string[]} pictures - the frames of these pictures come first.
  * @param {function(string)} onShow - called with the picture of each box that is chosen.
  */
-export async function showFrames(project, picture = null, pictures = [], onShow = () => {}) {
+export async function showFrames(picture = null, pictures = [], onShow = () => {}) {
   const { frames } = await server.frames();
   const ranks = new Map([...new Set(pictures.map((one) => project.frames[one]))].map((id, rank) => [id, rank]));
   const rank = ({ id }) => ranks.get(id) ?? Infinity;
   frames.sort((one, other) => (rank(one) === rank(other) ? 0 : rank(one) - rank(other)));
-  if (frames.length) new FrameDialog(project, frames, picture, onShow).open();
+  if (frames.length) new FrameDialog(frames, picture, onShow).open();
 }
 
 class FrameDialog {
-  #project;
   #all;
   #shown; // the frames of the chosen kind
+  #kind = KINDS[0];
   #place = 0; // of the frame
   #chosen = 0; // the place of the box
-  #view = new FrameBoxes({
+  #boxes = new FrameBoxes({
     choose: (place) => this.#choose(place),
     change: (before, after) => this.#run(() => this.#change(before, after)),
   });
-  #kind = element("select", { "aria-label": say("frames_kind_label") });
-  #where = element("p.muted");
-  #state = element("p.frame-state", { role: "status" });
-  #actions = element("div.choices");
-  #classes = element("div.choices");
-  #classButtons;
   #onShow;
   #refusal = ""; // why the server refused the last action
-  #revision; // of the project when a frame was loaded
+  #revision = project.revision; // when a frame was loaded
   #dialog = null;
   #n_running = 0; // actions
   #last = Promise.resolve(); // the last action: the next one acts on the boxes that it leaves
 
-  constructor(project, frames, picture, onShow) {
-    this.#project = project;
+  constructor(frames, picture, onShow) {
     this.#onShow = onShow;
-    this.#revision = project.revision;
-    const put = (id) => this.#run(() => this.#label(id));
-    this.#classButtons = new ClassButtons(project, put, () => this.#run(() => this.#pick()));
     this.#all = this.#shown = frames;
-    const place = frames.findIndex(({ id }) => id === project.frames[picture]);
-    this.#place = Math.max(place, 0);
+    this.#place = Math.max(frames.findIndex(({ id }) => id === project.frames[picture]), 0);
     if (picture) this.#chosen = Math.max(this.#frame.boxes.findIndex((box) => box.picture === picture), 0);
   }
 
@@ -75,115 +63,76 @@ class FrameDialog {
   }
 
   open() {
-    this.#kind.append(...KINDS.map((kind) => element("option", { value: kind }, this.#kindText(kind))));
-    this.#kind.addEventListener("change", () => this.#filter());
-    const step = (places, key, text) =>
-      element("button.quiet", { type: "button", onclick: () => this.#go(places), "aria-label": say(key), title: say(key) }, text);
-    this.#dialog = showDialog(
-      " ",
-      element(
-        "div.frame-line",
-        {},
-        this.#kind,
-        element("div.frame-steps", {}, step(-1, "frame_previous", "‹"), this.#where, step(1, "frame_next", "›")),
-      ),
-      this.#view.node,
-      this.#state,
-      this.#actions,
-      this.#classes,
-      element("p.muted.keys", {}, say("frame_keys")),
-    );
-    this.#dialog.classList.add("frame-dialog");
-    this.#dialog.tabIndex = -1;
-    const show = () => {
-      if (this.#project.revision !== this.#revision)
-        this.#last = this.#last.then(() => this.#reload(this.#frame)).then(() => this.#show());
-      this.#show();
-    };
     // The messages of the page lie behind the dialog.
     const refuse = ({ error }) => this.#refuse(error.message);
-    this.#project.addEventListener("change", show);
-    this.#project.addEventListener("refused", refuse);
+    const reload = () => {
+      if (project.revision !== this.#revision) this.#last = this.#last.then(() => this.#reload(this.#frame)).then(() => this.#show());
+    };
+    project.addEventListener("change", reload);
+    project.addEventListener("refused", refuse);
+    this.#dialog = showDialog(() => this.#frame.name, () => this.#view(), "frame-dialog");
     this.#dialog.addEventListener("close", () => {
-      this.#view.save();
-      this.#project.removeEventListener("change", show);
-      this.#project.removeEventListener("refused", refuse);
+      this.#boxes.save();
+      project.removeEventListener("change", reload);
+      project.removeEventListener("refused", refuse);
     });
     this.#dialog.addEventListener("keydown", (event) => this.#key(event));
-    this.#show();
-    this.#view.focus(this.#chosen);
+    this.#boxes.focus(this.#chosen);
   }
 
-  #kindText(kind) {
-    return say(`frames_${kind}`, { n: this.#all.filter((frame) => isOfKind(frame, kind)).length });
+  #show() {
+    this.#dialog.refresh();
   }
 
-  #filter() {
-    this.#shown = this.#all.filter((frame) => isOfKind(frame, this.#kind.value));
-    if (!this.#shown.length) {
-      this.#kind.value = "all";
-      this.#shown = this.#all;
-    }
+  #view() {
+    const { name, id, time, boxes } = this.#frame;
+    const [box, label] = [this.#box, labelOf(this.#box)];
+    const place = say("place", { n: this.#place + 1, of: count(this.#shown.length) });
+    const kinds = KINDS.map((kind) => [kind, say(`frames_${kind}`, { n: this.#ofKind(kind).length })]);
+    const state = box ? `${say("box_place", { n: this.#chosen + 1, of: boxes.length })} ${stateOf(box)}` : say("frame_empty");
+    const action = (key, shortcut, act, kind) => button(key, () => this.#run(act), { class: kind, shortcut });
+    const put = (one) => this.#run(() => this.#label(one));
+    this.#boxes.show(id, name, boxes.map((one) => ({ sides: one.sides, text: textOf(one), kind: kindOf(one) })), this.#chosen);
+    return html`
+      <div class="frame-line">
+        <select aria-label=${say("frames_kind_label")} value=${this.#kind} onchange=${({ target }) => this.#filter(target.value)}>
+          ${options(kinds)}
+        </select>
+        <div class="frame-steps">
+          ${stepButton("frame_previous", "‹", () => this.#go(-1), "quiet")}
+          <p class="muted">${time ? `${place} · ${time.replace("T", " ")}` : place}</p>
+          ${stepButton("frame_next", "›", () => this.#go(1), "quiet")}
+        </div>
+      </div>
+      ${this.#boxes.node}
+      <p class="frame-state ${this.#refusal && "wrong"}" role="status">${this.#refusal || state}</p>
+      <div class="choices">
+        ${box && action("accept_selected", "↵", () => this.#accept(), "primary")}
+        ${box?.picture && action("none_of_these", "0", () => this.#label(NONE))}
+        ${box && action("box_wrong", say("delete_key"), () => this.#remove())}
+        ${action("box_add", "N", () => this.#add())}
+      </div>
+      <div class="choices" hidden=${!box?.picture}>
+        ${box?.picture && classButtons([box.picture], label ? [label] : [], put)}
+        ${otherClassButton(() => this.#run(() => this.#pick()))}
+      </div>
+      <p class="muted keys">${say("frame_keys")}</p>`;
+  }
+
+  #ofKind(kind) {
+    return this.#all.filter((frame) => isOfKind(frame, kind));
+  }
+
+  #filter(kind) {
+    const shown = this.#ofKind(kind);
+    [this.#kind, this.#shown] = shown.length ? [kind, shown] : [KINDS[0], this.#all];
     this.#place = this.#chosen = 0;
     this.#show();
   }
 
-  #show() {
-    const { name, id, time, boxes } = this.#frame;
-    setText(this.#dialog.querySelector("h2"), name);
-    const place = say("frame_place", { n: this.#place + 1, of: count(this.#shown.length) });
-    setText(this.#where, time ? `${place} · ${time.replace("T", " ")}` : place);
-    const drawn = boxes.map((box) => ({ sides: box.sides, text: this.#boxText(box), kind: kindOf(box) }));
-    this.#view.show(id, name, drawn, this.#chosen);
-    setText(this.#state, this.#refusal || (this.#box ? this.#boxState(this.#box) : say("frame_empty")));
-    this.#state.classList.toggle("wrong", this.#refusal !== "");
-    for (const option of this.#kind.options) setText(option, this.#kindText(option.value));
-    const action = (tag, key, shortcut, onclick) =>
-      element(tag, { type: "button", onclick }, say(key), element("kbd", { "aria-hidden": "true" }, shortcut));
-    const box = this.#box;
-    const focused = [this.#actions, this.#classes].some((node) => node.contains(document.activeElement));
-    this.#actions.replaceChildren(
-      ...(box ? [action("button.primary", "box_accept", "↵", () => this.#run(() => this.#accept()))] : []),
-      ...(box?.picture ? [action("button", "none_of_these", "0", () => this.#run(() => this.#label(NONE)))] : []),
-      ...(box ? [action("button", "box_wrong", say("delete_key"), () => this.#run(() => this.#remove()))] : []),
-      action("button", "box_add", "N", () => this.#run(() => this.#add())),
-    );
-    const label = this.#labelOf(box);
-    this.#classes.hidden = !box?.picture;
-    if (box?.picture) setChildren(this.#classes, [...this.#classButtons.nodes([box.picture], label ? [label] : []), this.#classButtons.other]);
-    if (focused && !this.#dialog.contains(document.activeElement)) this.#dialog.focus();
-  }
-
-  #labelOf(box) {
-    return (box?.picture && this.#project.labelsOf(box.picture)[0]) ?? null;
-  }
-
-  /** The text on a box: its class, its answer, or the detector's category. */
-  #boxText(box) {
-    const { picture, category, confidence } = box;
-    const label = this.#labelOf(box);
-    if (label) return this.#project.className(label);
-    const answer = picture && this.#project.answers[picture];
-    if (answer && !answer.unfamiliar)
-      return say("answer", { name: this.#project.className(answer.class), probability: percent(answer.probability) });
-    const name = CATEGORIES.includes(category) ? say(`category_${category}`) : category;
-    return say("answer", { name, probability: percent(confidence) });
-  }
-
-  #boxState(box) {
-    const { picture, confidence } = box;
-    const place = say("box_place", { n: this.#chosen + 1, of: this.#frame.boxes.length });
-    const label = this.#labelOf(box);
-    const answer = picture && this.#project.answers[picture];
-    if (label) return `${place} ${say("picture_of", { name: this.#project.className(label) })}`;
-    if (answer) return `${place} ${answerText(this.#project, answer)}`;
-    if (picture) return `${place} ${say("no_answer")}`;
-    return `${place} ${say(confidence >= SURE ? "box_of_detector" : "box_is_weak", { probability: percent(confidence) })}`;
-  }
-
   /** Runs an action after those before it; refuses it while one waits for a server that is away. */
   #run(action) {
-    const { reachable, n_unsent } = this.#project;
+    const { reachable, n_unsent } = project;
     if (this.#n_running && !reachable) return this.#refuse(say("not_saved", { n: Math.max(n_unsent, 1) }));
     this.#n_running += 1;
     this.#last = this.#last
@@ -210,35 +159,33 @@ class FrameDialog {
 
   async #pick() {
     if (!this.#box?.picture) return;
-    const id = await pickClass(this.#project, [this.#box.picture]);
+    const id = await pickClass([this.#box.picture]);
     if (id) this.#label(id);
-    else this.#view.focus(this.#chosen);
+    else this.#boxes.focus(this.#chosen);
   }
 
   #go(places) {
-    this.#view.save();
+    this.#boxes.save();
     const place = this.#place + places;
     if (place < 0 || place >= this.#shown.length) return;
     this.#place = place;
     this.#chosen = 0;
     this.#show();
-    if (!this.#dialog.contains(document.activeElement)) this.#dialog.focus();
   }
 
   /** Goes on to the next box without a label, in this frame or the next one. */
   #next() {
-    const { boxes } = this.#frame;
-    const isOpen = (box) => box.picture && !this.#labelOf(box);
-    const next = boxes.findIndex((box, place) => place > this.#chosen && isOpen(box));
+    const isOpen = (box) => box.picture && !labelOf(box);
+    const next = this.#frame.boxes.findIndex((box, place) => place > this.#chosen && isOpen(box));
     if (next < 0) return this.#go(1);
     this.#chosen = next;
     this.#show();
-    return this.#view.focus(next);
+    return this.#boxes.focus(next);
   }
 
   #label(id) {
     if (!this.#box?.picture || !id) return;
-    this.#project.label({ [this.#box.picture]: id });
+    project.label({ [this.#box.picture]: id });
     this.#next();
   }
 
@@ -247,8 +194,8 @@ class FrameDialog {
     const box = this.#box;
     if (!box) return undefined;
     if (!box.picture) return this.#change(box.sides, box.sides);
-    if (!this.#labelOf(box) && this.#project.hasJustChanged(box.picture)) return this.#refuse(say("answer_changed"));
-    const answer = this.#project.answers[box.picture];
+    if (!labelOf(box) && hasJustChanged(box.picture)) return this.#refuse(say("answer_changed"));
+    const answer = project.answers[box.picture];
     return answer ? this.#label(answerOf(answer)) : this.#next();
   }
 
@@ -268,20 +215,19 @@ class FrameDialog {
     const frame = this.#frame;
     const box = frame.boxes.find(({ sides }) => sameBox(sides, before));
     if (box && after) box.sides = after; // shown at once
-    const changed = await this.#project.change(edits.changeBox(frame.id, before, after));
-    if (!changed) return this.#reload(frame).then(() => this.#show());
-    readOut(say(after === null ? "box_removed" : before === null ? "box_added" : "box_changed"));
+    const changed = await project.change(edits.changeBox(frame.id, before, after));
+    if (changed) readOut(say(after === null ? "box_removed" : before === null ? "box_added" : "box_changed"));
     await this.#reload(frame);
+    if (!changed) return this.#show();
     if (frame !== this.#frame) return undefined;
     this.#chosen = this.#placeOf(after);
     this.#show();
-    if (frame.boxes.length) return this.#view.focus(this.#chosen);
-    return this.#dialog.focus();
+    return frame.boxes.length ? this.#boxes.focus(this.#chosen) : this.#dialog.focus();
   }
 
   /** Loads a frame, which another tab or person may have changed; the chosen box stays chosen. */
   async #reload(frame) {
-    this.#revision = this.#project.revision;
+    this.#revision = project.revision;
     const chosen = frame.boxes[this.#chosen]?.sides;
     const { frames } = await server.frames(frame.id).catch(() => ({ frames: [frame] })); // the server is away
     Object.assign(frame, frames[0] ?? { boxes: [] });
@@ -296,44 +242,62 @@ class FrameDialog {
   }
 
   async #step(direction) {
-    await this.#project.change(edits[direction]());
+    await project.step(direction);
     await this.#reload(this.#frame);
     this.#show();
-    if (!this.#dialog.contains(document.activeElement)) this.#dialog.focus();
   }
 
   #key(event) {
     if (event.altKey || event.target.closest("select, input")) return;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (event.ctrlKey || event.metaKey) {
-      if (key !== "z" && key !== "y") return;
-      event.preventDefault();
-      event.stopPropagation();
-      this.#view.save();
-      this.#run(() => this.#step(key === "y" || event.shiftKey ? "redo" : "undo"));
-      return;
-    }
-    if (key === "Enter" && event.target.closest("button:not(.frame-box)")) return;
-    const { classes } = this.#project;
-    const action = /^[1-9]$/.test(key)
-      ? () => this.#label(classes[key - 1]?.id)
-      : {
-          0: () => this.#label(NONE),
-          Enter: () => this.#accept(),
-          ArrowLeft: () => this.#go(-1),
-          ArrowRight: () => this.#go(1),
-          PageUp: () => this.#go(-1),
-          PageDown: () => this.#go(1),
-          Delete: () => this.#remove(),
-          Backspace: () => this.#remove(),
-          c: () => this.#pick(),
-          "/": () => this.#pick(),
-          n: () => this.#add(),
-          v: () => this.#dialog.close(),
-        }[key];
-    if (!action || (event.repeat && !key.startsWith("Arrow") && !key.startsWith("Page"))) return;
+    const action = this.#actionOf(event);
+    if (!action) return;
     event.preventDefault();
-    this.#view.save();
+    event.stopPropagation();
+    this.#boxes.save();
     this.#run(action);
   }
+
+  #actionOf(event) {
+    const key = keyOf(event);
+    if (event.ctrlKey || event.metaKey) {
+      const direction = key === "y" || event.shiftKey ? "redo" : "undo";
+      return /^[zy]$/.test(key) ? () => this.#step(direction) : null;
+    }
+    if ((key === "Enter" && event.target.closest("button:not(.frame-box)")) || repeatsInVain(event)) return null;
+    return actionOf(event, {
+      put: (id) => this.#label(id),
+      accept: () => this.#accept(),
+      remove: () => this.#remove(),
+      chooseClass: () => this.#pick(),
+      ArrowLeft: () => this.#go(-1),
+      ArrowRight: () => this.#go(1),
+      PageUp: () => this.#go(-1),
+      PageDown: () => this.#go(1),
+      n: () => this.#add(),
+      v: () => this.#dialog.close(),
+    });
+  }
+}
+
+const labelOf = (box) => (box?.picture && project.labelsOf(box.picture)[0]) ?? null;
+
+/** The text on a box: its class, its answer, or the detector's category. */
+function textOf(box) {
+  const { picture, category, confidence } = box;
+  if (labelOf(box)) return project.className(labelOf(box));
+  const answer = picture && project.answers[picture];
+  const isKnown = answer && !answer.unfamiliar;
+  const detected = CATEGORIES.includes(category) ? say(`category_${category}`) : category;
+  const [name, share] = isKnown ? [project.className(answer.class), answer.probability] : [detected, confidence];
+  return say("answer", { name, probability: percent(share) });
+}
+
+/** What is known of a box, as a sentence. */
+function stateOf(box) {
+  const { picture, confidence } = box;
+  const answer = picture && project.answers[picture];
+  if (labelOf(box)) return say("picture_of", { name: project.className(labelOf(box)) });
+  if (answer) return answerText(answer);
+  if (picture) return say("no_answer");
+  return say(confidence >= SURE ? "box_of_detector" : "box_is_weak", { probability: percent(confidence) });
 }

@@ -1,7 +1,8 @@
 /** The answer for what a video shows, several times a second; no picture is kept. */
-import { predictionText } from "./answer_text.js";
-import { photograph } from "./camera_stream.js";
-import { element, setText } from "./element.js";
+import { predictionText } from "./answers.js";
+import { photograph } from "./camera.js";
+import { create, html, render } from "./html.js";
+import { project } from "./project.js";
 import { server } from "./server.js";
 import { percent, say } from "./words.js";
 
@@ -9,17 +10,12 @@ const EVERY = 250; // milliseconds; a slower server gets fewer pictures, for one
 const SIDE = 512; // pixels; encoders see fewer
 
 export class LiveAnswer {
-  #project;
+  node = create(html`<p class="live-answer"></p>`);
   #video;
-  #name = element("span.answer-name");
-  #probability = element("span.answer-probability");
-  #bar = element("span.bar", { "aria-hidden": "true" });
   #stopped = new AbortController();
 
-  constructor(project, video) {
-    this.#project = project;
+  constructor(video) {
     this.#video = video;
-    this.node = element("p.live-answer", {}, element("span.answer", {}, this.#name, this.#probability), this.#bar);
     this.#repeat();
   }
 
@@ -31,7 +27,7 @@ export class LiveAnswer {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       const pause = new Promise((resume) => setTimeout(resume, EVERY));
-      if (!this.#project.ready) this.#show(say("camera_no_answer"));
+      if (!project.ready) this.#show(say("camera_no_answer"));
       else if (this.#video.videoWidth && !document.hidden)
         await this.#ask(signal).catch(({ name, message }) => name !== "AbortError" && this.#show(message));
       await pause;
@@ -39,8 +35,7 @@ export class LiveAnswer {
   }
 
   async #ask(signal) {
-    const file = await photograph(this.#video, SIDE, 0.8);
-    const { predictions } = await server.predictNow(file, signal);
+    const { predictions } = await server.predictNow(await photograph(this.#video, SIDE, 0.8), signal);
     if (!predictions.length) return;
     const [{ label, labels, probability, unfamiliar }] = predictions;
     if (unfamiliar || labels) this.#show(predictionText(predictions[0]));
@@ -48,8 +43,11 @@ export class LiveAnswer {
   }
 
   #show(text, probability) {
-    setText(this.#name, text);
-    setText(this.#probability, probability === undefined ? "" : percent(probability));
-    this.#bar.style.setProperty("--part", probability ?? 0);
+    render(this.node, html`
+      <span class="answer">
+        <span class="answer-name">${text}</span>
+        <span class="answer-probability">${probability !== undefined && percent(probability)}</span>
+      </span>
+      <span class="bar" aria-hidden="true" style="--part: ${probability ?? 0}"></span>`);
   }
 }

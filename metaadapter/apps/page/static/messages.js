@@ -1,28 +1,24 @@
 /** Messages: notes disappear by themselves, errors stay until they are closed; both are read out. */
-import { byId, element } from "./element.js";
+import { button, byId, create, html } from "./html.js";
 import { say } from "./words.js";
 
 const NOTE_TIME = 6000; // milliseconds
 const ACTION_TIME = 12000; // for a note with a button
+const MAX_LINES = 10; // of an error
 
-/**
- * Shows a note and reads it out.
- *
- * @param {?{label: string, run: function()}} action - a button of the note.
- */
-export function note(text, action = null) {
+/** Shows a note and reads it out. @param {?function()} undo - what a button of the note does. */
+export function note(text, undo = null) {
   const run = () => {
     node.remove();
-    action.run();
+    undo();
   };
-  const button = action && element("button.quiet", { type: "button", onclick: run }, action.label);
-  const node = element("div.message", {}, element("p", {}, text), button);
+  const node = create(html`<div class="message"><p>${text}</p>${undo && button("undo", run, { class: "quiet" })}</div>`);
   byId("messages").replaceChildren(...byId("messages").querySelectorAll(".error"), node);
   const leave = () => {
     if (node.matches(":hover, :focus-within")) setTimeout(leave, NOTE_TIME);
     else node.remove();
   };
-  setTimeout(leave, action ? ACTION_TIME : NOTE_TIME);
+  setTimeout(leave, undo ? ACTION_TIME : NOTE_TIME);
   readOut(text);
 }
 
@@ -32,20 +28,20 @@ export function readOut(text) {
   (dialog?.querySelector(".live") ?? byId("live")).textContent = text;
 }
 
-/** Shows an error. `details` are lines below the sentence. */
-export function showError(text, details = []) {
+/** Shows an error, with the first of the lines that explain it. */
+export function showError(text, lines = []) {
   const shown = [...byId("messages").querySelectorAll(".error")];
   if (shown.some((node) => node.firstChild.textContent === text)) return;
-  const node = element(
-    "div.message.error",
-    { role: "alert" },
-    element("p", {}, text),
-    details.length ? element("ul", {}, ...details.map((line) => element("li", {}, line))) : null,
-  );
-  const close = () => node.remove();
-  node.append(element("button.quiet", { type: "button", onclick: close }, say("close")));
+  const n_more = lines.length - MAX_LINES;
+  const few = n_more > 0 ? [...lines.slice(0, MAX_LINES), say("and_more", { n: n_more })] : lines;
+  const list = few.length > 0 && html`<ul>${few.map((line) => html`<li>${line}</li>`)}</ul>`;
+  const close = button("close", () => node.remove(), { class: "quiet" });
+  const node = create(html`<div class="message error" role="alert"><p>${text}</p>${list}${close}</div>`);
   byId("messages").append(node);
 }
+
+/** Shows the error of a promise that fails. */
+export const orError = (promise) => promise.catch(({ message }) => showError(message));
 
 /** Removes the errors. */
 export function clearErrors() {

@@ -7,6 +7,8 @@
  *
  * A page at another port has a storage of its own, but the same cookies: they tell how many edits wait.
  */
+import { keep, kept } from "./storage.js";
+
 const PREFIX = "unsent ";
 const COOKIE = "metaadapter-unsent-"; // with the port at its end
 const YEAR = 31_536_000; // seconds
@@ -14,48 +16,36 @@ const TAB = random();
 
 let n_made = 0;
 
-/** Whether an edit or a step of the history comes from this tab. */
-export const isOwn = ({ key }) => key.startsWith(TAB);
-
-/** Gives an edit its key and its project, and keeps it; `isKept` says whether the storage did. */
-export function keep(edit, project) {
-  n_made += 1;
-  const made = { ...edit, project, key: `${TAB}-${n_made}`, at: Date.now() };
-  try {
-    localStorage.setItem(PREFIX + made.key, JSON.stringify({ ...made, n: n_made }));
-    tellOtherPorts();
-    return { ...made, isKept: true };
-  } catch {
-    return { ...made, isKept: false }; // the storage is full, or the browser is set to store nothing
-  }
-}
-
 /** A text that nobody else has. */
 export function random() {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** Whether an edit or a step of the history comes from this tab. */
+export const isOwn = ({ key }) => key.startsWith(TAB);
+
+/** Gives an edit its key and its project, and keeps it; `isKept` says whether the storage did. */
+export function post(edit, project) {
+  n_made += 1;
+  const made = { ...edit, project, key: `${TAB}-${n_made}`, at: Date.now(), n: n_made };
+  const isKept = keep(PREFIX + made.key, made);
+  tellOtherPorts();
+  return { ...made, isKept };
+}
+
 /** Forgets an edit that the server has done or refused. */
 export function forget({ key }) {
-  try {
-    localStorage.removeItem(PREFIX + key);
-    tellOtherPorts();
-  } catch {
-    // nothing was kept
-  }
+  if (kept(PREFIX + key, null)) localStorage.removeItem(PREFIX + key);
+  tellOtherPorts();
 }
 
 /** The edits of a project that are kept, those of other tabs and of earlier pages too. */
 export function leftOver(project) {
-  try {
-    tellOtherPorts();
-    return kept()
-      .filter((edit) => edit.project === project)
-      .sort((a, b) => a.at - b.at || a.n - b.n);
-  } catch {
-    return []; // the browser is set to store nothing
-  }
+  tellOtherPorts();
+  return all()
+    .filter((edit) => edit.project === project)
+    .sort((a, b) => a.at - b.at || a.n - b.n);
 }
 
 /** The other ports where edits of a project are kept, with their numbers. */
@@ -74,24 +64,18 @@ export function leftElsewhere(project) {
 
 function tellOtherPorts() {
   const counts = {};
-  for (const { project } of kept()) counts[project] = (counts[project] ?? 0) + 1;
+  for (const { project } of all()) counts[project] = (counts[project] ?? 0) + 1;
   const seconds = Object.keys(counts).length ? YEAR : 0;
   const text = encodeURIComponent(JSON.stringify(counts));
   document.cookie = `${COOKIE}${location.port}=${text}; path=/; samesite=strict; max-age=${seconds}`;
 }
 
-/** All edits that are kept. */
-const kept = () =>
-  Object.keys(localStorage)
-    .filter((name) => name.startsWith(PREFIX))
-    .map(read)
-    .filter((edit) => edit?.key);
-
-/** An edit that is kept; null if it is damaged. */
-function read(name) {
+/** All edits that are kept and not damaged. */
+function all() {
   try {
-    return { ...JSON.parse(localStorage.getItem(name)), isKept: true };
+    const names = Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
+    return names.map((name) => kept(name, null)).filter((edit) => edit?.key).map((edit) => ({ ...edit, isKept: true }));
   } catch {
-    return null;
+    return []; // the browser is set to store nothing
   }
 }

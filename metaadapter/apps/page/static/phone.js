@@ -1,6 +1,6 @@
 /** The page of a phone: takes pictures with its camera, shows their answers, and adds them. */
-import { predictionText } from "./answer_text.js";
-import { byId, element, setText } from "./element.js";
+import { predictionText } from "./answers.js";
+import { byId, create, html, options, render } from "./html.js";
 import { server } from "./server.js";
 import { fillIn, reason, say } from "./words.js";
 
@@ -14,34 +14,37 @@ const status = byId("status");
 /** Fills the list of classes anew; the chosen one stays. */
 async function showClasses() {
   const { names } = await server.classes();
-  const options = [[ONLY_ASK, say("phone_only_ask")], ["", say("tray_title")], ...Object.entries(names)];
+  const pairs = [[ONLY_ASK, say("phone_only_ask")], ["", say("tray_title")], ...Object.entries(names)];
   const chosen = target.value || (target.options.length ? "" : ONLY_ASK);
-  target.replaceChildren(...options.map(([value, text]) => element("option", { value }, text)));
-  target.value = options.some(([value]) => value === chosen) ? chosen : ONLY_ASK;
+  render(target, options(pairs));
+  target.value = pairs.some(([value]) => value === chosen) ? chosen : ONLY_ASK;
 }
 
 /** Asks for the answer of a picture, and adds it to what is chosen. */
 async function take(file) {
   const url = URL.createObjectURL(file);
-  const answer = element("strong", {}, "…");
-  const done = element("span", {});
-  const image = element("img", { src: url, alt: "", onload: () => URL.revokeObjectURL(url) });
-  byId("pictures").prepend(element("li", {}, image, element("p", {}, answer, element("br"), done)));
+  const item = create(html`<li></li>`);
+  const onload = () => URL.revokeObjectURL(url);
+  const show = (answer, done = "", isWrong = false) =>
+    render(item, html`
+      <img src=${url} alt="" onload=${onload}>
+      <p><strong>${answer}</strong><br><span class=${isWrong && "wrong"}>${done}</span></p>`);
+  show("…");
+  byId("pictures").prepend(item);
   while (byId("pictures").children.length > MOST_SHOWN) byId("pictures").lastChild.remove();
   const { value, selectedOptions } = target;
-  const asked = server.predictNow(file).then(({ predictions, refused }) => {
-    setText(answer, predictions.length ? predictionText(predictions[0]) : reason(refused[0].reason));
-  });
-  await asked.catch((error) => setText(answer, error.message)); // without a classifier, still added
-  if (value === ONLY_ASK) return;
   const name = selectedOptions[0].textContent;
+  const answer = await server.predictNow(file).then(
+    ({ predictions, refused }) => (predictions.length ? predictionText(predictions[0]) : reason(refused[0].reason)),
+    (error) => error.message, // without a classifier, still added
+  );
+  show(answer);
+  if (value === ONLY_ASK) return;
   try {
     const { refused } = await server.addPictures([{ file, path: file.name }], value);
-    done.classList.toggle("wrong", refused.length > 0);
-    setText(done, refused.length ? reason(refused[0].reason) : say("phone_added", { name }));
+    show(answer, refused.length ? reason(refused[0].reason) : say("phone_added", { name }), refused.length > 0);
   } catch (error) {
-    done.classList.add("wrong");
-    setText(done, error.message);
+    show(answer, error.message, true);
   }
 }
 
@@ -53,14 +56,9 @@ async function takeAll({ target: input }) {
 }
 
 async function attempt(action) {
-  try {
-    await action();
-    status.className = "";
-    setText(status, "");
-  } catch (error) {
-    status.className = "wrong";
-    setText(status, error.message);
-  }
+  const error = await action().then(() => "", ({ message }) => message);
+  status.classList.toggle("wrong", Boolean(error));
+  render(status, error);
 }
 
 byId("shoot").addEventListener("change", takeAll);

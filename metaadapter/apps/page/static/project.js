@@ -4,23 +4,18 @@
  * While the server is away, changes wait in the order in which they were made. It dispatches
  * "change" after every change of what is shown, "refused" with the error of a change that the
  * server refused or of a server that is away, "opening" with its sentence as an error while the
- * server opens a project or has none open, "late" with the number of changes that had waited and are saved now, and "overruled"
- * with the pictures that somebody else has sorted differently.
+ * server opens a project or has none open, "late" with the number of changes that had waited and
+ * are saved now, and "overruled" with the pictures that somebody else has sorted differently.
  */
-import { edits } from "./edits.js";
-import { NONE } from "./none.js";
-import { forget, keep, leftOver, random } from "./outbox.js";
-import { OwnLabels } from "./own_labels.js";
-import { labelled, labelsIn, withoutPictures } from "./piles.js";
-import { server } from "./server.js";
-import { classesOf, withMargins } from "./several.js";
-import { reason, say } from "./words.js";
+import { forget, leftOver, post, random } from "./outbox.js";
+import { labelled, labelsIn, NONE, OwnLabels, sameLabel, withoutPictures } from "./piles.js";
+import { edits, server } from "./server.js";
+import { say } from "./words.js";
 
 const SOON = 200; // milliseconds until the next request while the server works
 const LATER = 1500; // what another person does is shown within two seconds
-const REACTION = 400; // milliseconds that a person needs to see that an answer has changed
 
-export class Project extends EventTarget {
+class Project extends EventTarget {
   name = "";
   folder = "";
   encoder = "";
@@ -40,6 +35,8 @@ export class Project extends EventTarget {
   can_redo = false;
   revision = -1;
   answers = {};
+  answersBefore = {};
+  answersAt = -Infinity; // the time of the last answers
   left_out = {};
   thresholds = {}; // class → the probability from which a picture shows it, with several labels
   elsewhere = false; // whether the tray comes from elsewhere than the labelled pictures
@@ -51,6 +48,7 @@ export class Project extends EventTarget {
   alike = new Map(); // picture → the number of its group of look-alikes
   work = { busy: false };
   reachable = true;
+  threshold = 0; // the probability from which answers count
 
   #queue = Promise.resolve();
   #pending = 0; // changes that are shown but not yet saved by the server
@@ -62,8 +60,6 @@ export class Project extends EventTarget {
   #absence = ""; // the latest reason why the server cannot be reached
   #whenBack = []; // called once the server is there again
   #wake = () => {};
-  #answersBefore = {};
-  #answersAt = -Infinity; // the time of the last answers
   #scheduled = false;
   #labels = null;
 
@@ -93,6 +89,11 @@ export class Project extends EventTarget {
     return this.answered === this.revision && !this.#pending;
   }
 
+  /** The probability from which answers count; with several labels each class has its own instead. */
+  get minimum() {
+    return this.several ? 0 : this.threshold;
+  }
+
   /** id of a class → its place among the classes. */
   get rank() {
     return new Map(this.classes.map(({ id }, place) => [id, place]));
@@ -109,19 +110,9 @@ export class Project extends EventTarget {
     return this.labels.get(picture) ?? [];
   }
 
-  /** The number of pictures, with and without a label. */
-  get size() {
-    return this.tray.length + this.labels.size;
-  }
-
   className(id) {
     if (id === NONE) return say("none_of_these");
     return this.classes.find((entry) => entry.id === id)?.name ?? "";
-  }
-
-  /** Why a picture cannot be read; undefined if it can. */
-  reasonOf(picture) {
-    return picture in this.unreadable ? reason(this.unreadable[picture]) : undefined;
   }
 
   /** Follows the server as long as the page is open. */
@@ -151,7 +142,7 @@ export class Project extends EventTarget {
    * @returns the response, or null if the server refused; then the page shows the server's state.
    */
   change(change, show = null) {
-    const edit = typeof change === "function" ? null : keep(change, this.place);
+    const edit = typeof change === "function" ? null : post(change, this.place);
     if (show) {
       show();
       this.#pending += 1;
@@ -159,14 +150,14 @@ export class Project extends EventTarget {
     if (edit) this.#unsent.set(edit.key, edit);
     if (show || edit) this.#changed();
     const sent = this.#queue.then(() => (edit ? this.#deliver(edit) : change())).catch((error) => {
-      if (error.name !== "AbortError") this.#refused(error);
+      if (error.name !== "AbortError") this.emit("refused", { error });
       return null;
     });
     this.#queue = sent.then((response) => {
       if (show) this.#pending -= 1;
       this.#newest = Math.max(this.#newest, response?.revision ?? 0);
       if (edit && response) this.#own.add(edit);
-      return this.#pending ? null : this.#load().catch((error) => this.#lost(error));
+      return this.#pending ? null : this.#loadAgain();
     });
     return this.#queue.then(() => sent);
   }
@@ -225,7 +216,7 @@ export class Project extends EventTarget {
   #sendAll(late, before) {
     for (const edit of late) this.#unsent.set(edit.key, edit);
     return late.reduce(
-      (sent, edit) => sent.then(() => this.#deliver(edit)).catch((error) => this.#refused(error)),
+      (sent, edit) => sent.then(() => this.#deliver(edit)).catch((error) => this.emit("refused", { error })),
       before,
     );
   }
@@ -235,13 +226,13 @@ export class Project extends EventTarget {
     const n = this.#n_late;
     this.#n_late = 0;
     if (!n) return null;
-    this.#emit("late", { n });
-    return this.#load().catch((error) => this.#lost(error));
+    this.emit("late", { n });
+    return this.#loadAgain();
   }
 
   /** Moves pictures to classes, with NONE to none of them, or with null to the tray; see `labelled`. */
   label(labels) {
-    return this.change(edits.label(labels), () => this.#putAll(labelled(this, labels)));
+    return this.change(edits.label(labels), () => Object.assign(this, labelled(this, labels)));
   }
 
   /** Adds a class. It has its id at once, so that pictures can go into it before the server knows it. */
@@ -259,7 +250,7 @@ export class Project extends EventTarget {
       this.advice = this.advice.filter((other) => other.id !== id);
       this.settled = [{ ...piece, action }, ...this.settled];
       const label = { move: classes[1], none: NONE }[action];
-      if (label) this.#putAll(labelled(this, Object.fromEntries(pictures.map((picture) => [picture, label]))));
+      if (label) Object.assign(this, labelled(this, sameLabel(pictures, label)));
     });
   }
 
@@ -271,25 +262,19 @@ export class Project extends EventTarget {
   }
 
   removePictures(pictures) {
-    return this.change(edits.removePictures(pictures), () => this.#putAll(withoutPictures(this, new Set(pictures))));
+    const rest = withoutPictures(this, new Set(pictures));
+    return this.change(edits.removePictures(pictures), () => Object.assign(this, rest));
   }
 
-  #putAll(piles) {
-    Object.assign(this, piles);
-    this.#labels = null;
-  }
-
-  /** Whether the class of an answer has changed so recently that a person may not have seen it. */
-  hasJustChanged(picture) {
-    const [before, now] = [this.#answersBefore[picture], this.answers[picture]];
-    const changed = before && classesOf(before).join() !== classesOf(now).join();
-    return Boolean(changed) && performance.now() - this.#answersAt < REACTION;
+  /** Undoes the last change, or with "redo" does it again. */
+  step(direction) {
+    return this.change(edits[direction]());
   }
 
   /** Loads the groups of look-alikes in the tray. */
   async loadAlike() {
     const { groups } = await server.alike().catch((error) => {
-      this.#refused(error);
+      this.emit("refused", { error });
       return { groups: [] };
     });
     this.alike = new Map(groups.flatMap((pictures, n) => pictures.map((picture) => [picture, String(n)])));
@@ -312,6 +297,10 @@ export class Project extends EventTarget {
     return work.busy || this.answered !== this.revision ? SOON : LATER;
   }
 
+  #loadAgain() {
+    return this.#load().catch((error) => this.#lost(error));
+  }
+
   async #load() {
     const project = await server.project();
     if (this.#pending || project.revision < this.#newest) return; // a newer change is shown
@@ -322,19 +311,22 @@ export class Project extends EventTarget {
       this.#queue = this.#sendAll(this.#leftOver(), this.#queue).then(() => this.#tellLate());
     }
     const overruled = this.#own.overruled(project);
-    if (overruled.length) this.#emit("overruled", { pictures: overruled });
+    if (overruled.length) this.emit("overruled", { pictures: overruled });
     this.#changed();
     this.#wake();
   }
 
   async #loadAnswers() {
-    const { revision, ready, answers: given, left_out, shift, thresholds } = await server.answers(this.answered);
-    if (given === undefined || this.#pending) return;
-    const answers = withMargins(given, thresholds);
-    const elsewhere = shift?.is_shifted ?? false;
-    [this.#answersBefore, this.#answersAt] = [this.answers, performance.now()];
-    Object.assign(this, { ready, answers, left_out: left_out ?? {}, elsewhere, answered: revision });
+    const given = await server.answers(this.answered);
+    if (given.answers === undefined || this.#pending) return;
+    const { revision: answered, ready, answers, left_out = {}, shift, thresholds } = given;
+    Object.assign(this, { answersBefore: this.answers, answersAt: performance.now(), answered, ready, answers, left_out });
     this.thresholds = thresholds ?? {};
+    for (const answer of thresholds ? Object.values(answers) : []) {
+      const distances = Object.entries(answer.probabilities).map(([id, p]) => Math.abs(p - thresholds[id]));
+      answer.margin = Math.min(1, ...distances); // from the nearest threshold
+    }
+    this.elsewhere = shift?.is_shifted ?? false;
     this.#changed();
     const { points, n_pictures } = await server.costs();
     Object.assign(this, { points, n_pictures });
@@ -346,8 +338,8 @@ export class Project extends EventTarget {
   }
 
   #lost(error) {
-    if (["opening", "not-opened"].includes(error.kind)) this.#emit("opening", { error });
-    else if (this.reachable || error.message !== this.#absence) this.#refused(error);
+    if (["opening", "not-opened"].includes(error.kind)) this.emit("opening", { error });
+    else if (this.reachable || error.message !== this.#absence) this.emit("refused", { error });
     this.#absence = error.message;
     this.reachable = false;
     this.#changed();
@@ -368,11 +360,8 @@ export class Project extends EventTarget {
     this.#queue = this.#sendAll(newer, Promise.all([older, this.#queue])).then(() => this.#tellLate());
   }
 
-  #refused(error) {
-    this.#emit("refused", { error });
-  }
-
-  #emit(name, values) {
+  /** Dispatches an event with some values. */
+  emit(name, values) {
     this.dispatchEvent(Object.assign(new Event(name), values));
   }
 
@@ -382,7 +371,9 @@ export class Project extends EventTarget {
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
-      this.dispatchEvent(new Event("change"));
+      this.emit("change");
     });
   }
 }
+
+export const project = new Project();

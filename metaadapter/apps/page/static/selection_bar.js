@@ -1,54 +1,49 @@
 /** The bar below the tray: puts the selected pictures into a class. */
-import { ClassButtons } from "./class_buttons.js";
-import { byId, element, setChildren, setText } from "./element.js";
-import { shownByAll } from "./several.js";
+import { shownByAll } from "./answers.js";
+import { classButtons, otherClassButton } from "./class_picker.js";
+import { button, byId, html, render } from "./html.js";
+import { NONE } from "./piles.js";
+import { project } from "./project.js";
+import { tray } from "./tray.js";
+import { actions } from "./tray_actions.js";
 import { say } from "./words.js";
 
-export class SelectionBar {
-  #project;
-  #tray;
-  #text = element("p.selection-text");
-  #classes = element("div.selection-classes");
-  #others = element("div.selection-others");
-  #classButtons;
-  #accept = this.#button("button.primary", "accept_selected", "↵", () => this.#tray.actions.accept());
-  #none = this.#button("button.put-none", "none_of_these", "0", () => this.#tray.actions.putIntoNone());
-  #takeBack = this.#button("button.quiet", "take_back", "B", () => this.#tray.actions.takeBack());
-  #enlarge = this.#button("button.quiet", "enlarge", "V", () => this.#tray.enlarge());
-  #remove = this.#button("button.quiet", "remove", say("delete_key"), () => this.#tray.actions.remove());
+const bar = byId("selection");
 
-  constructor(project, tray) {
-    this.#project = project;
-    this.#tray = tray;
-    this.#classButtons = new ClassButtons(project, (id) => tray.actions.put(id), () => tray.actions.chooseClass());
-    tray.addEventListener("selection", () => this.show());
-    this.#others.append(this.#classButtons.other, this.#none, this.#accept, this.#takeBack, this.#enlarge, this.#remove);
-    byId("selection").append(this.#text, this.#classes, this.#others);
-    // The focus stays in the tray, so that keys go on working after a click.
-    byId("selection").addEventListener("mousedown", (event) => {
-      if (event.target.closest("button")) event.preventDefault();
-    });
-  }
+// The focus stays in the tray, so that keys go on working after a click.
+bar.addEventListener("mousedown", (event) => {
+  if (event.target.closest("button")) event.preventDefault();
+});
+tray.addEventListener("selection", showSelection);
 
-  show() {
-    const { selected } = this.#tray;
-    const { classes, answers, labels, several } = this.#project;
-    byId("selection").hidden = !selected.length || !classes.length;
-    if (byId("selection").hidden) return;
-    setText(this.#text, say(several ? "show_selected" : "put_selected", { n: selected.length }));
-    this.#accept.hidden = !selected.some((picture) => answers[picture] && !labels.has(picture));
-    this.#takeBack.hidden = !selected.some((picture) => labels.has(picture));
-    this.#enlarge.disabled = selected.length !== 1;
-    setChildren(this.#classes, this.#classButtons.nodes(selected, several ? shownByAll(this.#project, selected) : []));
-  }
+export function showSelection() {
+  const { selected } = tray;
+  const { classes, answers, labels, several } = project;
+  bar.hidden = !selected.length || !classes.length;
+  if (bar.hidden) return;
+  const isWaiting = selected.some((picture) => answers[picture] && !labels.has(picture));
+  const isLabelled = selected.some((picture) => labels.has(picture));
+  render(bar, html`
+    <p class="selection-text">${say(several ? "show_selected" : "put_selected", { n: selected.length })}</p>
+    <div class="selection-classes">
+      ${classButtons(selected, several ? shownByAll(selected) : [], (id) => actions.put(id))}
+    </div>
+    <div class="selection-others">
+      ${otherClassButton(() => actions.chooseClass())}
+      ${action("none_of_these", "0", () => actions.put(NONE), { class: "put-none" })}
+      ${action("accept_selected", "↵", () => actions.accept(), { class: "primary", hidden: !isWaiting })}
+      ${action("take_back", "B", () => actions.takeBack(), { hidden: !isLabelled })}
+      ${action("enlarge", "V", () => tray.enlarge(), { disabled: selected.length !== 1 })}
+      ${action("remove", say("delete_key"), () => actions.remove())}
+    </div>`);
+}
 
-  #button(tag, key, shortcut, action) {
-    const onclick = () => {
-      const button = document.activeElement;
-      action();
-      // The focus returns to the tray if its button is disabled or hidden then.
-      if (button?.disabled || !button?.checkVisibility()) this.#tray.focus();
-    };
-    return element(tag, { type: "button", onclick }, say(key), element("kbd", { "aria-hidden": "true" }, shortcut));
-  }
+/** A button after whose action the focus returns to the tray, if the button is disabled or hidden then. */
+function action(key, shortcut, act, properties) {
+  const onclick = () => {
+    const { activeElement } = document;
+    act();
+    if (activeElement?.disabled || !activeElement?.checkVisibility()) tray.focus();
+  };
+  return button(key, onclick, { class: "quiet", shortcut, ...properties });
 }

@@ -1,14 +1,14 @@
 /** The requests to the server: one function for each, as `/docs` of the server describes them. */
-import { author } from "./author.js";
+import { author } from "./storage.js";
 import { say, sayOf } from "./words.js";
 
 const AWAY = ["away", "token", "opening", "not-opened", "closed", "slow", "left"];
 
 /** The server refused a request or could not be reached; `message` is a sentence to show. */
 export class Refusal extends Error {
-  constructor(message, status = 0, kind = "away", values = {}) {
+  constructor(message, kind = "away", values = {}) {
     super(message);
-    Object.assign(this, { status, kind, values });
+    Object.assign(this, { kind, values });
   }
 
   /** Whether the same request can be done later, when the server is there again. */
@@ -18,31 +18,27 @@ export class Refusal extends Error {
 }
 
 async function request(method, path, { json, form, signal, headers = {} } = {}) {
-  const options = { method, signal, body: form, headers: { Accept: "application/json", ...headers } };
-  if (json !== undefined) {
-    options.headers["Content-Type"] = "application/json";
-    options.body = JSON.stringify(json);
-  }
-  let response;
-  try {
-    response = await fetch(path, options);
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Refusal(say("server_gone"));
-  }
+  const type = json === undefined ? {} : { "Content-Type": "application/json" };
+  const options = {
+    method,
+    signal,
+    headers: { Accept: "application/json", ...type, ...headers },
+    body: json === undefined ? form : JSON.stringify(json),
+  };
+  const response = await fetch(path, options).catch((error) => {
+    throw error.name === "AbortError" ? error : new Refusal(say("server_gone"));
+  });
   if (!response.ok) throw await refusal(response);
   return response;
 }
 
 async function refusal(response) {
-  if (response.status === 401) return new Refusal(say("no_permission"), 401, "token");
-  const { error, ...wording } = await response.json().catch(() => ({}));
+  if (response.status === 401) return new Refusal(say("no_permission"), "token");
+  const { error, kind, values } = await response.json().catch(() => ({}));
   // The server has ended, and another program uses its port now.
-  if (!error || !wording.kind) return new Refusal(say("other_program"));
-  return new Refusal(sayOf(wording, error), response.status, wording.kind, wording.values);
+  if (!error || !kind) return new Refusal(say("other_program"));
+  return new Refusal(sayOf({ kind, values }, error), kind, values);
 }
-
-const get = async (path) => content(await request("GET", path));
 
 async function content(response) {
   return response.json().catch(() => {
@@ -50,21 +46,44 @@ async function content(response) {
   });
 }
 
-/** The content of the answer to an edit; the edit is not saved if another program has answered. */
-async function revised(response) {
-  const values = await content(response);
+const get = async (path) => content(await request("GET", path));
+const send = async (path, json) => content(await request("POST", path, { json }));
+
+/** Sends a change of a project; it is not saved if another program has answered. */
+async function change(method, path, project = "", { headers, ...body }) {
+  const origin = {
+    "Metaadapter-Project": encodeURIComponent(project),
+    "Metaadapter-Author": encodeURIComponent(author()),
+  };
+  const values = await content(await request(method, path, { ...body, headers: { ...origin, ...headers } }));
   if (typeof values?.revision !== "number") throw new Refusal(say("other_program"));
   return values;
 }
 
-const send = async (method, path, json) => content(await request(method, path, { json }));
+function formOf(values, name, files) {
+  const form = new FormData();
+  for (const [key, value] of Object.entries(values)) form.append(key, value);
+  for (const { file, path } of files) form.append(name, file, path);
+  return form;
+}
 
-/** Who sends a change, and for which project. */
-const origin = (project = "") => ({
-  "Metaadapter-Project": encodeURIComponent(project),
-  "Metaadapter-Author": encodeURIComponent(author()),
-});
+/** The edits of a project as the server takes them: values that can be kept until it is there. */
+export const edits = {
+  addClass: (id, name) => ({ method: "POST", path: "/classes", json: { id, name } }),
+  changeClass: (id, changes) => ({ method: "PATCH", path: `/classes/${id}`, json: changes }),
+  removeClass: (id) => ({ method: "DELETE", path: `/classes/${id}` }),
+  label: (labels) => ({ method: "POST", path: "/labels", json: { labels } }),
+  removePictures: (pictures) => ({ method: "DELETE", path: "/pictures", json: { pictures } }),
+  changeBox: (frame, before, after) => ({ method: "POST", path: `/frames/${frame}/boxes`, json: { before, after } }),
+  forgetDetections: (file) => ({ method: "DELETE", path: `/detections/${file}` }),
+  settleAdvice: (id, action) => ({ method: "POST", path: `/advice/${id}`, json: { action } }),
+  takeBackAdvice: (id) => ({ method: "DELETE", path: `/advice/${id}` }),
+  setSeveral: (several) => ({ method: "PATCH", path: "/labelling", json: { several } }),
+  undo: () => ({ method: "POST", path: "/undo" }),
+  redo: () => ({ method: "POST", path: "/redo" }),
+};
 
+/** `project` is the last part of a project's folder, by which the server knows for which one a change is. */
 export const server = {
   project: () => get("/project"),
   answers: (since) => get(`/answers?since=${since}`),
@@ -72,73 +91,56 @@ export const server = {
   advice: () => get("/advice"),
   alike: () => get("/alike"),
   work: () => get("/work"),
-  stopWork: () => send("POST", "/work/stop"),
-  resumeWork: () => send("POST", "/work/resume"),
   history: () => get("/history"),
-
-  /** Sends an edit that the outbox keeps. */
-  async edit({ method, path, json, key, project }) {
-    const headers = { "Idempotency-Key": key, ...origin(project) };
-    return revised(await request(method, path, { json, headers }));
-  },
-
   frames: (frame) => get(frame ? `/frames?frame=${frame}` : "/frames"),
   speciesCounts: (threshold) => get(`/counts?sure=${threshold}`),
+  sizes: (threshold) => get(`/take/sizes?sure=${threshold}`),
+  projects: () => get("/projects"),
+  phone: () => get("/phone"),
+  classes: () => get("/classes"), // for phones
+  stopWork: () => send("/work/stop"),
+  resumeWork: () => send("/work/resume"),
+  newProject: (name) => send("/projects", { name }),
+  renameProject: (name, new_name) => send("/projects/rename", { name, new_name }),
+  deleteProject: (name) => send("/projects/delete", { name }),
+  openAgain: (repairs) => send("/projects/again", { repairs }),
+  openProject: (name) => send("/projects/open", { name }),
 
-  /** Changes the settings for camera traps; the dialog shows a refusal itself. */
-  async changeField(settings, project) {
-    return revised(await request("PATCH", "/field", { json: settings, headers: origin(project) }));
+  /** Sends an edit that the outbox keeps. */
+  edit: ({ method, path, json, key, project }) =>
+    change(method, path, project, { json, headers: { "Idempotency-Key": key } }),
+
+  /** Changes the settings for camera traps. */
+  changeField: (settings, project) => change("PATCH", "/field", project, { json: settings }),
+
+  /**
+   * @param {{file: File, path: string}[]} files
+   * @param {string} target - id of a class, "" for the tray, "folders" to make a class of each folder.
+   * @param {boolean} waits - whether the pictures are read only after the next change.
+   */
+  addPictures(files, target, project, { signal, waits = false } = {}) {
+    const form = formOf({ class: target, ...(waits && { wait: "true" }) }, "pictures", files);
+    return change("POST", "/pictures", project, { form, signal });
   },
 
-  projects: () => get("/projects"),
-  sizes: (threshold) => get(`/take/sizes?sure=${threshold}`),
-  classes: () => get("/classes"), // for phones
-  phone: () => get("/phone"),
-  newProject: (name) => send("POST", "/projects", { name }),
-  renameProject: (name, new_name) => send("POST", "/projects/rename", { name, new_name }),
-  deleteProject: (name) => send("POST", "/projects/delete", { name }),
-  openAgain: (repairs) => send("POST", "/projects/again", { repairs }),
-  openProject: (name) => send("POST", "/projects/open", { name }),
+  /** @param {File} file - the JSON of MegaDetector or SpeciesNet. */
+  addDetections: (file, project) =>
+    change("POST", "/detections", project, { form: formOf({}, "detections", [{ file, path: file.name }]) }),
+
+  /** Gives new pictures the boxes that have waited for them; the answer is that of addDetections. */
+  joinDetections: (pictures, project) => change("POST", "/detections/join", project, { json: { pictures } }),
+
+  /** The answer for a picture that is not kept, by the classifier as it is now. */
+  async predictNow(file, signal) {
+    const form = formOf({}, "pictures", [{ file, path: file.name }]);
+    return content(await request("POST", "/predict?now=true", { form, signal }));
+  },
 
   /** Downloads a file; returns {blob, name}, with the name that the server gives. */
   async file(path) {
     const response = await request("GET", path);
     const [, name = ""] = /filename\*=UTF-8''([^;]*)/.exec(response.headers.get("Content-Disposition")) ?? [];
     return { blob: await response.blob(), name: decodeURIComponent(name) };
-  },
-
-  /** The answer for a picture that is not kept, by the classifier as it is now. */
-  async predictNow(file, signal) {
-    const form = new FormData();
-    form.append("pictures", file);
-    return (await request("POST", "/predict?now=true", { form, signal })).json();
-  },
-
-  /**
-   * @param {{file: File, path: string}[]} files
-   * @param {string} target - id of a class, "" for the tray, "folders" to make a class of each folder.
-   * @param {AbortSignal} signal
-   * @param {string} project - the last part of its folder.
-   * @param {boolean} waits - whether the pictures are read only after the next change.
-   */
-  async addPictures(files, target, signal, project, waits = false) {
-    const form = new FormData();
-    form.append("class", target);
-    if (waits) form.append("wait", "true");
-    for (const { file, path } of files) form.append("pictures", file, path);
-    return revised(await request("POST", "/pictures", { form, signal, headers: origin(project) }));
-  },
-
-  /** @param {File} file - the JSON of MegaDetector or SpeciesNet. @param {string} project */
-  async addDetections(file, project) {
-    const form = new FormData();
-    form.append("detections", file, file.name);
-    return revised(await request("POST", "/detections", { form, headers: origin(project) }));
-  },
-
-  /** Gives new pictures the boxes that have waited for them; the answer is that of addDetections. */
-  async joinDetections(pictures, project) {
-    return revised(await request("POST", "/detections/join", { json: { pictures }, headers: origin(project) }));
   },
 };
 

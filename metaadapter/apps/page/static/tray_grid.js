@@ -3,9 +3,12 @@
  *
  * The focus stays on the grid itself; `aria-activedescendant` names the current picture, whose row
  * is always in the document.
+ *
+ * @typedef {{key: ?string, pictures: string[]}} Group - without a key it has no heading.
+ * @typedef {{top: number, group: number, from: number, to: number}} Row - the pictures at the places
+ *   from `from` to before `to`; a heading has none. Lengths are in pixels.
  */
-import { byId, element, setChildren } from "./element.js";
-import { columnsIn, placeBelow, rowOf, rowsOf, visibleRows } from "./tray_rows.js";
+import { byId, create, html, render, update } from "./html.js";
 
 const MIN_WIDTH = 148; // pixels of a card
 const GAP = 14;
@@ -13,29 +16,26 @@ const HEADING = 52; // pixels
 const EXTRA_ROWS = 2; // above and below the window
 
 export class TrayGrid {
-  node = byId("tray");
-  columns = 1;
   below = 0; // pixels below a picture
+  #node = byId("tray");
   #groups = [];
   #order = [];
   #places = new Map();
   #current = null;
-  #table = { rows: [], height: 0 };
-  #rows = new Map();
-  #cards = new Map();
+  #rows = [];
+  #cards = new Map(); // picture → its node, which it keeps in another row
   #rowHeight = 200; // pixels, with the gap
   #size = "";
-  #make;
+  #card;
+  #heading;
   #waiting = false;
 
-  /**
-   * @param make - {card, showCard, heading, showHeading}: `card` makes the card of a picture and
-   *   `heading` the heading of a group; the others show their states.
-   */
-  constructor(make) {
-    this.#make = make;
+  /** @param {function(string)} card - describes a picture. @param {function(Group)} heading */
+  constructor(card, heading) {
+    this.#card = card;
+    this.#heading = heading;
     addEventListener("scroll", () => this.#layOutSoon(), { passive: true });
-    new ResizeObserver(() => this.#layOutSoon()).observe(this.node);
+    new ResizeObserver(() => this.#layOutSoon()).observe(this.#node);
     addEventListener("resize", () => this.#layOutSoon());
   }
 
@@ -45,29 +45,30 @@ export class TrayGrid {
 
   /** @param {Group[]} groups @param {string[]} order - the pictures of all groups. */
   show(groups, order, current) {
-    if (!areSame(groups, this.#groups)) {
+    const sizes = (all) => all.map(({ key, pictures }) => `${key} ${pictures.length}`).join();
+    if (!areEqual(order, this.#order) || sizes(groups) !== sizes(this.#groups)) {
       this.#groups = groups;
       this.#order = order;
       this.#places = new Map(order.map((picture, place) => [picture, place]));
       this.#size = "";
     }
     this.#current = current;
-    if (!order.length) this.#fill(new Set()); // the grid is hidden then, and has no size
+    if (!order.length) this.#fill([]); // the grid is hidden then, and has no size
+    for (const [picture, node] of this.#cards) update(node, this.#card(picture));
     this.#layOut();
-    for (const card of this.#cards.values()) this.#make.showCard(card);
   }
 
   /** The number of places from a picture to the one some rows below it. */
   placesBelow(picture, n) {
     const place = this.#places.get(picture);
-    return place === undefined ? 0 : placeBelow(this.#table.rows, place, n) - place;
+    return place === undefined ? 0 : placeBelow(this.#rows, place, n) - place;
   }
 
   /** Scrolls the current picture into the window. */
   reveal() {
     const place = this.#places.get(this.#current);
-    if (place === undefined || !this.#table.rows.length) return;
-    const top = this.node.getBoundingClientRect().top + this.#table.rows[rowOf(this.#table.rows, place)].top;
+    if (place === undefined || !this.#rows.length) return;
+    const top = this.#node.getBoundingClientRect().top + this.#rows[rowOf(this.#rows, place)].top;
     const style = getComputedStyle(document.documentElement);
     const [from, to] = [parseFloat(style.scrollPaddingTop), innerHeight - parseFloat(style.scrollPaddingBottom)];
     if (top < from || this.#rowHeight > to - from) scrollBy(0, top - from);
@@ -85,17 +86,16 @@ export class TrayGrid {
   }
 
   #layOut() {
-    const box = this.node.getBoundingClientRect();
+    const box = this.#node.getBoundingClientRect();
     if (!box.width) return;
     this.#measure(box.width);
-    const [first, end] = visibleRows(this.#table.rows, -box.top, innerHeight, EXTRA_ROWS);
-    const numbers = new Set();
-    for (let number = first; number < end; number += 1) numbers.add(number);
+    const [first, end] = visibleRows(this.#rows, -box.top, innerHeight, EXTRA_ROWS);
+    const numbers = Array.from({ length: end - first }, (_, n) => first + n);
     const place = this.#places.get(this.#current);
-    if (place !== undefined) numbers.add(rowOf(this.#table.rows, place));
-    this.#fill(numbers);
-    if (place !== undefined) this.node.setAttribute("aria-activedescendant", `picture-${this.#current}`);
-    else this.node.removeAttribute("aria-activedescendant");
+    if (place !== undefined) numbers.push(rowOf(this.#rows, place));
+    this.#fill([...new Set(numbers)].sort((a, b) => a - b));
+    if (place !== undefined) this.#node.setAttribute("aria-activedescendant", `picture-${this.#current}`);
+    else this.#node.removeAttribute("aria-activedescendant");
   }
 
   /** Sets the rows and the size of the grid if they change. */
@@ -103,67 +103,99 @@ export class TrayGrid {
     const size = `${width} ${this.below}`;
     if (this.#size === size) return;
     this.#size = size;
-    this.columns = columnsIn(width, MIN_WIDTH, GAP);
-    const side = (width - GAP * (this.columns - 1)) / this.columns;
+    const columns = Math.max(1, Math.floor((width + GAP) / (MIN_WIDTH + GAP)));
+    const side = (width - GAP * (columns - 1)) / columns;
     this.#rowHeight = Math.round(side + this.below) + GAP;
-    this.#table = rowsOf(this.#groups, this.columns, this.#rowHeight, HEADING);
-    this.#rows.clear();
-    this.node.style.setProperty("--columns", this.columns);
-    this.node.style.setProperty("--row", `${this.#rowHeight - GAP}px`);
-    this.node.style.height = `${Math.max(this.#table.height - GAP, 0)}px`;
-    this.node.setAttribute("aria-rowcount", this.#table.rows.length);
-    this.node.setAttribute("aria-colcount", this.columns);
+    const { rows, height } = rowsOf(this.#groups, columns, this.#rowHeight);
+    this.#rows = rows;
+    this.#node.style.setProperty("--columns", columns);
+    this.#node.style.setProperty("--row", `${this.#rowHeight - GAP}px`);
+    this.#node.style.height = `${Math.max(height - GAP, 0)}px`;
+    this.#node.setAttribute("aria-rowcount", rows.length);
+    this.#node.setAttribute("aria-colcount", columns);
   }
 
   #fill(numbers) {
-    const shown = new Set();
-    const nodes = [...numbers].sort((a, b) => a - b).map((number) => {
-      const { group, from, to } = this.#table.rows[number];
-      const row = this.#rows.get(number) ?? this.#newRow(number);
-      if (from === to) {
-        row.heading ??= this.#make.heading();
-        this.#make.showHeading(row.heading, this.#groups[group]);
-        setChildren(row.node, [row.heading.node]);
-        return row.node;
-      }
-      const pictures = this.#order.slice(from, to);
-      setChildren(row.node, pictures.map((picture) => this.#card(picture).node));
-      for (const picture of pictures) shown.add(picture);
-      return row.node;
-    });
-    for (const number of this.#rows.keys()) if (!numbers.has(number)) this.#rows.delete(number);
-    for (const [picture, card] of this.#cards) {
+    const shown = new Set(numbers.flatMap((number) => this.#picturesIn(number)));
+    for (const picture of shown)
+      if (!this.#cards.has(picture)) this.#cards.set(picture, create(this.#card(picture)));
+    render(this.#node, numbers.map((number) => this.#row(number)));
+    for (const [picture, node] of this.#cards) {
       if (shown.has(picture)) continue;
-      card.image.removeAttribute("src"); // cancels its download
+      node.querySelector("img").removeAttribute("src"); // cancels its download
       this.#cards.delete(picture);
     }
-    setChildren(this.node, nodes);
   }
 
-  #newRow(number) {
-    const { top, from, to } = this.#table.rows[number];
-    const tag = from === to ? "div.tray-row.tray-heading" : "div.tray-row";
-    const node = element(tag, { role: "row", "aria-rowindex": number + 1 });
-    node.style.transform = `translateY(${top}px)`;
-    const row = { node, heading: null };
-    this.#rows.set(number, row);
-    return row;
+  #picturesIn(number) {
+    const { from, to } = this.#rows[number];
+    return this.#order.slice(from, to);
   }
 
-  #card(picture) {
-    let card = this.#cards.get(picture);
-    if (!card) {
-      card = this.#make.card(picture);
-      this.#cards.set(picture, card);
-      this.#make.showCard(card);
-    }
-    return card;
+  #row(number) {
+    const { top, group, from, to } = this.#rows[number];
+    const isHeading = from === to;
+    return html`
+      <div class="tray-row ${isHeading && "tray-heading"}" key=${number} role="row" aria-rowindex=${number + 1}
+        style="transform: translateY(${top}px)">
+        ${isHeading ? this.#heading(this.#groups[group]) : this.#picturesIn(number).map((picture) => this.#cards.get(picture))}
+      </div>`;
   }
 }
 
-const areSame = (groups, others) =>
-  groups.length === others.length &&
-  groups.every(({ key, pictures }, place) => key === others[place].key && areEqual(pictures, others[place].pictures));
+/** Returns {rows, height} of groups; `row` is the height of a row with its gap. */
+function rowsOf(groups, columns, row) {
+  const rows = [];
+  let [top, place] = [0, 0];
+  groups.forEach(({ key, pictures }, group) => {
+    if (key !== null) {
+      rows.push({ top, group, from: place, to: place });
+      top += HEADING;
+    }
+    for (const end = place + pictures.length; place < end; top += row) {
+      const to = Math.min(place + columns, end);
+      rows.push({ top, group, from: place, to });
+      place = to;
+    }
+  });
+  return { rows, height: top };
+}
+
+/** The numbers of the first row within a window and of the row after the last one. */
+function visibleRows(rows, above, height, extra) {
+  const first = Math.max(firstAfter(rows, ({ top }) => top > above) - 1 - extra, 0);
+  const end = firstAfter(rows, ({ top }) => top >= above + height) + extra;
+  return [first, Math.max(first, Math.min(end, rows.length))];
+}
+
+/** The number of the row that holds the picture at a place. */
+const rowOf = (rows, place) => firstAfter(rows, ({ to }) => to > place);
+
+/** The place some rows of pictures below another place, in the same column where there is one. */
+function placeBelow(rows, place, n) {
+  const start = rowOf(rows, place);
+  const column = place - rows[start].from;
+  let [number, left] = [start, Math.abs(n)];
+  for (let next = start; left > 0; ) {
+    next += Math.sign(n);
+    if (!rows[next]) break;
+    if (rows[next].from === rows[next].to) continue; // a heading
+    number = next;
+    left -= 1;
+  }
+  return Math.min(rows[number].from + column, rows[number].to - 1);
+}
+
+/** The number of the first row with a property that all later rows have too. */
+function firstAfter(rows, has) {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (has(rows[middle])) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
 
 const areEqual = (pictures, others) =>
   pictures.length === others.length && pictures.every((picture, place) => picture === others[place]);

@@ -1,8 +1,8 @@
 /** An upload: sends files in portions, measures its progress, and can be stopped at any time. */
 import { isUploadable } from "./dropped_files.js";
 
-const MAX_FILES = 32; // in a portion
-const MAX_BYTES = 16e6;
+const MAX_FILES = 50; // in a portion
+const MAX_BYTES = 64e6;
 
 export class Upload {
   done = 0; // bytes
@@ -18,7 +18,7 @@ export class Upload {
     this.total = this.files.reduce((sum, { file }) => sum + file.size, 0);
   }
 
-  get secondsLeft() {
+  get seconds_left() {
     const seconds = (performance.now() - this.#started) / 1000;
     return this.done ? (seconds * (this.total - this.done)) / this.done : null;
   }
@@ -52,18 +52,16 @@ export class Upload {
 }
 
 /** Groups of consecutive files that are small enough for one request; a large file goes alone. */
-export function portions(files) {
+function portions(files) {
   const all = [];
   let bytes = Infinity;
   for (const entry of files) {
-    const last = all.at(-1);
-    if (!last || last.length === MAX_FILES || bytes + entry.file.size > MAX_BYTES) {
-      all.push([entry]);
+    bytes += entry.file.size;
+    if (bytes > MAX_BYTES || all.at(-1).length === MAX_FILES) {
+      all.push([]);
       bytes = entry.file.size;
-    } else {
-      last.push(entry);
-      bytes += entry.file.size;
     }
+    all.at(-1).push(entry);
   }
   return all;
 }

@@ -5,17 +5,16 @@
  */
 import { words as english } from "./words.en.js";
 import * as german from "./words.de.js";
+import { keep, kept } from "./storage.js";
 
 /** code → {words, sentences, reasons}; the sentences and reasons of the server are English. */
 const LANGUAGES = { en: { words: english, sentences: {}, reasons: {} }, de: german };
-const KEPT = "language"; // the key of the choice in the browser's storage
-
 /** The codes of the languages and their own names. */
 export const languages = { en: "English", de: "Deutsch" };
 
 /** The code of the language: the chosen one, or else the browser's. */
 export const language =
-  [chosen(), ...navigator.languages].map((code) => code.split("-")[0]).find((code) => code in LANGUAGES) ?? "en";
+  [kept("language", ""), ...navigator.languages].map((code) => code.split("-")[0]).find((code) => code in LANGUAGES) ?? "en";
 const { words, sentences, reasons } = LANGUAGES[language];
 const plural = new Intl.PluralRules(language);
 const number = new Intl.NumberFormat(language);
@@ -24,22 +23,14 @@ const list = new Intl.ListFormat(language);
 
 /** Keeps a choice of language, and loads the page again in it. */
 export function choose(code) {
-  localStorage.setItem(KEPT, code);
+  keep("language", code);
   location.reload();
-}
-
-function chosen() {
-  try {
-    return localStorage.getItem(KEPT) ?? "";
-  } catch {
-    return ""; // the browser is set to store nothing
-  }
 }
 
 /**
  * The text of a key, with `{name}` replaced by values.name.
  *
- * If a text has forms for one and for other numbers, `values.n` chooses the form.
+ * `[picture|pictures]` has the forms for one and for other numbers; `values.n` chooses.
  */
 export function say(key, values = {}) {
   if (words[key] === undefined) throw new Error(`there are no words for "${key}"`);
@@ -73,8 +64,9 @@ export function reason(text) {
 /** A number in English digits as a number, any other text as it is. */
 const numeral = (text) => (/^\d{1,3}(,\d{3})*$/.test(text) ? Number(text.replaceAll(",", "")) : text);
 
-function filled(entry, values) {
-  const text = typeof entry === "string" ? entry : (entry[plural.select(values.n)] ?? entry.other);
+function filled(template, values) {
+  const isOne = plural.select(values.n) === "one";
+  const text = template.replace(/\[([^|\]]*)\|([^\]]*)\]/g, (_, one, others) => (isOne ? one : others));
   return text.replace(/\{(\w+)\}/g, (_, name) => {
     const value = values[name];
     if (Array.isArray(value)) return list.format(value.map((item) => say("quoted", { name: item })));
@@ -107,15 +99,13 @@ export function duration(seconds) {
   return say("minutes", { n: Math.round(seconds / 60) });
 }
 
+const ATTRIBUTES = { "words-label": "aria-label", "words-title": "title", "words-placeholder": "placeholder" };
+
 /** Fills in the words of a document: `data-words` is the key of a text, `data-words-title` of a title. */
 export function fillIn(root) {
   document.documentElement.lang = language;
   for (const node of root.querySelectorAll("[data-words]")) node.textContent = say(node.dataset.words);
-  for (const [data, attribute] of [
-    ["words-label", "aria-label"],
-    ["words-title", "title"],
-    ["words-placeholder", "placeholder"],
-  ])
+  for (const [data, attribute] of Object.entries(ATTRIBUTES))
     for (const node of root.querySelectorAll(`[data-${data}]`))
       node.setAttribute(attribute, say(node.getAttribute(`data-${data}`)));
 }

@@ -104,7 +104,7 @@ def choose(page, name, *files):
 
 
 def test_detector_file__given_while_pictures_are_added__gives_all_of_them_their_boxes(page, frames):
-    portions = (PAGE / "upload.js").read_text().replace("MAX_FILES = 32", "MAX_FILES = 4")
+    portions = (PAGE / "upload.js").read_text().replace("MAX_FILES = 50", "MAX_FILES = 4")
     page.route("**/upload.js", lambda route: route.fulfill(body=portions, content_type=SCRIPT))
     page.reload()
     page.route("**/pictures", lambda route: (time.sleep(1), route.continue_()))

@@ -110,10 +110,10 @@ POINTS = [
 
 
 @pytest.mark.parametrize(
-    ("threshold", "kept"), [(0, 1.0), (0.49, 1.0), (0.5, 0.7), (0.79, 0.7), (0.99, 0.4)]
+    ("threshold", "kept"), [(0, 10), (0.49, 10), (0.5, 7), (0.79, 7), (0.99, 4)]
 )
 def test_cost_at__is_that_of_the_last_point_not_above_the_threshold(call, threshold, kept):
-    assert call("costs", "costAt", POINTS, threshold)["kept"] == kept
+    assert call("answers", "costAt", POINTS, threshold, 10)["kept"] == kept
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_cost_at__is_that_of_the_last_point_not_above_the_threshold(call, thresh
 def test_next_step__is_the_missing_thing(call, pictures, tray, answered, key):
     classes = [{"name": f"class {n}", "pictures": ["x"] * n} for n in pictures]
 
-    assert call("next_step", "nextStep", {"classes": classes, "tray": tray}, answered)["key"] == key
+    assert call("lines", "nextStep", {"classes": classes, "tray": tray}, answered)["key"] == key
 
 
 CLASSES = [
@@ -151,7 +151,7 @@ CLASSES = [
     ],
 )
 def test_matching__finds_classes_by_part_of_the_name_or_number(call, text, expected):
-    found = call("class_search", "matching", CLASSES, text, ["3"])
+    found = call("class_names", "matching", CLASSES, text, ["3"])
 
     assert [entry["name"] for entry in found] == expected
 

@@ -1,4 +1,7 @@
-/** The search for a class by its name or number. Pure functions. */
+/** Names of classes: the search by name or number, and new classes. */
+import { readOut } from "./messages.js";
+import { project } from "./project.js";
+import { say } from "./words.js";
 
 /**
  * The classes that match a text, the best first: the number, a name that begins with the text, a
@@ -32,3 +35,19 @@ function quality({ name, number }, sought) {
 
 const plain = (text) =>
   text.normalize("NFKD").replace(/\p{Diacritic}|\p{Cf}/gu, "").replace(/[\s_]+/g, " ").toLowerCase();
+
+/** Adds classes with these names; returns whether all of them are free. */
+export async function addClasses(names) {
+  const known = project.classes.map(({ name }) => name);
+  const areFree = names.every((name, at) => ![...known, ...names.slice(0, at)].some((other) => isSameName(other, name)));
+  const made = names.map((name) => project.addClass(name));
+  if (!areFree) return (await Promise.all(made)).every(Boolean); // the server says why not
+  readOut(say("class_added", { name: names.join(", ") }));
+  return true;
+}
+
+/** Adds a class; returns its id, or null if the name is not free. */
+export async function addedClass(name) {
+  if (!(await addClasses([name]))) return null;
+  return project.classes.find((entry) => isSameName(entry.name, name))?.id ?? null;
+}

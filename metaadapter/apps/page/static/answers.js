@@ -1,0 +1,132 @@
+/**
+ * What the answers of the project say: their classes, whether they count, and their texts.
+ *
+ * An answer is for one class, or for several (`labels`), or says that a picture is unfamiliar: none
+ * of the classes. A picture with a label has a left-out answer instead, by the other examples.
+ */
+import { NONE } from "./piles.js";
+import { project } from "./project.js";
+import { percent, reason, say } from "./words.js";
+
+const REACTION = 400; // milliseconds that a person needs to see that an answer has changed
+
+/** The answer for a picture, or its left-out answer if it has a label. */
+export const answerFor = (picture) => project[project.labels.has(picture) ? "left_out" : "answers"][picture];
+
+/** The ids of the classes of an answer, NONE alone for none of them; none without an answer. */
+export function classesOf(answer) {
+  if (!answer) return [];
+  if (answer.unfamiliar) return [NONE];
+  return answer.labels ?? [answer.class];
+}
+
+/** The ids of the classes that a picture has or else is predicted to have, or NONE alone. */
+export function classesFor(picture) {
+  const own = project.labelsOf(picture);
+  return own.length ? own : classesOf(project.answers[picture]);
+}
+
+/** The (first) class that a picture has or is predicted to have; NONE for none; null if unknown. */
+export const classFor = (picture) => classesFor(picture)[0] ?? null;
+
+/** id of a class, or NONE → the number of pictures that have it or else are predicted to have it. */
+export function sizesOf(pictures) {
+  const sizes = new Map();
+  for (const picture of pictures) for (const id of classesFor(picture)) sizes.set(id, (sizes.get(id) ?? 0) + 1);
+  return sizes;
+}
+
+/** The class of an answer, NONE for none of the classes, null without an answer. */
+export const answerOf = (answer) => (answer ? (answer.unfamiliar ? NONE : answer.class) : null);
+
+/** The label that an answer becomes when a person accepts it. */
+export const acceptedLabel = (answer) =>
+  answer.labels ? classesOf(answer).filter((id) => id !== NONE) : answerOf(answer);
+
+/** The labels of pictures that show one class more: picture → ids. */
+export const withClass = (pictures, id) =>
+  Object.fromEntries(pictures.map((picture) => [picture, [...withoutClass(picture, id), id]]));
+
+/** The labels of pictures after a class is added to them, or taken away if all of them show it. */
+export function withClassTurned(pictures, id) {
+  if (!pictures.every((picture) => classesFor(picture).includes(id))) return withClass(pictures, id);
+  return Object.fromEntries(pictures.map((picture) => [picture, withoutClass(picture, id)]));
+}
+
+const withoutClass = (picture, id) => classesFor(picture).filter((one) => one !== id && one !== NONE);
+
+/** The ids of the classes that all pictures show. */
+export function shownByAll(pictures) {
+  const [first = [], ...rest] = pictures.map(classesFor);
+  return first.filter((id) => rest.every((ids) => ids.includes(id)));
+}
+
+/** The classes that pictures are most probably in, by their answers. */
+export function suggestedFor(pictures) {
+  const votes = new Map();
+  for (const answer of pictures.slice(0, 500).map(answerFor).filter(Boolean)) {
+    const { class: first, probability, runner_up: second, runner_up_probability: other } = answer;
+    const shares = answer.labels ? Object.entries(answer.probabilities) : [[first, probability], [second, other]];
+    for (const [id, share] of shares) if (id) votes.set(id, (votes.get(id) ?? 0) + share);
+  }
+  return [...votes].sort((a, b) => b[1] - a[1]).map(([id]) => id);
+}
+
+/** Whether an answer counts at a minimum of the probability. */
+export const counts = (answer, minimum) => !answer.unfamiliar && answer.probability >= minimum;
+
+/**
+ * The cost of a threshold, as numbers of left-out pictures; null without points.
+ *
+ * The server's points {threshold, kept, errors} have the fraction of left-out pictures whose answer
+ * is at least as probable as the threshold, and that of the wrong ones among these, or null.
+ *
+ * @returns {?{kept: number, wrong: number}}
+ */
+export function costAt(points, threshold, n_pictures) {
+  const sorted = [...points].sort((a, b) => a.threshold - b.threshold);
+  const point = sorted.findLast((one) => one.threshold <= threshold + 1e-9) ?? sorted[0];
+  if (!point || !n_pictures) return null;
+  const kept = Math.round(point.kept * n_pictures);
+  return { kept, wrong: Math.round((point.errors ?? 0) * kept) };
+}
+
+/** Whether a labelled picture is not readable, or its left-out answer differs from its labels. */
+export function isDoubtful(picture) {
+  const answer = project.left_out[picture];
+  if (!answer) return Boolean(project.unreadable[picture]);
+  return [...classesOf(answer)].sort().join() !== [...project.labelsOf(picture)].sort().join();
+}
+
+/** Whether the class of an answer has changed so recently that a person may not have seen it. */
+export function hasJustChanged(picture) {
+  const [before, now] = [project.answersBefore[picture], project.answers[picture]];
+  const changed = before && classesOf(before).join() !== classesOf(now).join();
+  return Boolean(changed) && performance.now() - project.answersAt < REACTION;
+}
+
+/** The name of a picture's file, and the reason if it cannot be read. */
+export const fileText = (picture) =>
+  [project.names[picture], project.unreadable[picture] && reason(project.unreadable[picture])].filter(Boolean).join(": ");
+
+/** An answer as text: its classes with their probabilities, the runner-up, or "none of these". */
+export function answerText(answer) {
+  const text = (id, probability) => say("answer", { name: project.className(id), probability: percent(probability) });
+  if (answer.labels) {
+    const { labels, probabilities } = answer;
+    if (labels.length) return labels.map((id) => text(id, probabilities[id])).join("; ");
+    const [nearest] = Object.keys(probabilities);
+    return nearest ? say("answer_unfamiliar", { answer: text(nearest, probabilities[nearest]) }) : say("none_of_these");
+  }
+  const [first, name] = [text(answer.class, answer.probability), project.className(answer.runner_up)];
+  if (answer.unfamiliar) return say("answer_unfamiliar", { answer: first });
+  if (!answer.runner_up) return first;
+  return say("answer_with_other", { answer: first, name, probability: percent(answer.runner_up_probability) });
+}
+
+/** The text of a prediction that names its classes, as `/predict` gives it. */
+export function predictionText({ label, labels, probability, probabilities, unfamiliar }) {
+  if (unfamiliar || labels?.length === 0) return say("none_of_these");
+  const text = (name, p) => say("answer", { name, probability: percent(p) });
+  return labels ? labels.map((name) => text(name, probabilities[name])).join("; ") : text(label, probability);
+}

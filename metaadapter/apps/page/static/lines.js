@@ -1,0 +1,54 @@
+/** The lines above the tray: the next step, frames of cameras, and what waits or may be wrong. */
+import { button, byId, html, render } from "./html.js";
+import { showField } from "./field_dialog.js";
+import { showFrames } from "./frame_dialog.js";
+import { orError } from "./messages.js";
+import { leftElsewhere } from "./outbox.js";
+import { project } from "./project.js";
+import { edits } from "./server.js";
+import { say } from "./words.js";
+
+export function showLines() {
+  const { answers, camera_traps, frames, place, tray, waiting_boxes } = project;
+  const { key, ...values } = nextStep(project, tray.some((picture) => answers[picture]));
+  render(byId("next-step"), say(key, values));
+  showIf("elsewhere", project.elsewhere && tray.length > 0 && say("elsewhere"));
+  const boxes = say("n_boxes", { n: Object.keys(frames).length });
+  const dialog = { "aria-haspopup": "dialog" };
+  showIf("frames", camera_traps.n_frames > 0 && html`
+    <p>${say("frames_line", { n: camera_traps.n_frames, boxes })}</p>
+    ${button("frames_review", () => orError(showFrames()), dialog)}
+    ${button("field_open", () => orError(showField()), dialog)}`);
+  showIf("waiting-boxes", waiting_boxes.length > 0 && waiting_boxes.map(({ id, file, missing: n, example }) => html`
+    <div class="frames-line" key=${id}>
+      <p>${say("boxes_wait", { n, file, example })}</p>
+      ${button("boxes_forget", () => project.change(edits.forgetDetections(id)))}
+    </div>`));
+  const left = leftElsewhere(place);
+  showIf("left-elsewhere", left.length > 0 && left.map(({ port, n }) => html`
+    <p class="elsewhere" key=${port}>
+      ${say("left_elsewhere", { n })} <a href="http://${location.hostname}:${port}/">${say("left_elsewhere_send")}</a>${" "}
+      ${say("left_elsewhere_else", { port })}
+    </p>`));
+}
+
+function showIf(id, content) {
+  byId(id).hidden = !content;
+  render(byId(id), content);
+}
+
+/**
+ * Returns the next step for a person, as a key of the words and their values. A pure function.
+ *
+ * @param {{classes: {name: string, pictures: string[]}[], tray: string[], several: boolean}} project
+ * @param {boolean} answered - whether pictures of the tray have answers.
+ */
+export function nextStep({ classes, tray, several }, answered) {
+  if (!classes.length) return { key: "next_first_class" };
+  if (classes.length === 1) return { key: "next_second_class", name: classes[0].name };
+  const empty = classes.filter(({ pictures }) => !pictures.length);
+  if (empty.length) return { key: "next_pictures", name: empty[0].name };
+  if (!tray.length) return { key: "next_tray" };
+  if (!answered) return { key: "next_wait" };
+  return { key: several ? "next_correct_several" : "next_correct" };
+}
