@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -36,6 +36,32 @@ Form = Literal[
     "stranger",
 ]
 """The sentences of the kinds. The page has words for each in every language."""
+SENTENCES: Mapping[Form, str] = {
+    "alike": "{n} pictures look alike and like none of your classes: confirm this, or make a class "
+    "of them.",
+    "confused": "The classes {names} are hard to tell apart: of their {of} pictures, each "
+    "predicted from the others, {count_look} more like the other class; add pictures that show the "
+    "difference, or merge the two classes.",
+    "few_pictures": "The class {name!r} needs pictures: of its {of}, each predicted from the "
+    "others, {count_are} correct; add pictures that differ from these.",
+    "few_pictures_none": "The class {name!r} has no picture yet: the first one helps most.",
+    "few_pictures_one": "The class {name!r} has a single picture: add more, as different as "
+    "possible.",
+    "label": "A picture labelled {name!r} looks more like {better!r}: correct its label, or remove "
+    "it if it shows neither well.",
+    "name": "{subject} does not fit its pictures, and fits those of {better!r} better: name what "
+    "the pictures show, or describe it in a sentence.",
+    "name_empty": "{names_say} nothing to the encoder: give a name that says what the pictures "
+    "show.",
+    "name_swapped": "The names of {names} fit the pictures of each other better than their own: "
+    "check whether they were swapped.",
+    "near_duplicate": "Among the pictures of {name!r}, {n} are nearly the same and add nothing "
+    "new: keep one, and replace the others with different ones.",
+    "near_duplicate_across": "Nearly the same picture is in {names}: keep it only in the class "
+    "that it shows.",
+    "stranger": "A picture labelled {name!r} looks like none of the classes: remove it from "
+    "{name!r}, unless it shows one.",
+}
 Picture = TypeVar("Picture")
 
 # The most pieces of a kind: more than can be followed at a time is noise.
@@ -72,18 +98,18 @@ class Advice(Generic[Picture]):
     """The names and numbers in the sentence, for pages that say it in another language."""
 
 
-class Wording(NamedTuple):
-    """The sentence of a piece of advice."""
-
-    sentence: str
-    form: Form
-    values: Mapping[str, str | int | tuple[str, ...]]
-
-    def advice(
-        self, kind: Kind, classes: tuple[str, ...], pictures: tuple[Picture, ...]
-    ) -> Advice[Picture]:
-        """Make the advice that has this sentence."""
-        return Advice(kind, self.sentence, classes, pictures, self.form, self.values)
+def piece_of_advice(
+    kind: Kind,
+    form: Form,
+    classes: tuple[str, ...],
+    pictures: Sequence[Picture],
+    values: Mapping[str, str | int | tuple[str, ...]],
+    **words: str,
+) -> Advice[Picture]:
+    """Make a piece of advice; `words` are parts of the sentence that only English needs."""
+    texts = {key: _and(one) if isinstance(one, tuple) else one for key, one in values.items()}
+    sentence = SENTENCES[form].format(**texts, **words)
+    return Advice(kind, sentence, classes, tuple(pictures), form, values)
 
 
 def on_copies(
@@ -97,8 +123,9 @@ def on_copies(
         labels = tuple(classes[number] for number in sorted({*numbers[group].tolist()}))
         pictures = tuple(number_of[place] for place in group)
         if labels != (NONE_OF_THESE,):
-            wording = _near_duplicates(labels, len(group))
-            yield wording.advice("near_duplicate", labels, pictures)
+            form: Form = "near_duplicate" if len(labels) == 1 else "near_duplicate_across"
+            values = {"name": labels[0], "n": len(group)} if len(labels) == 1 else {"names": labels}
+            yield piece_of_advice("near_duplicate", form, labels, pictures, values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,11 +150,12 @@ class Adviser:
         for place in odd:
             label = self._label(place)
             if label != NONE_OF_THESE:
-                yield self._piece("stranger", _stranger(label), (label,), [place])
+                yield self._piece("stranger", "stranger", (label,), [place], {"name": label})
         for place, better in pairs.items():
             both = self._label(place), better
             if place not in odd and both[0] != NONE_OF_THESE:
-                yield self._piece("label", _wrong_label(*both), both, [place])
+                values = {"name": both[0], "better": both[1]}
+                yield self._piece("label", "label", both, [place], values)
 
     def _label(self, place: int) -> str:
         return self.classes[int(self.evidence.numbers[place])]
@@ -138,7 +166,10 @@ class Adviser:
             label for label in self.classes if label in names and says_nothing(names[label])
         )
         if empty:
-            yield self._on_name(_empty_names(empty), empty, empty)
+            values = {"names": empty, "n": len(empty)}
+            one, several = "The name of {} says", "The names of {} say"
+            names_say = (one if len(empty) == 1 else several).format(_and(empty))
+            yield self._on_name("name_empty", empty, empty, values, names_say=names_say)
         nearer = {
             self.classes[number]: self.classes[other]
             for number, other in disagreeing_names(self.evidence)
@@ -147,10 +178,13 @@ class Adviser:
         for label, other in nearer.items():
             both = label, other
             if nearer.get(other) != label:
-                wording = _doubtful_name(label, names[label], other)
-                yield self._on_name(wording, both, [label])
+                name = names[label]
+                of_class = f"The name of {label!r}"
+                subject = of_class if name == label else f"The name {name!r} of {label!r}"
+                values = {"name": name, "better": other}
+                yield self._on_name("name", both, [label], values, subject=subject)
             elif label < other:  # one piece of advice for the two
-                yield self._on_name(_swapped_names(both), both, both)
+                yield self._on_name("name_swapped", both, both, {"names": both})
 
     def on_needs(self) -> Iterator[Advice[int]]:
         """Advise on classes that gain most from another picture."""
@@ -158,11 +192,16 @@ class Adviser:
             if self.classes[number] == NONE_OF_THESE:
                 continue
             places, label = np.flatnonzero(self.evidence.numbers == number), self.classes[number]
-            n_right = 0
-            if len(places) > 1:
-                n_right = int((self.counted()[places].argmax(-1) == number).sum())
-            wording = _few_pictures(label, len(places), n_right)
-            yield self._piece("few_pictures", wording, (label,), places.tolist())
+            if len(places) < 2:
+                form: Form = "few_pictures_one" if len(places) else "few_pictures_none"
+                yield self._piece("few_pictures", form, (label,), places, {"name": label})
+                continue
+            n = int((self.counted()[places].argmax(-1) == number).sum())
+            values = {"name": label, "of": len(places), "n": n}
+            are = f"{n or 'none'} {'is' if n < 2 else 'are'}"
+            yield self._piece(
+                "few_pictures", "few_pictures", (label,), places, values, count_are=are
+            )
 
     def on_confusions(self) -> Iterator[Advice[int]]:
         """Advise on pairs of classes that are confused with one another."""
@@ -170,12 +209,19 @@ class Adviser:
             both = self.classes[confusion.classes[0]], self.classes[confusion.classes[1]]
             if NONE_OF_THESE in both:
                 continue
-            wording = _confused_classes(both, confusion.n_pictures, confusion.n_wrong)
+            n = confusion.n_wrong
+            look = f"{n or 'none'} {'looks' if n == 1 else 'look'}"
+            values = {"names": both, "of": confusion.n_pictures, "n": n}
             places = [place for pair in confusion.alike for place in pair]
-            yield self._piece("confused", wording, both, places)
+            yield self._piece("confused", "confused", both, places, values, count_look=look)
 
     def _on_name(
-        self, wording: Wording, labels: tuple[str, ...], doubtful: Sequence[str]
+        self,
+        form: Form,
+        labels: tuple[str, ...],
+        doubtful: Sequence[str],
+        values: Mapping[str, Any],
+        **words: str,
     ) -> Advice[int]:
         typical: list[int] = []
         for label in doubtful:
@@ -183,103 +229,24 @@ class Adviser:
             places = np.flatnonzero(self.evidence.numbers == number)
             order = np.argsort(-self.evidence.log_p[places, number], kind="stable")
             typical += places[order[:MOST_TYPICAL]].tolist()
-        return self._piece("name", wording, labels, typical)
+        return self._piece("name", form, labels, typical, values, **words)
 
     def _piece(
-        self, kind: Kind, wording: Wording, labels: tuple[str, ...], places: Sequence[int]
+        self,
+        kind: Kind,
+        form: Form,
+        labels: tuple[str, ...],
+        places: Iterable[int],
+        values: Mapping[str, Any],
+        **words: str,
     ) -> Advice[int]:
-        pictures = tuple(self.number_of[place] for place in places)
-        return wording.advice(kind, labels, pictures)
+        pictures = [self.number_of[place] for place in places]
+        return piece_of_advice(kind, form, labels, pictures, values, **words)
 
 
 def on_look_alikes(pictures: tuple[Picture, ...]) -> Advice[Picture]:
     """Advise on pictures without a label that look alike, and like none of the classes."""
-    sentence = (
-        f"{len(pictures)} pictures look alike and like none of your classes: confirm this, or make "
-        "a class of them."
-    )
-    return Wording(sentence, "alike", {"n": len(pictures)}).advice("alike", (), pictures)
-
-
-def _stranger(label: str) -> Wording:
-    sentence = (
-        f"A picture labelled {label!r} looks like none of the classes: remove it from {label!r}, "
-        "unless it shows one."
-    )
-    return Wording(sentence, "stranger", {"name": label})
-
-
-def _wrong_label(label: str, better: str) -> Wording:
-    sentence = (
-        f"A picture labelled {label!r} looks more like {better!r}: correct its label, or remove it "
-        "if it shows neither well."
-    )
-    return Wording(sentence, "label", {"name": label, "better": better})
-
-
-def _near_duplicates(labels: tuple[str, ...], n_pictures: int) -> Wording:
-    if len(labels) > 1:
-        sentence = (
-            f"Nearly the same picture is in {_and(labels)}: keep it only in the class that it "
-            "shows."
-        )
-        return Wording(sentence, "near_duplicate_across", {"names": labels})
-    sentence = (
-        f"Among the pictures of {labels[0]!r}, {n_pictures} are nearly the same and add nothing "
-        "new: keep one, and replace the others with different ones."
-    )
-    return Wording(sentence, "near_duplicate", {"name": labels[0], "n": n_pictures})
-
-
-def _doubtful_name(label: str, name: str, nearer: str) -> Wording:
-    subject = f"The name of {label!r}" if name == label else f"The name {name!r} of {label!r}"
-    sentence = (
-        f"{subject} does not fit its pictures, and fits those of {nearer!r} better: name what the "
-        "pictures show, or describe it in a sentence."
-    )
-    return Wording(sentence, "name", {"name": name, "better": nearer})
-
-
-def _swapped_names(labels: tuple[str, ...]) -> Wording:
-    sentence = (
-        f"The names of {_and(labels)} fit the pictures of each other better than their own: check "
-        "whether they were swapped."
-    )
-    return Wording(sentence, "name_swapped", {"names": labels})
-
-
-def _empty_names(labels: tuple[str, ...]) -> Wording:
-    is_one = len(labels) == 1
-    sentence = (
-        f"The name{'' if is_one else 's'} of {_and(labels)} {'says' if is_one else 'say'} nothing "
-        "to the encoder: give a name that says what the pictures show."
-    )
-    return Wording(sentence, "name_empty", {"names": labels, "n": len(labels)})
-
-
-def _few_pictures(label: str, n_pictures: int, n_right: int) -> Wording:
-    if n_pictures == 0:
-        sentence = f"The class {label!r} has no picture yet: the first one helps most."
-        return Wording(sentence, "few_pictures_none", {"name": label})
-    if n_pictures == 1:
-        sentence = f"The class {label!r} has a single picture: add more, as different as possible."
-        return Wording(sentence, "few_pictures_one", {"name": label})
-    right = f"{n_right or 'none'} {'is' if n_right < 2 else 'are'} correct"
-    sentence = (
-        f"The class {label!r} needs pictures: of its {n_pictures}, each predicted from the others, "
-        f"{right}; add pictures that differ from these."
-    )
-    return Wording(sentence, "few_pictures", {"name": label, "of": n_pictures, "n": n_right})
-
-
-def _confused_classes(labels: tuple[str, str], n_pictures: int, n_wrong: int) -> Wording:
-    look = "looks" if n_wrong == 1 else "look"
-    sentence = (
-        f"The classes {_and(labels)} are hard to tell apart: of their {n_pictures} pictures, each "
-        f"predicted from the others, {n_wrong or 'none'} {look} more like the other class; add "
-        "pictures that show the difference, or merge the two classes."
-    )
-    return Wording(sentence, "confused", {"names": labels, "of": n_pictures, "n": n_wrong})
+    return piece_of_advice("alike", "alike", (), pictures, {"n": len(pictures)})
 
 
 def _and(labels: Sequence[str], most: int = 3) -> str:

@@ -20,7 +20,6 @@ from metaadapter.adapter.known import (
 )
 from metaadapter.adapter.weights import AdapterWeights, classify, shares_of, shown_labels
 from metaadapter.apps.export.picture_pixels import PicturePixels
-from metaadapter.apps.export.square_pixels import SquarePixels, square_side
 from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.views import join_looks, n_looks
@@ -90,9 +89,8 @@ class PictureModel(nn.Module):
                 "random crops, which other programs cannot repeat; export without --pixels, or "
                 "adapt again with views=1"
             )
-        pixels = PicturePixels(encoder)
-        self.pixels: nn.Module = SquarePixels(pixels) if square else pixels
-        self.square_side = square_side(pixels)
+        self.pixels = PicturePixels(encoder, square=square)
+        self.square_side = self.pixels.square_side
         self.network = encoder.image_network()
         ones = np.ones((1, n_looks(encoder.zoom), 1), dtype=np.float32)
         self.register_buffer("lengths", torch.from_numpy(join_looks(ones))[0, :, None])

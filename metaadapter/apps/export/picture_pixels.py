@@ -1,104 +1,172 @@
-"""The preprocessing of an encoder as a module: from decoded pictures to the looks."""
+"""The preprocessing of an encoder as a module: from decoded pictures to the looks.
+
+Pillow resizes one axis after the other. Each is a matrix, which the graph computes from the sizes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, final
+from collections.abc import Callable, Iterator, Sequence
+from math import ceil
+from typing import Any, NamedTuple, final, no_type_check
 
+import PIL
 import torch
 from jaxtyping import Float32, Float64, UInt8
 from torch import Tensor, nn
 
-from metaadapter.apps.export.resampling import (
-    KERNELS,
-    Axis,
-    resampling_matrix,
-    resized,
-    resizes_down_first,
-)
 from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.views import ZOOMED_FRACTION
 
 # Steps of torchvision and open_clip that do not change a decoded RGB picture.
 NO_EFFECT = {"ToTensor", "MaybeToTensor", "MaybeConvertMode", "_convert_to_rgb"}
+# Pillow rounds its weights to this precision (libImaging/Resample.c, PRECISION_BITS).
+STEPS = 2.0**22
+WHITE = 255
+# Pillow 13 resizes columns before rows if the height shrinks by more than twice as many pixels as
+# the width; the order matters because each result is rounded to integers from 0 to 255.
+BEGINS_WITH_COLUMNS = int(PIL.__version__.split(".")[0]) >= 13
 
 
 @final
 class PicturePixels(nn.Module):
-    """Computes the looks that `encoder.look` gives, for a batch of pictures of one size."""
+    """Computes the looks that `encoder.look` gives, for a batch of pictures of one size.
+
+    If `square`, pictures have `square_side` times `square_side` pixels, and the matrices are
+    constants in single precision, for phones have no double precision: some pixels in a million
+    differ by 1 of 255, where a sum lies within rounding of one half.
+    """
 
     mean: Tensor
     deviation: Tensor
     zoomed_fraction: Tensor
+    down: Tensor
+    across: Tensor
 
-    def __init__(self, encoder: ImageEncoder) -> None:
+    def __init__(self, encoder: ImageEncoder, *, square: bool = False) -> None:
         super().__init__()
         self._steps = _steps_of(encoder)
-        self.side, scaling = self._steps.side, self._steps.scaling
-        self.zoom = encoder.zoom
-        self._down_first = resizes_down_first()
+        self.zoom, self.square = encoder.zoom, square
+        scaling = self._steps.scaling
         for name, values in (("mean", scaling.mean), ("deviation", scaling.std)):
             self.register_buffer(name, torch.tensor([*map(float, values)])[:, None, None])
         # ONNX would keep a constant in single precision, which rounds differently.
         fraction = torch.tensor(ZOOMED_FRACTION, dtype=torch.float64)
         self.register_buffer("zoomed_fraction", fraction)
+        if square:
+            down, across, _ = zip(*self._matrices(self.square_side, self.square_side), strict=True)
+            self.register_buffer("down", torch.stack(down).float()[:, None])
+            self.register_buffer("across", torch.stack(across).float()[:, None])
+            del self.zoomed_fraction
+
+    @property
+    def square_side(self) -> int:
+        """The smallest side from which no look enlarges a square picture."""
+        resized = self._steps.resized
+        return ceil(resized / ZOOMED_FRACTION) if self.zoom else resized
 
     def forward(
         self, pictures: UInt8[Tensor, "n height width 3"]
     ) -> Float32[Tensor, "n looks 3 side side"]:
         """Return the preprocessed looks at decoded, upright RGB pictures."""
-        height, width = (torch.full((), side, dtype=torch.float64) for side in pictures.shape[1:3])
-        zero = torch.zeros((), dtype=torch.float64)
-        pixels = pictures.permute(0, 3, 1, 2).double()
-        looks = [self._look(pixels, (zero, height), (zero, width))]
-        if self.zoom:
-            looks.append(self._look(pixels, self._middle(height), self._middle(width)))
+        planes, looks = pictures.permute(0, 3, 1, 2), []
+        planes = planes.float() if self.square else planes.double()
+        matrices = self._constants() if self.square else self._matrices(*pictures.shape[1:3])
+        for down, across, is_tall in matrices:
+            square = _resized(planes, down, across, is_tall)
+            looks.append((square.float() / WHITE - self.mean) / self.deviation)
         return torch.stack(looks, 1)
 
-    @property
-    def resized(self) -> int:
-        """The side that a square picture is resized to, before the middle is cut out."""
-        return self._steps.resized
+    def _constants(self) -> Iterator[tuple[Tensor, Tensor, None]]:
+        for down, across in zip(self.down, self.across, strict=True):
+            yield down, across, None
 
-    def square_matrices(self, side: int) -> list[Float64[Tensor, "out in"]]:
-        """Return, for each look at a square picture, the matrix that resizes its rows."""
-        length, zero = (torch.tensor(float(n), dtype=torch.float64) for n in (side, 0))
-        parts = [(zero, length), *([self._middle(length)] if self.zoom else [])]
-        kernel = self._steps.kernel
-        return [
-            resampling_matrix(self._axis(first, size, size), side, self.side, kernel)
-            for first, size in parts
-        ]
+    def _matrices(self, height: Any, width: Any) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield, for each look, the matrices of rows and columns, and whether it is tall."""
+        lengths = [torch.full((), side, dtype=torch.float64) for side in (height, width)]
+        parts = [[(torch.zeros((), dtype=torch.float64), length) for length in lengths]]
+        if self.zoom:
+            parts.append([self._middle(length) for length in lengths])
+        for (top, n_rows), (left, n_columns) in parts:
+            shorter = torch.minimum(n_rows, n_columns)
+            scaled = [self._resized_to(size, shorter) for size in (n_rows, n_columns)]
+            down = self._matrix(height, top, n_rows, scaled[0])
+            across = self._matrix(width, left, n_columns, scaled[1]).mT.contiguous()
+            fewer = n_rows - scaled[0]
+            yield down, across, (fewer > 0) & (fewer > 2 * (n_columns - scaled[1]))
 
     def _middle(self, length: Float64[Tensor, ""]) -> tuple[Tensor, Tensor]:
         size = (self.zoomed_fraction * length).round().clamp(min=1)
         return ((length - size) / 2).floor(), size
 
-    def _look(
-        self,
-        pixels: Float64[Tensor, "n 3 height width"],
-        rows: tuple[Tensor, Tensor],
-        columns: tuple[Tensor, Tensor],
-    ) -> Float32[Tensor, "n 3 side side"]:
-        """Return the look at a part of the pictures, given (first, number) of rows and columns."""
-        shorter = torch.minimum(rows[1], columns[1])
-        square = resized(
-            pixels,
-            self._axis(*rows, shorter),
-            self._axis(*columns, shorter),
-            self.side,
-            self._steps.kernel,
-            down_first=self._down_first,
-        )
-        return (square.float() / 255 - self.mean) / self.deviation
+    def _resized_to(self, size: Tensor, shorter: Tensor) -> Tensor:
+        resized = self._steps.resized
+        if self._steps.keeps_shape:
+            return (resized * size / shorter).floor()
+        return torch.full_like(size, resized)
 
-    def _axis(self, first: Tensor, size: Tensor, shorter: Tensor) -> Axis:
+    def _matrix(
+        self, n_in: int | torch.SymInt, first: Tensor, size: Tensor, resized: Tensor
+    ) -> Float64[Tensor, "side n_in"]:
+        """Return the weight of each input pixel in each output pixel, as in `Image.resize`.
+
+        `size` pixels of an axis from `first` on become `resized`, and the middle is cut out.
+        """
         steps = self._steps
-        scaled = torch.full_like(size, steps.resized)
-        if steps.keeps_shape:
-            scaled = (steps.resized * size / shorter).floor()
-        return Axis(first, size, scaled, steps.rounded((scaled - self.side) / 2))
+        scale = size / resized
+        kept = steps.rounded((resized - steps.side) / 2)
+        target = torch.arange(steps.side, dtype=torch.float64) + kept
+        source = torch.arange(n_in, dtype=torch.float64) - first  # type: ignore[arg-type]
+        # In a smaller picture, a pixel averages more input pixels: the kernel grows with the scale.
+        distance = (source + 0.5 - ((target + 0.5) * scale)[:, None]) / scale.clamp(min=1)
+        is_inside = (source >= 0) & (source < size)
+        weights = torch.where(is_inside, steps.kernel(distance), torch.zeros_like(distance))
+        weights = weights / weights.sum(1, keepdim=True)
+        return (weights * STEPS).round() / STEPS
+
+
+def _resized(planes: Tensor, down: Tensor, across: Tensor, is_tall: Tensor | None) -> Tensor:
+    if not BEGINS_WITH_COLUMNS or is_tall is None:
+        return _across_then_down(planes, down, across)
+    if torch.compiler.is_compiling():
+        square: Tensor = torch.cond(
+            is_tall, _down_then_across, _across_then_down, (planes, down, across)
+        )
+        return square
+    # torch.cond would compile again for each size.
+    return (_down_then_across if is_tall else _across_then_down)(planes, down, across)
+
+
+@no_type_check  # shapes cannot be checked within torch.cond
+def _across_then_down(planes: Tensor, down: Tensor, across: Tensor) -> Tensor:
+    return _rounded(down @ _rounded(planes @ across))
+
+
+@no_type_check
+def _down_then_across(planes: Tensor, down: Tensor, across: Tensor) -> Tensor:
+    return _rounded(_rounded(down @ planes) @ across)
+
+
+@no_type_check
+def _rounded(pixels: Tensor) -> Tensor:
+    return (pixels + 0.5).floor().clamp(0, WHITE)
+
+
+def _cubic(distance: Float64[Tensor, "*n"]) -> Float64[Tensor, "*n"]:
+    """The cubic kernel of Keys with a = −1/2, which Pillow calls BICUBIC."""
+    a, x = -0.5, distance.abs()
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = (((x - 5) * x + 8) * x - 4) * a
+    return torch.where(x < 1, near, torch.where(x < 2, far, torch.zeros_like(x)))
+
+
+def _linear(distance: Float64[Tensor, "*n"]) -> Float64[Tensor, "*n"]:
+    """The triangular kernel, which Pillow calls BILINEAR."""
+    return (1 - distance.abs()).clamp(min=0)
+
+
+KERNELS: dict[str, Callable[[Tensor], Tensor]] = {"bicubic": _cubic, "bilinear": _linear}
+"""Name of the interpolation in torchvision → kernel."""
 
 
 class _Steps(NamedTuple):

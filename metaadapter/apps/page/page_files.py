@@ -13,6 +13,7 @@ MEDIA_TYPES = {
     "css": "text/css",
     "html": "text/html",
     "js": "text/javascript",
+    "json": "application/json",
     "svg": "image/svg+xml",
 }
 # Only the files that exist at the start are served, so no path that a client sends is opened.

@@ -10,6 +10,10 @@ from torchvision import transforms as steps
 
 from metaadapter.apps.export.picture_pixels import PicturePixels
 from metaadapter.errors import UsageError
+from metaadapter.features.views import ZOOMED_FRACTION
+from tests.apps.export.conftest import DEVIATION
+
+KINDS = ("shortest", "squash", "cropped", "floored", "squashed first")
 
 # Upright, lying, tall (Pillow 13 begins with the other axis), smaller than the encoder's, and those
 # whose middle, or the middle of what is left, falls on half a pixel.
@@ -21,7 +25,14 @@ def noise(height, width, n=1):
     return draw.integers(0, 256, (n, height, width, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("kind", ["shortest", "squash", "cropped", "floored", "squashed first"])
+def assert_same_but_for_rounding(result, expected):
+    """Whether few values differ, by 1 of 255."""
+    steps = (result - expected).abs() * torch.tensor(DEVIATION)[:, None, None] * 255
+    assert steps.max() < 1.001
+    assert (steps > 0.5).float().mean() < 1e-2
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("zoom", [True, False])
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_pixels__of_any_size__are_those_preprocessed(
@@ -32,6 +43,36 @@ def test_pixels__of_any_size__are_those_preprocessed(
     (result,) = PicturePixels(encoder)(torch.from_numpy(picture))
 
     assert torch.equal(result, encoder.look(Image.fromarray(picture[0])))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("zoom", [True, False])
+def test_pixels__of_squares__are_those_preprocessed_in_single_precision(
+    make_encoder, preprocessing, kind, zoom
+):
+    encoder = make_encoder(preprocessing[kind], zoom=zoom)
+    module = PicturePixels(encoder, square=True)
+    side = module.square_side
+    pictures = np.concatenate([noise(side, side), noise(side, side)[:, ::-1].copy()])
+
+    result = torch.cat([module(torch.from_numpy(picture)[None]) for picture in pictures])
+
+    expected = torch.stack([encoder.look(Image.fromarray(picture)) for picture in pictures])
+    assert_same_but_for_rounding(result, expected)
+    assert {*module.state_dict()} == {"down", "across", "mean", "deviation"}
+    assert all(value.dtype == torch.float32 for value in module.state_dict().values())
+
+
+@pytest.mark.parametrize(("zoom", "kind", "side"), [(True, "shortest", 35), (False, "cropped", 29)])
+def test_square_side__is_the_smallest_that_no_look_enlarges(
+    make_encoder, preprocessing, zoom, kind, side
+):
+    pixels = PicturePixels(make_encoder(preprocessing[kind], zoom=zoom))
+
+    assert pixels.square_side == side
+    middle = round(side * ZOOMED_FRACTION) if zoom else side
+    resized = 29 if kind == "cropped" else 24
+    assert middle >= resized > middle - 1
 
 
 def test_pixels__of_several_pictures__are_those_of_each(make_encoder):

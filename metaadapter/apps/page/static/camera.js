@@ -1,15 +1,17 @@
 /** The camera: shows the answer while it runs, and takes pictures into a class. */
-import { Burst } from "./burst.js";
+import { predictionText } from "./answers.js";
 import { showDialog } from "./dialog.js";
-import { button, create, html, options } from "./html.js";
-import { LiveAnswer } from "./live_answer.js";
+import { button, create, html, options, render } from "./html.js";
 import { readOut } from "./messages.js";
 import { project } from "./project.js";
 import { server } from "./server.js";
 import { addFiles } from "./uploads.js";
-import { say } from "./words.js";
+import { percent, say } from "./words.js";
 
 const MAX_SIDE = 1280; // pixels of a picture that is kept
+const ASKED_SIDE = 512; // pixels of a picture that is only asked about; encoders see fewer
+const ASKED_EVERY = 250; // milliseconds; a slower server gets fewer pictures, for one is sent at a time
+const TAKEN_EVERY = 200; // milliseconds, while the button is held
 
 /** Opens the camera; pictures go to the chosen class: at first `target`, or with "" the tray. */
 export async function openCamera(target) {
@@ -19,7 +21,8 @@ export async function openCamera(target) {
   const video = create(html`<video autoplay playsinline></video>`);
   video.muted = true;
   const shoot = create(html`<button class="primary shoot" type="button" disabled>${say("camera_shoot")}</button>`);
-  const live = new LiveAnswer(video);
+  const live = create(html`<p class="live-answer"></p>`);
+  const closed = new AbortController();
   const tell = (text) => {
     status = text;
     dialog.refresh();
@@ -30,7 +33,7 @@ export async function openCamera(target) {
     const classes = [...project.classes.map(({ id, name }) => [id, name]), ["", say("tray_title")]];
     return html`
       ${video}
-      ${live.node}
+      ${live}
       <div class="camera-choices">
         ${list("camera_class", target, classes, (event) => (target = event.target.value))}
         ${list("camera", device, cameras, (event) => start(event.target.value), cameras.length < 2)}
@@ -61,18 +64,92 @@ export async function openCamera(target) {
     if (dialog.contains(document.activeElement) && !document.activeElement.matches("select")) shoot.focus();
   });
   const dialog = showDialog(() => say("camera"), view);
-  const burst = new Burst(shoot, dialog, {
+  const stopTaking = takeWhileHeld(shoot, dialog, {
     take: () => photograph(video, MAX_SIDE, 0.92),
     add: (files) => addFiles({ files, folders: [] }, target),
     count: (n) => tell(say("camera_taken", { n })),
     done: () => readOut(status),
   });
   dialog.addEventListener("close", () => {
-    burst.end();
-    live.end();
+    stopTaking();
+    closed.abort();
     end(stream);
   });
+  showAnswers(video, live, closed.signal);
   await start("");
+}
+
+/** Shows the answer for a video several times a second, until the signal; no picture is kept. */
+async function showAnswers(video, node, signal) {
+  const show = (text, probability) =>
+    render(node, html`
+      <span class="answer">
+        <span class="answer-name">${text}</span>
+        <span class="answer-probability">${probability !== undefined && percent(probability)}</span>
+      </span>
+      <span class="bar" aria-hidden="true" style="--part: ${probability ?? 0}"></span>`);
+  const ask = async () => {
+    const { predictions } = await server.predictNow(await photograph(video, ASKED_SIDE, 0.8), signal);
+    const [{ label, labels, probability, unfamiliar } = {}] = predictions;
+    if (unfamiliar || labels) show(predictionText(predictions[0]));
+    else if (label !== undefined) show(label, probability);
+  };
+  while (!signal.aborted) {
+    const pause = new Promise((resume) => setTimeout(resume, ASKED_EVERY));
+    if (!project.ready) show(say("camera_no_answer"));
+    else if (video.videoWidth && !document.hidden)
+      await ask().catch(({ name, message }) => name !== "AbortError" && show(message));
+    await pause;
+  }
+}
+
+/**
+ * Lets a button take one picture when it is pressed, and more while it, or Space, is held.
+ *
+ * @param {HTMLElement} area - Space counts here, except in lists and on other buttons.
+ * @param {{take: function(): Promise<File>, add: function(Object[]): Promise, count: function(number),
+ *   done: function()}} actions - `count` gets the number of pictures so far.
+ * @returns {function()} ends what is held; the pictures so far are still sent.
+ */
+function takeWhileHeld(node, area, { take, add, count, done }) {
+  let [timer, n, isSending] = [0, 0, false];
+  const waiting = []; // pictures that were taken but not sent
+  const shoot = async () => {
+    count((n += 1));
+    const file = await take();
+    waiting.push({ file, path: file.name });
+    if (isSending) return;
+    isSending = true;
+    while (waiting.length) await add(waiting.splice(0));
+    isSending = false;
+  };
+  const begin = () => {
+    if (node.disabled || timer) return;
+    timer = setInterval(shoot, TAKEN_EVERY);
+    shoot();
+  };
+  const stop = () => {
+    if (!timer) return;
+    clearInterval(timer);
+    timer = 0;
+    done();
+  };
+  const onSpace = (act) => (event) => {
+    if (event.key !== " " || (event.target.closest("select, button") ?? node) !== node) return;
+    event.preventDefault();
+    if (!event.repeat) act();
+  };
+  node.addEventListener("pointerdown", (event) => event.button === 0 && begin());
+  for (const kind of ["pointerup", "pointercancel", "pointerleave", "blur"]) node.addEventListener(kind, stop);
+  // A click without a pointer comes from the Enter key or from a screen reader.
+  node.addEventListener("click", ({ detail }) => {
+    if (detail !== 0 || timer) return;
+    begin();
+    stop();
+  });
+  area.addEventListener("keydown", onSpace(begin));
+  area.addEventListener("keyup", onSpace(stop));
+  return stop;
 }
 
 const end = (stream) => stream?.getTracks().forEach((track) => track.stop());
@@ -91,7 +168,7 @@ async function streamOf(device) {
  * @param {number} side - the most pixels of a side.
  * @param {number} quality - of JPEG, up to 1.
  */
-export async function photograph(video, side, quality) {
+async function photograph(video, side, quality) {
   const scale = Math.min(1, side / Math.max(video.videoWidth, video.videoHeight));
   const [width, height] = [video.videoWidth, video.videoHeight].map((length) => Math.round(length * scale));
   const canvas = Object.assign(document.createElement("canvas"), { width, height });

@@ -89,8 +89,7 @@ export class TrayGrid {
     const box = this.#node.getBoundingClientRect();
     if (!box.width) return;
     this.#measure(box.width);
-    const [first, end] = visibleRows(this.#rows, -box.top, innerHeight, EXTRA_ROWS);
-    const numbers = Array.from({ length: end - first }, (_, n) => first + n);
+    const numbers = visibleRows(this.#rows, -box.top, innerHeight);
     const place = this.#places.get(this.#current);
     if (place !== undefined) numbers.push(rowOf(this.#rows, place));
     this.#fill([...new Set(numbers)].sort((a, b) => a - b));
@@ -161,40 +160,22 @@ function rowsOf(groups, columns, row) {
   return { rows, height: top };
 }
 
-/** The numbers of the first row within a window and of the row after the last one. */
-function visibleRows(rows, above, height, extra) {
-  const first = Math.max(firstAfter(rows, ({ top }) => top > above) - 1 - extra, 0);
-  const end = firstAfter(rows, ({ top }) => top >= above + height) + extra;
-  return [first, Math.max(first, Math.min(end, rows.length))];
+/** The numbers of the rows within a window, and of some more on both sides. */
+function visibleRows(rows, above, height) {
+  const first = Math.max(rows.findLastIndex(({ top }) => top <= above) - EXTRA_ROWS, 0);
+  const end = rows.findLastIndex(({ top }) => top < above + height) + 1 + EXTRA_ROWS;
+  return [...rows.keys()].slice(first, Math.max(first, end));
 }
 
 /** The number of the row that holds the picture at a place. */
-const rowOf = (rows, place) => firstAfter(rows, ({ to }) => to > place);
+const rowOf = (rows, place) => rows.findIndex(({ to }) => to > place);
 
 /** The place some rows of pictures below another place, in the same column where there is one. */
 function placeBelow(rows, place, n) {
-  const start = rowOf(rows, place);
-  const column = place - rows[start].from;
-  let [number, left] = [start, Math.abs(n)];
-  for (let next = start; left > 0; ) {
-    next += Math.sign(n);
-    if (!rows[next]) break;
-    if (rows[next].from === rows[next].to) continue; // a heading
-    number = next;
-    left -= 1;
-  }
-  return Math.min(rows[number].from + column, rows[number].to - 1);
-}
-
-/** The number of the first row with a property that all later rows have too. */
-function firstAfter(rows, has) {
-  let [low, high] = [0, rows.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (has(rows[middle])) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+  const filled = rows.filter(({ from, to }) => from < to); // without headings
+  const start = rowOf(filled, place);
+  const { from, to } = filled[Math.min(Math.max(start + n, 0), filled.length - 1)];
+  return Math.min(from + place - filled[start].from, to - 1);
 }
 
 const areEqual = (pictures, others) =>

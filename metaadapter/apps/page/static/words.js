@@ -1,21 +1,18 @@
 /**
  * The words of the page in the reader's language.
  *
- * To add a language, add a file like `words.de.js` with the same keys, and its code to LANGUAGES.
+ * To add a language, add a file like `words.de.json` with the same keys, and its name to `languages`.
+ * The sentences and reasons of the server are English, and have translations in other languages.
  */
-import { words as english } from "./words.en.js";
-import * as german from "./words.de.js";
 import { keep, kept } from "./storage.js";
 
-/** code → {words, sentences, reasons}; the sentences and reasons of the server are English. */
-const LANGUAGES = { en: { words: english, sentences: {}, reasons: {} }, de: german };
 /** The codes of the languages and their own names. */
 export const languages = { en: "English", de: "Deutsch" };
 
 /** The code of the language: the chosen one, or else the browser's. */
 export const language =
-  [kept("language", ""), ...navigator.languages].map((code) => code.split("-")[0]).find((code) => code in LANGUAGES) ?? "en";
-const { words, sentences, reasons } = LANGUAGES[language];
+  [kept("language", ""), ...navigator.languages].map((code) => code.split("-")[0]).find((code) => code in languages) ?? "en";
+const { words, sentences, reasons } = await (await fetch(`/page/words.${language}.json`)).json();
 const plural = new Intl.PluralRules(language);
 const number = new Intl.NumberFormat(language);
 const percentage = new Intl.NumberFormat(language, { style: "percent" });

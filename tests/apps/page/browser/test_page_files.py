@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import get_args
@@ -13,7 +14,8 @@ from metaadapter.apps.page import contents, refusal
 
 PAGE = Path(__file__).parents[4] / "metaadapter" / "apps" / "page" / "static"
 SCRIPTS = {path.name: path.read_text("utf-8") for path in sorted(PAGE.glob("*.js"))}
-TRANSLATIONS = [name for name in SCRIPTS if re.fullmatch(r"words\.(?!en)\w+\.js", name)]
+CATALOGUES = {path.stem: json.loads(path.read_text("utf-8")) for path in PAGE.glob("words.*.json")}
+ENGLISH = CATALOGUES.pop("words.en")["words"]
 HTML = "".join(path.read_text("utf-8") for path in sorted(PAGE.glob("*.html")))
 STYLES = {path.name: path.read_text("utf-8") for path in sorted(PAGE.glob("*.css"))}
 READ = [  # colours of texts and of their backgrounds
@@ -40,7 +42,7 @@ def used_words():
     whole = set(re.findall(r'data-words(?:-\w+)?="(\w+)"', HTML))
     begun = set()
     for text in SCRIPTS.values():
-        whole |= set(re.findall(r'(?:say|button)\(\s*"(\w+)"', text))
+        whole |= set(re.findall(r'\b(?:say|button|action)\(\s*"(\w+)"', text))
         for one, other in re.findall(r'say\([^"`\n]*\? "(\w+)" : "(\w+)"', text):
             whole |= {one, other}
         begun |= set(re.findall(r"say\(`(\w+_)\$\{", text))
@@ -50,32 +52,25 @@ def used_words():
     return whole, begun
 
 
-@pytest.fixture(scope="module")
-def words(modules):
-    return modules.evaluate("import('/page/words.en.js').then(({words}) => words)")
-
-
-@pytest.fixture(scope="module", params=TRANSLATIONS)
-def language(request, modules):
+@pytest.fixture(params=CATALOGUES)
+def language(request):
     """All words of another language: of the page, and of the server's sentences and reasons."""
-    return modules.evaluate(
-        f"import('/page/{request.param}').then((module) => Object.assign({{}}, module))"
-    )
+    return CATALOGUES[request.param]
 
 
-def test_words__exist_for_every_key_of_the_page(words):
+def test_words__exist_for_every_key_of_the_page():
     whole, begun = used_words()
 
     assert len(whole) > 60  # the search finds them
-    assert whole <= set(words) | {"words", "button"}
-    assert all(any(key.startswith(beginning) for key in words) for beginning in begun)
+    assert whole <= set(ENGLISH)
+    assert all(any(key.startswith(beginning) for key in ENGLISH) for beginning in begun)
 
 
-def test_language__has_the_same_keys_forms_and_values_as_english(words, language):
+def test_language__has_the_same_keys_and_values_as_english(language):
     translated = language["words"]
 
-    assert [*translated] == [*words]  # and in the same order, so that a gap is seen
-    for key, text in words.items():
+    assert [*translated] == [*ENGLISH]  # and in the same order, so that a gap is seen
+    for key, text in ENGLISH.items():
         assert placeholders(text) == placeholders(translated[key]), key
 
 
