@@ -4,7 +4,7 @@
  * @typedef {number[]} Sides - [left, top, width, height]
  */
 
-export const LEAST = 0.01; // the shortest side of a box
+const LEAST = 0.01; // the shortest side of a box
 const DIGITS = 1e4;
 
 /** Whether two boxes, or the lack of one, are the same. */

@@ -35,9 +35,6 @@ export function moved(selection, order, places, { extend = false } = {}) {
   return { current, anchor, selected: between(order, anchor, current) };
 }
 
-/** The selection of all pictures. */
-export const allOf = (selection, order) => ({ ...selection, selected: new Set(order) });
-
 /**
  * The selection after pictures have left the tray. If the current picture left, the next remaining
  * one becomes current, so that a person can sort a whole tray with one key per picture.

@@ -5,7 +5,7 @@ import { say, sayOf } from "./words.js";
 const AWAY = ["away", "token", "opening", "not-opened", "closed", "slow", "left"];
 
 /** The server refused a request or could not be reached; `message` is a sentence to show. */
-export class Refusal extends Error {
+class Refusal extends Error {
   constructor(message, kind = "away", values = {}) {
     super(message);
     Object.assign(this, { kind, values });

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.page_screenshots import SIZES, open_state, states
+
 ROOT = Path(__file__).parents[4]
 PAGE = ROOT / "metaadapter" / "apps" / "page" / "static"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -21,6 +23,12 @@ ARGUMENTS = [
     "--use-fake-ui-for-media-stream",  # the camera is allowed without a question
 ]
 ORIGIN = "http://127.0.0.1"  # of pages whose files a test hands over itself
+DEMO = ROOT / "metaadapter" / "assets" / "demo" / "pictures"
+MINUTES = 120_000  # milliseconds: a busy machine takes long to open the first project
+WINDOW = {"width": 1280, "height": 800}
+PHONE = {"width": 375, "height": 740}
+# Rules beyond those of WCAG 2.2 AA and best practice, which axe-core runs only when asked.
+RULES = {"label-content-name-mismatch": {"enabled": True}, "target-size": {"enabled": True}}
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +119,72 @@ def address(serving):
     """The address of a server that runs until the tests are over."""
     (address,) = serving("-m", "metaadapter", options=("--port", "0"), last="?token=")
     return address
+
+
+@pytest.fixture
+def visit(chromium, address, request):
+    """Opens a new project with these files in its classes or tray, in a browser of its own.
+
+    Files are pairs of a name, with the folder that is its class, and content. The pages of the
+    browser must make no error.
+    """
+    contexts, faults = [], []
+
+    def open_in(browser=chromium, files=(), *, locale="en-GB", viewport=WINDOW):
+        context = browser.new_context(locale=locale, viewport=viewport)
+        contexts.append(context)
+        context.on("weberror", lambda error: faults.append(str(error.error)))
+        assert context.request.get(address).ok
+        origin = address.split("/?")[0]
+        name = f"{request.node.name} {len(contexts)}"
+        new = context.request.post(f"{origin}/projects", data={"name": name}, timeout=MINUTES)
+        assert new.ok, new.text()
+        upload(context, origin, files)
+        return context
+
+    yield open_in
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def upload(context, origin, files, target="folders"):
+    """Add pairs of name and content."""
+    for name, content in files:
+        file = {"name": name, "mimeType": "image/jpeg", "buffer": content}
+        form = {"class": target, "pictures": file}
+        sent = context.request.post(f"{origin}/pictures", multipart=form, timeout=MINUTES)
+        assert sent.ok, sent.text()
+
+
+def of_class(label, part=slice(0, 3)):
+    """Pictures of the demo in the folder of their class, as pairs of name and content."""
+    paths = sorted((DEMO / label).glob("*.jpg"))[part]
+    return [(f"{label}/{path.name}", path.read_bytes()) for path in paths]
+
+
+def choose(page, button, *files):
+    """Choose files in the dialog that a button of this name opens."""
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name=button, exact=True).click()
+    chooser.value.set_files(files)
+
+
+def project_kept(page):
+    """The project as the server has it."""
+    return page.evaluate("fetch('/project').then((response) => response.json())")
+
+
+def open_at(chromium, name, size="desk", scheme="light"):
+    """The page in a state of `tools/page_screenshots.py`, without a server."""
+    given, act = states()[name]
+    width, height = SIZES[size]
+    viewport = {"width": width, "height": height}
+    return open_state(chromium, given, act, viewport=viewport, color_scheme=scheme)
+
+
+def violations(page):
+    """The violations that axe-core reports: rules with their elements."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
+    found = axe.Axe().run(page, options={"rules": RULES}).response["violations"]
+    return {rule["id"]: [node["html"][:160] for node in rule["nodes"][:3]] for rule in found}

@@ -15,15 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.apps.page.browser.conftest import DEMO, PHONE, WINDOW, choose, project_kept
+
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[4]
-DEMO = ROOT / "metaadapter" / "assets" / "demo" / "pictures"
 SHOTS, SORTED = slice(0, 3), slice(3, 8)  # of each class: given as examples, and to be sorted
-PHONE = {"width": 375, "height": 740}
-PATIENCE = 120_000  # milliseconds
-WINDOW = {"width": 1280, "height": 800}
 
 
 def pictures(label, part):
@@ -34,26 +31,16 @@ TRUTH = {path.name: path.parent.name for path in DEMO.glob("*/*.jpg")}
 
 
 @pytest.fixture
-def page(chromium, address, request):
+def page(visit, address):
     """The page of a new project; it must make no error and send no request to another host."""
-    context = chromium.new_context(viewport=WINDOW, locale="en-GB", accept_downloads=True)
-    document = context.new_page()
+    document = visit().new_page()
     faults, hosts = [], set()
-    document.on("pageerror", lambda error: faults.append(str(error)))
     document.on("console", lambda message: message.type == "error" and faults.append(message.text))
     document.on("filechooser", lambda _: None)  # from the start: a key is quicker than asking
     document.on("request", lambda request: hosts.add(request.url.split("/")[2]))
-    context.request.get(address)
-    new = context.request.post(
-        address.split("?")[0] + "projects",
-        data={"name": request.node.name},
-        timeout=PATIENCE,  # the first project may still be being opened
-    )
-    assert new.ok, new.text()
     document.goto(address)
     document.wait_for_selector("body[data-state=welcome]")
     yield document
-    context.close()
     assert [fault for fault in faults if "net::ERR_FAILED" not in fault] == []  # of a cut line
     assert hosts == {address.split("/")[2]}
 
@@ -93,7 +80,7 @@ def answers_shown(page):
 
 def classes_kept(page):
     """Class → file names of its pictures, as the server has them."""
-    project = page.evaluate("fetch('/project').then((response) => response.json())")
+    project = project_kept(page)
     return {
         one["name"]: {project["names"][picture] for picture in one["pictures"]}
         for one in project["classes"]
@@ -106,39 +93,23 @@ def right(answers):
 
 def drop(page, where, paths):
     """Drop files on an element, as from a file manager."""
-    dispatch(page, where, paths, ["dragover", "drop"])
-
-
-def dispatch(page, where, paths, kinds):
     files = [
-        {
-            "name": path.name,
-            "data": base64.b64encode(path.read_bytes()).decode(),
-            "type": mimetypes.guess_type(path)[0],
-        }
+        [path.name, base64.b64encode(path.read_bytes()).decode(), mimetypes.guess_type(path)[0]]
         for path in paths
     ]
     page.evaluate(
-        """([where, files, kinds]) => {
-            const transfer = new DataTransfer();
-            for (const {name, data, type} of files) {
+        """([where, files]) => {
+            const dataTransfer = new DataTransfer();
+            for (const [name, data, type] of files) {
                 const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-                transfer.items.add(new File([bytes], name, {type}));
+                dataTransfer.items.add(new File([bytes], name, {type}));
             }
-            const how = {bubbles: true, cancelable: true};
-            for (const kind of kinds)
-                document.querySelector(where).dispatchEvent(kind === "paste"
-                    ? new ClipboardEvent(kind, {...how, clipboardData: transfer})
-                    : new DragEvent(kind, {...how, dataTransfer: transfer}));
+            const how = {bubbles: true, cancelable: true, dataTransfer};
+            for (const kind of ["dragover", "drop"])
+                document.querySelector(where).dispatchEvent(new DragEvent(kind, how));
         }""",
-        [where, files, kinds],
+        [where, files],
     )
-
-
-def choose(page, act, paths):
-    with page.expect_file_chooser() as chooser:
-        act()
-    chooser.value.set_files([str(path) for path in paths])
 
 
 def test_story__by_mouse(page, keep):
@@ -150,8 +121,7 @@ def test_story__by_mouse(page, keep):
     keep("2-classes")
 
     for label in ("hat", "shoes"):
-        add = page.get_by_role("button", name=f"Add pictures: {label}")
-        choose(page, add.click, pictures(label, SHOTS))
+        choose(page, f"Add pictures: {label}", *pictures(label, SHOTS))
     drop(page, "#tray-empty", [*pictures("hat", SORTED), *pictures("shoes", SORTED)])
     wait_for_answers(page, 10)
     keep("3-answers")

@@ -4,37 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tools.page_screenshots import SIZES, open_state, states
+from tests.apps.page.browser.conftest import open_at, violations
+from tools.page_screenshots import states
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
-
-STATES = states()
-# Rules beyond those of WCAG 2.2 AA and best practice, which axe-core runs only when asked.
-RULES = {"label-content-name-mismatch": {"enabled": True}, "target-size": {"enabled": True}}
-
-
-def open_at(chromium, name, size="desk", scheme="light"):
-    given, act = STATES[name]
-    width, height = SIZES[size]
-    viewport = {"width": width, "height": height}
-    return open_state(chromium, given, act, viewport=viewport, color_scheme=scheme)
-
-
-def violations(page):
-    """The violations that axe-core reports: rules with their elements."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
-    found = axe.Axe().run(page, options={"rules": RULES}).response["violations"]
-    return {rule["id"]: [node["html"][:160] for node in rule["nodes"][:3]] for rule in found}
-
-
-@pytest.mark.parametrize("name", ["opening", "not-opened", "welcome", "many", "large"])
-def test_page__has_no_violation(chromium, name):
-    page = open_at(chromium, name)
-
-    assert violations(page) == {}
-    assert page.locator("h1:visible").count() == 1
-    page.close()
 
 
 def tree(page):
@@ -127,9 +101,11 @@ def test_focus__returns_to_its_place_after_a_dialog(sent, close):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", ["desk", "phone"])
-@pytest.mark.parametrize("name", STATES)
-def test_every_state__has_no_violation(chromium, name, size, scheme):
+@pytest.mark.parametrize("name", states())
+def test_every_state__has_no_violation_and_one_heading(chromium, name, size, scheme):
     page = open_at(chromium, name, size, scheme)
 
     assert violations(page) == {}
+    assert page.locator("h1:visible").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.close()

@@ -2,49 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+
+from tests.apps.page.browser.conftest import of_class, project_kept
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
 
-DEMO = Path(__file__).parents[4] / "metaadapter" / "assets" / "demo" / "pictures"
-LABELS = ("dress", "hat", "shoes")
-
 
 @pytest.fixture
-def page(chromium, address, request):
+def page(visit, address):
     """A project with three classes of five pictures; a shoe is a dress, and a dress a hat."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
-    document, base = context.new_page(), address.split("?")[0]
-    faults = []
-    document.on("pageerror", lambda error: faults.append(str(error)))
-    context.request.get(address)
-    context.request.post(f"{base}projects", data={"name": request.node.name})
-    files = [
-        (f"{label}/{path.name}", path.read_bytes())
-        for label in LABELS
-        for path in sorted((DEMO / label).glob("*.jpg"))[:5]
-    ]
+    files = [file for label in ("dress", "hat", "shoes") for file in of_class(label, slice(0, 5))]
     for label, name in (("shoes", "dress/shoe.jpg"), ("dress", "hat/dress.jpg")):
-        files.append((name, sorted((DEMO / label).glob("*.jpg"))[7].read_bytes()))
-    for name, content in files:
-        file = {"name": name, "mimeType": "image/jpeg", "buffer": content}
-        sent = context.request.post(
-            f"{base}pictures", multipart={"class": "folders", "pictures": file}
-        )
-        assert sent.ok, sent.text()
-    document.goto(address)
-    expect(document.locator("#advice")).to_be_visible(timeout=60_000)
-    yield document
-    context.close()
-    assert faults == []
+        ((_, content),) = of_class(label, slice(7, 8))
+        files.append((name, content))
+    page = visit(files=files).new_page()
+    page.goto(address)
+    expect(page.locator("#advice")).to_be_visible(timeout=60_000)
+    return page
 
 
 def state(page):
     """Class → file names, with "none" and the tray, as the server has them."""
-    project = page.evaluate("fetch('/project').then((response) => response.json())")
+    project = project_kept(page)
     groups = {one["name"]: one["pictures"] for one in project["classes"]}
     groups |= {"none": project["none"], "tray": project["tray"]}
     return {key: {project["names"][one] for one in ones} for key, ones in groups.items()}

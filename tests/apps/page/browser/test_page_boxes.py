@@ -6,16 +6,15 @@ import json
 import re
 import runpy
 import time
-from pathlib import Path
 
 import pytest
+
+from tests.apps.page.browser.conftest import PAGE, ROOT, choose, project_kept
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[4]
-PAGE, SCRIPT = ROOT / "metaadapter" / "apps" / "page" / "static", "text/javascript"
-WINDOW = {"width": 1280, "height": 900}
+SCRIPT = "text/javascript"
 TIMEOUT = 60_000
 CHANGES = re.compile("/frames/.*/boxes")
 
@@ -29,23 +28,15 @@ def frames(tmp_path_factory):
 
 
 @pytest.fixture
-def page(chromium, address, frames, request):
+def page(visit, address, frames):
     """The page of a project with two classes and twelve frames."""
-    context = chromium.new_context(viewport=WINDOW, locale="en-GB", accept_downloads=True)
-    document, faults = context.new_page(), []
-    document.on("pageerror", lambda error: faults.append(str(error)))
-    context.request.get(address)
-    origin = address.split("/?")[0]
-    made = context.request.post(f"{origin}/projects", data={"name": request.node.name})
-    assert made.ok, made.text()
+    document = visit(viewport={"width": 1280, "height": 900}).new_page()
     document.goto(address)
     document.wait_for_selector("body[data-state=welcome]")
     upload(document, frames / "labelled", "*/*.jpg", "folders")
     upload(document, frames, "frames/*/000[0-5].jpg", "")
     expect(document.locator("#tray-count")).to_have_text("12", timeout=TIMEOUT)
-    yield document
-    context.close()
-    assert faults == []
+    return document
 
 
 def upload(page, folder, pattern, target):
@@ -69,9 +60,7 @@ def upload(page, folder, pattern, target):
 
 
 def add_boxes(page, frames):
-    with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Add pictures", exact=True).click()
-    chooser.value.set_files(frames / "frames.detections.json")
+    choose(page, "Add pictures", frames / "frames.detections.json")
     page.wait_for_selector("#frames:visible", timeout=TIMEOUT)
 
 
@@ -95,12 +84,6 @@ def test_detector_file__makes_boxes_of_frames(page, frames):
     expect(page.locator("#frames")).to_contain_text(f"12 frames of cameras, {n_boxes} boxes")
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#tray-count")).to_have_text("12")
-
-
-def choose(page, name, *files):
-    with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name=name, exact=True).click()
-    chooser.value.set_files(files)
 
 
 def test_detector_file__given_while_pictures_are_added__gives_all_of_them_their_boxes(page, frames):
@@ -211,7 +194,7 @@ def test_boxes__are_drawn_moved_removed_and_accepted(page, frames):
 
     # A class by a number key; the next box follows.
     page.keyboard.press("Tab")
-    labelled = page.evaluate("fetch('/project').then((response) => response.json())")
+    labelled = project_kept(page)
     page.keyboard.press("PageUp")
     boxes.first.focus()
     page.keyboard.press("1")
@@ -250,25 +233,3 @@ def test_series_species_and_counts(page, frames):
     rows = download.value.path().read_text("utf-8").splitlines()
     assert rows[0].lstrip("\ufeff") == "species,camera,individuals,pictures"
     assert not any(row.startswith("fox") for row in rows)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_dialogs_of_camera_traps__have_no_violation(page, frames, scheme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
-    page.emulate_media(color_scheme=scheme)
-    add_boxes(page, frames)
-    page.locator(".card:not(.stale, .unanswered)").first.wait_for(timeout=TIMEOUT)
-    violations = {}
-    for name, ready in (
-        ("Review boxes", ".frame-box"),
-        ("Series, species and counts", "tbody tr"),
-    ):
-        page.get_by_role("button", name=name).click()
-        page.locator(ready).first.wait_for(timeout=TIMEOUT)
-        violations[name] = [
-            (rule["id"], [node["html"][:200] for node in rule["nodes"]])
-            for rule in axe.Axe().run(page).response["violations"]
-        ]
-        page.keyboard.press("Escape")
-
-    assert violations == {name: [] for name in violations}

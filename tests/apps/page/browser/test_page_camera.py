@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 import re
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tests.apps.page.browser.conftest import DEMO, of_class, project_kept
+
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
 
-DEMO = Path(__file__).parents[4] / "metaadapter" / "assets" / "demo" / "pictures"
 N_FRAMES = 31  # no two frames that are taken in a row are equal
-MINUTES = 120_000  # a busy machine takes long to open the first project
 
 
 def video_of(path):
@@ -41,42 +40,17 @@ def filming(launch, tmp_path_factory):
 
 
 @pytest.fixture
-def open_page(address, request):
-    """Opens a project of hats and shoes, with three pictures each, in a browser."""
-    contexts = []
-
-    def open_in(browser):
-        context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
-        contexts.append(context)
-        base = address.split("?")[0]
-        context.request.get(address)
-        assert context.request.post(
-            base + "projects", data={"name": request.node.name}, timeout=MINUTES
-        ).ok
-        for label in ("hat", "shoes"):
-            for path in sorted((DEMO / label).glob("*.jpg"))[:3]:
-                name = f"{label}/{path.name}"
-                file = {"name": name, "mimeType": "image/jpeg", "buffer": path.read_bytes()}
-                form = {"class": "folders", "pictures": file}
-                assert context.request.post(base + "pictures", multipart=form, timeout=MINUTES).ok
-        page = context.new_page()
-        page.goto(address)
-        expect(page.locator(".class")).to_have_count(2)
-        return page
-
-    yield open_in
-    for context in contexts:
-        context.close()
-
-
-@pytest.fixture
-def page(filming, open_page):
-    return open_page(filming)
+def page(filming, visit, address):
+    """A project of hats and shoes, with three pictures each."""
+    page = visit(filming, [*of_class("hat"), *of_class("shoes")]).new_page()
+    page.goto(address)
+    expect(page.locator(".class")).to_have_count(2)
+    return page
 
 
 def pictures(page):
     """Class → number of pictures, as the server has them; the tray has no name."""
-    project = page.evaluate("fetch('/project').then((response) => response.json())")
+    project = project_kept(page)
     counts = {entry["name"]: len(entry["pictures"]) for entry in project["classes"]}
     return counts | {"": len(project["tray"])}
 

@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+
+from tests.apps.page.browser.conftest import choose, of_class
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
 
-DEMO = Path(__file__).parents[4] / "metaadapter" / "assets" / "demo" / "pictures"
-MINUTES = 120_000  # a busy machine takes long to open the first project
 
-
-@pytest.fixture
-def context(chromium, address, request):
-    """A German browser, and a new project."""
-    context = chromium.new_context(locale="de-DE", viewport={"width": 1280, "height": 800})
-    context.request.get(address)
-    new = context.request.post(
-        address.split("?")[0] + "projects", data={"name": request.node.name}, timeout=MINUTES
-    )
-    assert new.ok, new.text()
-    yield context
-    context.close()
-
-
-def upload(context, address, path):
-    """Add a picture to the class of its folder."""
-    name = f"{path.parent.name}/{path.name}"
-    file = {"name": name, "mimeType": "image/jpeg", "buffer": path.read_bytes()}
-    response = context.request.post(
-        address.split("?")[0] + "pictures",
-        multipart={"class": "folders", "pictures": file},
-        timeout=MINUTES,
-    )
-    assert response.ok, response.text()
-
-
-def test_page__in_a_german_browser__says_everything_in_german(context, address, tmp_path):
-    for label in ("hat", "shoes"):
-        upload(context, address, next((DEMO / label).glob("*.jpg")))
+def test_page__in_a_german_browser__says_everything_in_german(visit, address, tmp_path):
+    one = slice(0, 1)
+    context = visit(files=[*of_class("hat", one), *of_class("shoes", one)], locale="de-DE")
     context.request.post(address.split("?")[0] + "classes", data={"name": "dress"})
     page = context.new_page()
     page.goto(address)
@@ -57,7 +29,5 @@ def test_page__in_a_german_browser__says_everything_in_german(context, address, 
     expect(page.locator(".error")).to_contain_text("Der Name „hat“ ist schon vergeben.")
     # The reason why a file was not added
     (tmp_path / "leer.jpg").write_bytes(b"")
-    with page.expect_file_chooser() as chooser:
-        page.locator("#add-pictures").click()
-    chooser.value.set_files(tmp_path / "leer.jpg")
+    choose(page, "Bilder hinzufügen", tmp_path / "leer.jpg")
     expect(page.locator(".error li")).to_have_text("leer.jpg: die Datei ist leer")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.apps.page.browser.conftest import DEMO, PHONE, WINDOW, of_class, upload
+
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[4]
-DEMO = ROOT / "metaadapter" / "assets" / "demo" / "pictures"
 # Tests reach no network, so the phone asks at this machine; its port and token are its own.
 SERVE = """
 import sys
@@ -21,7 +21,6 @@ from metaadapter.apps.page import ports
 ports.network_address = lambda: "127.0.0.1"
 sys.exit(main(sys.argv[1:]))
 """
-MINUTES = 120_000  # a busy machine takes long to open the first project
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +32,9 @@ def addresses(serving):
 @pytest.fixture
 def computer(chromium, addresses):
     """The page on this machine, with hats and shoes."""
-    context = chromium.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
+    context = chromium.new_context(locale="en-GB", viewport=WINDOW)
     context.request.get(addresses[0])
-    for label in ("hat", "shoes"):
-        for path in sorted((DEMO / label).glob("*.jpg"))[:3]:
-            name = f"{label}/{path.name}"
-            file = {"name": name, "mimeType": "image/jpeg", "buffer": path.read_bytes()}
-            form = {"class": "folders", "pictures": file}
-            base = addresses[0].split("?")[0]
-            assert context.request.post(base + "pictures", multipart=form, timeout=MINUTES).ok
+    upload(context, addresses[0].split("/?")[0], [*of_class("hat"), *of_class("shoes")])
     page = context.new_page()
     page.goto(addresses[0])
     expect(page.locator(".class")).to_have_count(2)
@@ -50,9 +43,8 @@ def computer(chromium, addresses):
 
 
 def test_phone__shows_the_answer_of_its_picture_and_adds_it(chromium, computer, addresses):
-    phone = chromium.new_context(
-        locale="de-DE", viewport={"width": 375, "height": 740}, has_touch=True, is_mobile=True
-    ).new_page()
+    looks = {"viewport": PHONE, "has_touch": True, "is_mobile": True}
+    phone = chromium.new_context(locale="de-DE", **looks).new_page()
     phone.goto(addresses[1])
     expect(phone.locator("#target option")).to_have_count(4)
     hats = sorted((DEMO / "hat").glob("*.jpg"))

@@ -7,15 +7,14 @@ import re
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+
+from tests.apps.page.browser.conftest import ROOT, WINDOW, of_class, upload
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[4]
-DEMO = ROOT / "metaadapter" / "assets" / "demo" / "pictures"
 LABELS = ("hat", "shoes")
 N_SHOTS, N_TRAY = 2, 12
 TIMEOUT = 60_000
@@ -59,45 +58,25 @@ def server(tmp_path):
     server.kill()
 
 
-@pytest.fixture
-def context(chromium):
-    context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+def browse(chromium):
+    context = chromium.new_context(viewport=WINDOW, locale="en-GB")
     context.set_default_timeout(TIMEOUT)
+    return context
+
+
+@pytest.fixture
+def context(chromium, server):
+    """A browser, and a project of two classes with examples and a tray."""
+    context = browse(chromium)
+    assert context.request.get(server.address).ok
+    upload(context, server.origin, of_classes(slice(0, N_SHOTS)))
+    upload(context, server.origin, of_classes(slice(N_SHOTS, None))[:N_TRAY], "")
     yield context
     context.close()
 
 
-def filled(context, server):
-    """Two classes with examples and a tray, sent by a program."""
-    assert context.request.get(server.address).ok
-    shots = [path for label in LABELS for path in files_of(label)[:N_SHOTS]]
-    upload(context, server, shots, "folders")
-    others = [path for label in LABELS for path in files_of(label)[N_SHOTS:]]
-    upload(context, server, others[:N_TRAY], "")
-
-
-def files_of(label):
-    return sorted((DEMO / label).glob("*.jpg"))
-
-
-def upload(context, server, paths, target):
-    form = context.request.fetch  # a form with several files of one name is written by hand
-    boundary = "between-the-parts"
-    parts = [f'Content-Disposition: form-data; name="class"\r\n\r\n{target}'.encode()]
-    parts += [
-        f'Content-Disposition: form-data; name="pictures"; filename="{path.parent.name}/'
-        f'{path.name}"\r\nContent-Type: image/jpeg\r\n\r\n'.encode()
-        + path.read_bytes()
-        for path in paths
-    ]
-    body = b"".join(b"--" + boundary.encode() + b"\r\n" + part + b"\r\n" for part in parts)
-    answer = form(
-        f"{server.origin}/pictures",
-        method="POST",
-        data=body + f"--{boundary}--\r\n".encode(),
-        headers={"Content-Type": f"multipart/form-data; boundary={boundary}"},
-    )
-    assert answer.ok, answer.text()
+def of_classes(part):
+    return [file for label in LABELS for file in of_class(label, part)]
 
 
 def opened(context, server):
@@ -143,7 +122,6 @@ def free_port():
 def test_server__killed_while_pictures_are_sorted__is_found_again_and_gets_all(
     context, server, port
 ):
-    filled(context, server)
     page = opened(context, server)
     page.evaluate("window.isTheSamePage = true")
     page.focus("#tray")
@@ -179,7 +157,6 @@ def test_server__killed_while_pictures_are_sorted__is_found_again_and_gets_all(
 
 
 def test_changes__kept_at_another_port__are_told_and_saved_from_there(context, server):
-    filled(context, server)
     page, former = opened(context, server), server.origin
     server.kill()
     page.focus("#tray")
@@ -209,9 +186,7 @@ def test_changes__kept_at_another_port__are_told_and_saved_from_there(context, s
 
 def person(chromium, server, name):
     """The page of a person who has given a name, in a browser of her own."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
-    context.set_default_timeout(TIMEOUT)
-    page = opened(context, server)
+    page = opened(browse(chromium), server)
     page.get_by_role("button", name="History", exact=True).click()
     page.get_by_label("Your name").fill(name)
     page.keyboard.press("Escape")
@@ -219,7 +194,6 @@ def person(chromium, server, name):
 
 
 def test_two_people__see_what_the_other_does_and_nobody_loses_a_change(chromium, context, server):
-    filled(context, server)
     anna, ben = (person(chromium, server, name) for name in ("Anna", "Ben"))
     for page in (anna, ben):
         page.focus("#tray")
@@ -261,7 +235,6 @@ def test_two_people__see_what_the_other_does_and_nobody_loses_a_change(chromium,
 
 
 def test_damaged_history__is_told_in_the_browser_and_repaired_there(context, server):
-    filled(context, server)
     server.kill()
     history = server.home / "project" / "history.jsonl"
     damaged = history.read_bytes() + b"{}\n"
@@ -281,7 +254,6 @@ def test_damaged_history__is_told_in_the_browser_and_repaired_there(context, ser
 
 
 def test_second_server__on_a_project__says_why_it_does_not_open_and_opens_another(context, server):
-    filled(context, server)
     second = Server(server.home)
     second.start()
     try:

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from PIL import Image
 
-from tests.apps.page.browser.test_page_access import open_at, violations
+from tests.apps.page.browser.conftest import DEMO, MINUTES, choose, open_at, project_kept
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
-
-DEMO = Path(__file__).parents[4] / "metaadapter" / "assets" / "demo" / "pictures"
-MINUTES = 120_000  # a busy machine takes long to open the first project
-STATES = [
-    *("several", "several-held", "several-none", "several-large"),
-    *("several-confirmed", "several-download"),
-]
-
-
-@pytest.mark.parametrize("size", ["desk", "phone"])
-def test_states__have_no_violation_and_no_width_beyond_the_window(chromium, size):
-    found = {}
-    for name, scheme in zip(STATES, ["light", "dark"] * 3, strict=True):
-        page = open_at(chromium, name, size, scheme)
-        if of_state := violations(page):
-            found[name] = of_state
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
-        page.close()
-
-    assert found == {}
 
 
 @pytest.fixture
@@ -85,37 +63,23 @@ def test_chip__that_is_clicked__adds_its_class(page):
 
 
 @pytest.fixture
-def context(chromium, address, request):
-    """A browser with the size of a phone, and a new project."""
-    context = chromium.new_context(locale="en-GB", viewport={"width": 390, "height": 844})
-    context.request.get(address)
-    new = context.request.post(
-        address.split("?")[0] + "projects", data={"name": request.node.name}, timeout=MINUTES
-    )
-    assert new.ok, new.text()
-    yield context
-    context.close()
-
-
-@pytest.fixture
 def pairs(tmp_path):
-    """Photographs of two things side by side: file name → the file and the names of the things."""
-    made = {}
+    """Photographs of two things side by side; the file is named after both."""
+    made = []
     for number, (left, right) in enumerate([("hat", "shoes"), ("hat", "dress"), ("dress", "hat")]):
         both = Image.new("RGB", (400, 200))
         for place, name in enumerate((left, right)):
             path = sorted((DEMO / name).glob("*.jpg"))[number]
             both.paste(Image.open(path).convert("RGB").resize((200, 200)), (200 * place, 0))
-        file = tmp_path / f"{left} {right} {number}.png"
-        both.save(file)
-        made[file.name] = file, (left, right)
+        made.append(tmp_path / f"{left} {right} {number}.png")
+        both.save(made[-1])
     return made
 
 
 def test_new_project__whose_pictures_show_several__learns_at_once_and_keeps_its_labels(
-    context, address, pairs
+    visit, address, pairs
 ):
-    page = context.new_page()
+    page = visit(viewport={"width": 390, "height": 844}).new_page()
     page.goto(address)
     expect(page.locator("#welcome")).to_be_visible()
     page.get_by_label("A picture can show several classes").check()
@@ -123,10 +87,7 @@ def test_new_project__whose_pictures_show_several__learns_at_once_and_keeps_its_
     page.get_by_label("Second class").fill("shoes")
     page.get_by_role("button", name="Begin").click()
     expect(page.locator(".class")).to_have_count(2)
-    files = [str(file) for file, _ in pairs.values()]
-    with page.expect_file_chooser() as chooser:
-        page.locator("#add-pictures").click()
-    chooser.value.set_files(files)
+    choose(page, "Add pictures", *pairs)
     expect(page.locator(".card")).to_have_count(3)
 
     page.locator(".card", has_text="hat shoes 0").locator("img").click()
@@ -144,8 +105,5 @@ def test_new_project__whose_pictures_show_several__learns_at_once_and_keeps_its_
     expect(page.locator(".card .chip[aria-pressed=true]")).to_have_count(2)
     page.locator("#undo").click()  # the second class
     expect(page.locator(".card .chip[aria-pressed=true]")).to_have_count(1)
-    state = context.request.get(address.split("?")[0] + "project").json()
-    assert [(entry["name"], len(entry["pictures"])) for entry in state["classes"]] == [
-        ("hat", 1),
-        ("shoes", 0),
-    ]
+    kept = [(entry["name"], len(entry["pictures"])) for entry in project_kept(page)["classes"]]
+    assert kept == [("hat", 1), ("shoes", 0)]
