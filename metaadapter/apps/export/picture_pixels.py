@@ -126,15 +126,14 @@ class PicturePixels(nn.Module):
 
 
 def _resized(planes: Tensor, down: Tensor, across: Tensor, is_tall: Tensor | None) -> Tensor:
+    square: Tensor
     if not BEGINS_WITH_COLUMNS or is_tall is None:
-        return _across_then_down(planes, down, across)
-    if torch.compiler.is_compiling():
-        square: Tensor = torch.cond(
-            is_tall, _down_then_across, _across_then_down, (planes, down, across)
-        )
-        return square
-    # torch.cond would compile again for each size.
-    return (_down_then_across if is_tall else _across_then_down)(planes, down, across)
+        square = _across_then_down(planes, down, across)
+    elif torch.compiler.is_compiling():
+        square = torch.cond(is_tall, _down_then_across, _across_then_down, (planes, down, across))
+    else:  # torch.cond would compile again for each size
+        square = (_down_then_across if is_tall else _across_then_down)(planes, down, across)
+    return square
 
 
 @no_type_check  # shapes cannot be checked within torch.cond
