@@ -63,7 +63,8 @@ export function classButtons(pictures, pressed, put) {
   return (all.length > MAX_BUTTONS ? likely() : all).map((id) => {
     const [name, place] = [project.className(id), rank.get(id)];
     return html`
-      <button class="selection-class" type="button" key=${id} title=${name} aria-pressed=${pressed.includes(id)} onclick=${() => put(id)}>
+      <button class="selection-class" type="button" key=${id} title=${name} aria-pressed=${pressed.includes(id)}
+        onclick=${() => put(id)}>
         <kbd aria-hidden="true" hidden=${place >= MAX_BUTTONS}>${place + 1}</kbd>
         <span class="two-lines ${ifLong(name)}">${name}</span>
       </button>`;

@@ -125,7 +125,8 @@ function example(picture, pictures) {
 
 /** A small picture that is a button. */
 export const shot = (picture, title, onclick, properties) => html`
-  <button class="shot" type="button" key=${picture} title=${title} aria-label=${title || say("picture")} onclick=${onclick} ...${properties}>
+  <button class="shot" type="button" key=${picture} title=${title} aria-label=${title || say("picture")} onclick=${onclick}
+    ...${properties}>
     <img alt="" loading="lazy" decoding="async" src=${thumbnail(picture)}>
   </button>`;
 

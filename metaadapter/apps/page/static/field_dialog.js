@@ -84,7 +84,9 @@ function speciesForm(change) {
 const tableOf = (counts) => html`
   <table class="counts-table">
     <thead>
-      <tr><th>${say("counts_species")}</th><th>${say("camera")}</th><th>${say("counts_individuals")}</th><th>${say("counts_pictures")}</th></tr>
+      <tr>
+        ${["counts_species", "camera", "counts_individuals", "counts_pictures"].map((key) => html`<th>${say(key)}</th>`)}
+      </tr>
     </thead>
     <tbody>
       ${counts.map(({ label, camera, individuals, pictures }) => html`

@@ -29,12 +29,16 @@ function parsed(strings) {
   const source = strings.reduce((all, part, place) => `${all}${HOLE}${place - 1}${HOLE}${part}`);
   const open = [{ children: [] }];
   for (const [text, end, tag, attributes] of source.matchAll(TOKEN)) {
+    const { children } = open.at(-1);
     if (end) open.pop();
     else if (tag) {
-      const part = { tag, attributes: [...attributes.matchAll(ATTRIBUTE)].map(([, name, quoted, bare]) => [name, quoted ?? bare]), children: [] };
-      open.at(-1).children.push(part);
-      if (!VOID.includes(tag)) open.push(part);
-    } else open.at(-1).children.push(...text.split(/(\u0001\d+\u0001)/).map((one) => one.replace(/\s*\n\s*/g, "")).filter(Boolean));
+      const pairs = [...attributes.matchAll(ATTRIBUTE)].map(([, name, quoted, bare]) => [name, quoted ?? bare]);
+      children.push({ tag, attributes: pairs, children: [] });
+      if (!VOID.includes(tag)) open.push(children.at(-1));
+    } else {
+      const pieces = text.split(/(\u0001\d+\u0001)/).map((piece) => piece.replace(/\s*\n\s*/g, ""));
+      children.push(...pieces.filter(Boolean));
+    }
   }
   return open[0].children;
 }

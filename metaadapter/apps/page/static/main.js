@@ -40,7 +40,14 @@ project.addEventListener("change", () => {
   if (project.name && project.folder !== folder) restoreView();
   if (project.reachable) byId("opening").hidden = true;
   showFrame(); // first, because hidden parts have no size
-  for (const show of [showWork, showClasses, () => tray.show(), showLines, showSelection, showThreshold, showAdvice, keepFocus]) show();
+  showWork();
+  showClasses();
+  tray.show();
+  showLines();
+  showSelection();
+  showThreshold();
+  showAdvice();
+  keepFocus();
 });
 project.addEventListener("refused", ({ error }) => {
   byId("opening").hidden = true;

@@ -46,7 +46,8 @@ export function card(picture, { isSelected, isCurrent }) {
       </div>
       ${several && chips(picture)}
       <div class="card-actions">
-        ${several ? numberOfClasses(picture) : html`<span class="answer-probability">${known && percent(answer.probability)}</span>`}
+        ${several && numberOfClasses(picture)}
+        ${!several && html`<span class="answer-probability">${known && percent(answer.probability)}</span>`}
         ${!several && otherClass(picture, answer, label)}
         <button class="accept" type="button" tabindex="-1" title=${say("accept")} hidden=${!answer || Boolean(label)}
           onclick=${() => actions.accept([picture])}><span class="unseen">${say("accept")}</span></button>
@@ -69,7 +70,8 @@ function otherClass(picture, answer, label) {
   if (!id || label === id) return null;
   const name = project.className(id);
   return html`
-    <button class="other" type="button" tabindex="-1" title=${say("put_in", { name })} onclick=${() => actions.put(id, [picture])}>
+    <button class="other" type="button" tabindex="-1" title=${say("put_in", { name })}
+      onclick=${() => actions.put(id, [picture])}>
       ${say(key, { name, probability: percent(probability) })}
     </button>`;
 }
