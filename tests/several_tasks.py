@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from metaadapter.workflow.fit_several import SeveralTask
-
 CLASSES = ("ant", "bee", "cat", "dog")
 
 
@@ -21,8 +19,3 @@ class MixedPictures:
         self.rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         texts = directions + 0.5 * rng.normal(size=directions.shape)
         self.texts = texts / np.linalg.norm(texts, axis=1, keepdims=True)
-
-    def task(self, numbers: slice = slice(None)) -> SeveralTask:
-        """The task of these pictures, whose labels are all known."""
-        shows = self.shows[numbers]
-        return SeveralTask(self.rows[numbers], shows, np.ones_like(shows), self.texts, 30.0)

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from metaadapter.adapter.config import AdapterConfig, warn_of_unknown
 from metaadapter.adapter.known import FRACTIONS
-from metaadapter.adapter.labelled_rows import UNKNOWN, LabelledRows
 from metaadapter.adapter.layout import (
     CONFIG_FILE,
     REMEDY,
@@ -21,7 +20,7 @@ from metaadapter.adapter.layout import (
     TOWERS_FILE,
     WEIGHTS_FILE,
 )
-from metaadapter.adapter.support import Support
+from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.tensor_fields import require_shapes
 from metaadapter.adapter.weights import AdapterWeights
@@ -46,9 +45,6 @@ class StoredAdapter:
     added again, but do not reveal any."""
     signature: TaskSignature | None = None
     """The stored signature of the task; `None` in a folder that has the support itself."""
-    labelled: LabelledRows | None = None
-    """Of several labels a picture: the pictures with all that is known of their labels, from which
-    the support is made; `None` with one label, or without the support."""
     towers: Mapping[str, Tensor] = field(default_factory=dict)
     """The weights of adapters in the encoder's image tower; their names begin with `inside/`."""
 
@@ -77,9 +73,7 @@ def file_contents(adapter: StoredAdapter) -> dict[str, bytes]:
     contents = {WEIGHTS_FILE: tensor_bytes(adapter.weights.tensors())}
     support = adapter.support
     if support is not None:
-        rows, labels = support.labelled_rows()
-        if adapter.labelled is not None:
-            rows, labels = adapter.labelled.rows_ND, adapter.labelled.label_NC
+        rows, labels = support.pictures()
         tensors = {"features": rows.float(), "labels": labels, "text": support.text_TND[0].float()}
         if support.pool_TUD is not None:
             # float16 takes half the bytes and moves a row by less than a store's rounding does.
@@ -104,11 +98,11 @@ def adapter_of_files(
         weights = AdapterWeights(**{name: t for name, t in tensors.items() if name in known})
         sizes = {"N": len(config.classes), "D": config.width, "3": 3, "G": len(FRACTIONS)}
         require_shapes(AdapterWeights, weights.tensors(), **sizes)
-        support, labelled, hashes = _support_of(contents.get(SUPPORT_FILE), config)
+        support, hashes = _support_of(contents.get(SUPPORT_FILE), config)
         towers = load(contents[TOWERS_FILE]) if TOWERS_FILE in contents else {}
         if not all(tensor.isfinite().all() for tensor in towers.values()):
             raise ValueError(f"a weight in {TOWERS_FILE} is NaN or infinite")
-        stored = StoredAdapter(weights, config, support, hashes, labelled=labelled, towers=towers)
+        stored = StoredAdapter(weights, config, support, hashes, towers=towers)
     except UNUSABLE as error:
         raise DataError(f"{path} is damaged: {error}; {REMEDY}") from error
     if not all(tensor.isfinite().all() for tensor in weights.tensors().values()):
@@ -140,9 +134,9 @@ def tensor_bytes(tensors: Mapping[str, Tensor], **texts: str) -> bytes:
 
 def _support_of(
     content: bytes | None, config: AdapterConfig
-) -> tuple[Support | None, LabelledRows | None, tuple[str, ...]]:
+) -> tuple[Support | None, tuple[str, ...]]:
     if content is None:
-        return None, None, ()
+        return None, ()
     tensors = load(content)
     hashes = tuple(parse_json(texts_of(content)["picture_hashes"]))
     if not all(isinstance(value, str) for value in hashes):
@@ -152,7 +146,7 @@ def _support_of(
     of_labels = (n,) if config.several is None else (n, n_way)
     if (rows.shape, labels.shape, text.shape) != ((n, width), of_labels, (n_way, width)):
         raise ValueError(f"the shapes in {SUPPORT_FILE} do not fit those in {CONFIG_FILE}")
-    least, end = (0, n_way) if config.several is None else (UNKNOWN, 2)
+    least, end = (0, n_way) if config.several is None else (UNKNOWN, SHOWN + 1)
     if labels.is_floating_point() or not ((labels >= least) & (labels < end)).all():
         raise ValueError(f"a label in {SUPPORT_FILE} is not a class in {CONFIG_FILE}")
     pool = tensors.get("pool", rows[:0]).float()
@@ -160,10 +154,7 @@ def _support_of(
         raise ValueError(f"the unlabelled rows in {SUPPORT_FILE} do not fit {CONFIG_FILE}")
     if not all(part.is_floating_point() and part.isfinite().all() for part in (rows, text, pool)):
         raise ValueError(f"a feature in {SUPPORT_FILE} is NaN, infinite or no real number")
-    if config.several is not None:
-        labelled = LabelledRows.of_labels(rows, labels)
-        return labelled.by_class(text, config.logit_scale, config.blocks), labelled, hashes
     support = Support.of_rows(
         rows, labels, text, logit_scale=config.logit_scale, blocks=config.blocks, pool=pool
     )
-    return support, None, hashes
+    return support, hashes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Int8
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -13,6 +13,9 @@ from episodes import EpisodeBatch
 from metaadapter.adapter.tensor_fields import TensorFields
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import UsageError
+
+SHOWN, UNKNOWN = 1, -1
+"""The label of a class that a picture shows, and of one that it may show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,11 @@ class Support(TensorFields):
     """True where there is an unlabelled picture; `None` only if `pool_TUD` is `None`."""
     order: tuple[int, ...] = ()
     """For one task: the index of each labelled row among the rows that `of_rows` was given."""
+    pictures_TPD: Float[Tensor, "T P D"] | None = None
+    """With several labels a picture: every picture once, also those of no class. In the fields
+    above, a picture of several classes is in each of them. `None` if a picture has one label."""
+    labels_TPN: Int8[Tensor, "T P N"] | None = None
+    """1 where one of these pictures shows a class, 0 where not, −1 where that is not known."""
 
     @classmethod
     def of_tasks(
@@ -92,7 +100,7 @@ class Support(TensorFields):
     def of_rows(
         cls,
         rows: Float[Tensor, "n D"],
-        labels: Int[Tensor, " n"],
+        labels: Int[Tensor, " n"] | Int8[Tensor, "n N"],
         text: Float[Tensor, "N D"],
         *,
         logit_scale: float | None = None,
@@ -100,11 +108,19 @@ class Support(TensorFields):
         blocks: tuple[int, ...] = (),
         pool: Float[Tensor, "u D"] | None = None,
     ) -> Support:
-        """Build the support of one task, whose labels are 0 … N − 1.
+        """Build the support of one task.
 
-        `rows`, `views`, `text` and `pool` (the unlabelled pictures) are unit rows; a class without
-        a text has a row of zeros.
+        Labels are 0 … N − 1, one for each row; or with several labels a picture the rows of
+        `labels_TPN`. `rows`, `views`, `text` and `pool` (the unlabelled pictures) are unit rows; a
+        class without a text has a row of zeros.
         """
+        if labels.ndim == 2:
+            picture_M, class_M = (labels == SHOWN).nonzero(as_tuple=True)
+            support = cls.of_rows(
+                rows[picture_M], class_M, text, logit_scale=logit_scale, blocks=blocks
+            )
+            order = tuple(picture_M[list(support.order)].tolist())
+            return replace(support, order=order, pictures_TPD=rows[None], labels_TPN=labels[None])
         pictures, mask = _sort_by_class(rows, labels, len(text))
         support = cls.of_tasks(
             pictures[None], text[None], mask[None], logit_scale=logit_scale, blocks=blocks
@@ -150,6 +166,19 @@ class Support(TensorFields):
         """Return the pictures of the one task and their class numbers, class by class."""
         (present_NK,) = self.present_TNK
         return self.support_TNKD[0][present_NK], present_NK.nonzero()[:, 0]
+
+    def pictures(
+        self,
+    ) -> tuple[Float[Tensor, "n D"], Int[Tensor, " n"] | Int8[Tensor, "n N"]]:
+        """Return the pictures of the one task, each once, and their labels as for `of_rows`."""
+        if self.pictures_TPD is None or self.labels_TPN is None:
+            return self.labelled_rows()
+        return self.pictures_TPD[0], self.labels_TPN[0]
+
+    @property
+    def has_label_sets(self) -> bool:
+        """Whether a picture may have several labels."""
+        return self.labels_TPN is not None
 
     @property
     def present_TNK(self) -> Bool[Tensor, "T N K"]:

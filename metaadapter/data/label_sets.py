@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int8
 
 from metaadapter.data.table import CompactRows, ImageRow, ImageTable
 from metaadapter.errors import DataError
@@ -49,6 +49,11 @@ class LabelCell(NamedTuple):
         return SEPARATOR.join([*sorted(self.shown), *absent]) or NO_LABEL
 
 
+def shown_classes(cells: Iterable[str]) -> tuple[str, ...]:
+    """Return the sorted labels that at least one of the pictures with these cells shows."""
+    return tuple(sorted({label for cell in set(cells) for label in LabelCell.of(cell).shown}))
+
+
 def is_one_label(text: str) -> bool:
     """Return whether a cell with this text is read as a picture that shows this very label."""
     return not SEPARATORS.search(text) and LabelCell.of(text).shown == {text}
@@ -65,10 +70,10 @@ def hints(labels: Iterable[str]) -> list[str]:
     ]
 
 
-def absent_warnings(cells: Iterable[str]) -> list[str]:
+def absent_warnings(cells: Sequence[str]) -> list[str]:
     """Return a warning for each label that pictures do not show (!fox) and no picture shows."""
     read = [LabelCell.of(cell) for cell in set(cells)]
-    classes = sorted(frozenset().union(*(cell.shown for cell in read)))
+    classes = shown_classes(cells)
     absent = frozenset().union(*(cell.absent for cell in read)).difference(classes)
     warnings = []
     for label in sorted(absent):
@@ -110,21 +115,22 @@ class LabelSets:
     """True where a picture is known not to show a class; the rest of the cells is not listed."""
 
     @classmethod
-    def of(cls, cells: Sequence[str]) -> LabelSets:
-        """Read cells; a class is a label that at least one picture shows."""
+    def of(cls, cells: Sequence[str], classes: Sequence[str] | None = None) -> LabelSets:
+        """Read cells; by default a class is a label that at least one picture shows."""
         read = [LabelCell.of(cell) for cell in cells]
-        classes = tuple(sorted({label for cell in read for label in cell.shown}))
+        classes = shown_classes(cells) if classes is None else tuple(classes)
         shows_NC = np.array([[c in cell.shown for c in classes] for cell in read], bool)
         absent_NC = np.array([[c in cell.absent for c in classes] for cell in read], bool)
         shape = (len(read), len(classes))
         return cls(classes, shows_NC.reshape(shape), absent_NC.reshape(shape))
 
-    def known_NC(self, *, partial: bool) -> Bool[np.ndarray, "n C"]:
-        """Return where it is known whether a picture shows a class.
+    def labels_NC(self, *, partial: bool) -> Int8[np.ndarray, "n C"]:
+        """Return 1 where a picture shows a class, 0 where not, −1 where that is not known.
 
         With complete labels, a class that is not listed is absent.
         """
-        return self.shows_NC | self.absent_NC if partial else np.ones_like(self.shows_NC)
+        unlisted = -1 if partial else 0
+        return np.where(self.shows_NC, 1, np.where(self.absent_NC, 0, unlisted)).astype(np.int8)
 
 
 def draw_shots_of_sets(cells: Sequence[str], shots: int | None, seed: int) -> list[int]:

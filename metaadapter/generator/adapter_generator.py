@@ -33,6 +33,8 @@ from metaadapter.data.hub_upload import Kind, Pushed, push_files
 from metaadapter.data.plain_text import in_markdown
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.independent_classes import independent_classes
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 SCHEMA = "metaadapter.generator/1"
@@ -62,6 +64,11 @@ class AdapterGenerator(nn.Module, ABC):
         pictures must not change any other output.
         """
 
+    @property
+    def closed_form(self) -> ClosedForm:
+        """The constants for several labels a picture, whose classes no network predicts."""
+        return ClosedForm()
+
     def in_domain_of_pool(self, support: Support) -> Support:
         """Return the support with its pictures moved to the domain of its pool; here unchanged.
 
@@ -73,10 +80,15 @@ class AdapterGenerator(nn.Module, ABC):
     def predict(self, support: Support) -> AdapterWeights:
         """Return the adapters of T tasks, without gradients, in the precision of the support.
 
+        With several labels a picture, that of one task by the closed form of independent classes.
+
         Raises:
+            DataError: There are too many pictures of several labels, or a class is in none.
             UsageError: `forward` returns something other than the adapters of these tasks.
         """
         first, dtype = next(self.parameters(), None), support.text_TND.dtype
+        if support.has_label_sets:
+            return independent_classes(support, self.closed_form).weights.to(dtype=dtype)
         if not (self.takes_float64 or first is None):
             support = support.to(dtype=first.dtype)
         with torch.no_grad():

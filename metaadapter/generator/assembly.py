@@ -10,9 +10,10 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.generator.canonical import CanonicalSupport
+from metaadapter.generator.kernel_ridge import kernel_ridge
 from metaadapter.generator.linear_ridge import NormalEquations, ridge_of
 from metaadapter.generator.network import Corrections
-from metaadapter.generator.regression import Regression, kernel_ridge
+from metaadapter.generator.regression import Regression
 
 # The published default of CLIP-Adapter.
 VISUAL_RATIO = 0.2

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter.support import Support
+from metaadapter.adapter.support import SHOWN, Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import IncompatibleArtifact
@@ -20,6 +20,8 @@ from metaadapter.generator.block_weights import block_scalars, log_lengths, rewe
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.domain_shift import domain_shift
+from metaadapter.generator.independent_classes import independent_classes
+from metaadapter.generator.kernel_ridge import kernel_ridge, left_out_residuals
 from metaadapter.generator.known_network import KnownNetwork
 from metaadapter.generator.known_scalars import likeness
 from metaadapter.generator.leave_one_out import LeftOut, leave_one_out, like_and_doubt
@@ -31,8 +33,6 @@ from metaadapter.generator.pool_thresholds import with_pool_thresholds
 from metaadapter.generator.regression import (
     Regression,
     kernel_places,
-    kernel_ridge,
-    left_out_residuals,
     regression,
 )
 from metaadapter.generator.relations import Relations, relate
@@ -156,6 +156,11 @@ class Generator(AdapterGenerator):
         weights = with_pool(problem, corrections, weights, shift, self.pool)
         return with_pool_thresholds(weights, moved, shift)
 
+    @property
+    def closed_form(self) -> ClosedForm:
+        """The constants of the closed form."""
+        return self.config.closed_form
+
     def in_domain_of_pool(self, support: Support) -> Support:
         """Return the support with its labelled pictures moved to the domain of its pool."""
         if not support.n_pool:
@@ -168,6 +173,8 @@ class Generator(AdapterGenerator):
 
         For all pictures together, this takes about as long as predicting one adapter.
         """
+        if support.has_label_sets:
+            return left_out_of_sets(support, self.closed_form)
         with torch.no_grad():
             support = support.with_pool(None).exact
             span = span_of(support)
@@ -235,14 +242,22 @@ def _pictures_per_class(support: CanonicalSupport) -> Float[Tensor, " T"]:
 
 @dataclass(frozen=True, slots=True)
 class LeftOutPredictions:
-    """Predictions for the m `labelled_rows` of one task, each made without the row itself."""
+    """Predictions for the m `pictures` of one task, each made without the picture itself."""
 
     log_p: Float[Tensor, "m N"]
     """The log-probability of each class, −∞ for classes that are masked out."""
-    known: Float[Tensor, " m"]
-    """The probability of known."""
+    known: Float[Tensor, " m"] | None
+    """The probability of known; `None` with several labels."""
     counts: Bool[Tensor, " m"]
-    """True if the picture's class has other pictures, so that more than its name is left."""
+    """True if all classes of the picture have other pictures, so that more than names are left."""
+
+
+def left_out_of_sets(support: Support, constants: ClosedForm) -> LeftOutPredictions:
+    """Predict each picture of one task of several labels by the regression on the others."""
+    left_out_NC = independent_classes(support, constants).left_out_NC.cpu()
+    is_shown_NC = support.pictures()[1].cpu() == SHOWN
+    is_alone_N = (is_shown_NC & (is_shown_NC.sum(0) == 1)).any(1)
+    return LeftOutPredictions(left_out_NC.log(), None, ~is_alone_N)
 
 
 def left_out_predictions(

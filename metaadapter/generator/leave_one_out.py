@@ -14,10 +14,11 @@ from torch import Tensor
 from metaadapter.adapter.known import doubt_of
 from metaadapter.adapter.support import is_all
 from metaadapter.generator.canonical import CanonicalSupport
+from metaadapter.generator.kernel_ridge import kernel_ridge, left_out_residuals
 from metaadapter.generator.known_scalars import Likeness, likeness
 from metaadapter.generator.linear_ridge import NormalEquations, left_out_scores, ridge_of
 from metaadapter.generator.network_share import MOST_WAYS, share_of_ways, usual_shots
-from metaadapter.generator.regression import Regression, kernel_ridge, left_out_residuals
+from metaadapter.generator.regression import Regression
 from metaadapter.generator.temperature import (
     grid_S,
     likelihood_on_grid,

@@ -11,11 +11,12 @@ from torch import Tensor
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.generator.canonical import masked_mean
 from metaadapter.generator.domain_shift import DomainShift
+from metaadapter.generator.kernel_ridge import kernel_ridge
 from metaadapter.generator.network import Corrections
 from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
 from metaadapter.generator.pool_rounds import FIRST_POWER, PoolMeans, assign_pool, sharpness_of
 from metaadapter.generator.pool_temperature import sharpened
-from metaadapter.generator.regression import Regression, kernel_ridge
+from metaadapter.generator.regression import Regression
 
 REACH = 1.2
 """The length of the class means in the prior of the regression."""

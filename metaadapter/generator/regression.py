@@ -11,6 +11,7 @@ from torch import Tensor
 from metaadapter.adapter.support import is_all
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.kernel_ridge import squared_distances
 from metaadapter.generator.network_share import network_share, usual_shots
 from metaadapter.generator.text_evidence import TextEvidence, text_evidence, text_trust
 
@@ -188,66 +189,3 @@ def _at_places(rows_TXD: Tensor, places_TM: Tensor, present_TM: Tensor) -> Tenso
 
 def _factor(correction: Tensor | float, like: Tensor) -> Tensor:
     return torch.as_tensor(correction).to(like).exp()
-
-
-def squared_distances(rows_TMD: Float[Tensor, "T M D"]) -> Float[Tensor, "T M M"]:
-    """Return ‖z_l − z_m‖² for each pair of rows."""
-    gram_TMM = rows_TMD @ rows_TMD.mT
-    square_TM = gram_TMM.diagonal(dim1=1, dim2=2)
-    sums_TMM = square_TM[:, :, None] + square_TM[:, None]
-    return sums_TMM.sub_(gram_TMM, alpha=2).clamp_(min=0)
-
-
-def kernel_ridge(
-    distance_TMM: Float[Tensor, "T M M"],
-    present_TM: Bool[Tensor, "T M"],
-    residual_TMN: Float[Tensor, "T M N"],
-    noise_TM: Float[Tensor, "T M"],
-    sharpness_T: Float[Tensor, " T"],
-) -> tuple[Float[Tensor, "T M N"], Float[Tensor, "T M M"]]:
-    """Return the values A that minimise Σ_m ‖Σ_l A_l k(z_l, z_m) − y_m‖² / noise_m + tr(Aᵀ K A).
-
-    y is the residual. A is the posterior mean of a Gaussian process with the kernel k(z, z') =
-    exp(−β ‖z − z'‖² / 2) / β, linear as β → 0. Also return the Cholesky factor of K + noise,
-    without gradients.
-    """
-    beta_T11, absent_TM = sharpness_T[:, None, None], ~present_TM
-    # In place, because matrices of all pictures are the largest tensors of a prediction.
-    exponent_TMM = torch.addcmul(-beta_T11.log(), distance_TMM, -0.5 * beta_T11)
-    if not is_all(present_TM):
-        exponent_TMM.masked_fill_(absent_TM[:, :, None] | absent_TM[:, None], -torch.inf)
-    kernel_TMM = exponent_TMM.exp_()
-    learns = torch.is_grad_enabled() and any(
-        part.requires_grad for part in (kernel_TMM, residual_TMN, noise_TM)
-    )
-    matrix_TMM = kernel_TMM.detach().clone() if learns else kernel_TMM
-    matrix_TMM.diagonal(dim1=1, dim2=2).add_(noise_TM.detach())
-    factor_TMM = _factored(matrix_TMM)
-    # Contiguous: some CPU builds of torch fail on an expanded right-hand side.
-    wanted_TMN = (residual_TMN * present_TM[..., None]).contiguous()
-    values_TMN = torch.cholesky_solve(wanted_TMN.detach(), factor_TMM)
-    if learns:
-        # The gradient is that of a step of refinement, A + (K + noise)⁻¹ (y − (K + noise) A), with
-        # both A and the inverse constant. That of the factorisation takes much longer.
-        left_TMN = wanted_TMN - kernel_TMM @ values_TMN - noise_TM[..., None] * values_TMN
-        values_TMN = values_TMN + torch.cholesky_solve(left_TMN, factor_TMM)
-    return values_TMN, factor_TMM
-
-
-def _factored(matrix_TMM: Float[Tensor, "T M M"]) -> Float[Tensor, "T M M"]:
-    """Return the Cholesky factors; without one, training gets NaN, and others `LinAlgError`."""
-    if not torch.is_grad_enabled():
-        factor_TMM: Tensor = torch.linalg.cholesky(matrix_TMM)
-        return factor_TMM
-    factor_TMM, fault_T = torch.linalg.cholesky_ex(matrix_TMM)  # the host need not wait to check it
-    return torch.where((fault_T != 0)[:, None, None], torch.nan, factor_TMM)
-
-
-def left_out_residuals(
-    values_TMN: Float[Tensor, "T M N"], factor_TMM: Float[Tensor, "T M M"]
-) -> Float[Tensor, "T M N"]:
-    """Return each row's residual by `kernel_ridge` on the other rows: A_m / [(K + noise)⁻¹]_mm.
-
-    Rasmussen and Williams 2006, equation 5.12.
-    """
-    return values_TMN / torch.cholesky_inverse(factor_TMM).diagonal(dim1=1, dim2=2)[..., None]

@@ -7,8 +7,6 @@ from .predictions import Prediction as Prediction
 from .predictions import PredictionOptions as PredictionOptions
 from .run_adapt import Adapted as Adapted
 from .run_adapt import adapt as adapt
-from .run_adapt_several import AdaptedSeveral as AdaptedSeveral
-from .run_adapt_several import adapt_several as adapt_several
 from .run_add import Added as Added
 from .run_add import add as add
 from .run_predict import Predicted as Predicted

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int8
 
 from metaadapter.adapter.adapted_encoder import TowerParts, parts_of
-from metaadapter.adapter.config import AdapterConfig
+from metaadapter.adapter.config import AdapterConfig, SeveralConfig
 from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.adapter.support import Support
+from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.data.label_sets import LabelSets
 from metaadapter.data.user_code import user_code_and_folder
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.origin import Origin
@@ -61,7 +62,7 @@ def predict_adapter(generator: AdapterGenerator, support: Support) -> AdapterWei
 
 def labelled_support(
     X: Float[np.ndarray, "n D"],
-    labels: Sequence[Any],
+    labels: Sequence[Any] | Int8[np.ndarray, "n N"],
     classes: Sequence[Any],
     class_texts: Mapping[Any, Any] | None,
     encoder: ImageEncoder | None,
@@ -72,16 +73,24 @@ def labelled_support(
 ) -> Support:
     """Return the support in float32, in the order of `classes`, which may have no pictures.
 
-    `class_texts` is as for `text_features`. Rows of X have any length, `views` have length 1.
+    Labels are one of the classes for each row, or rows of `Support.labels_TPN`. `class_texts` is as
+    for `text_features`. Rows of X have any length, `views` have length 1.
     """
-    number_of = {label: number for number, label in enumerate(classes)}
-    numbers = torch.tensor([number_of[label] for label in labels], dtype=torch.long)
     rows = unit_rows(X)
+    if isinstance(labels, np.ndarray):
+        targets = torch.from_numpy(labels)
+        pictures, numbers = np.nonzero(labels == SHOWN)
+    else:
+        number_of = {label: number for number, label in enumerate(classes)}
+        numbers = np.array([number_of[label] for label in labels], dtype=np.int64)
+        targets, pictures = torch.from_numpy(numbers), np.arange(len(numbers))
     n_shots = np.bincount(numbers, minlength=len(classes))
     texts = text_features(class_texts, classes, X.shape[1], encoder)
     sentences = sentence_features(class_texts, classes, encoder)
     if sentences:
-        texts = weigh_sentences(texts, sentences, rows.numpy(), numbers.numpy()).astype(np.float32)
+        texts = weigh_sentences(texts, sentences, rows.numpy()[pictures], numbers).astype(
+            np.float32
+        )
     unknown = np.flatnonzero((n_shots == 0) & ~texts.any(1))
     if len(unknown):
         raise UsageError(
@@ -91,7 +100,7 @@ def labelled_support(
     blocks = _block_widths(blocks or getattr(encoder, "blocks", ()), X.shape[1])
     return Support.of_rows(
         rows,
-        numbers,
+        targets,
         torch.from_numpy(texts),
         logit_scale=logit_scale,
         views=views,
@@ -142,7 +151,7 @@ def fit_support(
         weights, n_steps = fine_tune_adapter(loaded, support, fine_tuning)
     else:
         weights, n_steps = predict_adapter(loaded, support), 0
-        if (first := first_of_groups(support, groups)) is not None:
+        if weights.known_head and (first := first_of_groups(support, groups)) is not None:
             weights = with_known_head(weights, predict_adapter(loaded, first))
     if parts.inside is not None and support.present_TNK.any():
         weights = calibrated(weights, parts.inside.calibration)
@@ -165,9 +174,18 @@ def fit_support(
         origin=origin or Origin(),
         inside=parts.inside,
         tree=None if tree is None else dict(tree.parents),
+        several=several_config(support),
     )
     support, hashes = replace(support, views_TNKVD=None), tuple(picture_hashes)
     return StoredAdapter(weights, config, support, hashes, towers=parts.towers)
+
+
+def several_config(support: Support) -> SeveralConfig | None:
+    """Return the facts about several labels a picture; `None` if each has one."""
+    if support.labels_TPN is None:
+        return None
+    _, n, _ = support.labels_TPN.shape
+    return SeveralConfig(n_pictures=n, partial=bool((support.labels_TPN == UNKNOWN).any()))
 
 
 def fit_pictures(
@@ -211,14 +229,18 @@ def support_of(
 ) -> tuple[Support, list[str]]:
     """Return the support of labelled pictures, and its classes in order."""
     pictures, origin = labelled.pictures, labelled.origin
-    classes = sorted({*pictures.labels, *(names or {})})
+    classes = sorted({*labelled.counts, *(names or {})})
     texts: Mapping[str, Any] | None = names
     if names is not None and labelled.stored_texts is not None:
         texts = {label: text for label, text in labelled.stored_texts.items() if label in names}
     width = pictures.features.shape[1]
+    labels: Sequence[str] | Int8[np.ndarray, "n N"] = pictures.labels
+    if labelled.several is not None:
+        sets = LabelSets.of(pictures.labels, classes)
+        labels = sets.labels_NC(partial=labelled.several == "partial")
     support = labelled_support(
         pictures.features,
-        pictures.labels,
+        labels,
         classes,
         texts,
         labelled.encoder,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
@@ -14,8 +15,16 @@ from jaxtyping import Float
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE
 from metaadapter.data.capture_time import with_series
 from metaadapter.data.class_names import alike_labels, spelled_alike
+from metaadapter.data.label_sets import (
+    LabelCell,
+    absent_warnings,
+    draw_shots_of_sets,
+    joined,
+    one_row_per_picture,
+    shown_classes,
+)
 from metaadapter.data.reader import read_images
-from metaadapter.data.table import ImageTable
+from metaadapter.data.table import CompactRows, ImageTable
 from metaadapter.data.whole_frames import are_whole_frames
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.blocks import default_blocks
@@ -70,6 +79,8 @@ class Cut:
 
 WHOLE = Cut()
 """Pictures are used as they are."""
+Several: TypeAlias = Literal["all", "partial"]
+"""Several labels a picture; if "partial", a class that is not among them may yet be shown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,11 +96,16 @@ class LabelledPictures:
     """The text feature of each class, if a store has them and no encoder is loaded."""
     descriptions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Label → sentences about the class that came with the pictures."""
+    several: Several | None = None
+    """With several labels a picture, of which the label is a cell such as "fox;snow"."""
 
     @property
     def counts(self) -> dict[str, int]:
         """Label → number of pictures, sorted by label."""
-        return dict(sorted(Counter(self.pictures.labels).items()))
+        cells: Sequence[str] = self.pictures.labels
+        if self.several is not None:
+            cells = [label for cell in cells for label in LabelCell.of(cell).shown]
+        return dict(sorted(Counter(cells).items()))
 
 
 def read_support(
@@ -101,33 +117,37 @@ def read_support(
     check_labels: Callable[[tuple[str, ...]], object] = lambda _: None,
     cut: Callable[[ImageTable], ImageTable] | None = None,
     unlabelled: Path | None = None,
+    several: Several | None = None,
 ) -> LabelledPictures:
     """Encode labelled pictures, or read them from a store; a `source` of `None` has no pictures.
 
     `check_labels` may raise before pictures are encoded. `reads_names` loads the encoder of a
     store, to read names that the store does not have. Without labelled pictures, the default
-    encoder is that of an `unlabelled` store.
+    encoder is that of an `unlabelled` store. With `several` labels, copies of a picture are one
+    picture, which has the labels of all.
     """
     selection, load = reading.selection, reading.load
     if source is None:
         check_labels(())
         return _without_pictures(reading, encoder, unlabelled)
     if not is_store(source):
-        read = read_images(
+        table = read_images(
             source,
             split=selection.split,
+            n_classes=2 if several is None else 1,
             pictures=selection.pictures,
             min_confidence=selection.min_confidence,
         )
-        table = with_series(read)
-        check_labels(table.classes)
+        table = with_series(table) if several is None else one_row_per_picture(table)
+        check_labels(_classes([row.label or "" for row in table.rows], several, f"{source}"))
         table = table if cut is None else cut(table)
         name = "tiny" if encoder is None else encoder
-        of_places = any(row.box for row in table.rows)
-        of_places = of_places or are_whole_frames(table.rows, table.classes)
+        of_places = several is None and (
+            any(row.box for row in table.rows) or are_whole_frames(table.rows, table.classes)
+        )
         blocks = default_blocks(selection.blocks, name, of_places=of_places)
         loaded = load(name, zoom=selection.zoom, blocks=blocks)
-        return _encode(table, loaded, reading)
+        return _encode(table, loaded, reading, several)
     require_pictures(source, cut)
     store, from_store = FeatureStore.open(source), None
     recipe = store.origin
@@ -136,7 +156,18 @@ def read_support(
         from_store = load(encoder)
     elif reads_names:
         from_store = load(store.encoder, remembered_by=f"the feature store {source}")
-    return _read_store(store, from_store, selection)
+    return _read_store(store, from_store, selection, several)
+
+
+def _classes(cells: Iterable[str], several: Several | None, owner: str) -> tuple[str, ...]:
+    """Return the sorted classes of these labels; `DataError` with fewer than two."""
+    classes = tuple(sorted({*cells} - {""})) if several is None else shown_classes(cells)
+    if len(classes) < 2:
+        raise DataError(
+            f"expected labels of at least two classes in {owner}, got "
+            f"{', '.join(classes) or 'none'}; give more labels"
+        )
+    return classes
 
 
 def require_pictures(store: Path, cut: object) -> None:
@@ -168,25 +199,49 @@ def _without_pictures(
     return LabelledPictures(nothing, origin, chosen.logit_scale, chosen)
 
 
-def _encode(table: ImageTable, encoder: ImageEncoder, reading: Reading) -> LabelledPictures:
-    selection = reading.selection
-    drawn = draw_shots([row.label or "" for row in table.rows], selection.shots, selection.seed)
-    rows = [table.rows[number] for number in drawn]
+def _encode(
+    table: ImageTable, encoder: ImageEncoder, reading: Reading, several: Several | None
+) -> LabelledPictures:
+    selection, cells = reading.selection, [row.label or "" for row in table.rows]
+    rows = CompactRows(table.rows[number] for number in _drawn(cells, several, selection))
     views, seed = selection.views or 1, selection.seed
     pictures = encode_rows(rows, encoder, views=views, seed=seed, progress=reading.progress)
-    if unread := sorted(set(table.classes) - set(pictures.labels)):
+    if several is not None:
+        # Equal pictures with different labels are one picture here, and no contradiction.
+        pictures = _without_copies(replace(pictures, warnings=(*absent_warnings(cells),)))
+    labelled = LabelledPictures(
+        replace(pictures, warnings=(*table.warnings, *pictures.warnings)),
+        Origin.of(encoder, views, seed),
+        encoder.logit_scale,
+        encoder,
+        descriptions=table.descriptions,
+        several=several,
+    )
+    if unread := sorted({*_classes(cells, several, "the pictures")} - labelled.counts.keys()):
         raise DataError(
             f"no picture of class {', '.join(map(repr, unread))} can be read: "
             f"{'; '.join(map(str, pictures.quarantined[:3]))}; "
             "replace these pictures, or remove the class"
         )
-    return LabelledPictures(
-        replace(pictures, warnings=table.warnings + pictures.warnings),
-        Origin.of(encoder, views, seed),
-        encoder.logit_scale,
-        encoder,
-        descriptions=table.descriptions,
+    return labelled
+
+
+def _drawn(cells: Sequence[str], several: Several | None, selection: Selection) -> list[int]:
+    draw = draw_shots if several is None else draw_shots_of_sets
+    return draw(cells, selection.shots, selection.seed)
+
+
+def _without_copies(pictures: EncodedPictures) -> EncodedPictures:
+    """Return each picture once, with the labels of all its copies."""
+    numbers: defaultdict[str, list[int]] = defaultdict(list)
+    for number, sha256 in enumerate(pictures.sha256):
+        numbers[sha256].append(number)
+    kept = pictures.select([copies[0] for copies in numbers.values()])
+    cells = [joined(pictures.labels[number] for number in copies) for copies in numbers.values()]
+    relabelled = tuple(
+        picture._replace(label=cell) for picture, cell in zip(kept.pictures, cells, strict=True)
     )
+    return replace(kept, pictures=relabelled)
 
 
 def _require_as_stored(selection: Selection, store: FeatureStore) -> None:
@@ -209,7 +264,10 @@ def _require_as_stored(selection: Selection, store: FeatureStore) -> None:
 
 
 def _read_store(
-    store: FeatureStore, encoder: ImageEncoder | None, selection: Selection
+    store: FeatureStore,
+    encoder: ImageEncoder | None,
+    selection: Selection,
+    several: Several | None,
 ) -> LabelledPictures:
     _require_as_stored(selection, store)
     owner = f"the feature store {store.folder}"
@@ -217,19 +275,21 @@ def _read_store(
         store.fingerprint.require_match(encoder.fingerprint, owner=owner)
     pictures = read_store(store, split=selection.split)
     pictures = pictures.select([i for i, label in enumerate(pictures.labels) if label])
-    if alike := alike_labels(pictures.labels):
-        pictures = replace(pictures, warnings=(*pictures.warnings, spelled_alike(alike)))
-    if (n_classes := len(set(pictures.labels))) < 2:
-        raise DataError(
-            f"expected pictures of at least two classes in {owner}, found {n_classes}; encode a "
-            "folder with one folder per class"
-        )
+    if several is not None:
+        pictures = _without_copies(pictures)
+        notes = absent_warnings(pictures.labels)
+    else:
+        alike = alike_labels(pictures.labels)
+        notes = [spelled_alike(alike)] if alike else []
+    pictures = replace(pictures, warnings=(*pictures.warnings, *notes))
+    _classes(pictures.labels, several, owner)
     return LabelledPictures(
-        pictures.select(draw_shots(pictures.labels, selection.shots, selection.seed)),
+        pictures.select(_drawn(pictures.labels, several, selection)),
         store.origin,
         store.logit_scale,
         encoder,
         stored_texts=store.class_texts() if encoder is None else None,
+        several=several,
     )
 
 

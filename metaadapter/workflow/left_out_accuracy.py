@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Int8
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import classify
+from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
+from metaadapter.adapter.weights import classify, probabilities, shown_labels
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.generator.adapter_generator import AdapterGenerator
+from metaadapter.generator.independent_classes import independent_classes
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.workflow.accuracy import Proportion
+from metaadapter.workflow.accuracy import LabelScores, Proportion, label_scores
 from metaadapter.workflow.choose_n_steps import fine_tune
 from metaadapter.workflow.gradient_steps import FineTune
 
@@ -35,22 +36,21 @@ POOL_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Predictions for pictures left out one by one; a picture alone in its class has none."""
+    """Predictions for pictures left out one by one; a picture alone in a class has none."""
 
     pictures: Int[Tensor, " n"]
-    """The place of each left-out picture in the support's `labelled_rows`."""
-    labels: Int[Tensor, " n"]
+    """The place of each left-out picture in the support's `pictures`."""
+    targets: Int8[Tensor, "n N"]
+    """1 for a class that a picture shows, 0 for one that it does not, −1 if that is not known."""
     probabilities: Float[Tensor, "n N"]
-
-    @property
-    def predicted(self) -> Int[Tensor, " n"]:
-        """The most probable class of each left-out picture."""
-        return self.probabilities.argmax(-1)
+    answers: Bool[Tensor, "n N"]
+    """The most probable class; with several labels all classes that reach their threshold."""
 
     @property
     def correct(self) -> Bool[Tensor, " n"]:
-        """Whether the most probable class is the picture's own."""
-        return self.predicted == self.labels
+        """Whether the answers are those of the targets, as far as these are known."""
+        is_wrong_nN = self.answers != (self.targets == SHOWN)
+        return ~(is_wrong_nN & (self.targets != UNKNOWN)).any(-1)
 
 
 def leave_one_out(
@@ -58,46 +58,69 @@ def leave_one_out(
     generator: AdapterGenerator,
     *,
     n_steps: int = 0,
-    shown_NKD: Float[Tensor, "N K D"] | None = None,
-    left_out_NK: Bool[Tensor, "N K"] | None = None,
-    group_NK: Int[Tensor, "N K"] | None = None,
+    shown: Float[Tensor, "n D"] | None = None,
+    left_out: Bool[Tensor, " n"] | None = None,
+    group: Int[Tensor, " n"] | None = None,
 ) -> LeftOut:
-    """Classify each picture of one task by an adapter predicted from all other pictures.
+    """Classify each of the `pictures` of one task by an adapter predicted from all other pictures.
 
-    `shown_NKD` holds other features to classify, such as those of a less exact encoder.
-    `left_out_NK` marks the pictures to leave out; one that is alone in its class always stays.
-    With `group_NK`, the whole group of a picture is left out with it.
+    `shown` holds other features to classify, such as those of a less exact encoder. `left_out`
+    marks the pictures to leave out; one that is alone in a class always stays. With `group`, the
+    whole group of a picture is left out with it.
     """
     support = support.to(device=generator.device)
-    if shown_NKD is None:
-        shown_NKD = generator.in_domain_of_pool(support).support_TNKD[0]
-    shown_NKD = shown_NKD.to(support.text_TND)
-    (mask_NK,) = support.present_TNK
-    if group_NK is None:
-        group_NK = torch.arange(mask_NK.numel()).reshape(mask_NK.shape)
-    group_NK = group_NK.to(mask_NK.device)
-    several_NK = mask_NK.clone()
-    for own_K, several_K, group_K in zip(mask_NK, several_NK, group_NK, strict=True):
-        several_K &= len(group_K[own_K].unique()) > 1
-    left_out_NK = several_NK if left_out_NK is None else several_NK & left_out_NK.to(mask_NK.device)
-    pictures = mask_NK.flatten().cumsum(0)[left_out_NK.flatten()] - 1
-    labels, places = left_out_NK.nonzero().unbind(1)
-    probabilities = [support.text_TND.new_empty(0, support.n_way)]
+    rows, labels = support.pictures()
+    if shown is None:
+        shown = generator.in_domain_of_pool(support).pictures()[0]
+    shown, group = shown.to(rows), torch.arange(len(rows)) if group is None else group
+    group, targets = group.to(rows.device), labels
+    if not support.has_label_sets:
+        targets = one_hot(labels, support.n_way).to(torch.int8)
+    counts = torch.ones_like(group, dtype=torch.bool)
+    for of_class in (targets == SHOWN).mT:
+        counts &= ~of_class | (len(torch.unique(group[of_class])) > 1)
+    (chosen,) = (counts if left_out is None else counts & left_out.to(counts.device)).nonzero().T
+    if not len(chosen):
+        none = rows.new_empty(0, support.n_way).cpu()
+        return LeftOut(chosen.cpu(), targets[chosen].cpu(), none, none.bool())
     # Each task in a batch holds all unlabelled pictures.
     at_once = TASKS_AT_ONCE // (1 + support.n_pool // POOL_AT_ONCE)
     at_once = max(1, min(at_once, NUMBERS_AT_ONCE // max(1, support.support_TNKD.numel())))
-    for start in range(0, len(labels), at_once):
-        some = slice(start, start + at_once)
-        left_out = labels[some], places[some]
-        many = support.repeated(len(labels[some]))
-        kept = many.kept(group_NK != group_NK[left_out][:, None, None])
-        if n_steps:
-            weights = fine_tune(generator, kept, FineTune(n_steps=n_steps)).weights
-        else:
-            weights = generator.predict(kept)
-        logits_T1N = classify(shown_NKD[left_out][:, None], weights)
-        probabilities.append(logits_T1N[:, 0].softmax(-1))
-    return LeftOut(pictures.cpu(), labels.cpu(), torch.cat(probabilities).cpu())
+    parts = [
+        _without(support, generator, shown[some], group != group[some][:, None], n_steps)
+        for some in chosen.split(1 if support.has_label_sets else at_once)
+    ]
+    p, answers = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
+    return LeftOut(chosen.cpu(), targets[chosen].cpu(), p, answers)
+
+
+def _without(
+    support: Support,
+    generator: AdapterGenerator,
+    shown_TD: Float[Tensor, "T D"],
+    kept_Tn: Bool[Tensor, "T n"],
+    n_steps: int,
+) -> tuple[Float[Tensor, "T N"], Bool[Tensor, "T N"]]:
+    """Return probabilities and answers for one row each of T tasks that keep these pictures."""
+    if support.has_label_sets:
+        rows, labels = support.pictures()
+        (kept,), text, blocks = kept_Tn, support.text_TND[0], support.blocks
+        others = Support.of_rows(rows[kept], labels[kept], text, blocks=blocks).exact
+        adapter = generator.predict(others).task(0)
+        p = probabilities(shown_TD, adapter)
+        return p, shown_labels(p, adapter)
+    many, mask_TNK = (
+        support.repeated(len(shown_TD)),
+        support.present_TNK.repeat(len(shown_TD), 1, 1),
+    )
+    mask_TNK[mask_TNK.clone()] = kept_Tn.flatten()
+    many = many.kept(mask_TNK)
+    if n_steps:
+        weights = fine_tune(generator, many, FineTune(n_steps=n_steps)).weights
+    else:
+        weights = generator.predict(many)
+    p = classify(shown_TD[:, None], weights)[:, 0].softmax(-1)
+    return p, one_hot(p.argmax(-1), support.n_way).bool()
 
 
 class LeftOutMistake(NamedTuple):
@@ -136,40 +159,57 @@ def estimate_accuracy(pictures: EncodedPictures, stored: StoredAdapter) -> LeftO
     Pictures of its group, such as a series, are left out with it, because they are nearly equal.
     If the adapter took gradient steps, each prediction takes the same number of steps, which was
     chosen on left-out pictures. Return `None` if no class has two pictures, if the estimate takes
-    too long, or if the encoder's towers were trained on these pictures, which then look too easy.
+    too long, with several labels a picture (see `estimate_scores`), or if the encoder's towers were
+    trained on these pictures, which then look too easy.
     """
     config = stored.config
-    if config.inside is not None or stored.support is None:
+    if config.inside is not None or config.several is not None or stored.support is None:
         return None
     if len(pictures) > (MAX_PICTURES_REFINED if config.n_steps else MAX_PICTURES):
         return None
     if len(pictures) * stored.support.n_pool > MAX_UNLABELLED_ROWS:
         return None
     generator, _ = shared_generator(config.generator)
-    groups = _groups(stored.support, [picture.group for picture in pictures.pictures])
-    left_out = leave_one_out(stored.support, generator, n_steps=config.n_steps, group_NK=groups)
-    if not len(left_out.labels):
+    names, first = [picture.group for picture in pictures.pictures], dict[str, int]()
+    # A picture without the name of a group is its own group.
+    groups = [
+        first.setdefault(names[row], place) if names[row] else place
+        for place, row in enumerate(stored.support.order)
+    ]
+    left_out = leave_one_out(
+        stored.support, generator, n_steps=config.n_steps, group=torch.tensor(groups)
+    )
+    if not len(left_out.pictures):
         return None
     mistakes = [
         LeftOutMistake(
             pictures.paths[stored.support.order[int(left_out.pictures[i])]],
-            label=str(config.classes[int(left_out.labels[i])]),
-            predicted=str(config.classes[int(left_out.predicted[i])]),
+            label=str(config.classes[int(left_out.targets[i].argmax())]),
+            predicted=str(config.classes[int(left_out.probabilities[i].argmax())]),
             probability=float(left_out.probabilities[i].max()),
         )
         for i in (~left_out.correct).nonzero()[:, 0].tolist()
     ]
-    accuracy = Proportion(int(left_out.correct.sum()), len(left_out.labels))
+    accuracy = Proportion(int(left_out.correct.sum()), len(left_out.pictures))
     return LeftOutEstimate(accuracy, tuple(mistakes))
 
 
-def _groups(support: Support, names: Sequence[str]) -> Int[Tensor, "N K"]:
-    """Return the number of each picture's group; a picture without a name is its own group."""
-    group_NK = torch.arange(support.present_TNK[0].numel()).reshape(support.present_TNK[0].shape)
-    first: dict[str, int] = {}
-    for (way, shot), row in zip(
-        support.present_TNK[0].nonzero().tolist(), support.order, strict=True
-    ):
-        if names[row]:
-            group_NK[way, shot] = first.setdefault(names[row], int(group_NK[way, shot]))
-    return group_NK
+def estimate_scores(stored: StoredAdapter) -> LabelScores | None:
+    """Return the scores of left-out pictures of several labels, for classes in at least two.
+
+    They are those of the adapter's thresholds; `None` if each picture has one label.
+    """
+    support, thresholds = stored.support, stored.weights.label_thresholds
+    if support is None or support.labels_TPN is None or thresholds is None:
+        return None
+    generator, _ = shared_generator(stored.config.generator)
+    (labels_NC,) = support.labels_TPN.numpy()
+    left_out_NC = independent_classes(support, generator.closed_form).left_out_NC.numpy()
+    shows_NC = labels_NC == SHOWN
+    several = shows_NC.sum(0) > 1
+    return label_scores(
+        left_out_NC[:, several],
+        shows_NC[:, several],
+        thresholds.numpy()[several],
+        labels_NC[:, several] != UNKNOWN,
+    )

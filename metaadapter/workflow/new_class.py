@@ -13,11 +13,10 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from metaadapter.adapter.config import SeveralConfig
 from metaadapter.adapter.known import with_calibrated_head
 from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.adapter.support import Support
+from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
 from metaadapter.adapter.unit_rows import SAME
 from metaadapter.adapter.weights import AdapterWeights, KnownHead
 from metaadapter.data.class_names import require_new_spelling
@@ -27,9 +26,12 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.class_texts import descriptions, text_names, text_of_new_class
 from metaadapter.workflow.estimator_inputs import label_array, require_one_kind
-from metaadapter.workflow.fit_adapter import CUSTOM, generator_that_predicted, predict_adapter
-from metaadapter.workflow.fit_several import constants_of
-from metaadapter.workflow.new_label import append_label
+from metaadapter.workflow.fit_adapter import (
+    CUSTOM,
+    generator_that_predicted,
+    predict_adapter,
+    several_config,
+)
 from metaadapter.workflow.tree_evidence import towards_parents, with_siblings
 
 
@@ -79,7 +81,7 @@ def add_class(
     """
     support, loaded = require_addable(stored, label, generator)
     config = stored.config
-    if stored.labelled is not None and not len(rows):
+    if support.has_label_sets and not len(rows):
         raise UsageError(
             f"the class {label!r} has no picture, and with several labels a name alone does not "
             "tell how probable a class is; give pictures of the class"
@@ -95,17 +97,12 @@ def add_class(
             )
         texts = {}
     tree = None if config.tree is None else LabelTree(config.tree)
-    classes = np.asarray(label_array(_inserted(config.classes, position, label))).tolist()
+    classes = [*config.classes[:position], label, *config.classes[position:]]
+    classes = np.asarray(label_array(classes)).tolist()
     if tree is not None and not len(rows) and encoder is not None and support.present_TNK.any():
         parent = tree.parents.get(str(label))
         vector = towards_parents(vector[None], [parent], encoder)[0] if parent else vector
-    labelled, n_shown = None, len(rows)
-    if stored.labelled is not None:
-        grown = append_label(stored, constants_of(loaded), position, rows, vector)
-        weights, support, labelled = grown
-        n_shown = int(labelled.shows_NC[:, position].sum())
-    else:
-        weights, support = append_class(loaded, stored.weights, support, position, rows, vector)
+    weights, support = append_class(loaded, stored.weights, support, position, rows, vector)
     if tree is not None:
         pictured_N = support.present_TNK[0].any(-1)
         weights = with_siblings(weights, pictured_N, classes, tree, only=label)
@@ -114,19 +111,17 @@ def add_class(
     names = {**config.texts, **texts}
     changes = {
         "classes": classes,
-        "n_shots": _inserted(config.n_shots, position, n_shown),
+        "n_shots": support.present_TNK[0].sum(-1).tolist(),
         "n_unlabelled": support.n_pool,
         "class_names": text_names(names, classes),
         "descriptions": descriptions(names, classes),
+        "several": several_config(support),
     }
-    if labelled is not None:
-        changes["several"] = SeveralConfig(n_pictures=len(labelled.rows_ND), partial=True)
     return replace(
         stored,
         weights=weights,
         config=config.model_copy(update=changes),
         support=support,
-        labelled=labelled,
         picture_hashes=(*stored.picture_hashes, *picture_hashes),
     )
 
@@ -151,67 +146,88 @@ def append_class(
     """Insert a class at `position`; the vectors and biases of the other classes do not change.
 
     The generator predicts an adapter of all classes. From it the new class takes its difference
-    from the mean of the other classes, as softmax sees only such differences. Both adapters are
-    fitted to the same targets, so vectors are taken at the old temperature. An adapter from names
-    only has the encoder's temperature, which is fitted to no targets, so differences of logits are
-    kept instead. The head that predicts the probability of known is that of the new prediction.
+    from the mean of the other classes, as softmax sees only such differences; with several labels
+    the classes are independent, and it takes its own part. Both adapters of one label are fitted to
+    the same targets, so vectors are taken at the old temperature. An adapter from names only has
+    the encoder's temperature, which is fitted to no targets, and slopes of several labels are
+    fitted to left-out pictures, so there logits are kept. The head that predicts the probability
+    of known is that of the new prediction.
+
+    Raises:
+        DataError: There are too many pictures of several labels.
     """
-    old_rows, old_labels = support.labelled_rows()
-    larger = Support.of_rows(
-        torch.cat([old_rows, rows]),
-        torch.cat([old_labels + (old_labels >= position), torch.full((len(rows),), position)]),
-        _insert(support.text_TND[0], text, position),
-        blocks=support.blocks,
-    )
+    larger = _larger(support, position, rows, text)
+    predicted = predict_adapter(generator, larger)
+    independent = support.has_label_sets
+    to_scale = weights.logit_scale / predicted.logit_scale
+    keeps_logits = independent or not support.present_TNK.any()
+    unit = 1 / to_scale if keeps_logits else to_scale.new_ones(())
+
+    def base(of_classes: Tensor) -> Tensor | float:
+        return 0.0 if independent else of_classes.mean(0)
+
+    def above(of_classes: Tensor) -> Tensor:
+        others = torch.cat([of_classes[:position], of_classes[position + 1 :]])
+        return of_classes[position] - base(others)
+
+    def grown(old: Tensor, new: Tensor, factor: Tensor) -> Tensor:
+        return _insert(old, base(old) + factor * above(new), position)
+
+    fields: dict[str, Any] = {
+        "classes": grown(weights.classes, predicted.classes, unit),
+        "class_bias": grown(weights.class_bias, predicted.class_bias, unit * to_scale),
+        **{name: getattr(predicted, name) for name in KnownHead._fields},
+    }
+    if predicted.label_thresholds is not None and weights.label_thresholds is not None:
+        own = predicted.label_thresholds[position]
+        fields["label_thresholds"] = _insert(weights.label_thresholds, own, position)
+    if predicted.cache is not None:
+        # The keys of the new prediction are in other coordinates, so its entries are added. Only
+        # the new class has values there; in the old entries it has those of the mean class.
+        new_keys, new_values, _, new_beta = predicted.cache
+        nothing = new_keys[:0], new_values[:0, 1:], weights.logit_scale, new_beta[:0]
+        keys, values, alpha, beta = weights.cache or nothing
+        of_new_class = torch.zeros_like(new_values)
+        of_new_class[:, position] = unit * above(new_values.mT)
+        in_old = torch.zeros_like(values[:, 0]) + base(values.mT)
+        fields |= {
+            "keys": torch.cat([keys, new_keys]),
+            "values": torch.cat([_insert(values.mT, in_old, position).mT, of_new_class]),
+            "alpha": alpha,
+            "beta": torch.cat([beta, new_beta]),
+        }
+    return replace(weights, **fields), larger
+
+
+def _larger(
+    support: Support, position: int, rows: Float32[Tensor, "n D"], text: Float32[Tensor, " D"]
+) -> Support:
+    """Return the support with one more class at `position`, shown by these pictures.
+
+    With several labels, a picture that the support has already gets one more label, and copies
+    count once. It is not known whether the other old pictures show the new class, nor whether the
+    new pictures show the old classes.
+    """
+    old_rows, labels = support.pictures()
+    text_ND = _insert(support.text_TND[0], text, position)
+    if support.has_label_sets:
+        same_nm = rows @ old_rows.mT >= SAME
+        is_copy_n = (rows @ rows.mT >= SAME).tril(-1).any(1)
+        rows = rows[~(same_nm.any(1) | is_copy_n)]
+        of_new = torch.full((len(rows), support.n_way), UNKNOWN, dtype=labels.dtype)
+        of_class = torch.where(same_nm.any(0), SHOWN, UNKNOWN)
+        of_class = torch.cat([of_class, torch.full((len(rows),), SHOWN)]).to(labels)
+        labels = _insert(torch.cat([labels, of_new]).mT, of_class, position).mT
+    else:
+        new_labels = torch.full((len(rows),), position)
+        labels = torch.cat([labels + (labels >= position), new_labels])
+    larger = Support.of_rows(torch.cat([old_rows, rows]), labels, text_ND, blocks=support.blocks)
     larger = replace(larger, logit_scale_T=support.logit_scale_T)
     if support.pool_TUD is not None:
         # The new pictures may come from the pool, and are labelled now.
         larger = larger.with_pool(without_copies(support.pool_TUD[0], rows))
-    predicted = predict_adapter(generator, larger)
-    to_scale = weights.logit_scale / predicted.logit_scale
-    unit = to_scale.new_ones(()) if len(old_rows) else 1 / to_scale
-    new_bias = unit * to_scale * _above_others(predicted.class_bias, position)
-    new_vector = unit * _above_others(predicted.classes, position)
-    grown = replace(
-        weights,
-        classes=_insert(weights.classes, weights.classes.mean(0) + new_vector, position),
-        class_bias=_insert(weights.class_bias, weights.class_bias.mean(0) + new_bias, position),
-        **_grown_cache(weights, predicted, position, unit),
-        **{name: getattr(predicted, name) for name in KnownHead._fields},
-    )
-    return grown, larger
-
-
-def _above_others(rows: Tensor, position: int) -> Tensor:
-    return rows[position] - (rows.sum(0) - rows[position]) / (len(rows) - 1)
-
-
-def _grown_cache(
-    weights: AdapterWeights, predicted: AdapterWeights, position: int, unit: Tensor
-) -> dict[str, Tensor]:
-    """Return the cache of the larger adapter: old entries, then those of the new prediction.
-
-    The value of an old entry for the new class is the mean of its values for the other classes. A
-    new entry has a value only for the new class.
-    """
-    if predicted.cache is None:
-        return {}
-    new_keys, new_values, _, new_beta = predicted.cache
-    nothing = new_keys[:0], new_values[:0, 1:], weights.logit_scale, new_beta[:0]
-    keys, values, alpha, beta = weights.cache or nothing
-    to_new_class = torch.zeros_like(new_values)
-    to_new_class[:, position] = unit * _above_others(new_values.mT, position)
-    return {
-        "keys": torch.cat([keys, new_keys]),
-        "values": torch.cat([_insert(values.mT, values.mean(1), position).mT, to_new_class]),
-        "alpha": alpha,
-        "beta": torch.cat([beta, new_beta]),
-    }
+    return larger
 
 
 def _insert(rows: Tensor, row: Tensor, position: int) -> Tensor:
     return torch.cat([rows[:position], row[None], rows[position:]])
-
-
-def _inserted(items: Sequence[Any], position: int, item: Any) -> list[Any]:
-    return [*items[:position], item, *items[position:]]

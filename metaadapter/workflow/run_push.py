@@ -141,7 +141,7 @@ def published(adapter: StoredAdapter, *, features: bool = True) -> StoredAdapter
     if features or adapter.support is None:
         return adapter
     signature = adapter.task_signature
-    return replace(adapter, support=None, labelled=None, picture_hashes=(), signature=signature)
+    return replace(adapter, support=None, picture_hashes=(), signature=signature)
 
 
 def skills_card(

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int8
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.preprocessing import MultiLabelBinarizer
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.support import SHOWN, UNKNOWN
 from metaadapter.adapter.weights import probabilities
 from metaadapter.data.class_names import require_own_spelling
 from metaadapter.data.given_values import given_path
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.workflow.class_texts import text_features
-from metaadapter.workflow.fit_several import SeveralTask, fit_several
+from metaadapter.workflow.fit_adapter import fit_support, labelled_support
 
 
 class SeveralLabelsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -63,38 +63,44 @@ class SeveralLabelsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             UsageError: y is of another form, or a class is in no row.
         """
         X = validate_data(self, X, dtype=np.float64)
-        classes, shows_NC, known_NC = self._labels(y, len(X))
-        if len(empty := np.flatnonzero(~shows_NC.any(0))):
+        classes, labels_NC = self._labels(y, len(X))
+        if len(empty := np.flatnonzero(~(labels_NC == SHOWN).any(0))):
             raise UsageError(
                 f"expected a picture of each class, but none shows {classes[empty[0]]!r}; leave "
                 "its column out, or add a picture"
             )
-        task = SeveralTask(
+        logit_scale = getattr(self.encoder, "logit_scale", None)
+        support = labelled_support(
             X,
-            shows_NC,
-            known_NC,
-            text_features(self.class_texts, classes, X.shape[1], self.encoder),
-            getattr(self.encoder, "logit_scale", None),
-            tuple(self.blocks) or tuple(getattr(self.encoder, "blocks", ())),
+            labels_NC,
+            classes,
+            self.class_texts,
+            self.encoder,
+            logit_scale=logit_scale,
+            blocks=self.blocks,
         )
-        partial = not known_NC.all()
-        fitted = fit_several(
-            task, classes, names=self.class_texts, generator=self.generator, partial=partial
+        self.stored_ = fit_support(
+            support,
+            classes,
+            names=self.class_texts,
+            logit_scale=logit_scale,
+            generator=self.generator,
         )
-        self.stored_, self.classes_ = fitted.adapter, np.asarray(classes)
+        self.classes_ = np.asarray(classes)
         return self
 
-    def _labels(
-        self, y: Any, n: int
-    ) -> tuple[list[Any], Bool[np.ndarray, "n C"], Bool[np.ndarray, "n C"]]:
+    def _labels(self, y: Any, n: int) -> tuple[list[Any], Int8[np.ndarray, "n C"]]:
+        """Return the classes, and the labels as in `Support.labels_TPN`."""
         if isinstance(y, list | tuple) and any(_is_label_list(labels) for labels in y):
             binarizer = MultiLabelBinarizer()
-            shows_NC, known_NC = binarizer.fit_transform(y).astype(bool), None
+            labels_NC = binarizer.fit_transform(y)
             classes = binarizer.classes_.tolist()
+            if not classes:
+                raise UsageError("y has no label at all; give the labels of some rows")
             require_own_spelling(map(str, classes), "the labels in y")
         else:
             y = _indicator(y)
-            shows_NC, known_NC = y == 1, ~np.isnan(y)
+            labels_NC = np.where(np.isnan(y), UNKNOWN, y)
             named = [*(self.class_texts or {})]
             classes = named if len(named) == y.shape[1] else [*range(y.shape[1])]
             if named and classes != named:
@@ -102,9 +108,9 @@ class SeveralLabelsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
                     f"y has {y.shape[1]} columns and class_texts {len(named)} labels; give a text "
                     "for each column, in their order, or y as a list of lists of labels"
                 )
-        if len(shows_NC) != n:
-            raise UsageError(f"X has {n} rows and y {len(shows_NC)}; give the labels of each row")
-        return classes, shows_NC, np.ones_like(shows_NC) if known_NC is None else known_NC
+        if len(labels_NC) != n:
+            raise UsageError(f"X has {n} rows and y {len(labels_NC)}; give the labels of each row")
+        return classes, labels_NC.astype(np.int8)
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n C"]:
         """Return the probability of each class by itself; the columns are `classes_`."""

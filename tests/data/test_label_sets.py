@@ -33,8 +33,8 @@ def test_the_matrix_says_what_is_known() -> None:
     sets = LabelSets.of(["b;a", "none of these", "a;!b"])
     assert sets.classes == ("a", "b")
     np.testing.assert_array_equal(sets.shows_NC, [[1, 1], [0, 0], [1, 0]])
-    assert sets.known_NC(partial=False).all()
-    np.testing.assert_array_equal(sets.known_NC(partial=True), [[1, 1], [0, 0], [1, 1]])
+    np.testing.assert_array_equal(sets.labels_NC(partial=False), sets.shows_NC)
+    np.testing.assert_array_equal(sets.labels_NC(partial=True), [[1, 1], [-1, -1], [1, 0]])
 
 
 def test_draws_are_nested_and_reach_the_shots() -> None:

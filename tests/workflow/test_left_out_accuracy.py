@@ -10,6 +10,8 @@ from metaadapter.generator.pretrained import load_generator
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.left_out_accuracy import leave_one_out
+from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
+from tests.several_tasks import CLASSES, MixedPictures
 
 LABELS = [0, 0, 0, 1, 1, 2, 2, 2, 2]
 
@@ -53,10 +55,8 @@ def test_leave_one_out__with_groups__agrees_with_a_support_without_the_group():
     generator = load_generator("default")
     number = {"a": 0, "b": 3, "c": 5}
     rows = [number.get(name, place) for place, name in enumerate(names)]
-    group_NK = torch.full(support.present_TNK[0].shape, -1)
-    group_NK[support.present_TNK[0]] = torch.tensor(rows)
 
-    left_out = leave_one_out(support, generator, group_NK=group_NK)
+    left_out = leave_one_out(support, generator, group=torch.tensor(rows))
 
     # Class 1 has a single group, so its pictures stay.
     assert left_out.pictures.tolist() == [0, 1, 2, 5, 6, 7, 8]
@@ -67,3 +67,26 @@ def test_leave_one_out__with_groups__agrees_with_a_support_without_the_group():
         assert left_out.probabilities[place].numpy() == pytest.approx(
             expected[0, 0].softmax(-1).numpy(), abs=1e-5
         )
+
+
+def test_leave_one_out__several_labels__answers_are_those_of_an_estimator_of_the_others() -> None:
+    made = MixedPictures(n=30)
+    texts, y = dict(zip(CLASSES, made.texts, strict=True)), made.shows.astype(float)
+    y[7, 2] = np.nan
+    stored = SeveralLabelsClassifier(texts).fit(made.rows, y).stored_
+    places = [0, 7, 20]
+    asked = torch.zeros(30, dtype=torch.bool).index_fill(0, torch.tensor(places), True)
+    for shown in (made.rows, MixedPictures(n=30, seed=4).rows):
+        result = leave_one_out(
+            stored.support, load_generator(), shown=torch.from_numpy(shown), left_out=asked
+        )
+
+        assert result.pictures.tolist() == places
+        for k, place in enumerate(places):
+            rest = np.arange(30) != place
+            alone = SeveralLabelsClassifier(texts).fit(made.rows[rest], y[rest])
+            p, answer = alone.predict_proba(shown[[place]])[0], alone.predict(shown[[place]])[0]
+            np.testing.assert_allclose(result.probabilities[k], p, atol=1e-6)
+            np.testing.assert_array_equal(result.answers[k], answer == 1)
+            right = all(a == b for a, b in zip(answer, y[place], strict=True) if b == b)
+            assert bool(result.correct[k]) == right

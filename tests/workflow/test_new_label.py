@@ -56,7 +56,7 @@ def test_the_new_class_is_that_of_a_fit_and_the_others_answer_as_before(
     assert grown.config.classes == [*CLASSES]
     assert grown.config.n_shots[NEW] == 3
     assert grown.config.several.n_pictures == 42
-    np.testing.assert_array_equal(grown.labelled.label_NC, np.nan_to_num(y, nan=-1))
+    np.testing.assert_array_equal(grown.support.labels_TPN[0], np.nan_to_num(y, nan=-1))
     thresholds = np.asarray(grown.weights.label_thresholds)
     np.testing.assert_allclose(thresholds[NEW], fitted.thresholds_[NEW], atol=1e-5)
     np.testing.assert_allclose(thresholds[[*OLD]], old.weights.label_thresholds, atol=1e-6)

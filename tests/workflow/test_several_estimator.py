@@ -80,5 +80,6 @@ def test_a_saved_adapter_keeps_pictures_of_no_class_and_labels_that_are_not_know
     y[10:40, 1] = np.nan
     SeveralLabelsClassifier().fit(made.rows, y).save(tmp_path / "one.adapter")
     stored = load_adapter(tmp_path / "one.adapter", several=True)
-    np.testing.assert_allclose(stored.labelled.rows_ND, made.rows, atol=1e-6)
-    np.testing.assert_array_equal(stored.labelled.label_NC, np.nan_to_num(y, nan=-1))
+    rows, labels = stored.support.pictures()
+    np.testing.assert_allclose(rows, made.rows, atol=1e-6)
+    np.testing.assert_array_equal(labels, np.nan_to_num(y, nan=-1))

@@ -17,9 +17,9 @@ from metaadapter.adapter.support import Support
 from metaadapter.generator.block_weights import log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise
 from metaadapter.generator.generator import Generator, LeftOutPredictions
+from metaadapter.generator.kernel_ridge import squared_distances
 from metaadapter.generator.known_scalars import likeness
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.generator.regression import squared_distances
 
 KNOWN_SHARE = 0.1
 MAX_PICTURES = 2048
@@ -55,6 +55,7 @@ class Evidence:
 def evidence_of(support: Support) -> Evidence:
     """Return the evidence for the single task of a support with 1 to `MAX_PICTURES` pictures."""
     predictions, canonical = left_out(support), _weighed(support)
+    assert predictions.known is not None  # of one label
     numbers, known = support.labelled_rows()[1], predictions.known.logit(1e-9)
     strangeness = -(_own_likeness(support) + KNOWN_SHARE * known)
     return Evidence(

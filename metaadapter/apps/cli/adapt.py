@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from metaadapter.apps.cli import adapt_options, field_options, options
 from metaadapter.apps.cli.adapt_output import show_adapted
-from metaadapter.apps.cli.adapt_several import adapt_several
 from metaadapter.apps.cli.console import Console
 from metaadapter.errors import DataError, UsageError
 
@@ -79,18 +78,6 @@ def adapt(
     class_names = None
     if not no_text:
         class_names = ClassNames.parsed(texts, added if support else (), describe or ())
-    if several is not None and support is not None:
-        adapt_several(
-            support,
-            out,
-            class_names,
-            selection,
-            choice,
-            generator,
-            console,
-            partial=several == "partial",
-        )
-        return
     cut = field_options.read_cut(pictures or support, unlabelled, detections or (), min_confidence)
     with console.progress() as progress:
         tune = None
@@ -106,6 +93,7 @@ def adapt(
             unlabelled=unlabelled,
             background=background,
             tree=tree,
+            several=several,
             **choice.place,
             templates=choice.templates,
             mode=mode,

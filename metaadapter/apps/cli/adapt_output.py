@@ -22,8 +22,12 @@ def show_adapted(console: Console, out: Path, adapted: Adapted, tuning: TuningSt
     if pool is not None:
         console.warn_of_pictures("the unlabelled", pool.warnings, pool.quarantined)
     console.warn_of_pictures("the labelled", adapted.warnings, pictures.quarantined)
+    several = adapted.labelled.several is not None
     if console.json_output:
-        print_document("adapt", adapted_document(out, adapted, tuning))
+        if several:
+            print_document("adapt-several", several_document(out, adapted))
+        else:
+            print_document("adapt", adapted_document(out, adapted, tuning))
         return
     if not console.silent:  # estimates take a while
         console.note(*filter(None, [adapted.size_note]))
@@ -34,7 +38,7 @@ def show_adapted(console: Console, out: Path, adapted: Adapted, tuning: TuningSt
     origin, config = adapted.labelled.origin, adapted.adapter.config
     n_unlabelled = None if pool is None else config.n_unlabelled
     console.result(
-        f"{out}: an adapter for {len(config.classes)} classes, "
+        f"{out}: an adapter for {len(config.classes)} classes, {'several a picture, ' * several}"
         f"from {_sources(len(pictures), n_unlabelled)} "
         f"(encoder {origin.encoder}, {origin.n_views} view(s)"
         f"{looks_in_words(origin.zoom, origin.blocks)})"
@@ -75,6 +79,24 @@ def adapted_document(out: Path, adapted: Adapted, tuning: TuningStep | None) -> 
     }
 
 
+def several_document(out: Path, adapted: Adapted) -> dict[str, Any]:
+    """The content of the JSON document with several labels a picture."""
+    weights, config, scores = adapted.adapter.weights, adapted.adapter.config, adapted.label_scores
+    assert weights.label_thresholds is not None
+    return {
+        "adapter": str(out),
+        "counts": adapted.counts,
+        "thresholds": dict(zip(adapted.counts, weights.label_thresholds.tolist(), strict=True)),
+        "n_pictures": len(adapted.labelled.pictures),
+        "partial": adapted.labelled.several == "partial",
+        **config.model_dump(include={"generator", "generator_id"}),
+        **adapted.labelled.origin.model_dump(),
+        "leave_one_out": scores and scores.to_dict(),
+        "warnings": adapted.warnings,
+        "quarantined": quarantined_json(adapted.quarantined),
+    }
+
+
 def _note_estimate(console: Console, adapted: Adapted) -> None:
     from metaadapter.generator.elsewhere import ELSEWHERE
 
@@ -89,6 +111,13 @@ def _note_estimate(console: Console, adapted: Adapted) -> None:
             else "the number that left-out pictures confirm"
         )
         console.note(f"gradient steps after the prediction: {config.n_steps or 'none'}, {why}")
+    scores = adapted.label_scores
+    if scores is not None and scores.n_classes:
+        console.note(
+            f"estimate from left-out pictures, for the {scores.n_classes} classes with two or "
+            f"more: mean average precision {scores.mean_average_precision:.0f} %, F1 "
+            f"{scores.f1:.0f} %"
+        )
     if estimate is None:
         return
     made = "predicted and refined" if config.n_steps else "predicted"

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from metaadapter.adapter.labelled_rows import LabelledRows
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import SAME
 from metaadapter.apps.export.checks import Case
@@ -22,7 +21,6 @@ from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.workflow.accuracy import Proportion
 from metaadapter.workflow.fit_adapter import generator_that_predicted
-from metaadapter.workflow.leave_out_several import leave_out_several
 from metaadapter.workflow.left_out_accuracy import (
     MAX_PICTURES,
     MAX_PICTURES_REFINED,
@@ -110,8 +108,7 @@ def match_support(
 ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
     """Return the places of pictures that are in the support too, and their places in it."""
     assert stored.support is not None
-    labelled = stored.support.labelled_rows()[0] if stored.labelled is None else stored.labelled[0]
-    labelled, hashes = labelled.float(), {*stored.picture_hashes}
+    labelled, hashes = stored.support.pictures()[0].float(), {*stored.picture_hashes}
     in_support = np.array([sha256 in hashes for sha256 in pictures.sha256])
     if in_support.any() and len(labelled):
         # The hashes have no order, so the features identify the picture.
@@ -133,51 +130,28 @@ def int8_loss(
     Of too many pictures only the first are used, as for the leave-one-out accuracy of an adapter.
     Return `None` if every picture is alone in its class.
     """
-    if stored.labelled is not None:
-        return _loss_of_several(stored, stored.labelled, places[:MAX_PICTURES], rows)
     config, support = stored.config, stored.support
     assert support is not None
     most = MAX_PICTURES_REFINED if config.n_steps else MAX_PICTURES
     generator = generator_that_predicted(config.generator, config.generator_id)
-    present_NK = support.present_TNK[0]
-    labelled, is_query = support.labelled_rows()[0].clone(), torch.zeros(int(present_NK.sum()))
+    labelled = support.pictures()[0].clone()
     labelled[places[:most]] = torch.from_numpy(rows[:most]).to(labelled)
-    is_query[places[:most]] = 1
-    asked_NK, shown_NKD = torch.zeros_like(present_NK), support.support_TNKD[0].clone()
-    asked_NK[present_NK], shown_NKD[present_NK] = is_query.bool(), labelled
+    asked = torch.zeros(len(labelled), dtype=torch.bool)
+    asked[places[:most]] = True
 
     def left_out(shown: torch.Tensor | None) -> LeftOut:
         return leave_one_out(
-            support, generator, n_steps=config.n_steps, shown_NKD=shown, left_out_NK=asked_NK
+            support, generator, n_steps=config.n_steps, shown=shown, left_out=asked
         )
 
-    exact, rough = left_out(None), left_out(shown_NKD)
-    n = len(exact.labels)
+    exact, rough = left_out(None), left_out(labelled)
+    n = len(exact.pictures)
     if not n:
         return None
     moved = (exact.probabilities - rough.probabilities).abs().amax(1).mean()
-    counts = (exact.correct, rough.correct, exact.predicted == rough.predicted)
+    counts = (exact.correct, rough.correct, (exact.answers == rough.answers).all(-1))
     before, after, same = (Proportion(int(flags.sum()), n) for flags in counts)
     return Int8Loss(before, after, same, float(moved))
-
-
-def _loss_of_several(
-    stored: StoredAdapter,
-    labelled: LabelledRows,
-    places: Int[np.ndarray, " k"],
-    rows: Float[np.ndarray, "n D"],
-) -> Int8Loss | None:
-    """Measure the effect of 8 bits where a prediction is correct if all labels are right."""
-    rough_kD = torch.from_numpy(rows[: len(places)]).to(labelled.rows_ND)
-    both_k2D = torch.stack([labelled.rows_ND[torch.from_numpy(places)], rough_kD], 1)
-    answers = leave_out_several(stored, places.tolist(), both_k2D)
-    if not (n := len(answers.p_kQC)):
-        return None
-    same = (answers.shown_kQC[:, 0] == answers.shown_kQC[:, 1]).all(-1)
-    moved = (answers.p_kQC[:, 0] - answers.p_kQC[:, 1]).abs().amax(-1).mean()
-    counts = (*answers.correct_kQ.unbind(1), same)
-    before, after, kept = (Proportion(int(flags.sum()), n) for flags in counts)
-    return Int8Loss(before, after, kept, float(moved))
 
 
 def _nodes_of_tower(model: ModelProto) -> Sequence[str]:

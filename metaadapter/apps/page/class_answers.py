@@ -34,10 +34,12 @@ def fit(
     texts: dict[str, str | list[str]] | None,
     encoder: ImageEncoder,
     pool: Float[np.ndarray, "u D"] | None = None,
+    *,
+    several: bool = False,
 ) -> StoredAdapter:
     """Predict an adapter from labelled pictures and the texts of their classes."""
-    origin = Origin.of(encoder)
-    labelled = LabelledPictures(pictures, origin, encoder.logit_scale, encoder)
+    origin, sets = Origin.of(encoder), "all" if several else None
+    labelled = LabelledPictures(pictures, origin, encoder.logit_scale, encoder, several=sets)
     return fit_pictures(labelled, texts, pool=pool)
 
 
@@ -63,7 +65,7 @@ def predict_classes(
     all_parts: Iterable[Probabilities] = parts()
     if snapshot.series:  # one may have pictures in several parts
         all_parts = [_merged(_joined([*all_parts]), names, snapshot, pictures)]
-    predictions = [one for part in all_parts for one in _of_classes(task, stored, part)]
+    predictions = [one for part in all_parts for one in of_classes(task, stored, part)]
     return dict(zip(pictures, predictions, strict=True))
 
 
@@ -94,22 +96,24 @@ def _merged(
     return mean_in_series(probabilities, animals, names, weights)
 
 
-def left_out_classes(task: LabelledTask, stored: StoredAdapter) -> dict[int, Prediction]:
-    """Return picture number → left-out prediction, except for pictures alone in their class."""
+def left_out(stored: StoredAdapter) -> tuple[list[int], Probabilities]:
+    """Return the numbers of pictures, except those alone in a class, and their probabilities.
+
+    The probabilities are those by the other pictures.
+    """
     generator, _ = shared_generator(stored.config.generator)
     assert isinstance(generator, Generator)
     assert stored.support is not None
-    left_out = generator.left_out(stored.support)
-    counts = left_out.counts
-    probabilities = Probabilities(
-        left_out.log_p[counts].exp().numpy(), left_out.known[counts].numpy()
-    )
-    predictions = _of_classes(task, stored, probabilities)
-    numbers = (stored.support.order[place] for place in counts.nonzero()[:, 0].tolist())
-    return dict(zip(numbers, predictions, strict=True))
+    predicted = generator.left_out(stored.support)
+    counts, known = predicted.counts, predicted.known
+    places = counts.nonzero()[:, 0].tolist()
+    order = stored.support.order
+    numbers = places if stored.support.has_label_sets else [order[place] for place in places]
+    known_N = None if known is None else known[counts].numpy()
+    return numbers, Probabilities(predicted.log_p[counts].exp().numpy(), known_N)
 
 
-def _of_classes(
+def of_classes(
     task: LabelledTask, stored: StoredAdapter, probabilities: Probabilities
 ) -> list[Prediction]:
     """Return predictions with class ids as labels; of a picture of no class, the nearest class."""

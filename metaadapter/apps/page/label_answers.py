@@ -7,32 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.page.snapshot import ROWS_AT_ONCE, LabelledTask, Snapshot
-from metaadapter.data.label_sets import LabelSets
-from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.origin import Origin
-from metaadapter.workflow.fit_several import FittedSeveral
-from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.predictions import (
     Prediction,
     Probabilities,
     best_classes,
     predict_probabilities,
 )
-from metaadapter.workflow.run_adapt_several import fit_label_sets
 
 # Classes below their threshold that are shown too: at least this part of it, and so many.
 NEAR, MOST_NEAR = 0.5, 2
-
-
-def fit_labels(task: LabelledTask, encoder: ImageEncoder) -> FittedSeveral:
-    """Predict the adapter of several labels."""
-    origin = Origin.of(encoder)
-    labelled = LabelledPictures(task.pictures, origin, encoder.logit_scale, encoder)
-    return fit_label_sets(labelled, LabelSets.of(task.pictures.labels), task.texts)
 
 
 def predict_labels(
@@ -43,17 +28,8 @@ def predict_labels(
     for start in range(0, len(pictures), ROWS_AT_ONCE):
         part = pictures[start : start + ROWS_AT_ONCE]
         probabilities = predict_probabilities(snapshot.rows(part), stored.weights)
-        predictions |= zip(part, _with_ids(stored, task, probabilities), strict=True)
+        predictions |= zip(part, of_labels(task, stored, probabilities), strict=True)
     return predictions
-
-
-def left_out_labels(fitted: FittedSeveral, task: LabelledTask) -> dict[int, Prediction]:
-    """Return picture number → prediction from the other pictures, if they show all its classes."""
-    shows_NC = fitted.task.shows_NC
-    is_alone_N = (shows_NC & (shows_NC.sum(0) == 1)).any(1)
-    numbers = np.flatnonzero(~is_alone_N).tolist()
-    left_out = Probabilities(fitted.left_out_NC[numbers].astype(np.float64), None)
-    return dict(zip(numbers, _with_ids(fitted.adapter, task, left_out), strict=True))
 
 
 def label_thresholds(stored: StoredAdapter, ids: Mapping[str, str]) -> dict[str, float]:
@@ -64,8 +40,8 @@ def label_thresholds(stored: StoredAdapter, ids: Mapping[str, str]) -> dict[str,
     return {ids[name]: p for name, p in zip(names, thresholds.tolist(), strict=True)}
 
 
-def _with_ids(
-    stored: StoredAdapter, task: LabelledTask, probabilities: Probabilities
+def of_labels(
+    task: LabelledTask, stored: StoredAdapter, probabilities: Probabilities
 ) -> list[Prediction]:
     """Return predictions whose probabilities are those of classes shown, and nearly shown.
 

@@ -16,14 +16,9 @@ from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.field.species import Species
 from metaadapter.apps.page.advice_entry import id_of_advice
 from metaadapter.apps.page.answer_forms import Cost, Costs
-from metaadapter.apps.page.class_answers import fit, left_out_classes, predict_classes
+from metaadapter.apps.page.class_answers import fit, left_out, of_classes, predict_classes
 from metaadapter.apps.page.contents import NONE, Contents
-from metaadapter.apps.page.label_answers import (
-    fit_labels,
-    label_thresholds,
-    left_out_labels,
-    predict_labels,
-)
+from metaadapter.apps.page.label_answers import label_thresholds, of_labels, predict_labels
 from metaadapter.apps.page.snapshot import LabelledTask, Snapshot
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.generator.pretrained import shared_generator
@@ -180,11 +175,10 @@ def _shift(stored: StoredAdapter, features: Float[np.ndarray, "n D"]) -> QuerySh
 
 def _fit(task: LabelledTask, encoder: ImageEncoder) -> tuple[StoredAdapter, dict[int, Prediction]]:
     """Predict an adapter; return it and picture number → left-out prediction."""
-    if task.several:
-        fitted = fit_labels(task, encoder)
-        return fitted.adapter, left_out_labels(fitted, task)
-    stored = fit(task.pictures, task.texts, encoder)
-    return stored, left_out_classes(task, stored)
+    stored = fit(task.pictures, task.texts, encoder, several=task.several)
+    numbers, probabilities = left_out(stored)
+    answers = (of_labels if task.several else of_classes)(task, stored, probabilities)
+    return stored, dict(zip(numbers, answers, strict=True))
 
 
 def _predict(

@@ -17,7 +17,7 @@ from metaadapter.bench.evaluation.folder import Record, hold_evaluation
 from metaadapter.bench.several.methods import METHODS, identity_of
 from metaadapter.bench.several.tasks import SeveralSet, draw_task
 from metaadapter.data.code_identity import code_identity
-from metaadapter.workflow.label_scores import LabelScores, label_scores
+from metaadapter.workflow.accuracy import LabelScores, label_scores
 
 CELL = ("set", "shots", "method")
 SCORES = LabelScores._fields[:4]

@@ -13,14 +13,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 
-from metaadapter.adapter.labelled_rows import LabelledRows
 from metaadapter.adapter.weights import probabilities
 from metaadapter.bench.several.ml_knn import ml_knn
+from metaadapter.bench.several.tasks import SeveralTask
 from metaadapter.data.code_identity import code_identity
 from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.generator.several_labels import several_labels
-from metaadapter.workflow.fit_several import SeveralTask, constants_of
 
 HALF = 0.5
 STRENGTH = 100.0
@@ -42,11 +40,8 @@ Method = Callable[[SeveralTask, Queries, torch.device], Answers]
 
 def several_default(task: SeveralTask, queries_QD: Queries, device: torch.device) -> Answers:
     """Answer with the adapter that the shipped generator's closed form predicts."""
-    labelled = LabelledRows(*(part.to(device) for part in task.labelled))
-    text_CD = torch.from_numpy(task.text_CD).to(labelled.rows_ND)
-    support = labelled.by_class(text_CD, task.logit_scale, task.blocks)
-    constants = constants_of(shared_generator("default")[0])
-    weights = several_labels(support, labelled, constants).weights
+    support = task.support.to(device=device).exact
+    weights = shared_generator("default")[0].predict(support).task(0)
     assert weights.label_thresholds is not None
     p_QC = probabilities(torch.from_numpy(queries_QD).to(device), weights)
     return Answers(p_QC.cpu().numpy(), weights.label_thresholds.cpu().numpy())

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 
+from metaadapter.adapter.support import Support
+from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.data.label_sets import LabelSets
 from metaadapter.errors import DataError
 from metaadapter.features.encoded_pictures import read_store
@@ -16,7 +19,6 @@ from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import look_widths
 from metaadapter.workflow.class_texts import text_features
-from metaadapter.workflow.fit_several import SeveralTask
 
 MOST_QUERIES = 1000
 """More queries hardly change a mean of average precisions."""
@@ -64,6 +66,28 @@ class SeveralSet:
         )
 
 
+class SeveralTask(NamedTuple):
+    """The pictures of a task with C classes, and the classes that they show."""
+
+    rows_ND: Float[np.ndarray, "n D"]
+    shows_NC: Bool[np.ndarray, "n C"]
+    text_CD: Float[np.ndarray, "C D"]
+    """Unit rows; zeros for a class without a text."""
+    logit_scale: float | None = None
+    blocks: tuple[int, ...] = ()
+
+    @property
+    def support(self) -> Support:
+        """What a generator reads, in which all labels are known."""
+        return Support.of_rows(
+            unit_rows(self.rows_ND),
+            torch.from_numpy(self.shows_NC.astype(np.int8)),
+            torch.from_numpy(self.text_CD).float(),
+            logit_scale=self.logit_scale,
+            blocks=self.blocks,
+        )
+
+
 class SeveralDraw(NamedTuple):
     """The support of a task, and its queries."""
 
@@ -104,7 +128,6 @@ def draw_task(data: SeveralSet, ways: int | None, shots: int, seed: int) -> Seve
     task = SeveralTask(
         data.rows_ND[support],
         shows_NC[support],
-        np.ones_like(shows_NC[support]),
         data.text_CD[ways_C],
         data.logit_scale,
         data.blocks,

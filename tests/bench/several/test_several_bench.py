@@ -18,7 +18,7 @@ from metaadapter.bench.several.methods import METHODS
 from metaadapter.bench.several.ml_knn import ml_knn
 from metaadapter.bench.several.tasks import SeveralSet, draw_task
 from metaadapter.errors import DataError
-from metaadapter.workflow.label_scores import best_f1, calibration_error, label_scores
+from metaadapter.workflow.accuracy import best_f1, calibration_error, label_scores
 from tests.several_tasks import CLASSES, MixedPictures
 
 CPU = torch.device("cpu")

@@ -8,49 +8,54 @@ import torch
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from metaadapter.adapter.labelled_rows import LabelledRows
+from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify, probabilities
-from metaadapter.generator import label_calibration
 from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.closed_form import ClosedForm
-from metaadapter.generator.label_calibration import best_thresholds, calibrate_labels
-from metaadapter.generator.network_share import usual_shots
-from metaadapter.generator.regression import regression
-from metaadapter.generator.several_labels import (
+from metaadapter.generator.independent_classes import (
+    BIAS_DEVIATION,
+    COMMON_DEVIATION,
     SHARP_SHOTS,
+    SHARPENING,
+    SLOPE_DEVIATION,
     TRUST,
     UNKNOWN_NOISE,
-    several_labels,
+    USUAL_SLOPE,
+    best_thresholds,
+    calibrate_labels,
+    independent_classes,
 )
+from metaadapter.generator.network_share import usual_shots
+from metaadapter.generator.regression import regression
 from tests.several_tasks import MixedPictures
 
 
-def _labelled(known: np.ndarray | None = None, seed: int = 0) -> tuple[LabelledRows, torch.Tensor]:
-    made = MixedPictures(seed=seed)
-    known = np.ones_like(made.shows) if known is None else known
-    rows, shows = torch.from_numpy(made.rows), torch.from_numpy(made.shows)
-    return LabelledRows(rows, shows, torch.from_numpy(known)), torch.from_numpy(made.texts)
+def _support(known: np.ndarray | None = None) -> Support:
+    """The support of mixed pictures, of which only some labels may be known."""
+    made = MixedPictures()
+    labels = np.where(True if known is None else known, made.shows, -1).astype(np.int8)
+    return Support.of_rows(*map(torch.from_numpy, (made.rows, labels, made.texts)))
 
 
-def _slow_scores(labelled: LabelledRows, text: torch.Tensor, x: np.ndarray) -> np.ndarray:
+def _slow_scores(support: Support, x: np.ndarray) -> np.ndarray:
     """Scores at x by solving each class by itself, in numpy."""
-    canonical = canonicalise(labelled.by_class(text).exact)
+    canonical = canonicalise(support.exact)
+    rows, labels = (part.numpy() for part in support.pictures())
     constants = ClosedForm()
     prior = TRUST * regression(canonical, constants).prior_TND()[0].numpy()
     usual = float(usual_shots(canonical.n_shot_TN))
     sharp = constants.sharpness * min(1, SHARP_SHOTS / usual)
     centre, scale = canonical.image_centre_TD[0].numpy(), canonical.scale_TD[0].numpy()
-    z, zx = ((a - centre) * scale for a in (labelled.rows_ND.numpy(), x))
+    z, zx = ((a - centre) * scale for a in (rows, x))
 
     def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         distance = ((a[:, None] - b[None]) ** 2).sum(-1)
         return np.exp(-sharp * distance / 2) / sharp
 
     columns = []
-    for c in range(len(text)):
-        known = labelled.known_NC[:, c].numpy()
-        y = (labelled.shows_NC[:, c].numpy() & known).astype(float)
-        weight = np.where(known, 1.0, 1 / UNKNOWN_NOISE)
+    for c in range(labels.shape[1]):
+        y = (labels[:, c] == 1).astype(float)
+        weight = np.where(labels[:, c] >= 0, 1.0, 1 / UNKNOWN_NOISE)
         mean = (weight * y).sum() / weight.sum()
         matrix = kernel(z, z) + np.diag(constants.ridge / weight)
         values = np.linalg.solve(matrix, y - mean - z @ prior[c])
@@ -62,11 +67,11 @@ def _slow_scores(labelled: LabelledRows, text: torch.Tensor, x: np.ndarray) -> n
 def test_logits_are_slope_times_the_score_of_each_class_alone_plus_a_bias(partial: bool) -> None:
     made = MixedPictures()
     known = made.shows | (np.random.default_rng(1).random(made.shows.shape) < 0.5)
-    labelled, text = _labelled(known if partial else None)
-    weights = several_labels(labelled.by_class(text), labelled).weights
+    support = _support(known if partial else None)
+    weights = independent_classes(support, ClosedForm()).weights.task(0)
     x = MixedPictures(seed=5).rows
     logits = classify(torch.from_numpy(x), weights).numpy()
-    scores = _slow_scores(labelled, text, x)
+    scores = _slow_scores(support, x)
     slope = float(weights.logit_scale)
     offset = logits - slope * scores
     np.testing.assert_allclose(offset, np.broadcast_to(offset[:1], offset.shape), atol=1e-9)
@@ -80,16 +85,16 @@ def test_left_out_predictions_are_those_of_a_solution_without_the_picture(partia
     """Also the mean that a score is compared with is that of the other pictures."""
     shows = MixedPictures().shows
     known = shows | (np.random.default_rng(1).random(shows.shape) < 0.5)
-    labelled, text = _labelled(known if partial else None)
-    predicted = several_labels(labelled.by_class(text), labelled)
-    canonical = canonicalise(labelled.by_class(text).exact)
+    support = _support(known if partial else None)
+    predicted = independent_classes(support, ClosedForm())
+    canonical, (rows, labels) = canonicalise(support.exact), support.pictures()
     prior = TRUST * regression(canonical, ClosedForm()).prior_TND()[0].numpy()
     sharp = ClosedForm().sharpness * min(1, SHARP_SHOTS / float(usual_shots(canonical.n_shot_TN)))
-    z = (labelled.rows_ND - canonical.image_centre_TD[0]).numpy() * canonical.scale_TD[0].numpy()
+    z = (rows - canonical.image_centre_TD[0]).numpy() * canonical.scale_TD[0].numpy()
     distance = ((z[:, None] - z[None]) ** 2).sum(-1)
     kernel = np.exp(-sharp * distance / 2) / sharp
     y = shows.astype(float)
-    weight = np.where(labelled.known_NC.numpy(), 1.0, 1 / UNKNOWN_NOISE)
+    weight = np.where(labels.numpy() >= 0, 1.0, 1 / UNKNOWN_NOISE)
     above = np.empty_like(y)
     for m, c in np.ndindex(y.shape):
         rest = np.arange(len(z)) != m
@@ -99,37 +104,31 @@ def test_left_out_predictions_are_those_of_a_solution_without_the_picture(partia
         values = np.linalg.solve(kernel[np.ix_(rest, rest)] + noise, wanted)
         above[m, c] = z[m] @ prior[c] + kernel[m, rest] @ values
     fitted = calibrate_labels(
-        torch.from_numpy(above),
-        labelled.shows_NC,
-        torch.from_numpy(weight),
+        torch.from_numpy(above), torch.from_numpy(shows), torch.from_numpy(weight)
     )
     torch.testing.assert_close(predicted.left_out_NC, fitted.left_out_NC, atol=1e-8, rtol=0)
-    torch.testing.assert_close(predicted.weights.label_thresholds, fitted.threshold_C)
+    torch.testing.assert_close(predicted.weights.label_thresholds[0], fitted.threshold_C)
 
 
 def test_the_order_of_pictures_and_classes_and_a_rotation_change_nothing() -> None:
-    labelled, text = _labelled()
-    x = torch.from_numpy(MixedPictures(seed=5).rows)
-    wanted = probabilities(x, several_labels(labelled.by_class(text), labelled).weights)
-    rng = np.random.default_rng(0)
-    pictures = torch.from_numpy(rng.permutation(len(labelled.rows_ND)))
+    support, x = _support(), torch.from_numpy(MixedPictures(seed=5).rows)
+    wanted = probabilities(x, independent_classes(support, ClosedForm()).weights.task(0))
+    rng, (rows, labels), (text,) = np.random.default_rng(0), support.pictures(), support.text_TND
+    pictures = torch.from_numpy(rng.permutation(len(rows)))
     classes = torch.from_numpy(rng.permutation(len(text)))
     turn = torch.linalg.qr(torch.from_numpy(rng.normal(size=(24, 24))))[0]
-    moved = LabelledRows(
-        labelled.rows_ND[pictures] @ turn,
-        labelled.shows_NC[pictures][:, classes],
-        labelled.known_NC[pictures][:, classes],
+    moved = Support.of_rows(
+        rows[pictures] @ turn, labels[pictures][:, classes], text[classes] @ turn
     )
-    support = moved.by_class(text[classes] @ turn)
-    got = probabilities(x @ turn, several_labels(support, moved).weights)
+    got = probabilities(x @ turn, independent_classes(moved, ClosedForm()).weights.task(0))
     torch.testing.assert_close(got, wanted[:, classes], atol=1e-8, rtol=0)
 
 
 def test_a_task_without_texts_or_with_a_class_in_all_pictures_has_probabilities() -> None:
-    labelled, text = _labelled()
-    labelled.shows_NC[:, 0] = True
-    weights = several_labels(labelled.by_class(torch.zeros_like(text)), labelled).weights
-    p = probabilities(labelled.rows_ND, weights)
+    rows, labels = _support().pictures()
+    labels[:, 0] = 1
+    support = Support.of_rows(rows, labels, torch.zeros(4, rows.shape[1], dtype=rows.dtype))
+    p = probabilities(rows, independent_classes(support, ClosedForm()).weights.task(0))
     assert p.isfinite().all()
     assert p[:, 0].min() > 0.5
 
@@ -139,9 +138,9 @@ def test_the_calibration_is_the_maximum_that_scipy_finds() -> None:
     shows = rng.random((60, 3)) < 0.3
     above = 0.4 * shows - 0.1 + 0.3 * rng.normal(size=shows.shape)
     odds = logit((shows.sum(0) + 0.5) / (len(shows) + 1))
-    deviation = np.array([label_calibration.SLOPE_DEVIATION, label_calibration.COMMON_DEVIATION])
-    deviation = np.append(deviation, np.full(3, label_calibration.BIAS_DEVIATION))
-    mean = np.array([label_calibration.USUAL_SLOPE, 0, 0, 0, 0])
+    deviation = np.array([SLOPE_DEVIATION, COMMON_DEVIATION])
+    deviation = np.append(deviation, np.full(3, BIAS_DEVIATION))
+    mean = np.array([USUAL_SLOPE, 0, 0, 0, 0])
 
     def loss(found: np.ndarray) -> float:
         logits = found[0] * above + odds + found[1] + found[2:]
@@ -149,7 +148,7 @@ def test_the_calibration_is_the_maximum_that_scipy_finds() -> None:
         return float(fit + (((found - mean) / deviation) ** 2).sum() / 2)
 
     slope = minimize(loss, mean, method="BFGS", options={"gtol": 1e-8}).x[0]
-    slope *= np.exp(label_calibration.SHARPENING * (1 / shows.sum(0)).mean())
+    slope *= np.exp(SHARPENING * (1 / shows.sum(0)).mean())
     rest = minimize(lambda found: loss(np.append(slope, found)), mean[1:], options={"gtol": 1e-8}).x
     got = calibrate_labels(
         torch.from_numpy(above), torch.from_numpy(shows), torch.ones(shows.shape)

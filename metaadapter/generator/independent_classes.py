@@ -1,13 +1,35 @@
-"""Probabilities and thresholds of independent classes, from scores of left-out pictures."""
+"""The closed form for pictures with several labels: classes that are independent of one another."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int8
 from torch import Tensor
 
+from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
+from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.errors import DataError
+from metaadapter.generator.assembly import kernel_cache
+from metaadapter.generator.block_weights import log_lengths, reweigh
+from metaadapter.generator.canonical import canonicalise
+from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.kernel_ridge import masked_ridge, squared_distances
+from metaadapter.generator.network_share import usual_shots
+from metaadapter.generator.regression import Regression, regression
+
+MOST_PICTURES = 4096
+"""A matrix of the inner products of more pictures takes minutes to factor."""
+TRUST = 0.5
+"""The factor on the trust in texts: a picture of several classes matches the name of none fully.
+It was chosen on composed pictures of two validation sets (docs/explanation/several-labels.md)."""
+SHARP_SHOTS = 2.0
+"""With more positives a class, the kernel becomes as much less sharp: the features of a picture of
+several things are near the mean of theirs, which a linear regression takes apart."""
+UNKNOWN_NOISE = 4.0
+"""The noise of a label that is not known, in units of that of a known one: it is a weak no."""
 USUAL_SLOPE, SLOPE_DEVIATION = 8.0, 6.0
 """The normal prior of the slope that all classes share."""
 LEAST_SLOPE = 0.3
@@ -23,6 +45,95 @@ COMMON_DEVIATION = 1.0
 STEPS = 50
 POSITIVES = 1.0
 """So many positives of a class count as much as the threshold of all classes together."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndependentClasses:
+    """The adapter of a task with several labels, and what it predicts for its own pictures."""
+
+    weights: AdapterWeights
+    left_out_NC: Float[Tensor, "n C"]
+    """The probability of each class for each picture, by a regression on the other pictures."""
+
+
+@torch.no_grad()
+def independent_classes(support: Support, constants: ClosedForm) -> IndependentClasses:
+    """Predict an adapter of one task whose classes are independent: p = σ(logit).
+
+    The support, in which a picture of several classes is in each, gives the canonical coordinates z
+    and the prior vectors w, as for one label. The score of class c is
+    w_c · z + Σ_m a_mc k(z_m, z) + μ_c, where μ_c is the share of pictures that show it, and a
+    solves the kernel ridge with targets 1 and 0. The scores of left-out pictures decide slopes,
+    biases and thresholds; they are compared with the mean of the other pictures, as those of new
+    pictures are with μ_c.
+
+    Raises:
+        DataError: There are too many pictures, or a class is in none.
+    """
+    rows_ND, label_NC = support.pictures()
+    _require(rows_ND, label_NC)
+    problem = _problem(support.exact, constants)
+    canonical = problem.support
+    rows_ND = rows_ND.to(canonical.shots_TNKD)
+    centre_D, scale_D = canonical.image_centre_TD[0], canonical.scale_TD[0]
+    z_ND = (rows_ND - centre_D) * scale_D
+    prior_CD = TRUST * problem.prior_TND()[0]
+    known_NC, shows_NC = label_NC != UNKNOWN, (label_NC == SHOWN).to(z_ND)
+    weight_NC = torch.where(known_NC, 1.0, 1 / UNKNOWN_NOISE).to(z_ND)
+    mean_C = (weight_NC * shows_NC).sum(0) / weight_NC.sum(0)
+    usual_T = usual_shots(canonical.n_shot_TN).to(z_ND)
+    sharpness_T = problem.sharpness_T() * (SHARP_SHOTS / usual_T).clamp(max=1)
+    wanted_NC = shows_NC - mean_C - z_ND @ prior_CD.mT
+    solved = masked_ridge(
+        squared_distances(z_ND[None])[0],
+        torch.cat([wanted_NC, torch.ones_like(wanted_NC)], 1),
+        torch.cat([known_NC] * 2, 1),
+        constants.ridge,
+        UNKNOWN_NOISE * constants.ridge,
+        sharpness_T[0],
+    )
+    values_NC, residual_NC = (part[:, : len(mean_C)] for part in solved)
+    # The mean of the other pictures is lower by the fall. Their targets then grow by it, and the
+    # left-out score by the fall times what they predict with all targets 1.
+    constant_NC = 1 - solved[1][:, len(mean_C) :]
+    others_NC = (weight_NC.sum(0) - weight_NC).clamp(min=1 / UNKNOWN_NOISE)
+    fall_NC = weight_NC * (shows_NC - mean_C) / others_NC
+    above_NC = shows_NC - mean_C - residual_NC + fall_NC * constant_NC
+    calibration = calibrate_labels(above_NC, shows_NC > 0, weight_NC)
+    slope, raw_CD = calibration.slope, prior_CD * scale_D
+    cache = kernel_cache(
+        rows_ND[None],
+        scale_D[None],
+        values_NC[None],
+        sharpness_T,
+        slope[None],
+        rows_ND.new_ones(1, len(rows_ND), dtype=torch.bool),
+    )
+    bias_C = calibration.bias_C - slope * raw_CD @ centre_D
+    weights = AdapterWeights(
+        classes=raw_CD[None],
+        class_bias=bias_C[None],
+        logit_scale=slope[None],
+        label_thresholds=calibration.threshold_C[None],
+        **cache,
+    )
+    return IndependentClasses(weights, calibration.left_out_NC)
+
+
+def _require(rows_ND: Float[Tensor, "n D"], label_NC: Int8[Tensor, "n C"]) -> None:
+    if len(rows_ND) > MOST_PICTURES:
+        raise DataError(
+            f"several labels take at most {MOST_PICTURES} pictures, got {len(rows_ND)}; give fewer"
+        )
+    if not (label_NC == SHOWN).any(0).all():
+        raise DataError("expected a picture of each class; leave out classes without one")
+
+
+def _problem(support: Support, constants: ClosedForm) -> Regression:
+    canonical = canonicalise(support)
+    if len(support.blocks) > 1:
+        canonical = reweigh(canonical, log_lengths(canonical))
+    return regression(canonical, constants)
 
 
 class LabelCalibration(NamedTuple):

@@ -1,0 +1,119 @@
+"""Kernel ridge regression, and its predictions of left-out rows."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.linalg import cholesky, solve_triangular
+
+from metaadapter.adapter.support import is_all
+
+
+def squared_distances(rows_TMD: Float[Tensor, "T M D"]) -> Float[Tensor, "T M M"]:
+    """Return ‖z_l − z_m‖² for each pair of rows."""
+    gram_TMM = rows_TMD @ rows_TMD.mT
+    square_TM = gram_TMM.diagonal(dim1=1, dim2=2)
+    sums_TMM = square_TM[:, :, None] + square_TM[:, None]
+    return sums_TMM.sub_(gram_TMM, alpha=2).clamp_(min=0)
+
+
+def kernel_ridge(
+    distance_TMM: Float[Tensor, "T M M"],
+    present_TM: Bool[Tensor, "T M"],
+    residual_TMN: Float[Tensor, "T M N"],
+    noise_TM: Float[Tensor, "T M"],
+    sharpness_T: Float[Tensor, " T"],
+) -> tuple[Float[Tensor, "T M N"], Float[Tensor, "T M M"]]:
+    """Return the values A that minimise Σ_m ‖Σ_l A_l k(z_l, z_m) − y_m‖² / noise_m + tr(Aᵀ K A).
+
+    y is the residual. A is the posterior mean of a Gaussian process with the kernel k(z, z') =
+    exp(−β ‖z − z'‖² / 2) / β, linear as β → 0. Also return the Cholesky factor of K + noise,
+    without gradients.
+    """
+    beta_T11, absent_TM = sharpness_T[:, None, None], ~present_TM
+    # In place, because matrices of all pictures are the largest tensors of a prediction.
+    exponent_TMM = torch.addcmul(-beta_T11.log(), distance_TMM, -0.5 * beta_T11)
+    if not is_all(present_TM):
+        exponent_TMM.masked_fill_(absent_TM[:, :, None] | absent_TM[:, None], -torch.inf)
+    kernel_TMM = exponent_TMM.exp_()
+    learns = torch.is_grad_enabled() and any(
+        part.requires_grad for part in (kernel_TMM, residual_TMN, noise_TM)
+    )
+    matrix_TMM = kernel_TMM.detach().clone() if learns else kernel_TMM
+    matrix_TMM.diagonal(dim1=1, dim2=2).add_(noise_TM.detach())
+    factor_TMM = _factored(matrix_TMM)
+    # Contiguous: some CPU builds of torch fail on an expanded right-hand side.
+    wanted_TMN = (residual_TMN * present_TM[..., None]).contiguous()
+    values_TMN = torch.cholesky_solve(wanted_TMN.detach(), factor_TMM)
+    if learns:
+        # The gradient is that of a step of refinement, A + (K + noise)⁻¹ (y − (K + noise) A), with
+        # both A and the inverse constant. That of the factorisation takes much longer.
+        left_TMN = wanted_TMN - kernel_TMM @ values_TMN - noise_TM[..., None] * values_TMN
+        values_TMN = values_TMN + torch.cholesky_solve(left_TMN, factor_TMM)
+    return values_TMN, factor_TMM
+
+
+def _factored(matrix_TMM: Float[Tensor, "T M M"]) -> Float[Tensor, "T M M"]:
+    """Return the Cholesky factors; without one, training gets NaN, and others `LinAlgError`."""
+    if not torch.is_grad_enabled():
+        factor_TMM: Tensor = torch.linalg.cholesky(matrix_TMM)
+        return factor_TMM
+    factor_TMM, fault_T = torch.linalg.cholesky_ex(matrix_TMM)  # the host need not wait to check it
+    return torch.where((fault_T != 0)[:, None, None], torch.nan, factor_TMM)
+
+
+def left_out_residuals(
+    values_TMN: Float[Tensor, "T M N"], factor_TMM: Float[Tensor, "T M M"]
+) -> Float[Tensor, "T M N"]:
+    """Return each row's residual by `kernel_ridge` on the other rows: A_m / [(K + noise)⁻¹]_mm.
+
+    Rasmussen and Williams 2006, equation 5.12.
+    """
+    return values_TMN / torch.cholesky_inverse(factor_TMM).diagonal(dim1=1, dim2=2)[..., None]
+
+
+def masked_ridge(
+    distance_NN: Float[Tensor, "n n"],
+    wanted_NC: Float[Tensor, "n C"],
+    known_NC: Bool[Tensor, "n C"],
+    noise: float,
+    unknown_noise: float,
+    sharpness: Float[Tensor, ""],
+) -> tuple[Float[Tensor, "n C"], Float[Tensor, "n C"]]:
+    """Return the values of `kernel_ridge` for each class by itself, and its left-out residuals.
+
+    A label has `noise` if it is known, else `unknown_noise`. With G the inverse of kernel and noise
+    if all labels had the more frequent kind, the inverse for a class with labels S of the other
+    kind is G ± G_S (I / δ ∓ G_SS)⁻¹ G_Sᵀ, where δ is the difference of the noises (Woodbury). Its
+    middle matrix has a condition below `unknown_noise / noise`. With |S| = m this takes n m² steps,
+    where a factorisation of its own takes n³. Classes with the same S share it.
+    """
+    mostly_known = bool(known_NC.double().mean() >= 0.5)
+    usual = noise if mostly_known else unknown_noise
+    values_TNC, factor_TNN = kernel_ridge(
+        distance_NN[None],
+        wanted_NC.new_ones(1, len(distance_NN), dtype=torch.bool),
+        wanted_NC[None],
+        wanted_NC.new_full((1, len(distance_NN)), usual),
+        sharpness[None],
+    )
+    values_NC = values_TNC[0]
+    inverse_NN = torch.cholesky_inverse(factor_TNN[0])
+    diagonal_NC = inverse_NN.diagonal()[:, None].expand_as(values_NC).clone()
+    sign, difference = -1 if mostly_known else 1, unknown_noise - noise
+    other_NC = known_NC ^ mostly_known
+    kinds_NK, kind_C = torch.unique(other_NC, dim=1, return_inverse=True)
+    for kind, other_N in enumerate(kinds_NK.mT):
+        if not other_N.any():
+            continue
+        among = kind_C == kind
+        rows_SN = inverse_NN[other_N]
+        middle_SS = -sign * rows_SN[:, other_N]
+        middle_SS.diagonal().add_(1 / difference)
+        factor_SS = cholesky(middle_SS)
+        half_SN = solve_triangular(factor_SS, rows_SN, upper=False)
+        half_SC = solve_triangular(factor_SS, values_NC[other_N][:, among], upper=False)
+        values_NC[:, among] += sign * half_SN.mT @ half_SC
+        diagonal_NC[:, among] += sign * half_SN.square().sum(0)[:, None]
+    return values_NC, values_NC / diagonal_NC
