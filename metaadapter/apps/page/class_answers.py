@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -38,8 +39,9 @@ def fit(
     several: bool = False,
 ) -> StoredAdapter:
     """Predict an adapter from labelled pictures and the texts of their classes."""
-    origin, sets = Origin.of(encoder), "all" if several else None
-    labelled = LabelledPictures(pictures, origin, encoder.logit_scale, encoder, several=sets)
+    origin = Origin.of(encoder)
+    labelled = LabelledPictures(pictures, origin, encoder.logit_scale, encoder)
+    labelled = replace(labelled, several="all" if several else None)
     return fit_pictures(labelled, texts, pool=pool)
 
 
