@@ -1,13 +1,13 @@
 from .grounding.cross_modal import CrossModalAdapter as CrossModalAdapter
 from .grounding.ground import Grounding as Grounding
+from .grounding.ground import class_examples as class_examples
 from .grounding.ground import ground as ground
 from .grounding.heat_map import overlay as overlay
-from .grounding.phrase_grounder import class_examples as class_examples
 from .grounding.pretrained import shipped_for as shipped_for
 from .ranking.pair_adapter import PairAdapter as PairAdapter
 from .ranking.pair_adapter import fit_pairs as fit_pairs
+from .ranking.pairs import load_pairs as load_pairs
+from .ranking.pairs import store_pairs as store_pairs
 from .ranking.rankings import level_candidates as level_candidates
 from .ranking.rankings import search as search
-from .ranking.stored_pairs import load_pairs as load_pairs
-from .ranking.stored_pairs import store_pairs as store_pairs
 from .tuning.tune_inside import tune_inside as tune_inside

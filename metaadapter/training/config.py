@@ -14,7 +14,7 @@ from episodes.pools import PoolSpec
 from metaadapter.data.user_code import user_code_and_folder
 from metaadapter.generator.elsewhere import ELSEWHERE
 from metaadapter.generator.generator import GeneratorConfig
-from metaadapter.training.loss_weights import LossWeights
+from metaadapter.training.loss_terms import LossWeights
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]

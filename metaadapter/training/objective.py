@@ -20,8 +20,13 @@ from metaadapter.data.user_code import explain
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.generator import Generator
-from metaadapter.training.loss_terms import known_loss, pool_terms, query_loss
-from metaadapter.training.loss_weights import PART_TERMS, LossWeights
+from metaadapter.training.loss_terms import (
+    PART_TERMS,
+    LossWeights,
+    known_loss,
+    pool_terms,
+    query_loss,
+)
 from metaadapter.training.task_span import in_span
 
 Adapt = Callable[[AdapterWeights, Support], AdapterWeights]

@@ -21,14 +21,12 @@ from metaadapter.generator.adapter_generator import save_generator
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.processes import Processes, joined
-from metaadapter.training.run_conditions import (
-    Conditions,
-    require_same_conditions,
-    training_device,
-)
 from metaadapter.training.run_folder import (
+    Conditions,
     hold_run,
     require_same,
+    require_same_conditions,
+    training_device,
     write_config,
 )
 from metaadapter.training.run_summary import (

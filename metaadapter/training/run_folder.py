@@ -1,20 +1,70 @@
-"""The folder of a training run: its configuration, its lock, and the record of its data."""
+"""The folder of a training run: its configuration, its lock, and what it begins with again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import torch
+from pydantic import BaseModel, Field
 
 from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.output_folder import hold_lock, write_errors
 from metaadapter.data.user_code import load_user_code
 from metaadapter.errors import DataError, UsageError
+from metaadapter.features.device import choose_device
 from metaadapter.features.store.header import LOCK_FILE
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import resolved_config
+
+
+class Conditions(BaseModel):
+    """The conditions as a checkpoint stores them."""
+
+    device: str
+    n_processes: Annotated[int, Field(ge=1)]
+    data: dict[str, str]
+    """Digests by source."""
+
+
+def training_device(name: str) -> torch.device:
+    """Return the device with this name; "auto" is the first CUDA GPU, or the CPU without one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.partition(":")[0] == "mps":
+        raise UsageError(
+            "training solves its closed forms in float64, which device 'mps' does not have; use "
+            "--device cpu"
+        )
+    return choose_device(name)
+
+
+def require_same_conditions(before: Conditions, now: Conditions) -> None:
+    """Raise an error if a run cannot continue.
+
+    Each process has its own stream of tasks, so their number must stay.
+
+    Raises:
+        DataError: The data of the run have changed.
+        UsageError: The number of processes has changed.
+    """
+    if before.n_processes != now.n_processes:
+        raise UsageError(
+            f"the run has {before.n_processes} process(es), each with its own stream of tasks, and "
+            f"cannot continue with {now.n_processes}; start {before.n_processes} (torchrun "
+            f"--nproc-per-node {before.n_processes} on one machine), or start a new run with --out"
+        )
+    changed = [name for name, digest in before.data.items() if now.data.get(name) != digest]
+    if changed:
+        raise DataError(
+            f"the data of {', '.join(map(repr, changed))} have changed since the run began: "
+            "pictures, views, labels or texts differ. Restore the stores, name their new folder "
+            "with --set data.root=FOLDER, or start a new run with --out"
+        )
+
 
 CONFIG, RESOLVED, RUN_SCHEMA = "config.toml", "resolved.json", "metaadapter.training_run/1"
 REMEDY = "give --resume a folder that `metaadapter train` wrote, or start a new run with --out"

@@ -14,7 +14,7 @@ from metaadapter.errors import DataError
 from metaadapter.generator.adapter_generator import generator_id
 from metaadapter.generator.pretrained import SHIPPED
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.run_conditions import Conditions
+from metaadapter.training.run_folder import Conditions
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import TrainingData
 from metaadapter.training.training_record import read_training_record

@@ -21,7 +21,7 @@ from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.checkpoint import Checkpoint
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.inner_loop import adapt_steps
-from metaadapter.training.loss_weights import weighted_sum
+from metaadapter.training.loss_terms import weighted_sum
 from metaadapter.training.new_generator import new_generator
 from metaadapter.training.objective import objective, own_code_errors
 from metaadapter.training.optimizer import make_optimizer, make_schedule

@@ -10,8 +10,7 @@ from torch.nn.functional import normalize
 from episodes import EpisodeBatch, Episodes
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.training.loss_terms import query_loss
-from metaadapter.training.loss_weights import LossWeights, weighted_sum
+from metaadapter.training.loss_terms import LossWeights, query_loss, weighted_sum
 from metaadapter.training.objective import objective
 from tests.random_networks import generator_at_work
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.errors import DataError
-from metaadapter.training.run_conditions import Conditions, require_same_conditions
+from metaadapter.training.run_folder import Conditions, require_same_conditions
 
 
 def test_conditions__other_data__are_named():

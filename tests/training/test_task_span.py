@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from episodes import EpisodeBatch, Episodes
 from metaadapter.training import objective as module
 from metaadapter.training.inner_loop import adapt_steps
-from metaadapter.training.loss_weights import LossWeights
+from metaadapter.training.loss_terms import LossWeights
 from metaadapter.training.objective import objective
 from tests.random_networks import generator_at_work
 

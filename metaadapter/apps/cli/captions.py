@@ -16,7 +16,7 @@ from metaadapter.apps.cli.console import Console, print_document, quarantined_js
 
 if TYPE_CHECKING:
     from metaadapter.features.encoded_pictures import EncodedPictures
-    from metaadapter.labs.ranking.stored_pairs import StoredPairs
+    from metaadapter.labs.ranking.pairs import StoredPairs
 
 
 def captions(
@@ -40,8 +40,7 @@ def captions(
     from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.prompts import resolve_templates
-    from metaadapter.labs.ranking.pairs import read_pairs
-    from metaadapter.labs.ranking.stored_pairs import store_pairs
+    from metaadapter.labs.ranking.pairs import read_pairs, store_pairs
 
     console = Console()
     require_adapter_folder(out)  # fail here, not after minutes of encoding

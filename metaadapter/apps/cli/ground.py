@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from metaadapter.data.inputs import UnreadableImage
-    from metaadapter.labs.grounding.phrase_grounder import PhraseGrounder
+    from metaadapter.labs.grounding.ground import PhraseGrounder
 
 WITHOUT_TRAINING = (
     "the shipped cross-modal adapter was trained for the encoder tiny, but this adapter has the "
@@ -74,7 +74,7 @@ def ground(
     share_one_heap()
     console = Console()
     from metaadapter.apps.cli.encoder_choice import read_encoder
-    from metaadapter.labs.grounding.phrase_grounder import read_grounder
+    from metaadapter.labs.grounding.ground import read_grounder
     from metaadapter.labs.grounding.tokens import phrase_pieces
 
     choice = read_encoder(encoder, of_adapter=True, fixed=("precision",))

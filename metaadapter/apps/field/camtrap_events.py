@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from metaadapter.apps.field.frame_answer import shown_in
-from metaadapter.apps.field.frames import by_frame
+from metaadapter.apps.field.frames import by_frame, shown_in
 from metaadapter.workflow.predictions import Prediction
 
 

@@ -17,14 +17,13 @@ from metaadapter.apps.field.camtrap_metadata import (
     COLUMNS,
     DEPLOYMENTS_FILE,
     METADATA_FILE,
+    profile_faults,
     read_deployments,
     read_metadata,
 )
-from metaadapter.apps.field.camtrap_profile import profile_faults
-from metaadapter.apps.field.frame_answer import shown_in
-from metaadapter.apps.field.frames import by_frame, camera_folder, relative_name
+from metaadapter.apps.field.frames import by_frame, camera_folder, relative_name, shown_in
 from metaadapter.apps.field.species import PEOPLE, VEHICLES, is_nothing
-from metaadapter.apps.field.species_answer import SOURCE
+from metaadapter.apps.field.species_predictions import SOURCE
 from metaadapter.data.crop import Box
 from metaadapter.data.output_folder import replace_file
 from metaadapter.data.regular_files import is_regular, regular

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.field.animals import Seen, number_animals
 from metaadapter.apps.field.detections import Detections
 from metaadapter.apps.field.fauna import Fauna
 from metaadapter.apps.field.frames import Frame
+from metaadapter.apps.field.series import Seen, number_animals
 from metaadapter.apps.field.species import EMPTY, Species
 from metaadapter.apps.field.species_predictions import BoxFacts, predict_species
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE

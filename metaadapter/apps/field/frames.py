@@ -1,4 +1,4 @@
-"""The frames of camera traps: cameras, names and times."""
+"""The frames of camera traps: cameras, names, times, and what the boxes of a frame show."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
+from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.boxes.frame_detections import FrameDetections
 from metaadapter.data.capture_time import capture_time
 from metaadapter.data.table import ImageRow
@@ -92,3 +93,19 @@ def relative_name(path: Path, folder: Path) -> str:
     if whole.is_relative_to(folder):
         return whole.relative_to(folder).as_posix()
     return whole.as_posix()
+
+
+def shown_in(of_frame: Sequence[Prediction]) -> list[Prediction]:
+    """The predictions of animals, people and vehicles; without any, the surest one of nothing."""
+    shown = [prediction for prediction in of_frame if not is_nothing(prediction.label)]
+    return shown or [max(of_frame, key=sureness)._replace(box=None)]
+
+
+def sureness(prediction: Prediction) -> float:
+    """The probability of the label times the confidence in its box; the latter alone by a detector.
+
+    Both must hold for the answer to be right, and they come from two programs.
+    """
+    if prediction.confidence is None or not prediction.probabilities:
+        return prediction.probability
+    return prediction.probability * prediction.confidence

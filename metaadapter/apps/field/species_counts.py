@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from metaadapter.apps.field.frame_answer import shown_in
-from metaadapter.apps.field.frames import by_frame, camera_folder, relative_name
+from metaadapter.apps.field.frames import by_frame, camera_folder, relative_name, shown_in
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.plain_text import csv_bytes
 from metaadapter.workflow.predictions import Prediction

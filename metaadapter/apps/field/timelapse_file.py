@@ -7,8 +7,7 @@ from datetime import datetime
 from pathlib import Path, PureWindowsPath
 from typing import IO
 
-from metaadapter.apps.field.frame_answer import shown_in, sureness
-from metaadapter.apps.field.frames import by_frame, relative_name
+from metaadapter.apps.field.frames import by_frame, relative_name, shown_in, sureness
 from metaadapter.apps.field.species import is_nothing, is_species
 from metaadapter.data.output_file import write_output
 from metaadapter.data.plain_text import csv_bytes

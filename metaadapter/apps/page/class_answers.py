@@ -9,8 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.field.animals import number_animals
-from metaadapter.apps.field.series import mean_in_series
+from metaadapter.apps.field.series import mean_in_series, number_animals
 from metaadapter.apps.field.species import Species
 from metaadapter.apps.page.contents import NONE
 from metaadapter.apps.page.field_entries import CropEntry

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from metaadapter.apps.field.animals import Seen
 from metaadapter.apps.field.detections import Detections
 from metaadapter.apps.field.frame_predictions import FieldOptions
 from metaadapter.apps.field.frames import Frame, common_folder, relative_name
-from metaadapter.apps.field.series import in_series
+from metaadapter.apps.field.series import Seen, in_series
 from metaadapter.apps.field.species import EMPTY
 from metaadapter.apps.page.contents import NONE, Contents
 from metaadapter.apps.page.field_entries import BoxEntry

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float16, Float32
 
-from metaadapter.apps.field.animals import Seen
+from metaadapter.apps.field.series import Seen
 from metaadapter.apps.field.species import Species
 from metaadapter.apps.page.contents import NONE, ClassEntry, Contents, PictureEntry
 from metaadapter.apps.page.frame_answers import series_of

@@ -24,9 +24,9 @@ from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
 from metaadapter.features.origin import Origin
 from metaadapter.labs.ranking.captions import PAIRS_LOGIT_SCALE, Captions, encode_captions
 from metaadapter.labs.ranking.pair_adapter import fit_pairs
+from metaadapter.labs.ranking.pairs import PairsConfig, StoredPairs, load_pairs
 from metaadapter.labs.ranking.pictures import RankedPictures, encode_table, pictures_of_store
 from metaadapter.labs.ranking.rankings import balance_kinds, lead_of_pairs, scoring_rows
-from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs, load_pairs
 from metaadapter.workflow.queries import load_base_encoder
 
 

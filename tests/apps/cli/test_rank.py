@@ -10,7 +10,7 @@ import pytest
 from metaadapter.apps.cli.app import main
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.labs.ranking.pair_adapter import fit_pairs
-from metaadapter.labs.ranking.stored_pairs import load_pairs
+from metaadapter.labs.ranking.pairs import load_pairs
 
 COLOURS = {"heron": "blue", "lynx": "sandy", "red_fox": "red"}
 

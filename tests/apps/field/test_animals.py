@@ -6,8 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.apps.field.animals import Seen, number_animals
-from metaadapter.apps.field.series import mean_in_series
+from metaadapter.apps.field.series import Seen, mean_in_series, number_animals
 from metaadapter.data.crop import Box
 from metaadapter.workflow.predictions import Probabilities
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from metaadapter.apps.field.detections import Detections
 from metaadapter.apps.field.fauna import Fauna
-from metaadapter.apps.field.species_answer import species_answer
 from metaadapter.apps.field.species_posterior import WRONG, Evidence, posterior
+from metaadapter.apps.field.species_predictions import species_answer
 from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.crop import Box
 from metaadapter.workflow.predictions import Prediction

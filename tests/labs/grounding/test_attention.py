@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from metaadapter.labs.grounding.attention import GuidedAttention
+from metaadapter.labs.grounding.cross_modal import GuidedAttention
 
 
 def slowly(attention, queries, keys, alike, mask):

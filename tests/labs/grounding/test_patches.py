@@ -7,7 +7,7 @@ from torch.nn.functional import linear, multi_head_attention_forward
 
 from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.labs.grounding.patches import patch_tokens
+from metaadapter.labs.grounding.tokens import patch_tokens
 from tests.random_networks import RESNET, VIT, random_clip
 
 

@@ -7,7 +7,7 @@ from torch.nn.functional import normalize
 
 from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter.files import load_adapter
-from metaadapter.labs.grounding.phrase_grounder import class_examples
+from metaadapter.labs.grounding.ground import class_examples
 
 NAMES = {"cat": "cat", "black_cat": "black cat", "a1": "striped mug", "lamp": "lamp"}
 

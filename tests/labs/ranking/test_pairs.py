@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from metaadapter.labs.ranking.pairs import estimate_pairs
-from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs
+from metaadapter.labs.ranking.pairs import PairsConfig, StoredPairs, estimate_pairs
 
 
 def stored_of(pictures, captions, texts):

@@ -9,7 +9,7 @@ from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.layout import is_caption_adapter
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.labs.ranking.stored_pairs import PairsConfig, StoredPairs, load_pairs, store_pairs
+from metaadapter.labs.ranking.pairs import PairsConfig, StoredPairs, load_pairs, store_pairs
 
 
 @pytest.fixture
