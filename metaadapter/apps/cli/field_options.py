@@ -109,7 +109,8 @@ def read_cut(
 
     The first file has the boxes of the labelled pictures, and the last one those of the pool.
     """
-    from metaadapter.apps.field.detections import pool_boxes, read_detections, surest_boxes
+    from metaadapter.apps.field.detections import read_detections, surest_boxes
+    from metaadapter.apps.field.pool_boxes import pool_boxes
     from metaadapter.workflow.labelled_pictures import Cut
 
     if len(files) > 2 or (len(files) == 2 and pool is None):
@@ -176,10 +177,11 @@ def read_field_options(
     paths: Sequence[Path],
 ) -> FieldOptions:
     """Read the options of a command about the pictures of folders; errors are of their readers."""
+    from metaadapter.apps.field.allowed_species import read_allowed
     from metaadapter.apps.field.detections import read_detections
     from metaadapter.apps.field.fauna import Fauna
     from metaadapter.apps.field.frame_predictions import FieldOptions
-    from metaadapter.apps.field.species import Species, read_allowed, read_parents
+    from metaadapter.apps.field.species import Species, read_parents
 
     boxes = None if detections is None else read_detections(detections).matched(paths, folders)
     fauna = None if boxes is None else Fauna.of(boxes, classes)

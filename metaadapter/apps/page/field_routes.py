@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from metaadapter.apps.field.species import folded
+from metaadapter.apps.field.allowed_species import folded
 from metaadapter.apps.page import field_forms
 from metaadapter.apps.page.contents import SETTINGS, Contents
 from metaadapter.apps.page.dependencies import OpenSession
