@@ -23,7 +23,6 @@ from metaadapter.data.decode import decode_image
 from metaadapter.features.encoding_loop import fast_batch_size
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.prediction_files import file_kind
 from metaadapter.workflow.prediction_request import request_predictions
 from metaadapter.workflow.prediction_rows import RowFormat
 from metaadapter.workflow.prediction_table import PredictionTable
@@ -78,7 +77,7 @@ def _table(folder: Path, adapter: str, source: str) -> float:
     options = PredictionOptions()
     request = request_predictions(folder / adapter, [folder / source], options, device="cpu")
     out = folder / "table.csv"
-    with PredictionTable(out, file_kind(out, RowFormat(request.classes)), request="bench") as table:
+    with PredictionTable(out, RowFormat(request.classes), job="bench") as table:
         run_request(request, table=table)
         table.finish()
     return time.process_time() - start

@@ -113,7 +113,7 @@ class Outputs:
                 (self._trial / "soft").symlink_to(self._trial / name)
                 return "soft"
             case 3:
-                return name.removesuffix(".tmp").removesuffix(".partial")
+                return name.removesuffix(".tmp").removesuffix(".db")
         return name
 
     def _write_files(self) -> None:
@@ -123,7 +123,7 @@ class Outputs:
             "pairs.csv": "\n".join(["path,caption", *(f"{path},a heron" for path in pictures)]),
             "captions.txt": "a heron\na lynx\n",
             "training.toml": TRAINING,
-            "thesis.csv.partial": "chapter,pages\n",
+            "thesis.csv.db": "chapter,pages\n",
             "thesis.csv.tmp": "chapter,pages\n",
             "lora/adapter_config.json": '{"peft_type": "LORA"}',
             "lora/adapter_model.safetensors": "weights",

@@ -101,6 +101,8 @@ class Database:
         self.path = path
         self.count = 0
         """The number of records."""
+        self.head = head
+        """To which job the records belong; without `writes`, as the file has it."""
         self._purpose, self._head = purpose, json_text(head)
         self._owner, self._instead, self._writes = owner or str(path), instead, writes
         self._last = b""
@@ -317,6 +319,7 @@ class Database:
                 f"{self._instead}"
             )
         self._is_other = self._writes and json_text(record.value) != self._head
+        self.head = self.head if self._writes else record.value
         self.count, self._last = (0, b"") if self._is_other else state
 
     # Writing

@@ -6,13 +6,18 @@ it. So the parts are the same in every run of a request, and shards consist of w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import IO, NamedTuple, TypeAlias, final
+
+import numpy as np
+from jaxtyping import Float32
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.input_digest import inputs_digest
 from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.output_folder import write_errors
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.encoding_loop import Progress
@@ -51,6 +56,45 @@ class Part(NamedTuple):
     ) -> Part:
         """Return the part of some pictures of a table."""
         return cls(len(rows), partial(inputs_digest, rows), encode)
+
+
+@final
+class WaitingParts:
+    """Encoded parts that wait until all are encoded; their features are in a temporary file."""
+
+    def __init__(self, file: IO[bytes], width: int) -> None:
+        self._file, self._width = file, width
+        self._parts: list[EncodedPart] = []
+
+    def add(self, part: EncodedPart) -> None:
+        """Keep a part, and move its features to the file; `DataError` if that cannot be written."""
+        features = part.pictures.features
+        remedy = "name another folder with the environment variable TMPDIR"
+        with write_errors("the features of pictures in a temporary file", instead=remedy):
+            self._file.write(np.ascontiguousarray(features, np.float32).data)
+            self._file.flush()
+        none = replace(part.pictures, features=features[:0].copy())
+        self._parts.append(part._replace(pictures=none))
+
+    def pictures(self) -> EncodedPictures:
+        """Return all pictures with their features, which are read from the file when used."""
+        joined = EncodedPictures.joined((part.pictures for part in self._parts), width=self._width)
+        return replace(joined, features=self._features())
+
+    def parts(self) -> Iterator[EncodedPart]:
+        """Yield the parts as they were added."""
+        features, start = self._features(), 0
+        for part in self._parts:
+            stop = start + len(part.pictures)
+            some = np.array(features[start:stop])
+            yield part._replace(pictures=replace(part.pictures, features=some))
+            start = stop
+
+    def _features(self) -> Float32[np.ndarray, "n D"]:
+        n = sum(len(part.pictures) for part in self._parts)
+        if not n:
+            return np.empty((0, self._width), np.float32)
+        return np.memmap(self._file, np.float32, "r", shape=(n, self._width))
 
 
 def parts_of(queries: Queries, predictor: Predictor, stored: StoredAdapter) -> list[Part]:

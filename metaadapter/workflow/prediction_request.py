@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 from metaadapter.adapter.files import load_adapter
-from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.stored import StoredAdapter, file_contents
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE
 from metaadapter.data.input_digest import listing_digest
 from metaadapter.data.shard import Shard
@@ -44,6 +45,15 @@ class PredictionRequest:
     def is_resumable(self) -> bool:
         """Whether an interrupted run can continue: pictures are predicted part by part."""
         return not self.together
+
+    def digest(self, *facts: object) -> str:
+        """A digest of the adapter and the options; other `facts` enter by their `repr`."""
+        config = self.stored.config
+        parts = version("metaadapter"), self.options, facts, config.inside, config.prompt
+        digest = hashlib.sha256(repr((*parts, config.tree)).encode())
+        for name, content in sorted(file_contents(self.stored).items()):
+            digest.update(f"{name} {hashlib.sha256(content).hexdigest()}".encode())
+        return digest.hexdigest()
 
     @property
     def pictures_digest(self) -> str:

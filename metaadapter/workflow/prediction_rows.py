@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from metaadapter.adapter.label_tree import SureAnswer
-from metaadapter.data.crop import Box
-from metaadapter.data.input_status import DONE, UNREADABLE
+from metaadapter.data.input_status import DONE, DUPLICATE, UNREADABLE
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.label_sets import NO_LABEL, SEPARATOR
 from metaadapter.data.manifest import UNREADABLE_REASON
+from metaadapter.data.table_file import Cell, Column
+from metaadapter.errors import DataError
 from metaadapter.workflow.predictions import Prediction
 
-Cell: TypeAlias = "str | float | int | bool | None"
-Row: TypeAlias = "list[Cell]"
-"""The cells of one input, in the order of `RowFormat.columns`; None for a value that is unknown."""
 Outcome: TypeAlias = "Prediction | UnreadableImage"
 
 STATUS, DUPLICATE_OF, SHA256 = "status", "duplicate_of", "sha256"
-# From path to runner_up_probability; an unreadable picture has only path, status and the reason.
-FIRST = (*Prediction._fields[:5], "known", "unfamiliar")
-COLUMNS = (*FIRST, STATUS, UNREADABLE_REASON, DUPLICATE_OF, SHA256)
+# An unreadable picture has only path, status and the reason.
+FACTS = (
+    *(Column("path"), Column("label"), Column("probability", float), Column("runner_up")),
+    *(Column("runner_up_probability", float), Column("known", float), Column("unfamiliar", bool)),
+    *map(Column, (STATUS, UNREADABLE_REASON, DUPLICATE_OF, SHA256)),
+)
 # A manifest of pictures names these columns in the same way.
-BOX_COLUMNS = ("box_left", "box_top", "box_width", "box_height", "detected", "confidence")
+OF_BOXES = (
+    *(Column(f"box_{side}", float) for side in ("left", "top", "width", "height")),
+    *(Column("detected"), Column("confidence", float), Column("source")),
+)
+OF_TIMES = (Column("time"), Column("series"), Column("animal", int))
 # The sure answer of a label tree: its name, its level, the path to it, and the probabilities there.
-TREE_COLUMNS = ("sure_label", "sure_probability", "sure_level", "sure_path", "sure_probabilities")
-NUMBERS = {
-    "probability",
-    "runner_up_probability",
-    "known",
-    "sure_probability",
-    *BOX_COLUMNS[:4],
-    "confidence",
-}
+OF_TREE = (
+    *(Column("sure_label"), Column("sure_probability", float), Column("sure_level", int)),
+    *(Column("sure_path"), Column("sure_probabilities")),
+)
 BETWEEN = " | "
-ROWS_AT_ONCE = 1024
+CACHE_KIB = 32_768
 
 
 @dataclass(frozen=True)
@@ -52,41 +54,33 @@ class RowFormat:
     times: bool = False
     tree: bool = False
     """Whether columns have the sure answer of a label tree."""
-    several: bool = False
-    """Whether the label of a picture joins several."""
 
     @cached_property
-    def columns(self) -> tuple[str, ...]:
-        """The names of the columns."""
-        return (*self._facts, *(f"p_{label}" for label in self.classes))
-
-    @cached_property
-    def kinds(self) -> tuple[type[str | float | bool | int], ...]:
-        """The kind of the values in each column."""
-        facts = {"unfamiliar": bool, "animal": int, "sure_level": int} | dict.fromkeys(
-            NUMBERS, float
-        )
-        return (*(facts.get(name, str) for name in self._facts), *[float] * len(self.classes))
-
-    @property
-    def _facts(self) -> tuple[str, ...]:
+    def columns(self) -> tuple[Column, ...]:
+        """All columns."""
         return (
-            *COLUMNS,
-            *(["set"] if self.sets else []),
-            *((*BOX_COLUMNS, "source") if self.boxes else []),
-            *(["time", "series", "animal"] if self.times else []),
-            *(TREE_COLUMNS if self.tree else []),
+            *FACTS,
+            *([Column("set")] if self.sets else []),
+            *(OF_BOXES if self.boxes else []),
+            *(OF_TIMES if self.times else []),
+            *(OF_TREE if self.tree else []),
+            *(Column(f"p_{label}", float) for label in self.classes),
         )
 
-    def row(self, outcome: Outcome) -> Row:
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(column.name for column in self.columns)
+
+    def row(self, outcome: Outcome) -> list[Cell]:
         """Return the row of a prediction or of a picture that could not be read."""
         if isinstance(outcome, UnreadableImage):
-            nothing: Row = [None] * len(self.columns)
-            nothing[0] = str(outcome.path)
-            nothing[len(FIRST) : len(FIRST) + 2] = UNREADABLE, outcome.reason
-            return nothing
+            facts = {"path": str(outcome.path), STATUS: UNREADABLE}
+            facts[UNREADABLE_REASON] = outcome.reason
+            return [facts.get(name) for name in self.names]
         unfamiliar = bool(outcome.unfamiliar)
-        row: Row = [*outcome[:5], outcome.known, unfamiliar, DONE, None, None, outcome.sha256]
+        row: list[Cell] = [*outcome[:5], outcome.known, unfamiliar, DONE, None, None]
+        row.append(outcome.sha256)
         if self.sets:
             row.append(BETWEEN.join(outcome.set or ()))
         if self.boxes:
@@ -96,63 +90,50 @@ class RowFormat:
             row += [outcome.time, outcome.series, outcome.animal]
         if self.tree:
             row += _sure_cells(outcome.sure)
-        shares = outcome.probabilities
-        row += map(shares.get, self.classes)
+        row += map(outcome.probabilities.get, self.classes)
         return [None if cell == "" else cell for cell in row]
 
-    def prediction(self, row: Row) -> Prediction | None:
-        """Return the prediction in a row, without its true label and `in_support`, or None."""
-        cells: Mapping[str, Any] = dict(zip(self.columns, row, strict=True))
-        if cells[STATUS] == UNREADABLE:
+    def rows(self, outcomes: Iterable[Outcome]) -> Iterator[list[Cell]]:
+        """Yield the rows; one whose picture has the content of an earlier one is a duplicate.
+
+        The contents are in a private file on disk, so that memory is bounded.
+        """
+        status, original = self.names.index(STATUS), self.names.index(DUPLICATE_OF)
+        with closing(sqlite3.connect("", isolation_level=None)) as seen:
+            for command in (
+                f"PRAGMA cache_size = -{CACHE_KIB}",
+                "PRAGMA journal_mode = OFF",
+                "CREATE TABLE seen (content BLOB PRIMARY KEY, path BLOB) WITHOUT ROWID",
+                "BEGIN",
+            ):
+                seen.execute(command)
+            for outcome in outcomes:
+                row = self.row(outcome)
+                if isinstance(outcome, Prediction) and outcome.sha256:
+                    first = _first_of_content(seen, outcome)
+                    if first is not None:
+                        row[status], row[original] = DUPLICATE, first
+                yield row
+
+
+def _first_of_content(seen: sqlite3.Connection, prediction: Prediction) -> str | None:
+    """Return the path of the earlier picture with this content; if there is none, enter it."""
+    content = hashlib.blake2b(prediction.sha256.encode(), digest_size=16).digest()
+    entry = content, os.fsencode(prediction.path)
+    try:
+        if seen.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", entry).rowcount:
             return None
-        shares = zip(self.classes, row[len(row) - len(self.classes) :], strict=True)
-        sides: list[Any] = [cells.get(column) for column in BOX_COLUMNS[:4]]
-        return Prediction(
-            path=cells["path"],
-            label=cells["label"],
-            probability=cells["probability"],
-            runner_up=cells["runner_up"] or "",
-            runner_up_probability=cells["runner_up_probability"],
-            in_support=False,
-            probabilities={label: float(share) for label, share in shares if share is not None},
-            known=cells["known"],
-            unfamiliar=cells["unfamiliar"],
-            set=tuple(cells["set"].split(BETWEEN)) if cells.get("set") else None,
-            box=None if None in sides else Box(*sides),
-            detected=cells.get("detected"),
-            confidence=cells.get("confidence"),
-            time=cells.get("time"),
-            series=cells.get("series"),
-            animal=cells.get("animal"),
-            source=cells.get("source"),
-            sha256=cells[SHA256] or "",
-            sure=_sure_answer(cells) if self.tree else None,
-            labels=labels_of(cells["label"]) if self.several else None,
-        )
+        first = seen.execute("SELECT path FROM seen WHERE content = ?", (content,)).fetchone()
+    except sqlite3.Error as error:
+        raise DataError(
+            f"cannot keep the list of pictures in the temporary folder: {error}; free some space "
+            "there, or name another folder with the environment variable TMPDIR"
+        ) from error
+    return os.fsdecode(first[0])
 
 
-def _sure_cells(sure: SureAnswer | None) -> Row:
+def _sure_cells(sure: SureAnswer | None) -> list[Cell]:
     if sure is None:  # a label that the detector gave
-        return [None] * len(TREE_COLUMNS)
+        return [None] * len(OF_TREE)
     shares = BETWEEN.join(map(repr, sure.probabilities))
     return [sure.label, sure.probability, sure.level, BETWEEN.join(sure.path), shares]
-
-
-def _sure_answer(cells: Mapping[str, Any]) -> SureAnswer | None:
-    label, probability, level, path, shares = (cells[column] for column in TREE_COLUMNS)
-    if level is None:
-        return None
-    names, numbers = ((text or "").split(BETWEEN) if level else [] for text in (path, shares))
-    return SureAnswer(label, probability, level, tuple(names), tuple(map(float, numbers)))
-
-
-def labels_of(label: str) -> tuple[str, ...]:
-    """Return the labels that the label of a prediction joins, in their order."""
-    return () if label == NO_LABEL else tuple(label.split(SEPARATOR))
-
-
-def in_parts(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Yield rows in lists of `ROWS_AT_ONCE`; the last list may be shorter."""
-    rest = iter(rows)
-    while part := list(islice(rest, ROWS_AT_ONCE)):
-        yield part

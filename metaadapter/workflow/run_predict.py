@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.given_values import given_path, given_places
@@ -14,14 +15,19 @@ from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import require_some
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.workflow.accuracy import Scores, Tally
-from metaadapter.workflow.prediction_parts import EncodedPart, Part, Predictor, parts_of
+from metaadapter.workflow.prediction_parts import (
+    EncodedPart,
+    Part,
+    Predictor,
+    WaitingParts,
+    parts_of,
+)
 from metaadapter.workflow.prediction_request import PredictionRequest, request_predictions
 from metaadapter.workflow.prediction_table import PredictionTable
 from metaadapter.workflow.predictions import Prediction, PredictionOptions, predict_pictures
 from metaadapter.workflow.queries import load_fitting
 from metaadapter.workflow.query_shift import QuerySample, QueryShift
 from metaadapter.workflow.unlabelled_pictures import draw_new, predict_together
-from metaadapter.workflow.waiting_parts import WaitingParts
 
 NOT_LEARNED = (
     "the adapter has not learned from these pictures: they come from elsewhere than the labelled "
@@ -56,12 +62,7 @@ class Predicted:
 
     def predictions(self) -> Iterator[Prediction]:
         """Yield the predictions in the order of the pictures."""
-        if self.table is None or self.kept:
-            yield from self.kept
-            return
-        in_support = frozenset(self.tally.in_support)
-        for prediction in self.table.predictions():
-            yield prediction._replace(in_support=prediction.path in in_support)
+        yield from self.kept if self.table is None else self.table.predictions()
 
     @property
     def scores(self) -> Scores:
@@ -160,7 +161,8 @@ def run_parts(
     predicted.tally.warnings += [*request.queries.warnings, *warnings]
     load = cache(partial(load_fitting, request.stored.config, request.load))
     n_pictures, n_before = sum(part.n for part in parts), 0
-    with WaitingParts(request.stored.config.width) as waiting:
+    with TemporaryFile() as file:
+        waiting = WaitingParts(file, request.stored.config.width)
         for part in parts:
             digest = part.digest() if table else ""
             tally = table.take(digest) if table else None

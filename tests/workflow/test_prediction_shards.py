@@ -1,31 +1,26 @@
+"""The shards of a table of predictions become the table that one process writes."""
+
 from __future__ import annotations
 
+import csv
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
+from pyarrow import parquet
 
-from metaadapter.data.checksums import write_document
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.shard import pick_shard
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.workflow.prediction_files import file_kind
 from metaadapter.workflow.prediction_rows import RowFormat
-from metaadapter.workflow.prediction_shards import (
-    ShardFacts,
-    merge_predictions,
-    write_shard_document,
-)
+from metaadapter.workflow.prediction_shards import merge_predictions
 from metaadapter.workflow.prediction_table import PredictionTable
 from metaadapter.workflow.predictions import Prediction
 
 SHARES = {"fox": 2 / 3, "lynx": 1 / 3}
-
-
 ROWS = RowFormat([*SHARES])
-
-
-KINDS = (".csv", ".jsonl", ".parquet")
 
 
 def outcomes():
@@ -46,47 +41,43 @@ def outcomes():
     return [*some[:3], UnreadableImage("3.png", "broken"), *some[4:]]
 
 
-def write(file, some):
-    with PredictionTable(file, file_kind(file, ROWS)) as table:
+def write(file, some, **options):
+    with PredictionTable(file, ROWS, **options) as table:
         for outcome in some:
             table.add([outcome])
         table.finish()
-        return table.n_rows
 
 
 def write_shards(folder, kind, n=3, request="asked", pictures="listed"):
     files = []
     for number in range(1, n + 1):
         file = folder / f"{request}-{pictures}-{number}-{n}{kind}"
-        n_rows = write(file, pick_shard(outcomes(), (number, n)))
-        facts = ShardFacts(number, n, request, pictures, n_rows, ROWS)
-        write_shard_document(file, facts)
+        job = {"request": request, "pictures": pictures, "shard": number, "n_shards": n}
+        write(file, pick_shard(outcomes(), (number, n)), job=job, is_shard=True)
         files.append(file)
     return files
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def rows_of(file):
+    if file.suffix == ".parquet":
+        return parquet.read_table(file).to_pylist()
+    text = file.read_text()
+    if file.suffix == ".jsonl":
+        return [json.loads(line) for line in text.splitlines()]
+    return list(csv.DictReader(text.splitlines()))
+
+
 @pytest.mark.parametrize("n", [1, 3, 12])
-def test_merge__of_all_shards__is_the_table_of_one_process(tmp_path, kind, n):
-    pytest.importorskip("pyarrow")
+@pytest.mark.parametrize("kind", [".csv", ".jsonl", ".parquet"])
+def test_merge__of_all_shards__has_the_rows_of_one_process__in_any_kind(tmp_path, kind, n):
     write(tmp_path / f"whole{kind}", outcomes())
-    files = write_shards(tmp_path, kind, n)
+    files = write_shards(tmp_path, ".csv", n)
 
     merged = merge_predictions(files[::-1], tmp_path / f"merged{kind}")
 
-    assert (tmp_path / f"merged{kind}").read_bytes() == (tmp_path / f"whole{kind}").read_bytes()
+    assert rows_of(tmp_path / f"merged{kind}") == rows_of(tmp_path / f"whole{kind}")
     assert merged.n_rows == 10
     assert merged.statuses == {"done": 6, "duplicate": 3, "unreadable": 1}
-
-
-def test_merge__into_another_kind__has_the_rows_of_that_kind(tmp_path):
-    pytest.importorskip("pyarrow")
-    files = write_shards(tmp_path, ".parquet")
-
-    merge_predictions(files, tmp_path / "merged.csv")
-
-    write(tmp_path / "whole.csv", outcomes())
-    assert (tmp_path / "merged.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 def test_merge__without_a_shard__names_it(tmp_path):
@@ -101,30 +92,23 @@ def test_merge__without_a_shard__names_it(tmp_path):
     assert not (tmp_path / "merged.csv").exists()
 
 
-@pytest.mark.parametrize("change", [{"n": "many"}, {"n_rows": None}, {"format": {"classes": 1}}])
-def test_merge__document_with_wrong_entries__names_the_entry(tmp_path, change):
-    files = write_shards(tmp_path, ".csv", n=1)
-    document = files[0].with_name(f"{files[0].name}.shard.json")
-    values = json.loads(document.read_text())
-    del values["proof"]
-    write_document(document, {**values, **change}, files=[files[0].name])
-
-    with pytest.raises(DataError, match=rf"entry of .*{document.name} .*{next(iter(change))}"):
-        merge_predictions(files, tmp_path / "merged.csv")
-
-
-def test_merge__of_a_damaged_shard__names_it(tmp_path):
+def test_merge__of_a_damaged_missing_or_unfinished_shard__names_it(tmp_path):
     files = write_shards(tmp_path, ".csv")
-    content = bytearray(files[1].read_bytes())
-    content[-10] ^= 1
-    files[1].write_bytes(content)
+    database = tmp_path / f"{files[1].name}.db"
+    with closing(sqlite3.connect(database)) as rows:
+        rows.execute("UPDATE records SET value = replace(value, 'fox', 'elk') WHERE number = 2")
+        rows.commit()
 
-    with pytest.raises(DataError, match=rf"{files[1].name} is damaged or was changed"):
+    with pytest.raises(DataError, match=rf"{database.name} is damaged at record 2"):
         merge_predictions(files, tmp_path / "merged.csv")
 
-    document = files[1].with_name(f"{files[1].name}.shard.json")
-    document.unlink()
-    with pytest.raises(DataError, match=rf"{document.name} is missing, which predict --shard"):
+    database.unlink()
+    with pytest.raises(DataError, match=rf"{database.name} is missing, which predict --shard"):
+        merge_predictions(files, tmp_path / "merged.csv")
+
+    with PredictionTable(files[1], ROWS, job={"shard": 2}, is_shard=True) as table:
+        table.add(outcomes()[:1])
+    with pytest.raises(DataError, match="is not the finished table of a shard"):
         merge_predictions(files, tmp_path / "merged.csv")
 
 
@@ -144,12 +128,12 @@ def test_merge__of_shards_of_another_request__is_refused(tmp_path, other, differ
         merge_predictions([first, second, third], tmp_path / "merged.csv")
 
 
-def test_merge__of_copied_shards__needs_their_documents_only(tmp_path):
+def test_merge__of_copied_shards__needs_their_databases_only(tmp_path):
     folder = tmp_path / "copy"
     folder.mkdir()
     for file in write_shards(tmp_path, ".jsonl"):
         shutil.copy(file, folder)
-        shutil.copy(f"{file}.shard.json", folder)
+        shutil.copy(f"{file}.db", folder)
 
     merged = merge_predictions(sorted(folder.glob("*.jsonl")), tmp_path / "merged.jsonl")
 

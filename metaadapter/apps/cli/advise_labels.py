@@ -156,13 +156,12 @@ def _cells(row: ImageRow) -> tuple[object, ...]:
 
 
 def _write(file: Path, chosen: Chosen) -> None:
-    from metaadapter.data.output_file import write_output
     from metaadapter.data.output_folder import write_errors
-    from metaadapter.data.plain_text import csv_bytes
+    from metaadapter.data.table_file import write_table
 
     rows = [(*_cells(row), EMPTY if empty else "") for row, empty in chosen.both()]
     with write_errors(f"the table {file}", instead="choose another --out"):
-        write_output(file, csv_bytes([COLUMNS, *rows]))
+        write_table(file, COLUMNS, rows)
 
 
 def _page(source: Path, chosen: Chosen, csv_file: Path | None) -> str:

@@ -144,10 +144,9 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    from metaadapter.data.output_file import write_output
     from metaadapter.data.output_folder import write_errors
-    from metaadapter.data.plain_text import csv_bytes
+    from metaadapter.data.table_file import write_table
 
-    cells = [{**row, "unfamiliar": "yes" if row["unfamiliar"] else ""}.values() for row in rows]
+    cells = [[*{**row, "unfamiliar": "yes" if row["unfamiliar"] else ""}.values()] for row in rows]
     with write_errors(str(path), instead="choose another --out"):
-        write_output(path, csv_bytes([COLUMNS, *cells]))
+        write_table(path, COLUMNS, cells)

@@ -28,8 +28,7 @@ from metaadapter.data.url import Url, as_place
 from metaadapter.errors import DataError, UsageError
 
 # The endings of the names of files that a writer makes next to an output.
-OF_PARTIAL = (".partial", ".partial.tmp", ".partial.lock", ".partial.journal")
-BESIDE = ("", ".tmp", *OF_PARTIAL, ".shard.json")
+BESIDE = ("", ".tmp", ".db", ".db-journal", ".db.tmp")
 # Pages that metaadapter writes begin like this.
 PAGE = rb'\A.{0,2000}<meta name="generator" content="metaadapter">'
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from metaadapter.errors import UsageError
 
@@ -13,16 +13,15 @@ if TYPE_CHECKING:
     from metaadapter.apps.cli.predict_output import Listing
     from metaadapter.data.shard import Shard
     from metaadapter.workflow.prediction_request import PredictionRequest
+    from metaadapter.workflow.prediction_rows import RowFormat
     from metaadapter.workflow.prediction_table import PredictionTable
-    from metaadapter.workflow.row_files import RowFile
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 # The contents of tables that the command has written, finished or not, and of files beside them.
 TABLES = (
     rb"\Apath,label,probability,runner_up,"
     rb'|\A\{"path": "(?:[^"\\]|\\.)*", "label": (?:null|"(?:[^"\\]|\\.)*"), "probability": '
-    rb"|\APAR1.*metaadapter\.predictions/|\A\xff{4}.*?metaadapter\.predictions/"
-    rb'|\A\{\s*"schema": ?"metaadapter\.predict(?:ing|ion_shard)/'
+    rb"|\APAR1.*metaadapter\.predictions/|\ASQLite format 3\x00.{52}meta"
 )
 
 
@@ -59,11 +58,11 @@ def shard_of(
 
 
 class NewTable(NamedTuple):
-    """A table to write, and the digest of the request that it answers."""
+    """A table to write, and all that its rows depend on."""
 
     file: Path
-    kind: RowFile
-    digest: str
+    rows: RowFormat
+    job: dict[str, Any]
     is_resumable: bool
 
     @classmethod
@@ -75,35 +74,26 @@ class NewTable(NamedTuple):
         *,
         facts: Sequence[object],
     ) -> NewTable:
-        """Choose the columns, and the kind by the ending; `facts` enter the digest."""
-        from metaadapter.workflow.prediction_files import file_kind
-        from metaadapter.workflow.prediction_journal import request_digest
+        """Choose the columns; `facts` are what the rows depend on, too."""
         from metaadapter.workflow.prediction_rows import RowFormat
 
         rows = RowFormat(
             request.classes,
             sets=request.options.coverage is not None,
             tree=request.stored.config.tree is not None,
-            several=request.stored.config.several is not None,
         )
         rows = rows if field is None else field.rows(rows)
         of_field = () if field is None else field.digest_facts
-        digest = request_digest(request.stored, rows, request.options, *facts, *of_field)
-        return cls(file, file_kind(file, rows), digest, request.is_resumable)
+        job: dict[str, Any] = {"request": request.digest(rows, *facts, *of_field)}
+        if request.shard is not None:
+            number, n_shards = request.shard
+            pictures = request.pictures_digest
+            job |= {"pictures": pictures, "shard": number, "n_shards": n_shards}
+        return cls(file, rows, job, request.is_resumable)
 
     def open(self) -> PredictionTable:
-        """Open the table, with the rows of an interrupted run of the same request."""
+        """Open the table, with the rows of an interrupted run of the same job."""
         from metaadapter.workflow.prediction_table import PredictionTable
 
-        request = self.digest if self.is_resumable else None
-        return PredictionTable(self.file, self.kind, request=request)
-
-    def finish(self, request: PredictionRequest, n_rows: int) -> None:
-        """Write what a merge of shards needs to know, after the table is whole."""
-        if request.shard is None:
-            return
-        from metaadapter.workflow.prediction_shards import ShardFacts, write_shard_document
-
-        pictures = request.pictures_digest
-        facts = ShardFacts(*request.shard, self.digest, pictures, n_rows, self.kind.rows)
-        write_shard_document(self.file, facts)
+        job = self.job if self.is_resumable else None
+        return PredictionTable(self.file, self.rows, job=job, is_shard="shard" in self.job)

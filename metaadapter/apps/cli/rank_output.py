@@ -148,10 +148,9 @@ def show(
 
 
 def _write(csv_file: Path, result: RankedLists | QuestionAnswers) -> None:
-    from metaadapter.data.output_file import write_output
     from metaadapter.data.output_folder import write_errors
-    from metaadapter.data.plain_text import csv_bytes
+    from metaadapter.data.table_file import write_table
 
     titles = [title or "kind" for title in result.titles]
     with write_errors(f"the table {csv_file}"):
-        write_output(csv_file, csv_bytes([titles, *result.rows()], line_end="\n"))
+        write_table(csv_file, titles, result.rows())

@@ -14,8 +14,7 @@ from scipy.spatial import cKDTree
 from metaadapter.apps.field.frames import Frame, camera_folder
 from metaadapter.data.boxes.frame_detections import Detection
 from metaadapter.data.crop import Box
-from metaadapter.data.output_file import write_output
-from metaadapter.data.plain_text import csv_bytes
+from metaadapter.data.table_file import write_table
 
 # Two boxes show the same object if no side differs by more than this fraction of the frame, the
 # precision with which detectors place boxes around a static object.
@@ -65,7 +64,7 @@ def write_false_triggers(file: Path, triggers: Sequence[FalseTrigger]) -> None:
         )
         for trigger in triggers
     ]
-    write_output(file, csv_bytes([COLUMNS, *rows]))
+    write_table(file, COLUMNS, rows)
 
 
 def _static_boxes(camera: Path, boxes: Sequence[tuple[Path, Detection]]) -> list[FalseTrigger]:

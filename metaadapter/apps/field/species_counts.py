@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from metaadapter.apps.field.frames import by_frame, camera_folder, relative_name, shown_in
 from metaadapter.apps.field.species import is_nothing
-from metaadapter.data.plain_text import csv_bytes
+from metaadapter.data.table_file import csv_table
 from metaadapter.workflow.predictions import Prediction
 
 
@@ -48,4 +48,4 @@ def species_counts(predictions: Iterable[Prediction], folder: Path) -> list[Spec
 
 def counts_table(counts: Iterable[SpeciesCount]) -> bytes:
     """The counts as a CSV file."""
-    return csv_bytes([("species", "camera", "individuals", "pictures"), *counts])
+    return csv_table(("species", "camera", "individuals", "pictures"), counts)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path, PureWindowsPath
-from typing import IO
 
 from metaadapter.apps.field.frames import by_frame, relative_name, shown_in, sureness
 from metaadapter.apps.field.species import is_nothing, is_species
-from metaadapter.data.output_file import write_output
-from metaadapter.data.plain_text import csv_bytes
+from metaadapter.data.table_file import Row, write_table
 from metaadapter.workflow.predictions import NONE_OF_THESE, UNKNOWN, Prediction
 
 # The first four are built into Timelapse; its template must have fields with the other names.
@@ -20,16 +18,10 @@ TIME = "%Y-%m-%d %H:%M:%S"
 
 def write_timelapse(file: Path, predictions: Iterable[Prediction], folder: Path) -> None:
     """Write the table; `folder` is the root of the image set, where Timelapse has its template."""
-
-    def write(opened: IO[bytes]) -> None:
-        opened.write(csv_bytes([COLUMNS]))
-        for row in _rows(predictions, folder):
-            opened.write(csv_bytes([row]))
-
-    write_output(file, write)
+    write_table(file, COLUMNS, _rows(predictions, folder))
 
 
-def _rows(predictions: Iterable[Prediction], folder: Path) -> Iterator[Sequence[object]]:
+def _rows(predictions: Iterable[Prediction], folder: Path) -> Iterator[Row]:
     for path, of_frame in by_frame(predictions):
         name = PureWindowsPath(relative_name(path, folder))
         time = of_frame[0].time and datetime.fromisoformat(of_frame[0].time).strftime(TIME)

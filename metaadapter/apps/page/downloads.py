@@ -17,7 +17,7 @@ from metaadapter.apps.page.contents import NONE, Contents, PictureEntry
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import in_csv
 from metaadapter.data.stored_zip import zip_entry
-from metaadapter.workflow.prediction_rows import BOX_COLUMNS
+from metaadapter.workflow.prediction_rows import OF_BOXES
 from metaadapter.workflow.predictions import NONE_OF_THESE, Prediction
 
 UNSURE = "unsure"
@@ -26,7 +26,7 @@ HEADER = (
     *("unfamiliar", "labelled", "id"),
 )
 # The columns for pictures in boxes, as `metaadapter predict --out` names them.
-BOX_CELLS = (*BOX_COLUMNS[:6], "time")
+BOX_CELLS = (*(column.name for column in OF_BOXES[:6]), "time")
 NOT_IN_FOLDER_NAMES = '/\\:*?"<>|'
 LEFT_OUT_FILE = "pictures left out.txt"
 

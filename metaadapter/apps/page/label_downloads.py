@@ -15,11 +15,11 @@ from metaadapter.data.input_status import DONE
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.label_sets import LabelCell
 from metaadapter.data.plain_text import csv_bytes
+from metaadapter.data.table_file import ROWS_AT_ONCE, Row, csv_table
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.store.picture_table import StoredPicture
-from metaadapter.workflow.prediction_rows import ROWS_AT_ONCE, SHA256, STATUS, Row, RowFormat
+from metaadapter.workflow.prediction_rows import SHA256, STATUS, RowFormat
 from metaadapter.workflow.predictions import predict_pictures
-from metaadapter.workflow.row_files import CsvFile
 
 
 def label_table(session: Session) -> bytes:
@@ -30,18 +30,18 @@ def label_table(session: Session) -> bytes:
     stored = session.wait_for_results().stored
     assert stored is not None
     snapshot = session.snapshot()
-    table = CsvFile(RowFormat([str(name) for name in stored.config.classes], several=True))
+    table = RowFormat([str(name) for name in stored.config.classes])
 
     def rows() -> Iterator[Row]:
         for picture, entry in snapshot.pictures.items():
             if entry.labels:
-                yield _labelled(table.rows, snapshot, picture)
+                yield _labelled(table, snapshot, picture)
         tray = snapshot.tray
         for start in range(0, len(tray), ROWS_AT_ONCE):
             pictures = _encoded(snapshot, tray[start : start + ROWS_AT_ONCE])
-            yield from map(table.rows.row, predict_pictures(stored, pictures))
+            yield from map(table.row, predict_pictures(stored, pictures))
         for name, reason in session.read(unreadable):
-            yield table.rows.row(UnreadableImage(Path(name), reason))
+            yield table.row(UnreadableImage(Path(name), reason))
 
     def unreadable(contents: Contents) -> list[tuple[str, str]]:
         reasons = session.unreadable.items()
@@ -49,7 +49,7 @@ def label_table(session: Session) -> bytes:
             (contents.pictures[key].name, why) for key, why in reasons if key in contents.pictures
         ]
 
-    return table.head + table.pack(rows())
+    return csv_table(table.columns, rows())
 
 
 def label_manifest(contents: Contents) -> bytes:
@@ -90,7 +90,7 @@ def _labelled(rows: RowFormat, snapshot: Snapshot, picture: str) -> Row:
         STATUS: DONE,
         SHA256: snapshot.encoded[picture].sha256,
     }
-    return [cells.get(column) for column in rows.columns]
+    return [cells.get(column) for column in rows.names]
 
 
 def _encoded(snapshot: Snapshot, pictures: list[str]) -> EncodedPictures:

@@ -25,7 +25,7 @@ def made(tmp_path_factory, adapter, labelled, unlabelled):
     (folder / "pairs.csv").write_text("path,caption\nnew/lynx-0.png,a lynx\nnew/heron-0.png,a\n")
     (folder / "d.json").write_bytes(ANSWERS)
     (folder / "notes.txt").write_text("heron\nlynx\n")
-    (folder / "thesis.csv.partial").write_text("chapter,pages\n1,20\n")
+    (folder / "thesis.csv.db").write_text("chapter,pages\n1,20\n")
     with contextlib.chdir(folder):
         assert main(["predict", "a.adapter", "new", "--out", "table.csv"]) == 0
         assert main(["library", "add", "library", "a.adapter", "--name", "ten"]) == 0
@@ -63,7 +63,7 @@ def contents(folder):
         "predict a.adapter new --together --out a.adapter",
         "predict a.adapter new --together --out out --export coco:out/boxes.json",
         "predict a.adapter new --out x.csv --export timelapse:X.csv",
-        "predict a.adapter new --out x.csv --export timelapse:x.csv.partial",
+        "predict a.adapter new --out x.csv --export timelapse:x.csv.db",
         "predict a.adapter new --export coco:boxes.json --export cvat:boxes.json",
         "predict a.adapter new --export megadetector:notes.txt",
         "predict a.adapter new --detections d.json --export false-triggers:d.json",

@@ -120,7 +120,7 @@ def test_encode__settings_in_the_file_of_the_encoder_have_changed__parts_are_not
 
 
 def test_predict__a_part_is_damaged__the_same_command_makes_it_again(interrupted, capsys):
-    table = interrupted / "table.csv.parts" / "1.csv"
+    table = interrupted / "table.csv.parts" / "1.csv.db"
     table.write_bytes(table.read_bytes()[:-1])
 
     assert main(PREDICT) == 3

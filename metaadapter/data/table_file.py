@@ -1,0 +1,106 @@
+"""Tables for people and other programs: CSV, JSON lines or Parquet, by the ending of the file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, NamedTuple, TypeAlias
+
+from metaadapter.data.output_file import write_output
+from metaadapter.data.plain_text import csv_bytes
+from metaadapter.data.strict_json import json_text
+
+Cell: TypeAlias = "str | float | int | bool | None"
+Row: TypeAlias = "Sequence[object]"
+"""The cells of a row, in the order of the columns; None for a value that is unknown."""
+ROWS_AT_ONCE = 1024
+# About 8 MB of numbers; Parquet reads and compresses a group of rows at a time.
+CELLS_IN_A_GROUP, MOST_ROWS_IN_A_GROUP = 2**20, 2**16
+
+
+class Column(NamedTuple):
+    """The name of a column, and the kind of its values."""
+
+    name: str
+    kind: type[str | float | int | bool] = str
+
+
+def write_table(
+    file: Path, columns: Iterable[Column | str], rows: Iterable[Row], *, title: str = "table"
+) -> None:
+    r"""Replace a table in one step, or write it through to a stream.
+
+    In CSV an unknown value is empty, a flag is `yes` or empty, and a text that looks like a formula
+    gets an apostrophe; in the other two an unknown value is null. Any ending but `.jsonl` and
+    `.parquet` means CSV. Bytes of a file name that are no text become `\udce9` in Parquet, which
+    has only Unicode. `title` enters the metadata of Parquet.
+    """
+    ending, write = file.suffix.lower(), _write_csv
+    if ending == ".jsonl":
+        write = _write_json_lines
+    elif ending == ".parquet":
+        write = partial(_write_parquet, title)
+    write_output(file, partial(write, _with_kinds(columns), rows))
+
+
+def csv_table(columns: Iterable[Column | str], rows: Iterable[Row]) -> bytes:
+    """Return a table as CSV, as `write_table` writes it."""
+    content = io.BytesIO()
+    _write_csv(_with_kinds(columns), rows, content)
+    return content.getvalue()
+
+
+def _with_kinds(columns: Iterable[Column | str]) -> list[Column]:
+    return [Column(column) if isinstance(column, str) else column for column in columns]
+
+
+def _write_csv(columns: Sequence[Column], rows: Iterable[Row], file: IO[bytes]) -> None:
+    flags = [place for place, column in enumerate(columns) if column.kind is bool]
+    file.write(csv_bytes([[column.name for column in columns]]))
+    for part in _in_parts(rows, ROWS_AT_ONCE):
+        lines = [[*row] for row in part]
+        for line in lines:
+            for flag in flags:
+                line[flag] = "yes" if line[flag] else ""
+        file.write(csv_bytes(lines))
+
+
+def _write_json_lines(columns: Sequence[Column], rows: Iterable[Row], file: IO[bytes]) -> None:
+    names = [column.name for column in columns]
+    for row in rows:
+        file.write(json_text(dict(zip(names, row, strict=True))).encode() + b"\n")
+
+
+def _write_parquet(
+    title: str, columns: Sequence[Column], rows: Iterable[Row], file: IO[bytes]
+) -> None:
+    import pyarrow
+    from pyarrow.parquet import ParquetWriter
+
+    types = {str: pyarrow.string(), float: pyarrow.float64()}
+    types |= {bool: pyarrow.bool_(), int: pyarrow.int64()}
+    fields = [(_in_unicode(column.name), types[column.kind]) for column in columns]
+    schema = pyarrow.schema(fields, metadata={"metaadapter": f"metaadapter.{title}/1"})
+    n_rows = min(max(CELLS_IN_A_GROUP // len(columns), 1), MOST_ROWS_IN_A_GROUP)
+    with ParquetWriter(file, schema) as writer:
+        for part in _in_parts(rows, n_rows):
+            arrays = [
+                pyarrow.array(map(_in_unicode, cells) if column.kind is str else cells, field.type)
+                for column, field, cells in zip(
+                    columns, schema, zip(*part, strict=True), strict=True
+                )
+            ]
+            writer.write_batch(pyarrow.record_batch(arrays, schema=schema))
+
+
+def _in_parts(rows: Iterable[Row], n: int) -> Iterator[list[Row]]:
+    rest = iter(rows)
+    while part := list(islice(rest, n)):
+        yield part
+
+
+def _in_unicode(cell: Any) -> Any:
+    return cell.encode(errors="backslashreplace").decode() if isinstance(cell, str) else cell
