@@ -548,4 +548,6 @@ def _checked(
 
 
 def _digest(before: bytes, number: int, kind: str, key: str, text: str) -> bytes:
-    return hashlib.sha256(before + json_text([number, kind, key, text]).encode()).digest()
+    digest = hashlib.sha256(before + json_text([number, kind, key]).encode())
+    digest.update(text.encode())
+    return digest.digest()

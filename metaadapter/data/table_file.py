@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeAlias
 
 from metaadapter.data.output_file import write_output
-from metaadapter.data.plain_text import csv_bytes
+from metaadapter.data.plain_text import in_csv
 from metaadapter.data.strict_json import json_text
 
 Cell: TypeAlias = "str | float | int | bool | None"
@@ -58,14 +59,24 @@ def _with_kinds(columns: Iterable[Column | str]) -> list[Column]:
 
 
 def _write_csv(columns: Sequence[Column], rows: Iterable[Row], file: IO[bytes]) -> None:
+    texts = [place for place, column in enumerate(columns) if column.kind is str]
     flags = [place for place, column in enumerate(columns) if column.kind is bool]
-    file.write(csv_bytes([[column.name for column in columns]]))
-    for part in _in_parts(rows, ROWS_AT_ONCE):
-        lines = [[*row] for row in part]
-        for line in lines:
-            for flag in flags:
-                line[flag] = "yes" if line[flag] else ""
-        file.write(csv_bytes(lines))
+
+    def lines() -> Iterator[Row]:
+        for row in rows:
+            line = [*row]
+            for place in texts:
+                line[place] = in_csv(line[place])
+            for place in flags:
+                line[place] = "yes" if line[place] else ""
+            yield line
+
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+    writer = csv.writer(text)
+    writer.writerow(in_csv(column.name) for column in columns)
+    writer.writerows(lines())
+    text.flush()
+    text.detach()
 
 
 def _write_json_lines(columns: Sequence[Column], rows: Iterable[Row], file: IO[bytes]) -> None:

@@ -90,8 +90,9 @@ class RowFormat:
             row += [outcome.time, outcome.series, outcome.animal]
         if self.tree:
             row += _sure_cells(outcome.sure)
+        row = [None if cell == "" else cell for cell in row]
         row += map(outcome.probabilities.get, self.classes)
-        return [None if cell == "" else cell for cell in row]
+        return row
 
     def rows(self, outcomes: Iterable[Outcome]) -> Iterator[list[Cell]]:
         """Yield the rows; one whose picture has the content of an earlier one is a duplicate.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, final
+
+import numpy as np
 
 from metaadapter.adapter.label_tree import SureAnswer
 from metaadapter.data.crop import Box
@@ -77,17 +80,17 @@ class PredictionTable:
             self._begin()
             return None
         self._n_taken = record.number
-        self.n_rows += len(record.value["rows"])
+        self.n_rows += len(record.value["unreadable"]) + len(record.value.get("path", ()))
         return Tally.of_dict(record.value["tally"])
 
     def add(self, outcomes: Iterable[Outcome], part: str = "", tally: Tally | None = None) -> None:
         """Append the rows of a part in the order of its pictures; they are then on disk."""
-        rows = [_stored(outcome, self._rows.classes) for outcome in outcomes]
-        value = {"rows": rows, "tally": (tally or Tally()).to_dict()}
+        outcomes = [*outcomes]
+        value = _stored(outcomes, self._rows.classes)
         with self._explained():
             self._begin()
-            self._log.add(PART, part, value)
-        self.n_rows += len(rows)
+            self._log.add(PART, part, value | {"tally": (tally or Tally()).to_dict()})
+        self.n_rows += len(outcomes)
 
     def predictions(self) -> Iterator[Prediction]:
         """Read the predictions of all rows so far, one by one."""
@@ -154,37 +157,76 @@ def write_predictions(file: Path, rows: RowFormat, outcomes: Iterable[Outcome]) 
 def outcomes_in(log: Database, rows: RowFormat) -> Iterator[Outcome]:
     """Read predictions and unreadable pictures in the order of the pictures."""
     for record in log.records(PART):
-        for values in record.value["rows"]:
-            yield _outcome(values, rows.classes)
+        yield from _outcomes(record.value, rows.classes)
 
 
-def _stored(outcome: Outcome, classes: Sequence[str]) -> dict[str, Any]:
-    """Return an outcome as JSON, without fields that have no value."""
-    if isinstance(outcome, UnreadableImage):
-        return {"path": str(outcome.path), "reason": outcome.reason}
-    defaults = Prediction._field_defaults
-    values = {
-        name: value
-        for name, value in zip(Prediction._fields, outcome, strict=True)
-        if name not in defaults or value != defaults[name]
+def _stored(outcomes: Sequence[Outcome], classes: Sequence[str]) -> dict[str, Any]:
+    """Return outcomes as JSON: a list for each field that has values, as many as predictions.
+
+    `unreadable` has place, path and reason of each other one. The probabilities of the classes are
+    a matrix of float64, little-endian, in base64: as text they take most of the time; NaN for none.
+    """
+    predictions = [outcome for outcome in outcomes if isinstance(outcome, Prediction)]
+    shares = [[*map(one.probabilities.get, classes)] for one in predictions]
+    matrix = np.array(shares, "<f8").tobytes()
+    values: dict[str, Any] = {
+        "unreadable": [
+            (place, str(outcome.path), outcome.reason)
+            for place, outcome in enumerate(outcomes)
+            if isinstance(outcome, UnreadableImage)
+        ]
     }
-    return values | {"probabilities": [*map(outcome.probabilities.get, classes)]}
+    for name, cells in zip(Prediction._fields, zip(*predictions, strict=True), strict=False):
+        if name not in DEFAULTS or any(cell != DEFAULTS[name] for cell in cells):
+            values[name] = cells
+    return values | {"probabilities": base64.b64encode(matrix).decode()}
 
 
-def _outcome(values: Mapping[str, Any], classes: Sequence[str]) -> Outcome:
+def _outcomes(values: Mapping[str, Any], classes: Sequence[str]) -> list[Outcome]:
     """Undo `_stored`."""
-    if "reason" in values:
-        return UnreadableImage(values["path"], values["reason"])
-    shares = zip(classes, values["probabilities"], strict=True)
-    own: dict[str, Any] = {
-        "probabilities": {label: share for label, share in shares if share is not None}
-    }
-    for name in ("set", "labels"):
-        if name in values:
-            own[name] = tuple(values[name])
-    if "box" in values:
-        own["box"] = Box(*values["box"])
-    if "sure" in values:
-        label, probability, level, path, probabilities = values["sure"]
-        own["sure"] = SureAnswer(label, probability, level, tuple(path), tuple(probabilities))
-    return Prediction(**{**values, **own})
+    n = len(values.get("path", ()))
+    content = base64.b64decode(values["probabilities"])
+    matrix = np.frombuffer(content, "<f8").reshape(n, len(classes))
+    columns: list[Iterable[Any]] = []
+    for name in Prediction._fields:
+        if name == "probabilities":
+            columns.append(_shares(matrix, classes))
+        elif name in values:
+            restore = OF_JSON.get(name)
+            cells = values[name]
+            columns.append(map(restore, cells) if restore else cells)
+        else:
+            columns.append([DEFAULTS.get(name)] * n)
+    outcomes: list[Outcome] = [*map(Prediction, *columns)]
+    for place, path, reason in values["unreadable"]:
+        outcomes.insert(place, UnreadableImage(path, reason))
+    return outcomes
+
+
+def _shares(matrix: np.ndarray, classes: Sequence[str]) -> Iterator[dict[str, float]]:
+    lacks_some = np.isnan(matrix).any(axis=1).tolist()
+    for row, lacks in zip(matrix.tolist(), lacks_some, strict=True):
+        shares = dict(zip(classes, row, strict=True))
+        yield {label: shares[label] for label in shares if shares[label] >= 0} if lacks else shares
+
+
+def _tuple(cell: list[str] | None) -> tuple[str, ...] | None:
+    return None if cell is None else tuple(cell)
+
+
+def _box(sides: list[float] | None) -> Box | None:
+    return None if sides is None else Box(*sides)
+
+
+def _sure(cells: list[Any] | None) -> SureAnswer | None:
+    if cells is None:
+        return None
+    label, probability, level, path, probabilities = cells
+    return SureAnswer(label, probability, level, tuple(path), tuple(probabilities))
+
+
+DEFAULTS = Prediction._field_defaults
+# The fields that JSON has in another form.
+OF_JSON: Mapping[str, Callable[[Any], Any]] = {
+    **{"set": _tuple, "labels": _tuple, "box": _box, "sure": _sure}
+}

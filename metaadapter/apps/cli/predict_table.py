@@ -22,6 +22,7 @@ TABLES = (
     rb"\Apath,label,probability,runner_up,"
     rb'|\A\{"path": "(?:[^"\\]|\\.)*", "label": (?:null|"(?:[^"\\]|\\.)*"), "probability": '
     rb"|\APAR1.*metaadapter\.predictions/|\ASQLite format 3\x00.{52}meta"
+    rb"|\A(?:\xd9\xd5\x05\xf9 \xa1c\xd7|\x00{8})"  # the journal of SQLite, after a kill
 )
 
 

@@ -1,8 +1,8 @@
 """The parts of a result, which jobs make in a folder next to it.
 
-`RESULT.parts/` holds `plan.json` with the number of parts, the parts 1, 2 … and, for each finished
-part, `N.done` with a digest of the request that it answers. So a command that is given again, even
-after all machines were lost, does what is missing, and takes no part of another request.
+`RESULT.parts/` has the parts 1, 2 … and a database with their number and, for each finished part,
+a digest of the request that it answers. So a command that is given again, even after all machines
+were lost, does what is missing, and takes no part of another request.
 """
 
 from __future__ import annotations
@@ -10,36 +10,32 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from metaadapter.data.checksums import read_document, write_document
-from metaadapter.data.output_folder import (
-    hold_lock,
-    replace_file,
-    require_no_link,
-    require_own_or_empty,
-    write_errors,
-)
-from metaadapter.data.regular_files import is_regular, regular
+from metaadapter.data.db import DamagedDatabase, Database
+from metaadapter.data.output_folder import require_no_link, require_own_or_empty, write_errors
+from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError
 
-PLAN, SCHEMA = "plan.json", "metaadapter.parts/1"
+PARTS_FILE, PURPOSE = "parts.db", "parts of a result"
+# The kinds of records: the number of parts, and a finished part with the digest of its request.
+PLAN, DONE = "plan", "done"
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The parts of a result; part I of N is that of `--shard I/N`."""
 
-    folder: Path
+    log: Database
     n: int
     request: str
     ending: str
 
     def path(self, number: int) -> Path:
         """Return the place of a part, by its number from 1."""
-        return self.folder / f"{number}{self.ending}"
+        return self.log.path.with_name(f"{number}{self.ending}")
 
     @property
     def paths(self) -> list[Path]:
@@ -48,12 +44,17 @@ class Parts:
 
     def missing(self) -> list[int]:
         """Return the numbers of the parts that are not finished."""
-        return [number for number in range(1, self.n + 1) if not self._is_done(number)]
+        done = self.log.latest(DONE)
+        return [
+            number
+            for number in range(1, self.n + 1)
+            if done.get(str(number)) != self.request or not self.path(number).exists()
+        ]
 
     def finish(self, number: int) -> None:
         """Record that a part is finished."""
-        with write_errors(str(self.folder)):
-            replace_file(self._mark(number), self.request)
+        with write_errors(str(self.log.path.parent)):
+            self.log.add(DONE, str(number), self.request)
 
     @contextmanager
     def merging(self) -> Iterator[None]:
@@ -75,21 +76,14 @@ class Parts:
 
     def remove(self) -> None:
         """Delete all parts, once the result is written."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _is_done(self, number: int) -> bool:
-        mark = self._mark(number)
-        is_whole = is_regular(mark) and regular(mark).read_text("utf-8", "replace") == self.request
-        return is_whole and self.path(number).exists()
-
-    def _mark(self, number: int) -> Path:
-        return self.folder / f"{number}.done"
+        self.log.close()
+        shutil.rmtree(self.log.path.parent, ignore_errors=True)
 
 
 def _delete(part: Path) -> None:
-    """Delete a part, its mark, and the document beside a table."""
+    """Delete a part, and the database beside a table."""
     shutil.rmtree(part, ignore_errors=True)
-    for file in (part, part.with_name(f"{part.stem}.done"), *part.parent.glob(f"{part.name}.*")):
+    for file in (part, *part.parent.glob(f"{part.name}.*")):
         if not file.is_dir():
             file.unlink(missing_ok=True)
 
@@ -104,7 +98,7 @@ def remove_parts(result: Path) -> None:
 
     A folder of the same name with other files stays.
     """
-    if is_regular(parts_folder(result) / PLAN):
+    if is_regular(parts_folder(result) / PARTS_FILE):
         shutil.rmtree(parts_folder(result), ignore_errors=True)
 
 
@@ -125,13 +119,17 @@ def hold_parts(result: Path, request: str, n: int, *, ending: str = "") -> Itera
     require_no_link(folder)
     with write_errors(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
-        require_own_or_empty(folder, (PLAN,), "parts of a result", instead="remove this folder")
-    remedy = f"remove {folder} and give the same command again, which begins anew"
-    with hold_lock(folder / ".lock", str(result)):
-        if is_regular(folder / PLAN):
-            values, _ = read_document(folder / PLAN, SCHEMA, remedy)  # sealed, so as it was written
-            n = int(values["n"])
-        else:
+        require_own_or_empty(folder, (PARTS_FILE,), PURPOSE, instead="remove this folder")
+    with ExitStack() as held:
+        try:
             with write_errors(str(folder)):
-                write_document(folder / PLAN, {"schema": SCHEMA, "n": n})
-        yield Parts(folder, n, request, ending)
+                log = Database(folder / PARTS_FILE, PURPOSE, owner=str(result))
+                held.enter_context(log)
+                planned = log.latest(PLAN)
+                if not planned:
+                    log.add(PLAN, "", n)
+        except DamagedDatabase as error:
+            raise DataError(
+                f"{error}; or remove {folder}, and the same command begins anew"
+            ) from error
+        yield Parts(log, planned.get("", n), request, ending)

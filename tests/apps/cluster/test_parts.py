@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from metaadapter.apps.cluster.parts import hold_parts
@@ -47,8 +50,9 @@ def test_parts__are_held_by_one_command(result):
 def test_parts__a_changed_plan__is_refused(result, tmp_path):
     with hold_parts(result, "request", 2):
         pass
-    plan = tmp_path / "result.parts" / "plan.json"
-    plan.write_text(plan.read_text().replace('"n": 2', '"n": 3'))
+    with closing(sqlite3.connect(tmp_path / "result.parts" / "parts.db")) as plan:
+        plan.execute("UPDATE records SET value = 3 WHERE kind = 'plan'")
+        plan.commit()
 
-    with pytest.raises(DataError, match="which begins anew"), hold_parts(result, "request", 1):
+    with pytest.raises(DataError, match="begins anew"), hold_parts(result, "request", 1):
         pass

@@ -31,7 +31,9 @@ def test_predict__workers_and_driver_are_killed__the_table_is_that_of_one_proces
     while run.process.poll() is None and n_kills < N_KILLS:
         n_kills += kill_one(run, rng)
         time.sleep(rng.uniform(0.5, 4))
-    wait_until(lambda: list(tmp_path.glob("*.parts/*.done")) or run.process.poll() is not None)
+    wait_until(
+        lambda: list(tmp_path.glob(f"*.parts/[0-9]*.{ending}")) or run.process.poll() is not None
+    )
     run.process.kill()
     wait_until(lambda: not run.processes())
 
