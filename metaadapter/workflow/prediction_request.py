@@ -49,7 +49,7 @@ class PredictionRequest:
     def digest(self, *facts: object) -> str:
         """A digest of the adapter and the options; other `facts` enter by their `repr`."""
         config = self.stored.config
-        parts = version("metaadapter"), self.options, facts, config.inside, config.prompt
+        parts = version("metaadapter"), self.options, facts, config.inside
         digest = hashlib.sha256(repr((*parts, config.tree)).encode())
         for name, content in sorted(file_contents(self.stored).items()):
             digest.update(f"{name} {hashlib.sha256(content).hexdigest()}".encode())
