@@ -99,11 +99,14 @@ class PredictionTable:
             if isinstance(outcome, Prediction):
                 yield outcome
 
-    def finish(self, outcomes: Iterable[Outcome] | None = None) -> None:
-        """Write FILE: the rows that were added, or those of other outcomes."""
+    def finish(self, ordered: Sequence[Prediction] | None = None) -> None:
+        """Write FILE: the rows that were added, or `ordered` and the unreadable pictures."""
         with self._explained():
             self._begin()
-            whole = outcomes_in(self._log, self._rows) if outcomes is None else outcomes
+            whole: Iterable[Outcome] = outcomes_in(self._log, self._rows)
+            if ordered is not None:
+                lost = [one for one in whole if isinstance(one, UnreadableImage)]
+                whole = [*ordered, *lost]
             write_predictions(self._path, self._rows, whole)
             self._is_new = False
             if self._is_shard:

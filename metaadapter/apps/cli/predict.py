@@ -179,7 +179,7 @@ def predict(
                 **{"min_confidence": min_confidence, "allowed": allowed, "parents": parents},
                 **{"encoder": encoder},
             }
-            predict_on_cluster(predict, values, request, table.job["request"], console)
+            predict_on_cluster(predict, values, request, table.digest, console)
             return
     output = _run(request, field, table, listing, console)
     if out is not None:
@@ -241,7 +241,8 @@ def _run(
         listed = listing.of(predicted.predictions()) if is_listed else []
         written, missing = ([], []) if field is None else field.write(predicted)
         if table is not None:
-            unreadable = predicted.tally.unreadable
-            table.finish([*listed, *unreadable] if listing.is_chosen else None)
+            table.finish(listed if listing.is_chosen else None)
+    if new is not None and table is not None:
+        new.finish(request, table.n_rows)
     things = "pictures" if field is None else field.things
     return PredictOutput(predicted, listed, written, missing, things)

@@ -92,6 +92,14 @@ class NewTable(NamedTuple):
             job |= {"pictures": pictures, "shard": number, "n_shards": n_shards}
         return cls(file, rows, job, request.is_resumable)
 
+    @property
+    def digest(self) -> str:
+        """The digest of the request."""
+        return str(self.job["request"])
+
+    def finish(self, request: PredictionRequest, n_rows: int) -> None:
+        """Do nothing: the table itself has written what a merge of shards needs."""
+
     def open(self) -> PredictionTable:
         """Open the table, with the rows of an interrupted run of the same job."""
         from metaadapter.workflow.prediction_table import PredictionTable
