@@ -21,6 +21,16 @@ class Box(NamedTuple):
     width: float
     height: float
 
+    @classmethod
+    def of_corners(cls, left: float, top: float, right: float, bottom: float) -> Box:
+        """The box between two corners."""
+        return cls(left, top, right - left, bottom - top)
+
+    def in_fractions(self, size: tuple[int, int]) -> Box:
+        """This box, in pixels of a picture of a size that is not 0, as fractions of it."""
+        width, height = size
+        return Box(self.left / width, self.top / height, self.width / width, self.height / height)
+
     @property
     def is_within(self) -> bool:
         """True if this is a rectangle with an area, within the picture up to rounding."""

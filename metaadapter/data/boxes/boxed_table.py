@@ -78,7 +78,7 @@ def _rows(
             frame.file
         )
         return
-    frame = frame.of_picture(path)
+    frame = frame.of_size(size) if size else frame
     if not frame.detections:
         remarks["pictures have no box and are left out"].append(frame.file)
     boxes = list[tuple[Detection, str]]()

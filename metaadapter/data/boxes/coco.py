@@ -18,7 +18,6 @@ from metaadapter.data.boxes.listing import (
     Pixels,
     Share,
     around,
-    in_fractions,
     in_pixels,
     numbered,
 )
@@ -81,7 +80,7 @@ def read_coco(value: Any) -> Listing:
         elif box is None:
             remarks[NO_RECTANGLE].append(f"image {image}")
         else:
-            box = in_fractions(box, sizes[image]) if min(sizes[image]) else box
+            box = box.in_fractions(sizes[image]) if min(sizes[image]) else box
             boxes[image].append(Detection(names[category], annotation.score, box))
     frames = [
         FrameDetections(

@@ -16,7 +16,6 @@ from metaadapter.data.boxes.listing import (
     ROTATED,
     Listing,
     around,
-    in_fractions,
     in_pixels,
     numbered,
     plain,
@@ -85,7 +84,7 @@ def _frame(image: Element, remarks: Mapping[str, list[str]]) -> FrameDetections:
         if _rotation(shape):
             remarks[ROTATED].append(file)
         if shape.tag != "tag" and size is not None:
-            box = in_fractions(box, size)
+            box = box.in_fractions(size)
         boxes.append(Detection(shape.get("label", ""), _score(shape), box))
     id, split = image.get("id", ""), image.get("subset") or None
     return FrameDetections(
@@ -126,7 +125,7 @@ def _box(shape: Element) -> Box | None:
         return around((number_of(x, "points"), number_of(y, "points")) for x, y in pairs)
     else:
         return None
-    box = Box(left, top, right - left, bottom - top)
+    box = Box.of_corners(left, top, right, bottom)
     middle = ((left + right) / 2, (top + bottom) / 2)
     degrees = _rotation(shape)
     return rotated(box, degrees, middle) if degrees else box

@@ -77,18 +77,17 @@ class FrameDetections(NamedTuple):
         if not self.in_pixels or not self.detections:
             return self
         try:
-            width, height = upright_size(path)
+            return self.of_size(upright_size(path))
         except UnreadableImage as error:
             return self._replace(detections=(), failure=error.reason, in_pixels=False)
-        boxes = [
-            detection._replace(
-                box=Box(box.left / width, box.top / height, box.width / width, box.height / height)
-            )
-            for detection in self.detections
-            for box in [detection.box]
-        ]
-        within = tuple(detection for detection in boxes if detection.box.is_within)
-        if not within:
-            reason = "its boxes lie outside the picture, which may have been resized since"
-            return self._replace(detections=(), failure=reason, in_pixels=False)
-        return self._replace(detections=within, in_pixels=False)
+
+    def of_size(self, size: tuple[int, int]) -> FrameDetections:
+        """These detections with boxes in fractions of a picture of a size in pixels."""
+        if not self.in_pixels or not self.detections:
+            return self
+        boxes = [box._replace(box=box.box.in_fractions(size)) for box in self.detections]
+        within = tuple(box for box in boxes if box.box.is_within)
+        reason = "its boxes lie outside the picture, which may have been resized since"
+        return self._replace(
+            detections=within, failure=self.failure if within else reason, in_pixels=False
+        )

@@ -22,7 +22,6 @@ from metaadapter.data.boxes.listing import (
     ROTATED,
     Listing,
     around,
-    in_fractions,
     in_pixels,
     plain,
     rotated,
@@ -210,9 +209,9 @@ def _box(result: _Result) -> Box | None:
     if degrees:
         # Percent of a width and of a height differ in length; a region turns around its corner.
         size = result.size or (100, 100)
-        pixels = in_pixels(in_fractions(box, (100, 100)), size)
+        pixels = in_pixels(box.in_fractions((100, 100)), size)
         pivot = (float(value["x"]) / 100 * size[0], float(value["y"]) / 100 * size[1])
-        return in_fractions(rotated(pixels, degrees, pivot), size)
+        return rotated(pixels, degrees, pivot).in_fractions(size)
     return Box(*(plain(side / 100) for side in box))
 
 

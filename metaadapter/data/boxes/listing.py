@@ -93,7 +93,7 @@ def checked(listing: Listing) -> Listing:
 def around(points: Iterable[tuple[float, float]]) -> Box:
     """The upright box around points (x, y); a `ValueError` without points."""
     across, down = zip(*points, strict=True)
-    return Box(min(across), min(down), max(across) - min(across), max(down) - min(down))
+    return Box.of_corners(min(across), min(down), max(across), max(down))
 
 
 def rotated(box: Box, degrees: float, pivot: tuple[float, float]) -> Box:
@@ -105,12 +105,6 @@ def rotated(box: Box, degrees: float, pivot: tuple[float, float]) -> Box:
         for y in (box.top, box.top + box.height)
     ]
     return around((pivot[0] + cos * x - sin * y, pivot[1] + sin * x + cos * y) for x, y in corners)
-
-
-def in_fractions(box: Box, size: tuple[int, int]) -> Box:
-    """A box in pixels as fractions of a picture of a size, which may not be 0."""
-    width, height = size
-    return Box(box.left / width, box.top / height, box.width / width, box.height / height)
 
 
 def in_pixels(box: Box, size: tuple[int, int]) -> Box:
@@ -139,7 +133,7 @@ def _within(box: Box, in_pixels: bool) -> tuple[Box | None, str]:
         return box, ""
     left, top = max(box.left, 0.0), max(box.top, 0.0)
     right, bottom = min(box.left + box.width, 1.0), min(box.top + box.height, 1.0)
-    part = Box(left, top, right - left, bottom - top)
+    part = Box.of_corners(left, top, right, bottom)
     if not in_pixels and min(box.width, box.height) > 0 and part.is_within:
         return part, CUT
     return None, NO_RECTANGLE

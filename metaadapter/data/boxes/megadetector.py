@@ -164,8 +164,7 @@ class _Microsoft(RootModel[list[_CornersImage]]):
         for image in self.root:
             boxes = []
             for box in image.detections:
-                left, top, right, bottom = box.bbox
-                sides = Box(left, top, right - left, bottom - top)
+                sides = Box.of_corners(*box.bbox)
                 boxes.append(Detection(box.category, box.confidence, sides))
             yield FrameDetections(image.file, tuple(boxes), in_pixels=True)
 
@@ -204,9 +203,9 @@ class _PytorchWildlife(BaseModel):
                 _Detection(
                     category=str(category),
                     conf=confidence,
-                    bbox=(left, top, right - left, bottom - top),
+                    bbox=Box.of_corners(*corners),
                 ).read(self.categories, classified=label)
-                for category, confidence, (left, top, right, bottom), label in facts
+                for category, confidence, corners, label in facts
             )
             yield FrameDetections(image.img_id, boxes, in_pixels=True)
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element, tostring
 
 from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
-from metaadapter.data.boxes.listing import ROTATED, Listing, in_fractions, in_pixels, plain, rotated
+from metaadapter.data.boxes.listing import ROTATED, Listing, in_pixels, plain, rotated
 from metaadapter.data.boxes.written_files import write_files
 from metaadapter.data.boxes.xml_tree import add, number_of, parse_xml, size_of, text_of
 from metaadapter.data.crop import Box
@@ -67,8 +67,7 @@ def read_picture(
     boxes = list[Detection]()
     for item in root.findall("object"):
         if item.find("bndbox") is not None:
-            left, top, right, bottom = (_side(item, f"bndbox/{side}") for side in CORNERS)
-            box = Box(left, top, right - left, bottom - top)
+            box = Box.of_corners(*(_side(item, f"bndbox/{side}") for side in CORNERS))
         elif item.find("robndbox") is not None:
             x, y, width, height = (_side(item, f"robndbox/{side}") for side in MIDDLE)
             angle = number_of(text_of(item, "robndbox/angle") or "0", "robndbox/angle")
@@ -77,7 +76,7 @@ def read_picture(
             remarks[ROTATED].append(name)
         else:
             raise ValueError("an object has no bndbox")
-        box = box if size is None else in_fractions(box, size)
+        box = box if size is None else box.in_fractions(size)
         score = number_of(text_of(item, "confidence") or "1", "confidence")
         boxes.append(Detection(text_of(item, "name"), min(max(score, 0.0), 1.0), box))
     return FrameDetections(name, tuple(boxes), in_pixels=size is None, size=size)
