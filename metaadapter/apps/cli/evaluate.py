@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from typer import Exit
 
 from metaadapter.apps.cli import evaluate_options as own
-from metaadapter.apps.cli.cell_progress import CellProgress
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.evaluate_several import evaluate_several
 from metaadapter.errors import DataError, UsageError
@@ -85,16 +84,21 @@ def run_evaluation(
     from metaadapter.bench.evaluation import run
     from metaadapter.bench.evaluation.task_bench import TaskBench
     from metaadapter.bench.sequences.sequence_bench import SequenceBench
+    from metaadapter.data.training_steps import reporting_steps
 
     kind = SequenceBench if config.continual else TaskBench
-    with console.counting("measuring") as count:
+
+    def tell_step(n_done: int, n_steps: int) -> None:
+        count.describe(f"measuring: step {n_done} of {n_steps}")
+
+    # A method may train for minutes; steps in other processes are not heard.
+    with console.counting("measuring") as count, reporting_steps(tell_step):
         return run.evaluate(
             config,
             out,
             kind=kind,
             jobs=jobs or cpu_count(),
             tell=count,
-            tell_steps=CellProgress(console, count),
             note=console.warn,
             **options,
         )
@@ -125,7 +129,7 @@ def _show(evaluation: Evaluation, console: Console) -> None:
     from metaadapter.bench.report.evaluation_run import EvaluationRun
     from metaadapter.bench.report.findings import find
     from metaadapter.bench.sequences.findings import find_continual
-    from metaadapter.bench.sequences.markdown import continual_overview
+    from metaadapter.bench.sequences.report import continual_overview
 
     folder, is_continual = evaluation.folder, evaluation.config.continual is not None
     lines: list[str] = []

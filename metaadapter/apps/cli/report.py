@@ -113,8 +113,7 @@ def _read_evaluation(
 
 def _read_continual(run: Path, *_: object) -> Views:
     from metaadapter.bench.sequences.findings import find_continual
-    from metaadapter.bench.sequences.markdown import continual_markdown
-    from metaadapter.bench.sequences.page import continual_page
+    from metaadapter.bench.sequences.report import continual_markdown, continual_page
 
     result = find_continual(run)
     document = {"schema": "metaadapter.continual_report/1", **result.to_dict()}

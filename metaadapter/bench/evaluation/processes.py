@@ -7,25 +7,16 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor
-from concurrent.futures import wait as wait_for
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
 from multiprocessing.connection import wait
-from multiprocessing.queues import SimpleQueue
 
 import torch
 
 from metaadapter.bench.evaluation.bench import Bench
-from metaadapter.bench.evaluation.cell import (
-    Cell,
-    CellSteps,
-    Tables,
-    TellSteps,
-    reporting_cell_steps,
-    tell_nobody,
-)
+from metaadapter.bench.evaluation.cell import Cell, Tables
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.data.user_code import explain
@@ -34,43 +25,29 @@ from metaadapter.errors import DataError, MetaAdapterError
 Kind = Callable[[EvaluationConfig, torch.device], Bench]
 # Not by fork, which is unsafe in a process that has used torch or a GPU.
 SPAWN = multiprocessing.get_context("spawn")
-# Seconds between two looks at the reports of the processes.
-LOOK_EVERY = 0.5
 
 
-def measure_cells(
-    bench: Bench,
-    cells: Sequence[Cell],
-    jobs: int,
-    tell_steps: TellSteps = tell_nobody,
-) -> Iterator[tuple[Cell, Tables]]:
+def measure_cells(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, Tables]]:
     """Yield each cell with its tables when it is finished; measure in up to `jobs` processes.
-
-    `tell_steps` is called when a cell starts, and with the steps of its training, once a second.
 
     joblib does not fit: its workers outlive a killed parent, and it reports an error only when all
     cells that were sent to workers are finished.
     """
     if min(jobs, len(cells)) > 1:
-        yield from _in_processes(bench, cells, min(jobs, len(cells)), tell_steps)
+        yield from _in_processes(bench, cells, min(jobs, len(cells)))
         return
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         for cell in cells:
-            with reporting_cell_steps(cell, tell_steps):
-                tables = bench.measure(cell)
-            yield cell, tables
+            yield cell, bench.measure(cell)
     finally:
         torch.set_num_threads(n_threads)
 
 
-def _in_processes(
-    bench: Bench, cells: Sequence[Cell], jobs: int, tell_steps: TellSteps
-) -> Iterator[tuple[Cell, Tables]]:
-    try:  # the locks of both lie in shared memory
-        reports: SimpleQueue[CellSteps] = SPAWN.SimpleQueue()
-        pool = ProcessPoolExecutor(jobs, SPAWN, _start_worker, (reports,))
+def _in_processes(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, Tables]]:
+    try:  # its locks lie in shared memory
+        pool = ProcessPoolExecutor(jobs, SPAWN, _start_worker)
     except OSError as error:
         raise DataError(
             f"cannot start {jobs} processes ({error.strerror}), perhaps because the folder of "
@@ -78,16 +55,12 @@ def _in_processes(
         ) from error
     try:
         with _interrupts_ignored():  # new processes inherit this
-            waiting = {
+            futures = [
                 pool.submit(_measure, type(bench), bench.config, bench.device, cell)
                 for cell in cells
-            }
-        while waiting:
-            finished, waiting = wait_for(waiting, LOOK_EVERY, FIRST_COMPLETED)
-            while not reports.empty():
-                tell_steps(reports.get())
-            for future in finished:
-                yield future.result()
+            ]
+        for future in as_completed(futures):
+            yield future.result()
     except BaseException as error:
         # An unfinished cell might take minutes more, and its result would not be kept.
         for worker in list(pool._processes.values()):
@@ -107,12 +80,7 @@ def _bench_of(kind: Kind, config: EvaluationConfig, device: torch.device) -> Ben
     return kind(config, device)
 
 
-_tell_steps: TellSteps = tell_nobody
-
-
-def _start_worker(reports: SimpleQueue[CellSteps]) -> None:
-    global _tell_steps
-    _tell_steps = reports.put
+def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C for all
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
@@ -130,8 +98,7 @@ def _measure(
     kind: Kind, config: EvaluationConfig, device: torch.device, cell: Cell
 ) -> tuple[Cell, Tables]:
     try:
-        with reporting_cell_steps(cell, _tell_steps):
-            return cell, _bench_of(kind, config, device).measure(cell)
+        return cell, _bench_of(kind, config, device).measure(cell)
     except MetaAdapterError:
         raise
     except Exception as error:

@@ -13,7 +13,6 @@ from typing import Any
 import pandas as pd
 
 from metaadapter.bench.evaluation.bench import Bench, Summary
-from metaadapter.bench.evaluation.cell import TellSteps, tell_nobody
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import classes_left_out
 from metaadapter.bench.evaluation.folder import SUMMARY_FILE, Record, hold_evaluation
@@ -42,7 +41,6 @@ def evaluate(
     device: str = "cpu",
     audit: int = 0,
     tell: Callable[[int, int], None] = lambda _done, _total: None,
-    tell_steps: TellSteps = tell_nobody,
     note: Callable[[str], None] = lambda _reason: None,
 ) -> Evaluation:
     """Measure the cells that are missing or were measured by other code, and write all tables.
@@ -57,7 +55,6 @@ def evaluate(
         audit: The number of random cells that were measured before this run, to measure again and
             to compare; the result is one more check.
         tell: Called with the number of finished cells and the number of cells to measure.
-        tell_steps: Called when a cell starts, and with the steps of its training, once a second.
         note: Called with each reason why cells are measured again.
 
     Raises:
@@ -74,7 +71,7 @@ def evaluate(
     methods = {name: method.identity for name, method in bench.methods.items()}
     all_sets = (*bench.sets.values(), *bench.far_sets.values())
     record = Record(config, methods, {data.name: data.identity for data in all_sets})
-    measure, cells = partial(measure_cells, bench, jobs=jobs, tell_steps=tell_steps), config.cells()
+    measure, cells = partial(measure_cells, bench, jobs=jobs), config.cells()
     with hold_evaluation(folder, record) as finished:
         before = dict(finished.results)
         n_measured = finished.measure_missing(

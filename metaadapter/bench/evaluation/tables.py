@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,6 @@ KINDS = {
     **dict.fromkeys(("n_pool", "after", "n_classes", "n_bytes"), "Int64"),
 }
 """Name of a column → its dtype; all other columns hold numbers or NaN."""
-# Last columns that may be empty; an empty value in another last column means an incomplete line.
-MAY_BE_EMPTY = ("group", "trained_parameters")
 CHUNK = 2**18
 
 
@@ -76,14 +74,16 @@ def _gathered(
     """Return one table of all cells, with names instead of the numbers of classes and pictures."""
     columns = gathered(results, name)
     data = [sets[store] for store in columns["store"]]
-    for key in ("true", "predicted"):
-        if key in columns:
-            numbers = zip(data, columns[key], strict=True)
-            columns[key] = [of_set.classes[number] for of_set, number in numbers]
+
+    def looked_up(key: str, attribute: str) -> list[Any]:
+        numbers = zip(data, columns[key], strict=True)
+        return [getattr(of_set, attribute)[number] for of_set, number in numbers]
+
+    for key in {"true", "predicted"} & columns.keys():
+        columns[key] = looked_up(key, "classes")
     if name == "mistakes":
-        pictures = list(zip(data, columns["picture"], strict=True))
-        columns["path"] = [of_set.paths_n[picture] for of_set, picture in pictures]
-        columns["sha256"] = [of_set.contents_n[picture] for of_set, picture in pictures]
+        columns["path"] = looked_up("picture", "paths_n")
+        columns["sha256"] = looked_up("picture", "contents_n")
     return table(columns)
 
 
@@ -189,33 +189,24 @@ def table_files(tables: Mapping[str, pd.DataFrame]) -> dict[str, Content]:
     files = {f"{name}.csv": csv_content(rows) for name, rows in tables.items() if name != "draws"}
     if "draws" in tables:
         files["draws.csv.gz"] = csv_content(tables["draws"], packed=True)
-    with suppress(ImportError):
-        import pyarrow  # noqa: F401
-
-        if len(tables["rows"]):
-            files["rows.parquet"] = _of_utf8(tables["rows"]).to_parquet
+    if len(tables["rows"]) and find_spec("pyarrow"):
+        # Texts in Parquet are UTF-8 only.
+        files["rows.parquet"] = _with_texts(tables["rows"], _legible).to_parquet
     return files
 
 
-def _of_utf8(rows: pd.DataFrame) -> pd.DataFrame:
-    r"""Write undecodable bytes as `\xe9`, because texts in Parquet are UTF-8 only."""
-    texts = [name for name in rows if _kind(name) == TEXT]
-    return rows.assign(**{name: rows[name].map(_legible).astype(TEXT) for name in texts})
-
-
 def _legible(text: str) -> str:
+    r"""Write undecodable bytes as `\xe9`."""
     return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def csv_content(rows: pd.DataFrame, *, packed: bool = False) -> Content:
-    """Return the content of a CSV file; the same table gives the same bytes."""
-    rows = _with_texts(rows, in_csv)
-    compression: Any = {"method": "gzip", "mtime": 0} if packed else None
+    """Return the content of a CSV file."""
     return partial(
-        rows.to_csv,
+        _with_texts(rows, in_csv).to_csv,
         index=False,
         errors="surrogateescape",
-        compression=compression,
+        compression="gzip" if packed else None,
         # With a line end without \r, a text that has a carriage return would not be quoted.
         lineterminator="\r\n",
     )
@@ -229,7 +220,6 @@ def read_table(path: Path, **wanted: Iterable[Any]) -> pd.DataFrame:
     """
     try:
         names = pd.read_csv(regular(path), nrows=0, encoding_errors="surrogateescape").columns
-        last = [name for name in names[-1:] if name not in MAY_BE_EMPTY]
         parts = []
         with pd.read_csv(
             path,
@@ -238,11 +228,10 @@ def read_table(path: Path, **wanted: Iterable[Any]) -> pd.DataFrame:
             # "NA" may be the name of a class.
             keep_default_na=False,
             na_values={name: [""] for name in names if _kind(name) != TEXT},
+            index_col=False,
             chunksize=CHUNK,
         ) as chunks:
             for chunk in chunks:
-                if chunk[last].isna().any(axis=None) or not isinstance(chunk.index, pd.RangeIndex):
-                    raise ValueError("a line has more or fewer columns than the first line")
                 for name, values in wanted.items():
                     chunk = chunk[chunk[name].isin([in_csv(value) for value in values])]
                 parts.append(_with_texts(chunk, from_csv))

@@ -12,7 +12,7 @@ from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report import words
 from metaadapter.bench.report.domain_loss import DomainLoss
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
-from metaadapter.bench.report.evaluation_run import ByShots, Row
+from metaadapter.bench.report.evaluation_run import ByShots, Row, at
 from metaadapter.bench.report.names_axis import NamesAxis
 from metaadapter.bench.report.pool_gain import PoolGain
 from metaadapter.bench.report.template import (
@@ -81,47 +81,40 @@ def _render(
 def _table_filters(result: EvaluationResult, inert: Inert) -> tuple[Callable[..., Markup], ...]:
     """Return the filters that write tables of a result, for templates to call by their names."""
     shots = [f"{n} shot{'' if n == 1 else 's'}" for n in result.shots]
+    head = ["shots", *map(str, result.shots)]
 
-    def by_shots(table: ByShots, cell: str, metric: str = "") -> Markup:
-        """Return a table with a row for each method; "" if no method has an estimate."""
-        methods = result.strangers.methods if cell == "estimate" and result.strangers else ()
-        rows = {
-            method: [
-                CELLS[cell](table[method][n], metric) if n in table[method] else ""
-                for n in result.shots
-            ]
-            for method in methods or result.methods
-            if method in table
-        }
-        head = ["shots", *map(str, result.shots)]
+    def table(cell: Callable[[str, int], str], methods: Sequence[str] = result.methods) -> Markup:
+        """Return a table with a row for each method that has a cell; "" if none has any."""
+        cells = {method: [cell(method, n) for n in result.shots] for method in methods}
+        rows = {method: row for method, row in cells.items() if any(row)}
         return Markup(aligned_table(head, rows, inert) if rows else "")
+
+    def by_shots(estimates: ByShots, kind: str, metric: str = "") -> Markup:
+        """Return a table of estimates; "" if no method has one."""
+
+        def cell(method: str, n: int) -> str:
+            return CELLS[kind](one, metric) if (one := at(estimates, method, n)) else ""
+
+        strangers = result.strangers if kind == "estimate" else None
+        return table(cell, strangers.methods if strangers else result.methods)
 
     def gains(part: Part, place: str) -> Markup:
         """Return a table of gains, each with its intervals over draws and over classes."""
-        over_classes, p = part.gain_by_class[place], part.p_by_class[place]
-        rows = {
-            method: [
-                words.gain(gain[n], over_classes.get(method, {}).get(n), p.get(method, {}).get(n))
-                if n in gain
-                else ""
-                for n in result.shots
-            ]
-            for method in result.methods
-            if (gain := part.gain[place].get(method))
-        }
-        head = ["shots", *map(str, result.shots)]
-        return Markup(aligned_table(head, rows, inert) if rows else "")
+
+        def cell(method: str, n: int) -> str:
+            gain, p = at(part.gain[place], method, n), at(part.p_by_class[place], method, n)
+            over_classes = at(part.gain_by_class[place], method, n)
+            return words.gain(gain, over_classes, p) if gain else ""
+
+        return table(cell)
 
     def losses(loss: DomainLoss) -> Markup:
-        """Return a table with a row for each method: in the domain → across (difference)."""
-        rows = {
-            method: [
-                words.domain_loss(loss, method, n) if n in of_method else "" for n in result.shots
-            ]
-            for method in result.methods
-            if (of_method := loss.difference.get(method))
-        }
-        return Markup(aligned_table(["shots", *map(str, result.shots)], rows, inert))
+        """Return a table of accuracies: in the domain → across (difference)."""
+
+        def cell(method: str, n: int) -> str:
+            return words.domain_loss(loss, method, n) if at(loss.difference, method, n) else ""
+
+        return table(cell)
 
     def names_table(axis: NamesAxis) -> Markup:
         """Return a table with a row for each level of names."""

@@ -29,7 +29,7 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
             *(words.points, words.signed, words.signed_points, words.part_suffix, words.metric),
             *(words.metric_estimate, words.metric_name, words.short, words.fraction),
             *(words.domain_loss, words.names_title, words.names_rows),
-            *(_percent, _sentence, _seconds, _number, _tint, _shade),
+            *(_percent, _sentence, _seconds, _number, tint, _shade),
             *(figures.accuracy_by_shots, figures.accuracy_by_time, figures.areas_by_shots),
             figures.accuracy_by_names,
             *(figures.gain_by_pool, figures.mean_ranks, figures.reliability),
@@ -59,13 +59,16 @@ def _few_shots(result: EvaluationResult) -> dict[int, str]:
     return {n: f"{n} labelled picture{'s' if n > 1 else ''} a class" for n in few}
 
 
-def _tint(estimate: Estimate) -> str:
-    """Return HTML attributes that colour a cell by a difference whose interval excludes zero."""
-    points = 100 * estimate.mean
-    if not abs(points) > 100 * estimate.half:
+def tint(estimate: Estimate, is_good: bool | None = None) -> str:
+    """Return HTML attributes that colour a cell by a difference whose interval excludes zero.
+
+    By default a difference above 0 is good.
+    """
+    if not abs(estimate.mean) > estimate.half:
         return ""
-    strength = min(1.0, abs(points) / STRONGEST)
-    return Markup(f' class="{"gain" if points > 0 else "loss"}" style="--strength: {strength:.2f}"')
+    strength = min(1.0, 100 * abs(estimate.mean) / STRONGEST)
+    kind = "gain" if (estimate.mean > 0 if is_good is None else is_good) else "loss"
+    return Markup(f' class="{kind}" style="--strength: {strength:.2f}"')
 
 
 def _shade(count: int, total: int) -> Markup:

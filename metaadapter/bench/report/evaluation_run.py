@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -20,6 +20,7 @@ from metaadapter.bench.evaluation.tables import read_table
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import parse_json
 
+T = TypeVar("T")
 ZERO_SHOT = "zero-shot"
 TABLES = ("classes", "confusion", "mistakes", "bins")
 Row = Mapping[str, Any]
@@ -96,3 +97,8 @@ def by_shots(
     for row in means[chosen].itertuples():
         table[row.method][int(row.n_shot)] = Estimate(row.mean, getattr(row, half))
     return dict(table)
+
+
+def at(table: Mapping[str, Mapping[int, T]], method: str, n_shot: int) -> T | None:
+    """Return the value of a method at a number of shots; None if there is none."""
+    return table.get(method, {}).get(n_shot)

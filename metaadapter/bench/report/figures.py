@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from markupsafe import Markup
 
 from metaadapter.bench.evaluation.summary import Ranks
@@ -82,19 +81,9 @@ def _by_shots(
     with panel(name, description, height=300) as drawing:
         axes = drawing.axes
         for method in reversed(list(styles)):
-            estimates = dict(sorted(table.get(method, {}).items()))
-            style = styles[method]
-            n_shots = np.array(list(estimates))
-            mean = np.array([100 * estimate.mean for estimate in estimates.values()])
-            half = np.array([100 * estimate.half for estimate in estimates.values()])
-            axes.plot(n_shots, mean, **style.line)
-            if style.marker:
-                alpha = 0.25 if method == result.reference else 0.08
-                low, high = (mean - half).clip(0, 100), (mean + half).clip(0, 100)
-                shade = colour(style.variable)
-                axes.fill_between(n_shots, low, high, color=shade, alpha=alpha, lw=0)
-                if len(n_shots) == 1:
-                    axes.vlines(n_shots, low, high, color=shade, linewidth=1)
+            estimates, style = dict(sorted(table.get(method, {}).items())), styles[method]
+            alpha = style.alpha(method == result.reference)
+            drawing.draw(list(estimates), list(estimates.values()), style.line, alpha)
         axes.set_xscale("log", base=2)
         axes.set_xticks(shots, labels=list(map(str, shots)))
         axes.minorticks_off()
@@ -220,8 +209,8 @@ def gain_by_pool(
 ) -> Markup:
     """Draw the gain from the pool with 95 % bands, on the same axis for all numbers of shots."""
     variable = POOL_VARIABLES[pool_gain.by]
-    means = np.array([bin.mean for bin in pool_gain.bins])
-    ticks = [pool_value(mean, pool_gain.by) for mean in means.tolist()]
+    means = [bin.mean for bin in pool_gain.bins]
+    ticks = [pool_value(mean, pool_gain.by) for mean in means]
     description = f"Gain from the pool by {variable}, {title}: " + "; ".join(
         f"{method} "
         + ", ".join(
@@ -234,15 +223,10 @@ def gain_by_pool(
         axes = drawing.axes
         axes.axhline(0, color=colour("muted"), linewidth=1, linestyle=(0, (2, 3)))
         for method in reversed(pool_gain.methods):
-            style = style_of(method, result)
             gains = [bin.gain[method][n_shot] for bin in pool_gain.bins]
-            mean = np.array([100 * gain.mean for gain in gains])
-            half = np.array([100 * gain.half for gain in gains])
-            axes.plot(means, mean, **style.point)
             alpha = 0.25 if method == result.reference else 0.12
-            shade = colour(style.variable)
-            axes.fill_between(means, mean - half, mean + half, color=shade, alpha=alpha, lw=0)
-        if pool_gain.by == "size" and means.min() > 0:
+            drawing.draw(means, gains, style_of(method, result).point, alpha, (-100, 100))
+        if pool_gain.by == "size" and min(means) > 0:
             axes.set_xscale("log", base=2)
             axes.minorticks_off()
         axes.set_xticks(means, labels=ticks)

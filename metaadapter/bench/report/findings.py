@@ -96,25 +96,20 @@ def find(run: EvaluationRun) -> EvaluationResult:
 def _parts(run: EvaluationRun, overall: str, answers: Sequence[str]) -> list[Part]:
     # The summary has each method minus the reference; the report has the reference minus each.
     gains = run.differences.assign(mean=-run.differences["mean"])
+    places = (overall, *run.config.set_names)
+
+    def of_places(table: pd.DataFrame, part: str, half: str = "half") -> dict[str, ByShots]:
+        return {
+            place: _of_methods(by_shots(table, place, part, half=half), answers) for place in places
+        }
+
     return [
         Part(
             part=part,
-            accuracy={
-                place: _of_methods(by_shots(run.means, place, part), answers)
-                for place in (overall, *run.config.set_names)
-            },
-            gain={
-                place: _of_methods(by_shots(gains, place, part), answers)
-                for place in (overall, *run.config.set_names)
-            },
-            gain_by_class={
-                place: _of_methods(by_shots(gains, place, part, half=BY_CLASS), answers)
-                for place in (overall, *run.config.set_names)
-            },
-            p_by_class={
-                place: _p_by_class(gains, place, part, answers)
-                for place in (overall, *run.config.set_names)
-            },
+            accuracy=of_places(run.means, part),
+            gain=of_places(gains, part),
+            gain_by_class=of_places(gains, part, BY_CLASS),
+            p_by_class={place: _p_by_class(gains, place, part, answers) for place in places},
             ranks=run.ranks.get(part),
         )
         for part in dict.fromkeys(run.means["part"])

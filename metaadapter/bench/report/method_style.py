@@ -41,6 +41,10 @@ class MethodStyle:
         """The arguments for matplotlib's `plot` of a single point, which needs a marker."""
         return self.line | {"marker": self.marker or "o"}
 
+    def alpha(self, is_reference: bool) -> float:
+        """Return how strong a band is; 0 for a line without points."""
+        return 0.0 if self.marker is None else 0.25 if is_reference else 0.08
+
 
 def style_of(method: str, result: EvaluationResult) -> MethodStyle:
     """Return the style of a method of the result."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from markupsafe import Markup
 
+from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import MissingPackage
 
@@ -43,6 +45,24 @@ class Panel:
         self.axes: Axes = figure.subplots()
         self._figure = figure
         self._name, self._description = name, description
+
+    def draw(
+        self,
+        places: Sequence[float],
+        estimates: Sequence[Estimate],
+        line: Mapping[str, Any],
+        alpha: float,
+        limits: tuple[float, float] = (0, 100),
+    ) -> None:
+        """Draw estimates, in %, as a line with a 95 % band; no band if `alpha` is 0."""
+        mean = np.array([100 * estimate.mean for estimate in estimates])
+        self.axes.plot(places, mean, **line)
+        if alpha:
+            half = np.array([100 * estimate.half for estimate in estimates])
+            low, high = (mean - half).clip(*limits), (mean + half).clip(*limits)
+            self.axes.fill_between(places, low, high, color=line["color"], alpha=alpha, lw=0)
+            if len(mean) == 1:
+                self.axes.vlines(places, low, high, color=line["color"], linewidth=1)
 
     def show_percentages(self, title: str = "% correct") -> None:
         """Set the title of the vertical axis, in %; show at least 2 points within 0 to 100."""

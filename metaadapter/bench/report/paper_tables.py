@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+
+import pandas as pd
 
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
+from metaadapter.bench.report.evaluation_run import at
 from metaadapter.bench.report.words import LEVEL, part_suffix
-from metaadapter.data.plain_text import csv_bytes, one_line
+from metaadapter.data.plain_text import in_csv, one_line
 
 COLUMNS = (
     *("part", "set", "method", "n_shot", "accuracy", "half"),
@@ -23,25 +26,25 @@ LATEX = {
 
 def csv_table(result: EvaluationResult) -> bytes:
     """Return a row for each part, set, method and number of shots, as fractions of 1."""
-    rows = (row for part in result.parts for place in part.accuracy for row in _rows(part, place))
-    return csv_bytes([COLUMNS, *rows], line_end="\n")
+    rows = [
+        (part.part, in_csv(place), in_csv(method), n_shot, *_figures(part, place, method, n_shot))
+        for part in result.parts
+        for place, accuracy in part.accuracy.items()
+        for method, by_shots in accuracy.items()
+        for n_shot in by_shots
+    ]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    text: str = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return text.encode(errors="surrogateescape")
 
 
-def _rows(part: Part, place: str) -> Iterator[list[object]]:
-    for method, by_shots in part.accuracy[place].items():
-        for n_shot, accuracy in by_shots.items():
-            gain, by_class = (
-                table[place].get(method, {}).get(n_shot, Estimate(float("nan"), float("nan")))
-                for table in (part.gain, part.gain_by_class)
-            )
-            p = part.p_by_class[place].get(method, {}).get(n_shot, float("nan"))
-            figures = (*_both(accuracy), *_both(gain), by_class.half, p)
-            shown = ("" if number != number else float(f"{number:.6g}") for number in figures)
-            yield [part.part, place, method, n_shot, *shown]
-
-
-def _both(estimate: Estimate) -> tuple[float, float]:
-    return estimate.mean, estimate.half
+def _figures(part: Part, place: str, method: str, n_shot: int) -> tuple[float | None, ...]:
+    accuracy, gain, by_class = (
+        at(table[place], method, n_shot) or Estimate(math.nan, math.nan)
+        for table in (part.accuracy, part.gain, part.gain_by_class)
+    )
+    p = at(part.p_by_class[place], method, n_shot)
+    return accuracy.mean, accuracy.half, gain.mean, gain.half, by_class.half, p
 
 
 def latex(result: EvaluationResult) -> str:
@@ -56,47 +59,34 @@ def latex(result: EvaluationResult) -> str:
 def _table(result: EvaluationResult, part: Part) -> str:
     place = next(iter(part.accuracy))
     accuracy, p = part.accuracy[place], part.p_by_class[place]
-    best = {
-        n: max(of_method[n].mean for of_method in accuracy.values() if n in of_method)
-        for n in result.shots
-        if any(n in of_method for of_method in accuracy.values())
-    }
+    means = {n: [row[n].mean for row in accuracy.values() if n in row] for n in result.shots}
 
     def cell(method: str, n_shot: int) -> str:
-        if n_shot not in accuracy[method]:
+        estimate = at(accuracy, method, n_shot)
+        if estimate is None:
             return "--"
-        estimate = accuracy[method][n_shot]
         text = f"{100 * estimate.mean:.1f}"
-        text = rf"\textbf{{{text}}}" if estimate.mean == best[n_shot] else text
-        half = (
-            ""
-            if estimate.half != estimate.half
-            else rf" {{\scriptsize$\pm${100 * estimate.half:.1f}}}"
-        )
-        return text + ("$^*$" if p.get(method, {}).get(n_shot, 1.0) < LEVEL else "") + half
+        text = rf"\textbf{{{text}}}" if estimate.mean == max(means[n_shot]) else text
+        tested = at(p, method, n_shot)
+        star = "$^*$" if tested is not None and tested < LEVEL else ""
+        if math.isnan(estimate.half):
+            return text + star
+        return rf"{text}{star} {{\scriptsize$\pm${100 * estimate.half:.1f}}}"
 
-    lines = [
-        " & ".join([_escaped(method), *(cell(method, n) for n in result.shots)]) + r" \\"
-        for method in result.methods
-        if method in accuracy
-    ]
+    methods = [method for method in result.methods if method in accuracy]
+    table = pd.DataFrame(
+        {
+            "shots": list(map(_escaped, methods)),
+            **{str(n): [cell(method, n) for method in methods] for n in result.shots},
+        }
+    )
     caption = (
         f"Accuracy in %, {place}{part_suffix(part.part)}, by labelled pictures of a class, ± 95 % "
         f"interval over draws. *: differs from {result.reference} (p < {LEVEL} over classes, for "
         "all methods together)."
     )
-    return "\n".join(
-        [
-            rf"\begin{{tabular}}{{l{'r' * len(result.shots)}}} % {one_line(caption)}",
-            r"\toprule",
-            " & ".join(["shots", *map(str, result.shots)]) + r" \\",
-            r"\midrule",
-            *lines,
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-        ]
-    )
+    text: str = table.to_latex(index=False, column_format="l" + "r" * len(result.shots))
+    return f"% {one_line(caption)}\n{text}"
 
 
 def _escaped(text: str) -> str:

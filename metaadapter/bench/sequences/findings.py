@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from metaadapter.bench.sequences.figures import matrix
 from metaadapter.bench.sequences.sequence_bench import SequenceBench
 
 MOST_FEATURED = 6
+T = TypeVar("T")
 
 
 def is_continual(folder: Path) -> bool:
@@ -57,10 +58,10 @@ def _result(run: FinishedRun, rows: pd.DataFrame) -> ContinualResult:
         headline=_headline(config, figures["last"], methods, len(set(rows["task"]))),
         figures=figures,
         gain=_by_measure(summary["differences"], sign=-1),
-        accuracy=_matrices(rows, "accuracy"),
-        identified=_matrices(rows.dropna(subset="identified"), "identified"),
-        mean_curve=_curve(rows),
-        first_curve=_curve(rows[rows["task"] == 1]),
+        accuracy=_of_cells(rows, _matrix("accuracy")),
+        identified=_of_cells(rows.dropna(subset="identified"), _matrix("identified")),
+        mean_curve=_of_cells(rows, _curve),
+        first_curve=_of_cells(rows[rows["task"] == 1], _curve),
         sets=summary["sets"],
         boxes=tuple(Box(**box) for box in summary["integrity"]),
         intervals=summary["intervals"],
@@ -93,35 +94,35 @@ def _task_names(rows: pd.DataFrame) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _by_measure(records: list[dict[str, Any]], sign: int = 1) -> dict[str, ByShots]:
+def _by_measure(records: list[dict[str, Any]], sign: int = 1) -> Mapping[str, ByShots]:
     """Return the figures of a summary, times `sign`: −1 gives the reference minus the others."""
-    figures: defaultdict[str, defaultdict[str, dict[int, Estimate]]]
-    figures = defaultdict(lambda: defaultdict(dict))
+    figures: dict[str, dict[str, dict[int, Estimate]]] = {}
     for row in records:
-        half = float("nan") if row["half"] is None else row["half"]
-        estimate = Estimate(sign * row["mean"], half)
-        figures[row["measure"]][row["method"]][int(row["n_shot"])] = estimate
-    return {measure: dict(of_methods) for measure, of_methods in figures.items()}
+        half = math.nan if row["half"] is None else row["half"]
+        of_method = figures.setdefault(row["measure"], {}).setdefault(row["method"], {})
+        of_method[int(row["n_shot"])] = Estimate(sign * row["mean"], half)
+    return figures
 
 
-def _matrices(rows: pd.DataFrame, column: str) -> Matrices:
-    matrices: defaultdict[str, dict[int, tuple[tuple[float, ...], ...]]] = defaultdict(dict)
-    for (method, n_shot), of_method in rows.groupby(["method", "n_shot"], sort=False):
-        values = matrix(of_method, column)
-        matrices[str(method)][int(n_shot)] = tuple(tuple(row) for row in values.tolist())
-    return dict(matrices)
+def _of_cells(rows: pd.DataFrame, read: Callable[[pd.DataFrame], T]) -> dict[str, dict[int, T]]:
+    """Return learner → number of shots → what `read` makes of their rows."""
+    values: dict[str, dict[int, T]] = {}
+    for (method, n_shot), of_cell in rows.groupby(["method", "n_shot"], sort=False):
+        values.setdefault(str(method), {})[int(n_shot)] = read(of_cell)
+    return values
 
 
-def _curve(rows: pd.DataFrame) -> Curve:
+def _matrix(column: str) -> Callable[[pd.DataFrame], tuple[tuple[float, ...], ...]]:
+    return lambda rows: tuple(map(tuple, matrix(rows, column).tolist()))
+
+
+def _curve(rows: pd.DataFrame) -> tuple[Estimate, ...]:
     """Return mean accuracies over the tasks with queries, with intervals over the draws."""
-    curve: defaultdict[str, dict[int, tuple[Estimate, ...]]] = defaultdict(dict)
-    for (method, n_shot), of_method in rows.groupby(["method", "n_shot"], sort=False):
-        of_draws = of_method.groupby(["after", "seed"])["accuracy"].mean()
-        curve[str(method)][int(n_shot)] = tuple(
-            Estimate.over_stores([np.asarray(values, dtype=float)])
-            for _, values in of_draws.groupby(level="after")
-        )
-    return dict(curve)
+    of_draws = rows.groupby(["after", "seed"])["accuracy"].mean()
+    return tuple(
+        Estimate.over_stores([np.asarray(values, dtype=float)])
+        for _, values in of_draws.groupby(level="after")
+    )
 
 
 Matrices = Mapping[str, Mapping[int, tuple[tuple[float, ...], ...]]]

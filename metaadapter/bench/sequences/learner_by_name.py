@@ -12,13 +12,10 @@ from metaadapter.bench.evaluation.method import UNTRAINED, Measured
 from metaadapter.bench.evaluation.method_by_name import load_method, text_digest
 from metaadapter.bench.evaluation.method_names import JOINT
 from metaadapter.bench.peers.meta_trained import MetaPeer
-from metaadapter.bench.sequences.learners.baselines import NearestMean, ZeroShot
-from metaadapter.bench.sequences.learners.fine_tuning import FineTuning
+from metaadapter.bench.sequences.learners.baselines import FineTuning, NearestMean, ZeroShot
 from metaadapter.bench.sequences.learners.learner import Learner
-from metaadapter.bench.sequences.learners.library import Library
-from metaadapter.bench.sequences.learners.pooled_fit import Fit, PooledFit
-from metaadapter.bench.sequences.learners.rail import RAIL
-from metaadapter.bench.sequences.learners.ranpac import RanPAC
+from metaadapter.bench.sequences.learners.library import Fit, Library, PooledFit
+from metaadapter.bench.sequences.learners.ridge import RAIL, RanPAC
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.user_code import explain, files_opened_by, is_user_code, load_user_code
 from metaadapter.errors import UsageError

@@ -42,34 +42,30 @@ def measure_sequence(
         if isinstance(error, MetaAdapterError) or is_shortage(error):
             raise
         raise UsageError(f"learner {named.name!r} failed: {explain(error)}") from error
-    return {
-        name: list(values) for name, values in zip(COLUMNS, zip(*rows, strict=True), strict=True)
-    }
+    return {name: [row[name] for row in rows] for name in COLUMNS}
 
 
-def _rows(
-    named: NamedLearner, tasks: Sequence[Task], setting: Setting
-) -> Iterator[tuple[Any, ...]]:
-    learner = named.fit
-    for number, (state, n_learned) in enumerate(_states(named, tasks)):
-        n_classes = sum(len(task.classes) for task in tasks[:n_learned])
-        n_bytes = learner.n_bytes(state)
-        for queried, possible in _queried_tasks(number, len(tasks), setting):
-            questions = Questions(
-                torch.cat([tasks[i].query_QD for i in queried]),
-                {i: tasks[i].support.text_TND[0] for i in possible},
-                tasks[0].logit_scale,
-            )
-            with torch.no_grad():
-                scores_QC = learner.answer(state, questions)
-            predicted_Q = _predictions(scores_QC, questions, named.name)
-            fractions = _score(predicted_Q, tasks, queried, possible)
-            for i, (accuracy, identified) in zip(queried, fractions, strict=True):
-                task, is_given = tasks[i], setting == "task-incremental"
-                yield (
-                    *(number + 1, i + 1, len(task.classes), len(task.label_Q), accuracy),
-                    *(None if is_given else identified, n_classes, n_bytes),
-                )
+def _rows(named: NamedLearner, tasks: Sequence[Task], setting: Setting) -> Iterator[dict[str, Any]]:
+    for after, (state, n_learned) in enumerate(_states(named, tasks), start=1):
+        learned = {
+            "n_classes": sum(len(task.classes) for task in tasks[:n_learned]),
+            "n_bytes": named.fit.n_bytes(state),
+        }
+        for among in _asked_together(after, len(tasks), setting):
+            predicted_Q = _predicted(named, state, [tasks[i] for i in among], among)
+            sizes = [len(tasks[i].label_Q) for i in among]
+            names_C = np.array([same_name(name) for i in among for name in tasks[i].classes])
+            task_C = np.repeat(among, [len(tasks[i].classes) for i in among])
+            for i, columns in zip(among, torch.split(predicted_Q, sizes), strict=True):
+                task, predicted = tasks[i], columns.numpy()
+                own_Q = np.array(list(map(same_name, task.classes)))[task.label_Q.numpy()]
+                is_given = setting == "task-incremental"
+                yield {
+                    **{"after": after, "task": i + 1, **learned},
+                    **{"n_way": len(task.classes), "n_query": len(task.label_Q)},
+                    "accuracy": float((names_C[predicted] == own_Q).mean()),
+                    "identified": None if is_given else float((task_C[predicted] == i).mean()),
+                }
 
 
 def _states(named: NamedLearner, tasks: Sequence[Task]) -> Iterator[tuple[Any, int]]:
@@ -84,42 +80,30 @@ def _states(named: NamedLearner, tasks: Sequence[Task]) -> Iterator[tuple[Any, i
         yield from [(state, n)] * n
 
 
-def _queried_tasks(
-    number: int, n_tasks: int, setting: Setting
-) -> list[tuple[Sequence[int], Sequence[int]]]:
-    """Return pairs: tasks whose queries come together, and tasks whose classes are possible."""
+def _asked_together(n_learned: int, n_tasks: int, setting: Setting) -> list[list[int]]:
+    """Return groups of tasks: their queries come together, and their classes are possible."""
     if setting == "task-incremental":
-        return [((task,), (task,)) for task in range(n_tasks)]
-    among = range(number + 1) if setting == "class-incremental" else range(n_tasks)
-    return [(among, among)]
+        return [[task] for task in range(n_tasks)]
+    return [list(range(n_learned if setting == "class-incremental" else n_tasks))]
 
 
-def _predictions(scores_QC: Tensor, questions: Questions, name: str) -> Int[Tensor, " Q"]:
+def _predicted(
+    named: NamedLearner, state: Any, tasks: Sequence[Task], numbers: Sequence[int]
+) -> Int[Tensor, " Q"]:
+    """Return the column of the predicted class of each query."""
+    questions = Questions(
+        torch.cat([task.query_QD for task in tasks]),
+        {i: task.support.text_TND[0] for i, task in zip(numbers, tasks, strict=True)},
+        tasks[0].logit_scale,
+    )
+    with torch.no_grad():
+        scores_QC = named.fit.answer(state, questions)
     shape = len(questions.rows_QD), sum(map(len, questions.texts.values()))
     if tuple(scores_QC.shape) != shape:
         raise UsageError(
-            f"learner {name!r} must return a score for each picture and class, a tensor of shape "
-            f"{shape}, but it returned the shape {tuple(scores_QC.shape)}"
+            f"learner {named.name!r} must return a score for each picture and class, a tensor of "
+            f"shape {shape}, but it returned the shape {tuple(scores_QC.shape)}"
         )
     if (scores_QC.isnan() | scores_QC.isposinf()).any():
-        raise DataError(f"{name} gave scores that are not numbers; leave it out of --methods")
-    return scores_QC.argmax(-1)
-
-
-def _score(
-    predicted_Q: Int[Tensor, " Q"],
-    tasks: Sequence[Task],
-    queried: Sequence[int],
-    possible: Sequence[int],
-) -> list[tuple[float, float]]:
-    """Return for each queried task the fraction of correct classes, and of classes in the task."""
-    names_C = np.array([same_name(name) for i in possible for name in tasks[i].classes])
-    task_C = np.repeat(possible, [len(tasks[i].classes) for i in possible])
-    sizes = [len(tasks[i].label_Q) for i in queried]
-    fractions = []
-    for i, columns in zip(queried, torch.split(predicted_Q.cpu(), sizes), strict=True):
-        names_N = np.array([same_name(name) for name in tasks[i].classes])
-        is_correct = names_C[columns.numpy()] == names_N[tasks[i].label_Q.numpy()]
-        is_of_task = task_C[columns.numpy()] == i
-        fractions.append((float(is_correct.mean()), float(is_of_task.mean())))
-    return fractions
+        raise DataError(f"{named.name} gave scores that are not numbers; leave it out of --methods")
+    return scores_QC.argmax(-1).cpu()

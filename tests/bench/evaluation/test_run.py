@@ -5,7 +5,9 @@ import json
 
 import pytest
 
+from metaadapter.bench.evaluation.finished_cells import read_cells
 from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.data.training_steps import reporting_steps
 
 TIMES = ("fit_seconds", "predict_seconds", "peak_mib")
 
@@ -70,3 +72,16 @@ def test_evaluate__in_two_processes__has_the_figures_of_one(pets, ask, tmp_path)
     evaluate(config, tmp_path / "two", jobs=2)
 
     assert figures(tmp_path / "two") == figures(tmp_path / "one")
+
+
+def test_evaluate__interrupted_within_a_cell__keeps_the_finished_cells(pets, ask, tmp_path):
+    config = ask(pets, methods=("zero-shot", "ZS-LP"), shots=(1,), seeds=1)
+
+    def interrupt(n_done, _n_steps):
+        if n_done == 3:
+            raise KeyboardInterrupt
+
+    with reporting_steps(interrupt), pytest.raises(KeyboardInterrupt):
+        evaluate(config, tmp_path / "run")
+
+    assert [cell.method for cell in read_cells(tmp_path / "run")] == ["zero-shot"]

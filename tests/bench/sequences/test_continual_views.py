@@ -8,7 +8,7 @@ import pytest
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.sequences.findings import find_continual, is_continual
-from metaadapter.bench.sequences.page import continual_page
+from metaadapter.bench.sequences.report import continual_page
 from metaadapter.bench.sequences.sequence_bench import evaluate_continual
 
 COUNTS = {"pets": {"ant": 6, "bee": 6, "cow": 6}, "toys": {"car": 6, "kite": 6}}

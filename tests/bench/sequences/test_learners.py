@@ -13,6 +13,6 @@ def test_resolve__peers__are_all_of_them_once_also_with_the_joint_features():
 
 
 def test_load__ceiling__sees_every_task_and_growing_does_not():
-    ceiling, growing = (load_learner(f"{name}@GDA").learner for name in ("ceiling", "growing"))
+    ceiling, growing = (load_learner(f"{name}@GDA").fit for name in ("ceiling", "growing"))
 
     assert (ceiling.sees_every_task, growing.sees_every_task) == (True, False)

@@ -8,12 +8,9 @@ import pytest
 import torch
 
 from metaadapter.bench.peers.by_name import PEERS
-from metaadapter.bench.sequences.learners.baselines import NearestMean, ZeroShot
-from metaadapter.bench.sequences.learners.fine_tuning import FineTuning
-from metaadapter.bench.sequences.learners.library import Library
-from metaadapter.bench.sequences.learners.pooled_fit import PooledFit
-from metaadapter.bench.sequences.learners.rail import RAIL
-from metaadapter.bench.sequences.learners.ranpac import RanPAC
+from metaadapter.bench.sequences.learners.baselines import FineTuning, NearestMean, ZeroShot
+from metaadapter.bench.sequences.learners.library import Library, PooledFit
+from metaadapter.bench.sequences.learners.ridge import RAIL, RanPAC
 
 LEARNERS = {
     "zero-shot": ZeroShot(),

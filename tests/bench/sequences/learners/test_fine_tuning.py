@@ -4,7 +4,7 @@ import torch
 
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.peers.by_name import PEERS
-from metaadapter.bench.sequences.learners.fine_tuning import FineTuning
+from metaadapter.bench.sequences.learners.baselines import FineTuning
 
 
 def test_fine_tuning__one_task__is_the_peer(tasks, ask):

@@ -9,8 +9,7 @@ import torch
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.peers.by_name import PEERS
 from metaadapter.bench.sequences.learners.learner import merged
-from metaadapter.bench.sequences.learners.library import Library
-from metaadapter.bench.sequences.learners.pooled_fit import PooledFit
+from metaadapter.bench.sequences.learners.library import Library, PooledFit
 
 GDA = PEERS["GDA"]
 

@@ -1,23 +1,27 @@
-"""The result of a continual evaluation as Markdown, and an overview for a terminal."""
+"""The result of a continual evaluation as a page, as Markdown, and as lines of a terminal."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
 from metaadapter.bench.evaluation.summary import Estimate
+from metaadapter.bench.report.evaluation_page import tint
 from metaadapter.bench.report.evaluation_run import ByShots
+from metaadapter.bench.report.method_style import style_among
+from metaadapter.bench.report.panel import panel
 from metaadapter.bench.report.template import (
     Inert,
     aligned_table,
     code,
     markdown_table,
+    render,
     render_text,
 )
 from metaadapter.bench.report.words import points, signed
-from metaadapter.bench.sequences.findings import ContinualResult
+from metaadapter.bench.sequences.findings import ContinualResult, Curve
 from metaadapter.data.plain_text import in_markdown, one_line
 
 MEASURE_NAMES = {
@@ -108,3 +112,71 @@ def _render(template: str, result: ContinualResult, inert: Inert, **marks: str) 
         gain=gain,
         **marks,
     )
+
+
+# Smaller values of these measures are better.
+SMALL_IS_GOOD = ("forgetting", "bytes_a_class")
+
+
+def continual_page(result: ContinualResult) -> str:
+    """Render the page, without other files or network; the same result gives the same page."""
+    styles = {method: style_among(method, result.featured) for method in result.methods}
+    return render(
+        "continual_page.html.jinja",
+        (figure, gain, _tint, _heat, _percent),
+        result=result,
+        setting_note=SETTING_NOTES[result.setting],
+        measures={name: text for name, text in MEASURE_NAMES.items() if name in result.figures},
+        styles=styles,
+        named=[method for method, style in styles.items() if style.is_named],
+        curves=list(_curves(result)),
+    )
+
+
+def _curves(result: ContinualResult) -> Iterator[tuple[str, Markup]]:
+    curves = {
+        "All tasks with queries": result.mean_curve,
+        f"The first task, {result.tasks[0]}": result.first_curve,
+    }
+    for number, (subject, curve) in enumerate(curves.items()):
+        for n_shot in sorted({result.shots[0], result.shots[-1]}):
+            title = f"{subject}, {n_shot} shot{'' if n_shot == 1 else 's'}"
+            yield title, accuracy_by_tasks(result, curve, n_shot, f"curve-{number}-{n_shot}", title)
+
+
+def _tint(estimate: Estimate, measure: str) -> str:
+    """Return HTML attributes that colour a cell by a difference whose interval excludes zero."""
+    if measure == "bytes_a_class":
+        return ""
+    return tint(estimate, is_good=(estimate.mean > 0) != (measure in SMALL_IS_GOOD))
+
+
+def _heat(value: float, is_learned: bool) -> str:
+    """Return HTML attributes that colour a cell of a matrix; unlearned tasks have another hue."""
+    if math.isnan(value):
+        return ""
+    return Markup(f' class="{"hit" if is_learned else "miss"}" style="--strength: {value:.2f}"')
+
+
+def _percent(value: float) -> str:
+    return "" if math.isnan(value) else f"{100 * value:.0f}"
+
+
+def accuracy_by_tasks(
+    result: ContinualResult, curve: Curve, n_shot: int, name: str, title: str
+) -> Markup:
+    """Draw accuracy against tasks learned, with 95 % bands; learners not featured are grey."""
+    description = f"{title} by tasks learned: " + "; ".join(
+        f"{method} " + ", ".join(f"{100 * point.mean:.1f} %" for point in curve[method][n_shot])
+        for method in result.featured
+    )
+    learned = range(1, len(result.tasks) + 1)
+    with panel(name, description, height=300) as drawing:
+        for method in reversed(result.methods):
+            style = style_among(method, result.featured)
+            alpha = style.alpha(method == result.reference)
+            drawing.draw(learned, curve[method][n_shot], style.line, alpha)
+        drawing.axes.set_xticks(learned)
+        drawing.axes.set_xlabel("tasks learned")
+        drawing.show_percentages()
+        return drawing.to_svg()
