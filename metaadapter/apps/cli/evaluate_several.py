@@ -25,8 +25,7 @@ def evaluate_several(out: Path, given: Mapping[str, Any], console: Console, *, d
         raise UsageError(f"--several excludes {', '.join(wrong)}; leave it out")
     if not given.get("stores"):
         raise UsageError("--several needs feature stores whose labels are such as fox;snow")
-    from metaadapter.bench.evaluation.config import load_evaluation
-    from metaadapter.bench.evaluation.store_source import AT
+    from metaadapter.bench.evaluation.config import AT, load_evaluation
     from metaadapter.bench.several import measure
     from metaadapter.bench.several.tasks import SeveralSet
     from metaadapter.data.checksums import write_document

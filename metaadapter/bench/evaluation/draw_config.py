@@ -7,12 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from metaadapter.bench.evaluation.pools import PoolKind, PoolSize
-
 # An upper limit for all numbers, above any useful value.
 MOST = 10**6
 Count = Annotated[int, Field(ge=1, le=MOST)]
 USUAL_POOL_SIZE = 15
+
+PoolKind = Literal["balanced", "skewed", "strangers"]
+PoolSize = int | tuple[int, int]
+"""The number of pictures of each class in a pool, or the ends of a range of numbers."""
 
 Setting = Literal["task-incremental", "class-incremental", "pooled"]
 """The classes among which a continual learner answers a query.

@@ -31,10 +31,7 @@ def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRow
     if config.unknown:
         rows = _hold_out(rows, config.unknown, data.name)
     if config.pool:
-        takes_queries = config.queries == "all"
-        rows = with_pools(
-            rows, data, config.pool, config.pool_size, seed, takes_queries=takes_queries
-        )
+        rows = with_pools(rows, data, config, seed)
     return rows
 
 
@@ -82,16 +79,7 @@ def _draw(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
     index, shots = data.index, config.ascending_shots
     most_ways = config.ways or index.n_classes
     if data.is_by_group:
-        n_query = None if config.queries == "all" else config.queries
-        return group_draws(
-            data,
-            max(shots),
-            n_query,
-            config.tasks,
-            most_ways,
-            seed,
-            fewer_shots=config.fewer_shots,
-        )
+        return group_draws(data, config, seed)
     if not data.has_two_pools:
         n_query = 0 if config.queries == "all" else config.queries
         return nested_draws(index, shots, n_query, config.tasks, most_ways, seed)

@@ -11,6 +11,7 @@ from jaxtyping import Bool
 from torch.nn.utils.rnn import pad_sequence
 
 from episodes import EpisodeRows
+from metaadapter.bench.evaluation.draw_config import DrawConfig
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
 from metaadapter.errors import DataError
 
@@ -35,27 +36,21 @@ def enough_groups(data: EvaluationSet, n_shot: int) -> Bool[np.ndarray, " C"]:
     return np.array(enough)
 
 
-def group_draws(
-    data: EvaluationSet,
-    n_shot: int,
-    n_query: int | None,
-    n_tasks: int,
-    most_ways: int,
-    seed: int,
-    *,
-    fewer_shots: bool = False,
-) -> EpisodeRows:
-    """Draw tasks of up to `most_ways` classes; no group gives both labelled pictures and queries.
+def group_draws(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
+    """Draw tasks of which no group gives both labelled pictures and queries.
 
     Each task draws the groups of its labelled pictures (`labelled_groups`). Its queries are from
-    all groups without a labelled picture: `n_query` of each class, or all (None). With
-    `fewer_shots`, a class may have fewer shots, and the rest of its row is −1; its first shots are
-    of different groups, as far as it has them. Raise `DataError` if no task has the shots.
+    all groups without a labelled picture. With `fewer_shots`, a class may have fewer shots, and the
+    rest of its row is −1; its first shots are of different groups, as far as it has them. Raise
+    `DataError` if no task has the shots.
     """
+    n_shot, fewer_shots = max(config.shots), config.fewer_shots
+    n_query = None if config.queries == "all" else config.queries
+    most_ways = config.ways or len(data.classes)
     rng = np.random.default_rng([seed, STREAM])
     (usable,) = enough_groups(data, 1 if fewer_shots else n_shot).nonzero()
     classes, supports, queries = [], [], []
-    for _ in range(n_tasks):
+    for _ in range(config.tasks):
         ways, support, query = _task(data, usable, n_shot, most_ways, rng, fewer_shots=fewer_shots)
         classes.append(ways)
         padding = np.full(n_shot, -1)

@@ -44,13 +44,10 @@ class Box:
 
 
 def check_integrity(
-    draws: pd.DataFrame,
-    methods: Sequence[Measured],
-    sets: Sequence[EvaluationSet],
-    results: Sequence[CellResult] = (),
+    draws: pd.DataFrame, methods: Sequence[Measured], sets: Sequence[EvaluationSet]
 ) -> tuple[Box, ...]:
     """Run all checks of the methods on the sets; the draws are those of `draw_table`."""
-    apart = apart_from_files(support_apart(draws, methods), methods, sets, results)
+    apart = support_apart(draws, methods)
     if any(data.names != OWN for data in sets):
         apart = replace(apart, detail=f"{apart.detail}; {MADE} know all pictures, queries included")
     return apart, *check_records(methods, sets)
@@ -91,39 +88,6 @@ def _on_both_sides(draws: pd.DataFrame, is_support: pd.Series, key: str) -> pd.D
         filled[side.loc[filled.index]].drop_duplicates() for side in (is_support, ~is_support)
     )
     return support.merge(queries, on=[*TASK, key])[TASK]
-
-
-def apart_from_files(
-    box: Box,
-    methods: Sequence[Measured],
-    sets: Sequence[EvaluationSet],
-    results: Sequence[CellResult],
-) -> Box:
-    """Return the outcome of `support_apart`, failed for methods that opened a file of the sets.
-
-    A file of a store, or of a picture, is recognized by its hash, also as a copy elsewhere.
-    """
-    own = [method.name for method in methods if method.files is not None]
-    if not own:
-        return box
-    secret = {sha256 for data in sets for sha256 in (*data.store_files, *data.contents_n)} - {""}
-    taken: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for result in results:
-        opened = (path for path, sha256 in result.files.items() if sha256 in secret)
-        taken[result.cell.method].update(dict.fromkeys(opened))
-    outcomes: dict[str, Status] = {**box.methods, **{name: "fail" for name in own if taken[name]}}
-    details = [
-        box.detail,
-        *(
-            f"{name} opened files of the evaluated stores: {some(taken[name])}"
-            for name in own
-            if taken[name]
-        ),
-        f"what {some(own)} may read otherwise than by Python's open(), or of the memory of the "
-        "evaluation, was not checked",
-    ]
-    status = "fail" if "fail" in outcomes.values() else box.status
-    return replace(box, status=status, detail="; ".join(details), methods=outcomes)
 
 
 def check_records(

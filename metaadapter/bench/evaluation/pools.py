@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import repeat
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,12 +13,10 @@ from scipy.stats import entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from episodes import EpisodeRows
+from metaadapter.bench.evaluation.draw_config import DrawConfig, PoolSize
 from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
 from metaadapter.errors import DataError
 
-PoolKind = Literal["balanced", "skewed", "strangers"]
-PoolSize = int | tuple[int, int]
-"""The number of pictures of each class in a pool, or the ends of a range of numbers."""
 # Dirichlet concentration of the fractions of the classes in a skewed pool.
 CONCENTRATION = 0.3
 # The fraction of strangers in a pool with strangers.
@@ -28,23 +26,18 @@ STREAM, STREAM_OF_SIZES = 0x706F6F6C, 0x73697A65
 
 
 def with_pools(
-    rows: EpisodeRows,
-    data: EvaluationSet,
-    kind: PoolKind,
-    size: PoolSize,
-    seed: int,
-    *,
-    takes_queries: bool,
+    rows: EpisodeRows, data: EvaluationSet, config: DrawConfig, seed: int
 ) -> EpisodeRows:
     """Add a pool to each task: balanced, skewed, or balanced with 40 % strangers.
 
-    A balanced pool has `size` pictures of each class, or fewer if no more are left. A skewed pool
-    has as many in total, but the fractions of classes are from a Dirichlet distribution with
+    A balanced pool has `pool_size` pictures of each class, or fewer if no more are left. A skewed
+    pool has as many in total, but the fractions of classes are from a Dirichlet distribution with
     concentration 0.3. Strangers are pictures of classes that the set has and the task has not. If
-    `size` is a range, each task draws its own size, log-uniformly. With `takes_queries`, pool
-    pictures are taken from the queries, which keep one of each class; else from outside the task.
-    No copy of a labelled picture is in a pool.
+    `pool_size` is a range, each task draws its own size, log-uniformly. If all pictures outside the
+    support are queries, pool pictures are taken from them, and one of each class stays a query;
+    else from outside the task. No copy of a labelled picture is in a pool.
     """
+    takes_queries = config.queries == "all"
     rng = np.random.default_rng([seed, STREAM])
     index, domain = data.index, QUERY if data.has_two_pools else SUPPORT
 
@@ -54,7 +47,7 @@ def with_pools(
 
     pools, query_TNQ = [], rows.query_TNQ.clone()
     n_tasks, n_way = rows.classes_TN.shape
-    for task, of_class in enumerate(_sizes(size, n_tasks, seed)):
+    for task, of_class in enumerate(_sizes(config.pool_size, n_tasks, seed)):
         classes = rows.classes_TN[task].tolist()
         drawn = (rows.support_TNK[task], rows.query_TNQ[task], rows.off_class_TO[task])
         taken = torch.cat([pictures.flatten() for pictures in drawn]).numpy()
@@ -62,7 +55,7 @@ def with_pools(
         is_free = ~np.isin(data.copies_n, data.copies_n[support])
         is_free[taken] = False
         counts = np.full(n_way, of_class)
-        if kind == "skewed":
+        if config.pool == "skewed":
             fractions = rng.dirichlet(np.full(n_way, CONCENTRATION))
             counts = np.round(fractions * n_way * of_class).astype(int)
         parts = []
@@ -78,7 +71,7 @@ def with_pools(
             if takes_queries:
                 is_taken = torch.isin(rows.query_TNQ[task, way], torch.from_numpy(parts[-1]))
                 query_TNQ[task, way] = rows.query_TNQ[task, way].masked_fill(is_taken, -1)
-        if kind == "strangers":
+        if config.pool == "strangers":
             others = [c for c in range(len(data.classes)) if c not in classes]
             strangers = np.concatenate([np.empty(0, dtype=int), *map(pictures_of, others)])
             wanted = round(sum(map(len, parts)) * STRANGERS / (1 - STRANGERS))

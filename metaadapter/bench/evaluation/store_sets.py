@@ -10,11 +10,10 @@ import numpy as np
 import torch
 
 from episodes import LabelIndex
-from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.evaluation.config import EvaluationConfig, name_of
 from metaadapter.bench.evaluation.copies import copy_numbers, near_copies_apart, paths_within
 from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet, same_name
 from metaadapter.bench.evaluation.made_names import with_names
-from metaadapter.bench.evaluation.store_source import name_of
 from metaadapter.errors import DataError
 from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
 from metaadapter.features.store.feature_store import FeatureStore
@@ -147,7 +146,6 @@ def _of_stores(
         look_blocks=stores[0].origin.blocks,
         blocks=stores[0].blocks,
         identity=" ".join(store.identity for store in stores),
-        store_files=frozenset(sha256 for store in stores for sha256 in store.proof.files.values()),
     )
     return near_copies_apart(data)
 

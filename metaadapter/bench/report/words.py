@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
+from metaadapter.bench.evaluation.draw_config import PoolSize
 from metaadapter.bench.evaluation.method_names import JOINT, LABELLED
 from metaadapter.bench.evaluation.name_level import MADE, OWN
-from metaadapter.bench.evaluation.pools import PoolSize
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report.domain_loss import DomainLoss
 from metaadapter.bench.report.names_axis import AgainstBest, NamesAxis

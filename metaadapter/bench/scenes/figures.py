@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int
 
 from metaadapter.apps.field.species import is_nothing, is_species
-from metaadapter.bench.evaluation.cell import CellResult
-from metaadapter.bench.evaluation.tables import CELL, gathered, table
+from metaadapter.bench.evaluation.cell import Cell, CellResult
+from metaadapter.bench.evaluation.tables import CELL, table
 
 OVERALL = ""
 """The part of the rows with the figures of all classes; each other part is one class."""
+MEASURES = ("macro_f1", "false_alarms", "missed")
 RATES = ("precision", "recall", "f1")
+Confusions = dict[Cell, Int[np.ndarray, "C C"]]
 
 
-def confusions(
-    results: Iterable[CellResult], classes: Sequence[str]
-) -> dict[tuple[Any, ...], Int[np.ndarray, "C C"]]:
+def confusions(results: Iterable[CellResult], n_classes: int) -> Confusions:
     """Return, for each cell, the number of queries by true class × predicted class."""
-    columns = gathered(results, "confusion")
-    counts: dict[tuple[Any, ...], np.ndarray] = {}
-    cells = zip(*(columns[name] for name in CELL), strict=True)
-    pairs = zip(columns["true"], columns["predicted"], columns["count"], strict=True)
-    for cell, (true, predicted, count) in zip(cells, pairs, strict=True):
-        matrix = counts.setdefault(cell, np.zeros((len(classes), len(classes)), dtype=int))
-        matrix[true, predicted] += count
+    counts = {}
+    for result in results:
+        pairs = result.tables["confusion"]
+        counts[result.cell] = np.zeros((n_classes, n_classes), dtype=int)
+        np.add.at(counts[result.cell], (pairs["true"], pairs["predicted"]), pairs["count"])
     return counts
 
 
-def field_rows(
-    counts: dict[tuple[Any, ...], Int[np.ndarray, "C C"]], classes: Sequence[str]
-) -> pd.DataFrame:
+def field_rows(counts: Confusions, classes: Sequence[str]) -> pd.DataFrame:
     """Return a row for each cell with the part `OVERALL`, and one for each class with `RATES`.
 
     - `macro_f1`: the mean F1 of the species that have queries, a fraction of 1.
@@ -44,13 +39,14 @@ def field_rows(
     """
     rows = []
     for cell, matrix in counts.items():
-        facts = dict(zip(CELL, cell, strict=True)) | {"task": 0}
+        facts = {**cell._asdict(), "task": 0}
         rates = class_rates(matrix)
-        rows.append(facts | {"part": OVERALL} | _overall(matrix, classes, rates["f1"]))
-        for number, label in enumerate(classes):
-            of_class = {name: float(values[number]) for name, values in rates.items()}
-            rows.append(facts | {"part": label} | of_class)
-    names = dict.fromkeys(name for row in rows for name in row)
+        rows.append({**facts, "part": OVERALL, **_overall(matrix, classes, rates["f1"])})
+        rows += [
+            {**facts, "part": label, **{name: float(of_all[c]) for name, of_all in rates.items()}}
+            for c, label in enumerate(classes)
+        ]
+    names = [*CELL, "task", *MEASURES, *RATES]
     return table({name: [row.get(name) for row in rows] for name in names})
 
 

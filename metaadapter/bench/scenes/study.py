@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from metaadapter.apps.field.frames import Frame
@@ -25,7 +24,14 @@ from metaadapter.bench.evaluation.summary import Estimate, differences, means
 from metaadapter.bench.evaluation.tables import CELL
 from metaadapter.bench.report.evaluation_result import plain
 from metaadapter.bench.report.evaluation_run import ByShots, by_shots
-from metaadapter.bench.scenes.figures import OVERALL, RATES, confusions, field_rows
+from metaadapter.bench.scenes.figures import (
+    MEASURES,
+    OVERALL,
+    RATES,
+    Confusions,
+    confusions,
+    field_rows,
+)
 from metaadapter.bench.scenes.scenes import scenes_of
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import UsageError
@@ -34,7 +40,6 @@ from metaadapter.training.config_file import check_config
 
 OF_EVALUATION = ("accuracy", "ece", "fit_seconds", "trained_parameters")
 """The measures that are those of the evaluation."""
-MEASURES = ("macro_f1", "false_alarms", "missed", *OF_EVALUATION)
 # The factor of a 95 % interval is 12.7 for two draws and 4.3 for three: it says nothing.
 FEWEST_DRAWS = 5
 
@@ -120,7 +125,7 @@ def study_result(evaluation: Evaluation, source: str, boxes: str) -> StudyResult
     config = evaluation.config
     (data,) = load_sets(config)
     cells = read_cells(evaluation.folder)
-    counts = confusions([cells[cell] for cell in config.cells()], data.classes)
+    counts = confusions([cells[cell] for cell in config.cells()], len(data.classes))
     rows = field_rows(counts, data.classes)
     of_evaluation = evaluation.rows[[*CELL, *OF_EVALUATION]].assign(part=OVERALL)
     rows = rows.merge(of_evaluation, how="left", on=CELL)
@@ -129,7 +134,10 @@ def study_result(evaluation: Evaluation, source: str, boxes: str) -> StudyResult
     gains = gains.assign(mean=0.0 - gains["mean"])
     if config.seeds < FEWEST_DRAWS:
         figures, gains = figures.assign(half=math.nan), gains.assign(half=math.nan)
-    tables = {measure: by_shots(figures, data.name, OVERALL, measure) for measure in MEASURES}
+    tables = {
+        measure: by_shots(figures, data.name, OVERALL, measure)
+        for measure in (*MEASURES, *OF_EVALUATION)
+    }
     most, facts = config.ascending_shots[-1], evaluation.sets[data.name]
     return StudyResult(
         source=source,
@@ -163,22 +171,14 @@ def _rates(figures: pd.DataFrame, most: int) -> dict[str, dict[str, dict[str, Es
 
 
 def _confusion(
-    counts: Mapping[tuple[Any, ...], np.ndarray],
-    classes: Sequence[str],
-    method: str,
-    n_shot: int,
+    counts: Confusions, classes: Sequence[str], method: str, n_shot: int
 ) -> dict[str, dict[str, int]]:
-    chosen = [
-        matrix
-        for cell, matrix in counts.items()
-        if (facts := dict(zip(CELL, cell, strict=True)))["method"] == method
-        and facts["n_shot"] == n_shot
-    ]
-    total = np.sum(chosen, axis=0)
-    return {
-        label: dict(zip(classes, row.tolist(), strict=True))
-        for label, row in zip(classes, total, strict=True)
-    }
+    chosen = (
+        matrix for cell, matrix in counts.items() if (cell.method, cell.n_shot) == (method, n_shot)
+    )
+    total = pd.DataFrame(sum(chosen), index=classes, columns=classes)
+    table: dict[str, dict[str, int]] = total.to_dict("index")
+    return table
 
 
 def _sizes(store: FeatureStore) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -45,15 +44,6 @@ class Task:
     label_Q: Int[Tensor, " Q"]
     """The way of each query."""
     logit_scale: float
-
-    def first(self, n_shot: int) -> Task:
-        """Return the same task with only the first `n_shot` labelled pictures of each class."""
-        places_K = torch.arange(self.support.support_mask_TNK.shape[-1])
-        shots = self.support.support_TNKD[:, :, :n_shot]
-        mask = self.support.support_mask_TNK[..., places_K < n_shot]
-        return replace(
-            self, support=replace(self.support, support_TNKD=shots, support_mask_TNK=mask)
-        )
 
 
 def draw_sequence(sets: Sequence[EvaluationSet], config: DrawConfig, seed: int) -> list[TaskRows]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -65,12 +66,11 @@ class SequenceBench(Bench):
         """Measure a cell and return its rows."""
         assert self.config.continual is not None
         learner = self.methods[cell.method]
-        tasks = _tasks(self, cell.seed, learner.sees_joint_alone)
+        tasks = _tasks(self, cell.seed, cell.n_shot, learner.sees_joint_alone)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            few = [task.first(cell.n_shot) for task in tasks]
             with learner.files.watch() if learner.files else nullcontext():
-                rows = measure_sequence(learner, few, self.config.continual)
+                rows = measure_sequence(learner, tasks, self.config.continual)
             return with_files({"rows": rows}, learner.files)
 
     def summarise(self, results: Sequence[CellResult]) -> Summary:
@@ -105,8 +105,9 @@ class SequenceBench(Bench):
 
 # Two entries: the tasks of a seed with all blocks, and with the joint block only.
 @lru_cache(maxsize=2)
-def _tasks(bench: SequenceBench, seed: int, joint_alone: bool) -> list[Task]:
-    return [look_up(rows, joint_alone=joint_alone) for rows in bench.draw(seed)]
+def _tasks(bench: SequenceBench, seed: int, n_shot: int, joint_alone: bool) -> list[Task]:
+    tasks = [replace(task, rows=task.rows.first(n_shot)) for task in bench.draw(seed)]
+    return [look_up(task, joint_alone=joint_alone) for task in tasks]
 
 
 def evaluate_continual(config: EvaluationConfig, folder: Path, **options: Any) -> Evaluation:

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.bench.evaluation.config import load_evaluation
-from metaadapter.bench.evaluation.store_source import read_source
+from metaadapter.bench.evaluation.config import load_evaluation, read_source
 from metaadapter.errors import DataError
 
 

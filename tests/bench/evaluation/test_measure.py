@@ -10,7 +10,6 @@ from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.measure import measure
 from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.metrics import MOST_KEPT
-from tools.store_tasks import StoreTasks, load_source
 
 
 @pytest.mark.parametrize(
@@ -50,21 +49,6 @@ def test_measure__zero_shot__is_as_a_slow_loop_has_it(pets, load, monkeypatch, l
     pairs = zip(mistakes["picture"], mistakes["true"], mistakes["predicted"], strict=True)
     assert list(pairs) == [each[1:] for each in worst]
     assert mistakes["confidence"] == pytest.approx([p for p, *_ in worst])
-
-
-@pytest.mark.slow
-def test_measure__sampled_tasks__are_those_of_the_tools(pets, load):
-    data, config = load(pets, shots=(1, 2, 4, 8), ways=20, queries=15, tasks=6)
-    tasks = StoreTasks.draw(load_source(pets), 6, seed=0)
-    rows = draw_tasks(data, config, 0)
-
-    for name in ("closed-form", "TaskRes"):
-        method = load_method(name)
-        for n_shot in tasks.shots:
-            found = measure(method, data, rows.first(n_shot))["rows"]
-            expected = tasks.accuracy_T(method.fit, n_shot)
-            accuracy = [100 * each for each in found["accuracy"]]
-            assert accuracy == pytest.approx(expected.tolist())
 
 
 def test_measure__base_and_new__are_judged_among_themselves(pets, load):

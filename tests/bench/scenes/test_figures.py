@@ -13,12 +13,8 @@ CLASSES = ("deer", "empty", "fox", "vehicle")
 def rows_of(true, predicted):
     """The rows of one cell; classes by number."""
     pairs = {"true": true, "predicted": predicted, "count": [1] * len(true)}
-    cell = CellResult(Cell("default", "traps", 4, 0), "", "", {"confusion": pairs | all_part(true)})
-    return field_rows(confusions([cell], CLASSES), CLASSES).set_index("part")
-
-
-def all_part(true):
-    return {"part": ["all"] * len(true)}
+    cell = CellResult(Cell("default", "traps", 4, 0), "", "", {"confusion": pairs})
+    return field_rows(confusions([cell], len(CLASSES)), CLASSES).set_index("part")
 
 
 def test_figures__counted_by_hand__know_species_false_alarms_and_missed_animals():

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import torch
-
 from metaadapter.bench.evaluation.store_sets import load_sets
-from metaadapter.bench.sequences.sequence import draw_sequence, look_up
+from metaadapter.bench.sequences.sequence import draw_sequence
 
 
 def test_sequence__stores__are_tasks_in_the_order_given(zoo, plan):
@@ -24,16 +22,3 @@ def test_sequence__splits__share_out_the_classes_of_each_store(zoo, plan):
     assert sorted(result[0].classes + result[1].classes) == ["ant", "bee", "cow", "dog"]
     orders = {draw_sequence(load_sets(config), config, seed)[0].classes for seed in range(9)}
     assert len(orders) > 2
-
-
-def test_sequence__more_shots__keep_the_queries_and_the_first_pictures(zoo, plan):
-    config = plan(zoo[0])
-    (place,) = draw_sequence(load_sets(config), config, seed=0)
-
-    task = look_up(place, joint_alone=False)
-
-    few = task.first(1)
-    assert torch.equal(few.query_QD, task.query_QD)
-    assert len(task.query_QD) == 4 * 5
-    assert torch.equal(few.support.support_TNKD, task.support.support_TNKD[:, :, :1])
-    assert few.support.labelled_rows()[1].tolist() == [0, 1, 2, 3]
