@@ -25,7 +25,6 @@ from metaadapter.bench.evaluation.task_bench import TaskBench
 from metaadapter.data.checksums import write_document
 from metaadapter.data.given_values import given_path
 from metaadapter.data.output_folder import write_errors
-from metaadapter.data.strict_json import json_text
 from metaadapter.errors import UsageError
 from metaadapter.features.device import choose_device
 
@@ -114,13 +113,8 @@ def _evaluation(
 
 
 def _write(evaluation: Evaluation, summary: Summary, schema: str) -> None:
-    document = evaluation.to_dict()
     contents = table_files({"draws": summary.draws, **summary.tables})
-    if not evaluation.config.continual:
-        boxes = document.pop("integrity")
-        integrity = {"schema": "metaadapter.evaluation.integrity/1", "boxes": boxes}
-        contents = {"integrity.json": json_text(integrity, indent=2) + "\n", **contents}
-    document = {"schema": schema, **document}
+    document = {"schema": schema, **evaluation.to_dict()}
     with write_errors(f"the evaluation {evaluation.folder}"):
         write_document(evaluation.folder / SUMMARY_FILE, document, contents)
 

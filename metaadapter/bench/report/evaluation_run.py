@@ -17,8 +17,6 @@ from metaadapter.bench.evaluation.integrity import Box
 from metaadapter.bench.evaluation.run import SUMMARY_SCHEMA
 from metaadapter.bench.evaluation.summary import COLUMNS, Estimate, Ranks, of_records
 from metaadapter.bench.evaluation.tables import read_table
-from metaadapter.data.regular_files import regular
-from metaadapter.data.strict_json import parse_json
 
 T = TypeVar("T")
 ZERO_SHOT = "zero-shot"
@@ -62,11 +60,9 @@ class EvaluationRun:
                 "n_shot": {config.ascending_shots[-1]},
             }
             files = {
-                name: run.file(name)
-                for name in ("integrity.json", "rows.csv", *(f"{table}.csv" for table in TABLES))
+                name: run.file(name) for name in ("rows.csv", *(f"{table}.csv" for table in TABLES))
             }
             errors = {name: read_table(files[f"{name}.csv"], **of_errors) for name in TABLES[:-1]}
-            boxes = parse_json(regular(files["integrity.json"]).read_bytes())
             return cls(
                 config=config,
                 record=run.record,
@@ -76,7 +72,7 @@ class EvaluationRun:
                 across=summary["across"],
                 tables=errors
                 | {name: read_table(files[f"{name}.csv"]) for name in ("bins", "rows")},
-                boxes=tuple(Box(**box) for box in boxes["boxes"]),
+                boxes=tuple(Box(**box) for box in summary["integrity"]),
                 intervals=summary["intervals"],
                 sets=summary["sets"],
                 versions=summary["versions"],

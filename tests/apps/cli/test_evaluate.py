@@ -80,7 +80,7 @@ def test_evaluate__failed_check__is_told_and_ends_with_3_if_strict(evaluate, mak
     assert strict.code == 3
     assert [box["status"] for box in strict.document["integrity"]].count("fail") == 1
     assert "warning: support and queries apart: pictures with the same bytes" in strict.err
-    assert json.loads((tmp_path / "run" / "integrity.json").read_bytes())["boxes"]
+    assert json.loads((tmp_path / "run" / "summary.json").read_bytes())["integrity"]
 
 
 @pytest.mark.parametrize(

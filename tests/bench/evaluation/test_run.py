@@ -35,7 +35,7 @@ def test_evaluate__new_folder__holds_all_tables(pets, ask, tmp_path):
         name = f"{name}.csv.gz" if name == "draws" else f"{name}.csv"
         assert (tmp_path / "run" / name).stat().st_size > 0
     summary = json.loads((tmp_path / "run" / "summary.json").read_bytes())
-    boxes = json.loads((tmp_path / "run" / "integrity.json").read_bytes())["boxes"]
+    boxes = summary["integrity"]
     assert summary["reference"] == "zero-shot"
     assert "Neither covers the choice of data sets" in summary["intervals"]
     assert summary["sets"]["pets"]["n_pictures"] == 36

@@ -25,7 +25,6 @@ from metaadapter.bench.peers.unknown_scores import (
 )
 
 COUNTS, WIDTH, SCALE = (3, 1, 2, 4), 12, 17.0
-FIELDS = ("support_TNKD", "support_mask_TNK", "text_TND", "class_mask_TN")
 every_score = pytest.mark.parametrize("name", SCORES)
 
 
@@ -55,39 +54,6 @@ def make_queries():
 @pytest.fixture
 def queries(make_queries):
     return make_queries()
-
-
-@every_score
-def test_score__features_turned_together__is_the_same(name, queries):
-    draw = torch.Generator().manual_seed(4)
-    square = torch.randn(WIDTH, WIDTH, generator=draw, dtype=torch.float64)
-    turn_DD = torch.linalg.qr(square)[0]
-    support = replace(
-        queries.support,
-        support_TNKD=queries.support.support_TNKD @ turn_DD,
-        text_TND=queries.support.text_TND @ turn_DD,
-    )
-    turned = replace(
-        queries,
-        rows_TQD=queries.rows_TQD @ turn_DD,
-        support=support,
-        words_WD=queries.words_WD @ turn_DD,
-    )
-
-    torch.testing.assert_close(SCORES[name](turned), SCORES[name](queries))
-
-
-@every_score
-def test_score__classes_in_another_order__is_the_same(name, queries):
-    order = torch.tensor([2, 0, 3, 1])
-    parts = {field: getattr(queries.support, field)[:, order] for field in FIELDS}
-    other = replace(
-        queries,
-        logits_TQN=queries.logits_TQN[..., order],
-        support=replace(queries.support, **parts),
-    )
-
-    torch.testing.assert_close(SCORES[name](other), SCORES[name](queries))
 
 
 @every_score

@@ -26,7 +26,7 @@ def test_read__interrupted_evaluation__tells_how_to_go_on(copy):
         EvaluationRun.read(copy)
 
 
-FILES = ("classes.csv", "confusion.csv", "mistakes.csv", "bins.csv", "integrity.json")
+FILES = ("classes.csv", "confusion.csv", "mistakes.csv", "bins.csv")
 
 
 def one_digit_changed(content):
@@ -38,7 +38,7 @@ def one_digit_changed(content):
     ("names", "change"),
     [
         (["evaluation.json", "summary.json", *FILES], one_digit_changed),
-        (["evaluation.json", "summary.json", "integrity.json"], lambda _: b"[]"),
+        (["evaluation.json", "summary.json"], lambda _: b"[]"),
         (FILES, lambda content: content * 2),
         (["rows.csv"], lambda _: b""),
     ],

@@ -17,14 +17,13 @@ def drawing(name="one"):
         return figure.to_svg()
 
 
-def test_panel__drawing__is_well_formed_and_the_same_each_time():
+def test_panel__drawing__is_well_formed():
     svg = drawing()
 
     root = ElementTree.fromstring(str(svg).replace("<svg ", '<svg xmlns:xlink="x" ', 1))
     assert root.attrib["viewBox"] == "0 0 380 270"
     assert root[0].text == 'a < b & "c"'
     assert "$5 & <b> or $6" in "".join(root.itertext())
-    assert drawing() == svg
 
 
 def test_panel__colours__become_variables_of_the_page():
