@@ -13,7 +13,7 @@ from PIL import Image
 
 from metaadapter.apps.page.changes import add_classes, add_pictures, label_pictures
 from metaadapter.apps.page.contents import Change, Contents, Origin
-from metaadapter.apps.page.editor import Editor
+from metaadapter.apps.page.dependencies import Editor
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.session import Session
@@ -43,7 +43,7 @@ def measure() -> dict[str, float]:
         for sha256, content in zip(hashes, contents, strict=True):
             project.pictures.path(id_of(sha256)).write_bytes(content)
         project.features.add(dict(zip(hashes, rows.astype(np.float16)[:, None], strict=True)))
-        project.features.flush()
+        project.features.commit()
         classes = {f"{number:x}": f"thing {number}" for number in range(N_WAY)}
         labels = {
             id_of(sha256): f"{number:x}"
@@ -69,10 +69,10 @@ def _seconds_to_add(session: Session, file: Path, rng: np.random.Generator) -> f
     start = time.perf_counter()
     picture = session.project.pictures.keep(file)
 
-    def changes(contents: Contents) -> tuple[Change, ...]:
-        return add_pictures(contents, {picture: file.name}, {picture: "0"})
+    def edit(contents: Contents) -> tuple[str, tuple[Change, ...]]:
+        return "picture", add_pictures(contents, {picture: file.name}, {picture: "0"})
 
-    Editor(session, Origin()).edit("picture", changes)
+    Editor(session, Origin()).edit(edit)
     while picture not in session.wait_for_results().labelled:
         time.sleep(0.001)
     return time.perf_counter() - start
@@ -81,7 +81,7 @@ def _seconds_to_add(session: Session, file: Path, rng: np.random.Generator) -> f
 def _seconds_to_label(session: Session, picture: str) -> float:
     start = time.perf_counter()
     edit = Editor(session, Origin()).edit
-    edit("label", lambda contents: label_pictures(contents, {picture: "0"}))
+    edit(lambda contents: ("label", label_pictures(contents, {picture: "0"})))
     while picture not in session.wait_for_results().labelled:
         time.sleep(0.001)
     return time.perf_counter() - start

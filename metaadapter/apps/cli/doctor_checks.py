@@ -162,7 +162,7 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     from metaadapter.adapter.listed_skills import MARK_FILE
     from metaadapter.adapter.skill import check_skill
     from metaadapter.apps.library.library import AdapterLibrary
-    from metaadapter.apps.page.project_check import check_project, projects_in
+    from metaadapter.apps.page.project import check_project, projects_in
     from metaadapter.data.checksums import check_files
     from metaadapter.data.db import ENDING, check_database
     from metaadapter.training.checkpoint import load_checkpoint

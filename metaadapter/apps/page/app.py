@@ -17,8 +17,6 @@ from metaadapter.apps.page import (
     advice_routes,
     answer_routes,
     download_routes,
-    export_routes,
-    field_downloads,
     field_routes,
     forms,
     phone_routes,
@@ -32,10 +30,9 @@ from metaadapter.apps.page.dependencies import State
 from metaadapter.apps.page.exports import Exports
 from metaadapter.apps.page.guard import Guard, error_response
 from metaadapter.apps.page.limits import Limits
-from metaadapter.apps.page.page_files import PREFIX, page_file
 from metaadapter.apps.page.projects import Projects
 from metaadapter.apps.page.refusal import Kind, Refusal, as_sentence
-from metaadapter.apps.page.starting import by_port
+from metaadapter.apps.page.starting import PREFIX, by_port, page_file
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import (
     DataError,
@@ -53,9 +50,8 @@ STATUSES: dict[type[MetaAdapterError], tuple[int, Kind]] = {
 }
 ROUTERS = (
     *(project_routes.routes, project_routes.upload_routes, answer_routes.routes),
-    *(project_list_routes.routes, advice_routes.routes),
-    *(download_routes.routes, predict_routes.routes, export_routes.routes),
-    *(field_routes.routes, field_routes.upload_routes, field_downloads.routes),
+    *(project_list_routes.routes, advice_routes.routes, download_routes.routes),
+    *(predict_routes.routes, field_routes.routes, field_routes.upload_routes),
     phone_routes.code_routes,
 )
 """The requests of the page, without those of phones."""

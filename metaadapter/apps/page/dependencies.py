@@ -1,23 +1,32 @@
-"""Values that the routes need: the state of the app, and the open session."""
+"""Values that the routes need: the state of the app, the open session, and who edits it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, final
+from datetime import UTC, datetime
+from hashlib import sha256
+from secrets import token_hex
+from typing import Annotated, TypeVar, final
+from urllib.parse import unquote
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 
 from metaadapter.adapter.adapted_encoder import adapted_encoder, parts_mark
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.page.access import Access
+from metaadapter.apps.page.contents import Change, Contents, Origin
 from metaadapter.apps.page.exports import Exports
+from metaadapter.apps.page.forms import Revised
+from metaadapter.apps.page.history import History
 from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.projects import Projects
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
+from metaadapter.data.plain_text import one_line
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 
@@ -93,3 +102,95 @@ async def open_session(state: AppState) -> Session:
 
 
 OpenSession = Annotated[Session, Depends(open_session)]
+
+
+MAX_AUTHOR_LENGTH = 40
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """A session, and the origin of the edits of one request."""
+
+    session: Session
+    origin: Origin
+
+    def edit(
+        self, edit: Callable[[Contents], tuple[str, tuple[Change, ...]]], *, stops: bool = False
+    ) -> Revised:
+        """Make and save an edit, unless the same request has made it before; see `change`.
+
+        `edit` returns its sentence and its changes, or refuses it.
+        """
+
+        def make(history: History, origin: Origin) -> None:
+            history.make(*edit(history.contents), origin)
+
+        revision, _ = self.change(make, stops=stops)
+        return Revised(revision=revision)
+
+    def change(
+        self, action: Callable[[History, Origin], Value], *, stops: bool = False
+    ) -> tuple[int, Value | None]:
+        """Edit, undo or redo; return the new revision, and `None` for a request sent again.
+
+        If it `stops`, no picture is encoded before the next edit.
+        """
+        return self.session.change(
+            lambda history: action(history, self.origin), self.origin.key, stops=stops
+        )
+
+    def new_class_id(self) -> str:
+        """An id for a new class, the same one if the request is sent again."""
+        key = self.origin.key
+        return sha256(f"class {key}".encode()).hexdigest()[:12] if key else token_hex(6)
+
+
+async def open_editor(
+    session: OpenSession,
+    author: Annotated[
+        str,
+        Header(
+            alias="Metaadapter-Author",
+            description="The name of the person who makes the edit, percent-encoded.",
+            max_length=1000,
+        ),
+    ] = "",
+    project: Annotated[
+        str,
+        Header(
+            alias="Metaadapter-Project",
+            description="The last part of `folder` in `GET /project`, percent-encoded: the edit is "
+            "refused if another project is open.",
+            max_length=1000,
+        ),
+    ] = "",
+    key: Annotated[
+        str,
+        Header(
+            alias="Idempotency-Key",
+            description="Any text of the client: a request that is sent again with it is done "
+            "once, also after a restart.",
+            pattern=r"^[\w-]{0,64}$",
+        ),
+    ] = "",
+) -> Editor:
+    """The editor of a request; a `Refusal` if the request is for another project."""
+    facts, folder = session.project.facts, session.project.folder
+    # What the page has is the folder as it is shown.
+    if project and unquote(project) != re.split(r"[\\/]", one_line(folder))[-1]:
+        raise Refusal(
+            409,
+            "another-project",
+            f"This change is for another project, but {facts.name} is open. Open the other project "
+            "again to save the change.",
+            name=facts.name,
+        )
+    by = one_line(" ".join(unquote(author).split()))[:MAX_AUTHOR_LENGTH]
+    return Editor(
+        session, Origin(by=by, at=datetime.now(UTC).isoformat(timespec="seconds"), key=key)
+    )
+
+
+OpenEditor = Annotated[Editor, Depends(open_editor)]

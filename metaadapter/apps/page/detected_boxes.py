@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from metaadapter.apps.page.changes import next_place
-from metaadapter.apps.page.contents import NONE, Change, Contents, PictureEntry
-from metaadapter.apps.page.field_entries import BoxEntry, CropEntry
+from metaadapter.apps.page.contents import Change, Contents
+from metaadapter.apps.page.entries import NONE, BoxEntry, CropEntry, PictureEntry
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.boxes.frame_detections import Detection

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from metaadapter.apps.field.detections import read_detections
-from metaadapter.apps.page.contents import SETTINGS, Change, Contents
+from metaadapter.apps.page.changes import require_one_label
+from metaadapter.apps.page.contents import Change, Contents
+from metaadapter.apps.page.dependencies import Editor
 from metaadapter.apps.page.detected_boxes import DetectedFrame, add_boxes
-from metaadapter.apps.page.editor import Editor
-from metaadapter.apps.page.field_entries import DetectionsEntry
-from metaadapter.apps.page.field_forms import BoxesAdded
+from metaadapter.apps.page.entries import ONLY, DetectionsEntry
 from metaadapter.apps.page.forms import MAX_NAME_LENGTH, RefusedFile, Revised
 from metaadapter.apps.page.frame_answers import MIN_CONFIDENCE
-from metaadapter.apps.page.frame_names import match_names
-from metaadapter.apps.page.labelling import require_one_label
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.uploaded_files import plain_name
@@ -30,6 +29,25 @@ from metaadapter.data.plain_text import one_line
 from metaadapter.errors import DataError
 
 READERS = 8
+REMEDY = "add the folder that holds the folders of all cameras"
+
+
+class BoxesAdded(Revised):
+    """The result of a detector's file."""
+
+    frames: int
+    """Frames that got their boxes."""
+    boxes: int
+    """Boxes of animals, which are pictures now."""
+    others: int
+    """Boxes of people and vehicles."""
+    empty: int
+    """Frames without a box that the detector is sure of."""
+    known_already: int
+    """Frames that keep the boxes that they had."""
+    missing: int
+    """Frames in the file that the project does not have."""
+    refused: list[RefusedFile]
 
 
 class _Listed(NamedTuple):
@@ -54,7 +72,7 @@ def add_detections(editor: Editor, path: Path, name: str) -> BoxesAdded:
     with write_errors("the detector's file", instead="free some space"):
         replace_file(folder / key, path.read_bytes())
     report = _join(editor, key, listed)
-    if key not in editor.session.read(lambda contents: contents.kept_detections):
+    if key not in editor.session.read(lambda contents: contents.kept("detections")):
         (folder / key).unlink(missing_ok=True)
     return report
 
@@ -90,16 +108,12 @@ def _waiting(contents: Contents) -> dict[str, DetectionsEntry]:
 def forget_detections(editor: Editor, key: str) -> Revised:
     """Let no frame of a detector's file wait any longer."""
 
-    def message(contents: Contents) -> str:
+    def edit(contents: Contents) -> tuple[str, tuple[Change, ...]]:
         entry = contents.waiting.get(key)
-        return f"Forgot the boxes in {entry.file if entry else 'a file'}"
+        changes = contents.changes("detections", {} if entry is None else {key: None})
+        return f"Forgot the boxes in {entry.file if entry else 'a file'}", changes
 
-    return editor.edit(
-        message,
-        lambda contents: contents.changes(
-            "detections", {key: None} if key in contents.waiting else {}
-        ),
-    )
+    return editor.edit(edit)
 
 
 def _join(
@@ -128,27 +142,23 @@ def _join(
                 match.added[picture] = frame
         return match
 
-    def message(contents: Contents) -> str:
-        latest.append(joined(contents))
-        n = len(latest[-1].added)
-        return f"Added the boxes of {n_pictures(n)}" if n else f"Kept the boxes in {listed.name}"
-
-    def changes(contents: Contents) -> tuple[Change, ...]:
-        added, missing = latest[-1].added, latest[-1].missing
+    def edit(contents: Contents) -> tuple[str, tuple[Change, ...]]:
+        latest.append(match := joined(contents))
         settings = contents.settings.model_copy(update={"detector": listed.detector})
-        is_same = settings == contents.settings or not added
-        changed = {} if is_same else {SETTINGS: settings}
+        is_same = settings == contents.settings or not match.added
         entry = None
-        if missing:
-            entry = DetectionsEntry(file=listed.name, missing=len(missing), example=missing[0])
+        if match.missing:
+            n, example = len(match.missing), match.missing[0]
+            entry = DetectionsEntry(file=listed.name, missing=n, example=example)
         waits = {} if contents.waiting.get(key) == entry else {key: entry}
-        return (
-            *add_boxes(contents, added),
-            *contents.changes("settings", changed),
+        n = len(match.added)
+        return f"Added the boxes of {n_pictures(n)}" if n else f"Kept the boxes in {listed.name}", (
+            *add_boxes(contents, match.added),
+            *contents.changes("settings", {} if is_same else {ONLY: settings}),
             *contents.changes("detections", waits),
         )
 
-    revision = editor.edit(message, changes).revision
+    revision = editor.edit(edit).revision
     return _report(latest[-1] if latest else session.read(joined), revision)
 
 
@@ -233,3 +243,56 @@ def _report(joined: _Joined, revision: int) -> BoxesAdded:
         refused=[RefusedFile(name=file, reason=reason) for file, reason in joined.refused.items()],
         revision=revision,
     )
+
+
+class NameMatches(NamedTuple):
+    """The frames of a detector's file, as the project has them."""
+
+    pictures: dict[str, str]
+    """Name in the detector's file → the picture."""
+    refused: dict[str, str]
+    """Name in the detector's file → why no picture can be chosen for it."""
+    missing: list[str]
+    """Names in the detector's file of which the project has no picture."""
+
+
+def match_names(names: Mapping[str, str], files: Iterable[str]) -> NameMatches:
+    """Match pictures, given as id → name, with the names of frames in a detector's file."""
+    by_name, by_end = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
+    for picture, name in names.items():
+        by_name[name].append(picture)
+        for end in _ends(name):
+            by_end[end].append(picture)
+    pictures, refused, missing = dict[str, str](), dict[str, str](), list[str]()
+    claims = defaultdict[str, list[str]](list)
+    for file in files:
+        same_end = next((by_name[end] for end in _ends(file) if end in by_name), [])
+        candidates = by_name.get(file) or by_end.get(file) or same_end
+        if len(candidates) == 1:
+            claims[candidates[0]].append(file)
+        elif candidates:
+            listed = ", ".join(repr(names[picture]) for picture in candidates[:3])
+            refused[file] = f"{len(candidates)} pictures may be this frame: {listed}; {REMEDY}"
+        else:
+            missing.append(file)
+    for picture, claiming in claims.items():
+        exact = [file for file in claiming if file == names[picture]]
+        if len(claiming) == 1 or exact:
+            chosen = (exact or claiming)[0]
+            pictures[chosen] = picture
+            missing += [file for file in claiming if file != chosen]
+            continue
+        others = ", ".join(map(repr, claiming[:3]))
+        for file in claiming:
+            refused[file] = (
+                f"the file lists {others}, and the picture {names[picture]!r} may be any of them; "
+                f"{REMEDY}"
+            )
+    return NameMatches(pictures, refused, missing)
+
+
+def _ends(name: str) -> Iterator[str]:
+    """A name without its first folders, the longest end first; the whole name is left out."""
+    parts = name.split("/")
+    for start in range(1, len(parts)):
+        yield "/".join(parts[start:])

@@ -1,126 +1,352 @@
-"""The routes of downloads: the adapter, the predictions, and the pictures sorted into folders."""
+"""The routes of downloads: one table of files, what else is shown of them, and their sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, TypeVar
+from io import BytesIO
+from pathlib import Path
+from typing import Annotated, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response, StreamingResponse
+from pydantic import BaseModel
 
 from metaadapter.adapter.skill import skill_bytes
+from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.apps.export.web_page import fixed_contents
+from metaadapter.apps.field.camtrap_package import CamtrapPackage
+from metaadapter.apps.field.megadetector_file import MegaDetectorFile
+from metaadapter.apps.field.species_counts import counts_table, species_counts
+from metaadapter.apps.field.timelapse_file import write_timelapse
+from metaadapter.apps.page.changes import require_one_label
 from metaadapter.apps.page.contents import Contents
-from metaadapter.apps.page.dependencies import OpenSession
+from metaadapter.apps.page.dependencies import AppState, OpenSession
 from metaadapter.apps.page.downloads import (
     SortedPicture,
     folder_name,
+    move_script,
     prediction_table,
     sorted_pictures,
     whole_pictures,
     zip_pieces,
 )
-from metaadapter.apps.page.label_downloads import (
-    label_manifest,
-    label_table,
-    require_own_names,
-)
-from metaadapter.apps.page.labelling import require_one_label
-from metaadapter.apps.page.move_script import move_script
+from metaadapter.apps.page.exports import Exports
+from metaadapter.apps.page.frame_answers import FrameAnswers, frame_answers
+from metaadapter.apps.page.label_downloads import label_manifest, label_table, require_own_names
+from metaadapter.apps.page.project import UPLOAD_PREFIX
+from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
+from metaadapter.data.stored_zip import zip_bytes, zip_entry
 
-Threshold = Annotated[
-    float,
-    Query(
-        alias="sure",
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description="Predictions with a probability below it do not count.",
-    ),
-]
+MISSING_FILE = "what is missing.txt"
+CSV, ZIP, BINARY = "text/csv; charset=utf-8", "application/zip", "application/octet-stream"
+# WebAssembly is compiled only with the permission of its page.
+PREVIEW_CSP = (
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+PREVIEW_TYPES = {
+    "css": "text/css",
+    "html": "text/html",
+    "js": "text/javascript",
+    "mjs": "text/javascript",
+    "json": "application/json",
+    "wasm": "application/wasm",
+}
 
 Value = TypeVar("Value")
 
-routes = APIRouter(prefix="/take")
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a download is made from: the open project, and the least probability that counts."""
+
+    session: Session
+    exports: Exports
+    threshold: float
+
+    @property
+    def stored(self) -> StoredAdapter:
+        """The adapter after all edits."""
+        stored = self.session.wait_for_results().stored
+        assert stored is not None
+        return stored
+
+    @property
+    def several(self) -> bool:
+        """Whether a picture can show several classes."""
+        return self.session.read(lambda contents: contents.several)
+
+    def decided(self, use: Callable[[list[SortedPicture], Contents], Value]) -> Value:
+        """Call `use` with all pictures, sorted by their labels and predictions, and the contents.
+
+        It waits until the predictions are up to date. Nothing changes the contents during the call.
+        """
+        self.require_no_minimum()
+        predictions = self.session.wait_for_results().answers
+        return self.session.read(
+            lambda contents: use(sorted_pictures(contents, predictions, self.threshold), contents)
+        )
+
+    def require_no_minimum(self) -> None:
+        """Refuse a threshold in a project of several labels, where each class has its own."""
+        if self.threshold:
+            self.session.read(lambda contents: require_one_label(contents, "A minimum"))
+
+    def frames(self) -> FrameAnswers:
+        """The answers by frame; without a classifier, boxes have the detector's categories."""
+        name = folder_name(self.session.project.facts.name)
+        try:
+            answers = self.session.wait_for_results().answers
+        except Refusal as refusal:
+            if refusal.kind != "no-adapter":
+                raise
+            answers = {}
+        return self.session.read(
+            lambda contents: frame_answers(contents, answers, self.threshold, name)
+        )
+
+    @property
+    def classifier(self) -> str:
+        """The name of the classifier in files of camera traps."""
+        return f"metaadapter {self.session.project.facts.name}"
+
+    def folder(self) -> tempfile.TemporaryDirectory[str]:
+        """A folder for files until they are sent; after a kill the next start removes it."""
+        return tempfile.TemporaryDirectory(dir=self.session.project.incoming, prefix=UPLOAD_PREFIX)
 
 
-@routes.get("/adapter", response_class=Response)
-def download_adapter(session: OpenSession) -> Response:
-    """The classifier as a skill file."""
-    stored = session.wait_for_results().stored
-    assert stored is not None
-    return file_response(
-        session, skill_bytes(stored), "classifier.adapter", "application/octet-stream"
-    )
+def taken(
+    session: OpenSession,
+    state: AppState,
+    threshold: Annotated[
+        float,
+        Query(
+            alias="sure",
+            ge=0,
+            le=1,
+            allow_inf_nan=False,
+            description="Predictions with a probability below it do not count.",
+        ),
+    ] = 0.0,
+) -> Taken:
+    """What the downloads of a request are made from."""
+    return Taken(session, state.exports, threshold)
 
 
-@routes.get("/answers.csv", response_class=Response)
-def download_predictions(session: OpenSession, threshold: Threshold = 0.0) -> Response:
+Taking = Annotated[Taken, Depends(taken)]
+
+
+def _predictions(of: Taken) -> bytes:
     """The predictions as a table; with several labels that of `metaadapter predict`."""
-    if session.read(lambda contents: contents.several):
-        _require_no_minimum(session, threshold)
-        table = label_table(session)
-    else:
-        table = decided(session, threshold, prediction_table).encode()
-    return file_response(session, table, "answers.csv", "text/csv; charset=utf-8")
+    if of.several:
+        of.require_no_minimum()
+        return label_table(of.session)
+    return of.decided(prediction_table)
 
 
-@routes.get("/labels.csv", response_class=Response)
-def download_labels(session: OpenSession) -> Response:
+def _labels(of: Taken) -> bytes:
     """The labels of people as a manifest, which `metaadapter adapt --several` reads."""
-    session.read(require_own_names)
-    table = session.read(label_manifest)
-    return file_response(session, table, "labels.csv", "text/csv; charset=utf-8")
+    of.session.read(require_own_names)
+    return of.session.read(label_manifest)
 
 
-@routes.get("/pictures.zip", response_class=StreamingResponse)
-def download_pictures(session: OpenSession, threshold: Threshold = 0.0) -> Response:
+def _pictures(of: Taken) -> Iterator[bytes]:
     """The pictures in folders named by class."""
-    pictures = decided(session, threshold, lambda pictures, _: pictures)
-    return StreamingResponse(
-        zip_pieces(pictures, session.picture),
-        media_type="application/zip",
-        headers=_headers(session, "pictures.zip"),
-    )
+    return zip_pieces(of.decided(lambda pictures, _: pictures), of.session.picture)
 
 
-@routes.get("/moves.sh", response_class=Response)
-def download_moves(session: OpenSession, threshold: Threshold = 0.0) -> Response:
+def _moves(of: Taken) -> bytes:
     """A shell script that moves the user's own files."""
-    session.read(lambda contents: require_one_label(contents, "A script that moves files"))
-    script = move_script(decided(session, threshold, whole_pictures))
-    return file_response(session, script.encode(), "moves.sh", "text/x-shellscript; charset=utf-8")
+    of.session.read(lambda contents: require_one_label(contents, "A script that moves files"))
+    return move_script(of.decided(whole_pictures))
 
 
-def decided(
-    session: Session, threshold: float, use: Callable[[list[SortedPicture], Contents], Value]
-) -> Value:
-    """Call `use` with all pictures, sorted by their labels and predictions, and the contents.
+def _adapter(of: Taken) -> bytes:
+    """The classifier as a skill file."""
+    return skill_bytes(of.stored)
 
-    It waits until the predictions are up to date. Nothing changes the contents during the call.
-    """
-    _require_no_minimum(session, threshold)
-    predictions = session.wait_for_results().answers
-    return session.read(
-        lambda contents: use(sorted_pictures(contents, predictions, threshold), contents)
+
+def _onnx(of: Taken) -> bytes:
+    """The encoder and the classifier as one ONNX file, which takes decoded pictures."""
+    return of.exports.onnx(of.session)
+
+
+def _page(of: Taken) -> bytes:
+    """A page for any web host, on which everyone can have pictures predicted."""
+    return zip_bytes({f"page/{name}": file for name, file in of.exports.page(of.session).items()})
+
+
+def _counts(of: Taken) -> bytes:
+    """The counts of species as a table."""
+    answers = of.frames()
+    return counts_table(species_counts(answers.predictions, answers.folder))
+
+
+def _timelapse(of: Taken) -> bytes:
+    """A table for Timelapse."""
+    answers = of.frames()
+    with of.folder() as folder:
+        file = Path(folder, "timelapse.csv")
+        write_timelapse(file, answers.predictions, answers.folder)
+        return file.read_bytes()
+
+
+def _megadetector(of: Taken) -> bytes:
+    """All boxes, as corrected, with the answers, as MegaDetector JSON."""
+    answers = of.frames()
+    with of.folder() as folder:
+        file = Path(folder, "megadetector.json")
+        writer = MegaDetectorFile(of.classifier, answers.labels, answers.folder, answers.detections)
+        writer.write(file, answers.predictions, [])
+        return file.read_bytes()
+
+
+def _camtrap(of: Taken) -> bytes:
+    """A Camera Trap Data Package in a zip file."""
+    answers, content = of.frames(), BytesIO()
+    with of.folder() as folder:
+        detector = str(answers.detections.info["detector"])
+        package = CamtrapPackage(Path(folder), of.classifier, answers.folder, detector)
+        missing = package.write(lambda: answers.predictions)
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(Path(folder).iterdir()):
+                archive.write(file, file.name)
+            if missing:
+                lines = [line.replace(f"{folder}{os.sep}", "") for line in missing]
+                archive.writestr(zip_entry(MISSING_FILE), "".join(f"{line}\n" for line in lines))
+    return content.getvalue()
+
+
+class Download(NamedTuple):
+    """A file to download: its name, its type, and what makes its content."""
+
+    file: str
+    media_type: str
+    make: Callable[[Taken], bytes | Iterator[bytes]]
+
+
+DOWNLOADS = {
+    "adapter": Download("classifier.adapter", BINARY, _adapter),
+    "answers.csv": Download("answers.csv", CSV, _predictions),
+    "labels.csv": Download("labels.csv", CSV, _labels),
+    "pictures.zip": Download("pictures.zip", ZIP, _pictures),
+    "moves.sh": Download("moves.sh", "text/x-shellscript; charset=utf-8", _moves),
+    "onnx": Download("classifier.onnx", BINARY, _onnx),
+    "page.zip": Download("page.zip", ZIP, _page),
+    "counts.csv": Download("counts.csv", CSV, _counts),
+    "timelapse.csv": Download("timelapse.csv", CSV, _timelapse),
+    "megadetector.json": Download("megadetector.json", "application/json", _megadetector),
+    "camtrap-dp.zip": Download("camtrap-dp.zip", ZIP, _camtrap),
+}
+"""Last part of the address → the download."""
+
+routes = APIRouter()
+
+
+def _add_route(place: str, download: Download) -> None:
+    def take(of: Taking) -> Response:
+        content, headers = download.make(of), _headers(of.session, download.file)
+        if isinstance(content, bytes):
+            return Response(content, media_type=download.media_type, headers=headers)
+        return StreamingResponse(content, media_type=download.media_type, headers=headers)
+
+    routes.add_api_route(
+        f"/take/{place}",
+        take,
+        name=download.make.__name__.strip("_"),
+        description=download.make.__doc__,
+        response_class=Response,
     )
-
-
-def _require_no_minimum(session: Session, threshold: float) -> None:
-    if threshold:
-        session.read(lambda contents: require_one_label(contents, "A minimum for all classes"))
-
-
-def file_response(session: Session, content: bytes, name: str, media_type: str) -> Response:
-    """A file that the browser saves under the names of the project and of the file, and the day."""
-    return Response(content, media_type=media_type, headers=_headers(session, name))
 
 
 def _headers(session: Session, name: str) -> dict[str, str]:
+    """Let the browser save a file under the names of the project and of the file, and the day."""
     project = "-".join(folder_name(session.project.facts.name).split())
     dated = f"{project}-{date.today()}-{name}"
     ascii_name = dated.encode("ascii", "replace").decode().replace("?", "_")
     encoded = f"filename*=UTF-8''{quote(dated, safe='')}"
     return {"Content-Disposition": f'attachment; filename="{ascii_name}"; {encoded}'}
+
+
+for place, download in DOWNLOADS.items():
+    _add_route(place, download)
+
+
+class Sizes(BaseModel):
+    """The sizes of the downloads in bytes, null if unknown or if there is no such download.
+
+    Unless `is_made`, the ONNX file and the page are larger than the number given.
+    """
+
+    answers: int
+    pictures: int | None
+    moves: int | None
+    labels: int | None
+    adapter: int
+    onnx: int | None
+    page: int | None
+    is_made: bool
+
+
+@routes.get("/take/sizes")
+def read_sizes(of: Taking) -> Sizes:
+    """The sizes of the downloads in bytes."""
+    adapter, several = _adapter(of), of.several
+    onnx, is_made = of.exports.n_bytes(of.session)
+    return Sizes(
+        adapter=len(adapter),
+        answers=len(_predictions(of)),
+        pictures=of.decided(lambda pictures, contents: _n_bytes(of.session, pictures, contents)),
+        moves=None if several else len(_moves(of)),
+        labels=len(of.session.read(label_manifest)) if several else None,
+        onnx=onnx,
+        page=None if onnx is None else onnx + sum(map(len, fixed_contents().values())),
+        is_made=is_made,
+    )
+
+
+def _n_bytes(session: Session, pictures: list[SortedPicture], contents: Contents) -> int | None:
+    """The size of the files of pictures; `None` with boxes, which are cut out for the zip file."""
+    if any(contents.pictures[picture.id].crop for picture in pictures):
+        return None
+    files = [session.project.pictures.path(picture.id) for picture in pictures]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+@routes.get("/preview/{name:path}", response_class=Response)
+def preview_page(session: OpenSession, state: AppState, name: str) -> Response:
+    """A file of `page.zip` by its path, to look at the page before it is on a web host."""
+    content = state.exports.page_file(session, name)
+    if content is None:
+        raise Refusal(404, "no-such-path", "There is nothing at this address.")
+    kind = PREVIEW_TYPES.get(name.rpartition(".")[2], BINARY)
+    return Response(content, media_type=kind, headers={"Content-Security-Policy": PREVIEW_CSP})
+
+
+class SpeciesCount(BaseModel, from_attributes=True):
+    """How often a label was seen at a camera."""
+
+    label: str
+    camera: str
+    individuals: int
+    pictures: int
+
+
+class Counts(BaseModel, from_attributes=True):
+    """The counts of all labels at all cameras."""
+
+    counts: list[SpeciesCount]
+
+
+@routes.get("/counts")
+def read_counts(of: Taking) -> Counts:
+    """How often each species was seen at each camera."""
+    answers = of.frames()
+    return Counts.model_validate({"counts": species_counts(answers.predictions, answers.folder)})

@@ -5,17 +5,18 @@ No two classes share a folder, and no class shares one with the pile of unsure p
 
 from __future__ import annotations
 
-import csv
 import io
 import unicodedata
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.resources import files
 from typing import NamedTuple
 
-from metaadapter.apps.page.contents import NONE, Contents, PictureEntry
+from metaadapter.apps.page.contents import Contents
+from metaadapter.apps.page.entries import NONE, PictureEntry
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.plain_text import in_csv
+from metaadapter.data.plain_text import csv_bytes
 from metaadapter.data.stored_zip import zip_entry
 from metaadapter.workflow.prediction_rows import OF_BOXES
 from metaadapter.workflow.predictions import NONE_OF_THESE, Prediction
@@ -29,6 +30,7 @@ HEADER = (
 BOX_CELLS = (*(column.name for column in OF_BOXES[:6]), "time")
 NOT_IN_FOLDER_NAMES = '/\\:*?"<>|'
 LEFT_OUT_FILE = "pictures left out.txt"
+PLACE_OF_TABLE = "TABLE OF PICTURES\n"
 
 
 class SortedPicture(NamedTuple):
@@ -54,15 +56,13 @@ def sorted_pictures(
     and no pile `UNSURE`.
     """
     pictures = []
-    names = [contents.classes[label].name for label in contents.ordered_classes]
-    taken = {_key(name) for name in names}
+    names = contents.class_names
+    taken = {_key(name) for name in names.values()}
     unsure, none_of_these = _free(UNSURE, taken), _free(NONE_OF_THESE, taken)
-    folders = folder_names([*names, unsure, none_of_these])
-    piles = contents.piles()
-    piles_of = {NONE: none_of_these, UNSURE: unsure}
-    piles_of |= {label: entry.name for label, entry in contents.classes.items()}
-    for label in (*contents.ordered_classes, NONE, None):
-        for key in piles[label]:
+    folders = folder_names([*names.values(), unsure, none_of_these])
+    piles_of = {NONE: none_of_these, UNSURE: unsure} | names
+    for label, pile in contents.piles().items():
+        for key in pile:
             name, prediction = contents.pictures[key].name, predictions.get(key)
             if label is not None:
                 answers, prediction = [label], None
@@ -80,15 +80,13 @@ def sorted_pictures(
     return pictures
 
 
-def prediction_table(pictures: list[SortedPicture], contents: Contents) -> str:
-    """A CSV text with one row per picture; spreadsheets take no name in it for a formula.
+def prediction_table(pictures: list[SortedPicture], contents: Contents) -> bytes:
+    """A CSV file with one row per picture; spreadsheets take no name in it for a formula.
 
     With boxes it also has the columns of `metaadapter predict --out` for boxes and times.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
     has_boxes = any(contents.pictures[picture.id].crop for picture in pictures)
-    writer.writerow((*HEADER, *BOX_CELLS) if has_boxes else HEADER)
+    rows: list[tuple[object, ...]] = [(*HEADER, *BOX_CELLS) if has_boxes else HEADER]
     for picture in pictures:
         prediction = picture.prediction
         is_none = contents.pictures[picture.id].label == NONE
@@ -104,9 +102,8 @@ def prediction_table(pictures: list[SortedPicture], contents: Contents) -> str:
                 "",
             )
         boxes = _box_cells(contents.pictures[picture.id]) if has_boxes else ()
-        cells = (picture.name, picture.answer, *numbers, picture.id, *boxes)
-        writer.writerow(map(in_csv, cells))
-    return text.getvalue()
+        rows.append((picture.name, picture.answer, *numbers, picture.id, *boxes))
+    return csv_bytes(rows)
 
 
 def whole_pictures(pictures: Iterable[SortedPicture], contents: Contents) -> list[SortedPicture]:
@@ -121,6 +118,16 @@ def whole_pictures(pictures: Iterable[SortedPicture], contents: Contents) -> lis
         whole[key] = picture._replace(id=key)
         folders[key].add(picture.folder)
     return [picture for key, picture in whole.items() if len(folders[key]) == 1]
+
+
+def move_script(pictures: Iterable[SortedPicture]) -> bytes:
+    """A shell script that moves the user's own files into folders named by class.
+
+    Memory cards repeat names, so the script knows each picture by its SHA-256, not by its name.
+    """
+    table = "".join(f"{picture.id} {picture.folder}/{picture.name}\n" for picture in pictures)
+    script = (files("metaadapter.apps.page") / "moves.sh").read_text("utf-8")
+    return script.replace(PLACE_OF_TABLE, table).encode()
 
 
 def _box_cells(entry: PictureEntry) -> tuple[object, ...]:

@@ -7,22 +7,22 @@ from difflib import get_close_matches
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import AfterValidator, BaseModel, Field
 
 from metaadapter.apps.field.allowed_species import folded
-from metaadapter.apps.page import field_forms
-from metaadapter.apps.page.contents import SETTINGS, Contents
-from metaadapter.apps.page.dependencies import OpenSession
+from metaadapter.apps.page.changes import require_one_label
+from metaadapter.apps.page.contents import Change, Contents
+from metaadapter.apps.page.dependencies import OpenEditor, OpenSession
 from metaadapter.apps.page.detected_boxes import change_box
 from metaadapter.apps.page.detection_uploads import (
+    BoxesAdded,
     add_detections,
     forget_detections,
     join_waiting,
 )
-from metaadapter.apps.page.editor import OpenEditor
-from metaadapter.apps.page.field_entries import BoxEntry, FieldEntry
-from metaadapter.apps.page.forms import PictureId, Pictures, Revised
+from metaadapter.apps.page.entries import ONLY, BoxEntry
+from metaadapter.apps.page.forms import Name, PictureId, Pictures, RequestForm, Revised
 from metaadapter.apps.page.frame_answers import series_of
-from metaadapter.apps.page.labelling import require_one_label
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
@@ -32,6 +32,62 @@ from metaadapter.data.checksums import file_hash
 from metaadapter.data.crop import Box
 from metaadapter.data.decode import crop_hash
 
+Fraction = Annotated[float, Field(ge=-0.01, le=1.01, allow_inf_nan=False)]
+
+
+def _within(sides: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    if not Box(*sides).is_within:
+        raise ValueError("a box must be a rectangle within its frame")
+    return sides
+
+
+Sides = Annotated[tuple[Fraction, Fraction, Fraction, Fraction], AfterValidator(_within)]
+
+
+class BoxChange(RequestForm):
+    """A change of a box: add (`before` is null), remove (`after` is null), move, or accept it."""
+
+    before: Sides | None = None
+    after: Sides | None = None
+
+
+class BoxChanged(Revised):
+    """The picture of the changed box; `null` if the box was removed."""
+
+    picture: PictureId | None
+
+
+class FrameBox(BoxEntry):
+    """A box in a frame."""
+
+    picture: str | None
+    """Its picture; `null` for a person, a vehicle, or a box that the detector is not sure of."""
+
+
+class FrameState(BaseModel):
+    """A frame with its boxes."""
+
+    id: str
+    name: str
+    time: str | None
+    series: str | None
+    """The first frame of its series."""
+    boxes: list[FrameBox]
+
+
+class Frames(Revised):
+    """All frames, in the page's order."""
+
+    frames: list[FrameState]
+
+
+class FieldChange(RequestForm):
+    """New settings: seconds between the frames of a series, and names of classes that occur."""
+
+    burst: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] | None = None
+    allowed: Annotated[list[Name], Field(max_length=1000)] | None = None
+
+
 routes = APIRouter()
 upload_routes = APIRouter(route_class=UploadRoute)
 
@@ -39,14 +95,14 @@ upload_routes = APIRouter(route_class=UploadRoute)
 @upload_routes.post("/detections", status_code=202)
 def upload_detections(
     editor: OpenEditor, form: Annotated[DetectorFile, OF_FILES], folder: UploadFolder
-) -> field_forms.BoxesAdded:
+) -> BoxesAdded:
     """Add the boxes in the JSON file of MegaDetector or SpeciesNet to the pictures."""
     name = plain_name(form.detections.filename or "")
     return add_detections(editor, on_disk(form.detections, folder / "detections"), name)
 
 
 @routes.post("/detections/join")
-def join_detections(editor: OpenEditor, new: Pictures) -> field_forms.BoxesAdded:
+def join_detections(editor: OpenEditor, new: Pictures) -> BoxesAdded:
     """Give new pictures the boxes in the detectors' files that have waited for them."""
     return join_waiting(editor, {*new.pictures})
 
@@ -61,78 +117,55 @@ def delete_detections(editor: OpenEditor, file: PictureId) -> Revised:
 def read_frames(
     session: OpenSession,
     frame: Annotated[PictureId | None, Query(description="The id of one frame.")] = None,
-) -> field_forms.Frames:
+) -> Frames:
     """All frames with boxes, or only this one."""
 
-    def frames(contents: Contents) -> field_forms.Frames:
-        keys = [
-            key
-            for key, entry in contents.pictures.items()
+    def frames(contents: Contents) -> Frames:
+        whole = {
+            key: entry
+            for key, entry in contents.ordered_pictures
             if entry.boxes is not None and frame in (None, key)
+        }
+        crops, series = contents.crops_of(whole), series_of(contents)
+        states = [
+            FrameState(
+                id=key,
+                name=entry.name,
+                time=entry.time,
+                series=series[key].series if key in series else None,
+                boxes=_boxes(contents, crops[key], entry.boxes or ()),
+            )
+            for key, entry in whole.items()
         ]
-        keys.sort(key=lambda key: contents.pictures[key].place)
-        crops, series = contents.crops_of(keys), series_of(contents)
-        return field_forms.Frames(
-            revision=session.revision,
-            frames=[
-                field_forms.FrameState(
-                    id=key,
-                    name=contents.pictures[key].name,
-                    time=contents.pictures[key].time,
-                    series=series[key].series if key in series else None,
-                    boxes=_boxes(contents, key, crops[key]),
-                )
-                for key in keys
-            ],
-        )
+        return Frames(revision=session.revision, frames=states)
 
     return session.read(frames)
 
 
+def _boxes(contents: Contents, crops: list[str], others: tuple[BoxEntry, ...]) -> list[FrameBox]:
+    cut = [(crop, contents.pictures[crop].crop) for crop in crops]
+    return [
+        FrameBox(sides=box.sides, category=box.category, confidence=box.confidence, picture=picture)
+        for picture, box in (*cut, *((None, other) for other in others))
+        if box is not None
+    ]
+
+
 @routes.post("/frames/{frame}/boxes")
-def edit_box(
-    editor: OpenEditor, frame: PictureId, change: field_forms.BoxChange
-) -> field_forms.BoxChanged:
+def edit_box(editor: OpenEditor, frame: PictureId, change: BoxChange) -> BoxChanged:
     """Add, remove, move or accept a box of a frame; a picture without boxes becomes a frame."""
     before, after = (sides and Box(*sides) for sides in (change.before, change.after))
     session = editor.session
     session.read(lambda contents: contents.require_pictures([frame]))
     session.read(lambda contents: require_one_label(contents, "A box in a picture"))
     sha256 = _hash_of(session, frame)
-    message = (
-        "Added a box"
-        if before is None
-        else "Removed a box"
-        if after is None
-        else "Accepted a box"
-        if after == before
-        else "Moved a box"
-    )
+    what = "Accepted" if after == before else "Moved"
+    what = "Added" if before is None else "Removed" if after is None else what
     revised = editor.edit(
-        message, lambda contents: change_box(contents, frame, sha256, before, after)
+        lambda contents: (f"{what} a box", change_box(contents, frame, sha256, before, after))
     )
     picture = None if after is None else id_of(crop_hash(sha256, after))
-    return field_forms.BoxChanged(picture=picture, revision=revised.revision)
-
-
-@routes.patch("/field")
-def edit_settings(editor: OpenEditor, change: field_forms.FieldChange) -> Revised:
-    """Set which frames form series, and which classes occur; `null` ends a setting."""
-
-    def entry(contents: Contents) -> FieldEntry:
-        require_one_label(contents, "A series of camera traps")
-        settings, changed = contents.settings, change.model_fields_set
-        allowed = _classes(contents, change.allowed) if change.allowed else None
-        return FieldEntry(
-            burst=change.burst if "burst" in changed else settings.burst,
-            allowed=allowed if "allowed" in changed else settings.allowed,
-            detector=settings.detector,
-        )
-
-    return editor.edit(
-        "Changed the settings for camera traps",
-        lambda contents: contents.changes("settings", {SETTINGS: entry(contents)}),
-    )
+    return BoxChanged(picture=picture, revision=revised.revision)
 
 
 def _hash_of(session: Session, frame: str) -> str:
@@ -146,32 +179,30 @@ def _hash_of(session: Session, frame: str) -> str:
     )
 
 
-def _boxes(contents: Contents, frame: str, crops: list[str]) -> list[field_forms.FrameBox]:
-    cut = [(crop, contents.pictures[crop].crop) for crop in crops]
-    others: list[tuple[str | None, BoxEntry | None]] = [
-        (None, box) for box in contents.pictures[frame].boxes or ()
-    ]
-    return [
-        field_forms.FrameBox(
-            sides=box.sides, category=box.category, confidence=box.confidence, picture=picture
+@routes.patch("/field")
+def edit_settings(editor: OpenEditor, change: FieldChange) -> Revised:
+    """Set which frames form series, and which classes occur; `null` ends a setting."""
+
+    def edit(contents: Contents) -> tuple[str, tuple[Change, ...]]:
+        require_one_label(contents, "A series of camera traps")
+        allowed = _classes(contents, change.allowed) if change.allowed else None
+        new = {"burst": change.burst, "allowed": allowed}
+        settings = contents.settings.model_copy(
+            update={name: new[name] for name in change.model_fields_set}
         )
-        for picture, box in (*cut, *others)
-        if box is not None
-    ]
+        changes = contents.changes("settings", {ONLY: settings})
+        return "Changed the settings for camera traps", changes
+
+    return editor.edit(edit)
 
 
 def _classes(contents: Contents, names: list[str]) -> tuple[str, ...]:
     """The ids of classes, given by name; an unknown name is refused, with the nearest one."""
-    ids = {folded(entry.name): label for label, entry in contents.classes.items()}
+    ids = {folded(name): label for label, name in contents.class_names.items()}
     for name in names:
         if folded(name) not in ids:
             close = get_close_matches(folded(name), ids, n=1, cutoff=0)
             nearest = contents.classes[ids[close[0]]].name if close else ""
-            raise Refusal(
-                422,
-                "no-such-species",
-                f"There is no class {name!r}. The nearest one is {nearest!r}.",
-                name=name,
-                nearest=nearest,
-            )
+            sentence = f"There is no class {name!r}. The nearest one is {nearest!r}."
+            raise Refusal(422, "no-such-species", sentence, name=name, nearest=nearest)
     return tuple(dict.fromkeys(ids[folded(name)] for name in names))

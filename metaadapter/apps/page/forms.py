@@ -1,7 +1,4 @@
-"""The forms of edits and of the open project, as the OpenAPI document describes them.
-
-Answers, advice and the list of projects have forms in files of their own.
-"""
+"""The values and forms that several routes take or return, and those of the open project."""
 
 from __future__ import annotations
 
@@ -16,7 +13,8 @@ from pydantic import (
     StringConstraints,
 )
 
-from metaadapter.apps.page.contents import EditKind
+from metaadapter.apps.page.contents import EditKind, Origin
+from metaadapter.apps.page.entries import ClassEntry, DetectionsEntry
 from metaadapter.apps.page.refusal import Kind
 from metaadapter.data.plain_text import one_line
 
@@ -46,6 +44,8 @@ ClassId = Annotated[
     StringConstraints(pattern=r"^[0-9a-f]{1,32}$"),
     Field(description="The id of a class."),
 ]
+
+
 Label = ClassId | Literal["none"] | None | Annotated[list[ClassId], Field(max_length=MAX_CLASSES)]
 """The id of a class, "none" for none of the classes, or `None` for the tray; a list of ids in a
 project of several labels."""
@@ -55,6 +55,33 @@ class RequestForm(BaseModel):
     """The body of a request; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pictures(RequestForm):
+    """The ids of pictures."""
+
+    pictures: Annotated[list[PictureId], Field(max_length=MAX_PICTURES)]
+
+
+class Error(BaseModel):
+    """The reason why a request was refused, with the names and numbers in its sentence."""
+
+    error: str
+    kind: Kind
+    values: dict[str, str | int]
+
+
+class Revised(BaseModel):
+    """The revision of the project after an edit."""
+
+    revision: int
+
+
+class RefusedFile(BaseModel):
+    """A file that was not added, and the reason."""
+
+    name: str
+    reason: str
 
 
 class NewClass(RequestForm):
@@ -72,12 +99,6 @@ class ClassChange(RequestForm):
     description: Description | None = None
 
 
-class Pictures(RequestForm):
-    """The ids of pictures."""
-
-    pictures: Annotated[list[PictureId], Field(max_length=MAX_PICTURES)]
-
-
 class Labels(RequestForm):
     """Either `labels`, picture → label, or `pictures` with one label, `class`.
 
@@ -85,29 +106,19 @@ class Labels(RequestForm):
     project of several labels also a list of ids, of which none means "none".
     """
 
-    pictures: Annotated[list[PictureId], Field(max_length=MAX_PICTURES)] = []
+    pictures: Annotated[list[PictureId], Field(max_length=MAX_PICTURES)] = Field(
+        default_factory=list
+    )
     class_id: Annotated[Label, Field(alias="class")] = None
-    labels: Annotated[dict[PictureId, Label], Field(max_length=MAX_PICTURES)] = {}
+    labels: Annotated[dict[PictureId, Label], Field(max_length=MAX_PICTURES)] = Field(
+        default_factory=dict
+    )
 
 
 class Labelling(RequestForm):
     """Whether a picture can show several of the classes."""
 
     several: bool
-
-
-class Error(BaseModel):
-    """The reason why a request was refused, with the names and numbers in its sentence."""
-
-    error: str
-    kind: Kind
-    values: dict[str, str | int]
-
-
-class Revised(BaseModel):
-    """The revision of the project after an edit."""
-
-    revision: int
 
 
 class ClassMade(Revised):
@@ -120,23 +131,20 @@ class Undone(Revised):
     """The edit that was undone or redone, who made it, and the ids of its pictures."""
 
     undone: str
-    by: str
-    edit: str
-    kind: EditKind | None
-    values: dict[str, str | int]
-    pictures: list[str]
+    by: str = ""
+    edit: str = ""
+    kind: EditKind | None = None
+    values: dict[str, str | int] = Field(default_factory=dict)
+    pictures: list[str] = Field(default_factory=list)
 
 
-class Step(BaseModel):
+class Step(Origin):
     """An edit that was made, undone or redone: by whom, when (in UTC), and the request's key."""
 
     what: Literal["edit", "undo", "redo"]
     edit: str
     kind: EditKind
     values: dict[str, str | int]
-    by: str
-    at: str
-    key: str
 
 
 class Steps(BaseModel):
@@ -145,12 +153,10 @@ class Steps(BaseModel):
     steps: list[Step]
 
 
-class ClassState(BaseModel):
+class ClassState(ClassEntry):
     """A class and its pictures."""
 
     id: str
-    name: str
-    description: str
     pictures: list[str]
 
 
@@ -164,16 +170,10 @@ class CameraTraps(BaseModel):
     """The ids of the classes that occur."""
 
 
-class WaitingBoxes(BaseModel):
+class WaitingBoxes(DetectionsEntry):
     """A detector's file with frames whose pictures have not come yet."""
 
     id: str
-    file: str
-    """Its name."""
-    missing: int
-    """The number of these frames."""
-    example: str
-    """The name of the first of them."""
 
 
 class ProjectState(BaseModel):
@@ -200,50 +200,6 @@ class ProjectState(BaseModel):
     can_redo: bool
     saved: bool
     folder: str
-
-
-class RefusedFile(BaseModel):
-    """A file that was not added, and the reason."""
-
-    name: str
-    reason: str
-
-
-class Added(Revised):
-    """The result of an upload."""
-
-    added: list[str]
-    known_already: list[str]
-    refused: list[RefusedFile]
-
-
-class Sizes(BaseModel):
-    """The sizes of the downloads in bytes, null if unknown or if there is no such download.
-
-    Unless `is_made`, the ONNX file and the page are larger than the number given.
-    """
-
-    answers: int
-    pictures: int | None
-    moves: int | None
-    labels: int | None
-    adapter: int
-    onnx: int | None
-    page: int | None
-    is_made: bool
-
-
-class ClassNames(BaseModel):
-    """The names of the classes by their ids, and whether there is a classifier."""
-
-    names: dict[str, str]
-    ready: bool
-
-
-class Address(BaseModel):
-    """The address that a phone opens."""
-
-    address: str
 
 
 class Work(Revised):

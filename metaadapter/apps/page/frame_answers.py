@@ -12,8 +12,8 @@ from metaadapter.apps.field.frame_predictions import FieldOptions
 from metaadapter.apps.field.frames import Frame, common_folder, relative_name
 from metaadapter.apps.field.series import Seen, in_series
 from metaadapter.apps.field.species import EMPTY
-from metaadapter.apps.page.contents import NONE, Contents
-from metaadapter.apps.page.field_entries import BoxEntry
+from metaadapter.apps.page.contents import Contents
+from metaadapter.apps.page.entries import NONE, BoxEntry
 from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.boxes.megadetector import USUAL_CATEGORIES
 from metaadapter.data.class_names import same_label_spelling
@@ -103,8 +103,7 @@ def frame_answers(
             prediction._replace(path=path, time=entry.time, series=group) for prediction in made
         ]
     folder = common_folder([ImageRow(path, None) for path in paths.values()])
-    names = [contents.classes[label].name for label in contents.ordered_classes]
-    labels = (*dict.fromkeys((*names, UNKNOWN)),)
+    labels = (*dict.fromkeys((*contents.class_names.values(), UNKNOWN)),)
     detections = _detections(frames, folder, contents.settings.detector or "unknown")
     return FrameAnswers(tuple(predictions), folder, detections, labels)
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
 
-from metaadapter.apps.page.contents import NONE, Contents, PictureEntry
+from metaadapter.apps.page.contents import Contents
+from metaadapter.apps.page.entries import NONE, PictureEntry
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
 from metaadapter.apps.page.snapshot import Snapshot

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
+from pydantic import BaseModel
 
-from metaadapter.apps.page import answer_forms, forms, predict_routes, project_routes
-from metaadapter.apps.page.dependencies import AppState, OpenSession
-from metaadapter.apps.page.editor import OpenEditor
-from metaadapter.apps.page.page_files import page_file
+from metaadapter.apps.page import predict_routes, project_routes
+from metaadapter.apps.page.dependencies import AppState, OpenEditor, OpenSession
 from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.starting import page_file
 from metaadapter.apps.page.upload_forms import (
     OF_FILES,
     NewPictures,
@@ -20,7 +20,21 @@ from metaadapter.apps.page.upload_forms import (
     UploadFolder,
     UploadRoute,
 )
-from metaadapter.apps.page.uploads import FOLDERS
+from metaadapter.apps.page.uploads import FOLDERS, Added
+
+
+class ClassNames(BaseModel):
+    """The names of the classes by their ids, and whether there is a classifier."""
+
+    names: dict[str, str]
+    ready: bool
+
+
+class Address(BaseModel):
+    """The address that a phone opens."""
+
+    address: str
+
 
 routes = APIRouter(route_class=UploadRoute)
 """The routes of phones."""
@@ -34,7 +48,7 @@ def add_pictures(
     form: Annotated[NewPictures, OF_FILES],
     folder: UploadFolder,
     state: AppState,
-) -> forms.Added:
+) -> Added:
     """Add pictures; an upload that makes classes or stops the encoding is refused."""
     _require(form.class_id != FOLDERS and not form.wait)
     return project_routes.upload_pictures(editor, form, folder, state)
@@ -47,7 +61,7 @@ async def predict(
     folder: UploadFolder,
     state: AppState,
     now: predict_routes.Now = False,
-) -> answer_forms.Predictions:
+) -> predict_routes.Predictions:
     """Predict pictures with the project's adapter, not with one that a phone sends."""
     _require(form.adapter is None)
     return await predict_routes.predict(session, form, folder, state, now)
@@ -65,12 +79,10 @@ def read_phone_page() -> Response:
 
 
 @routes.get("/classes")
-def read_classes(session: OpenSession) -> forms.ClassNames:
+def read_classes(session: OpenSession) -> ClassNames:
     """The names of the classes, and whether there is a classifier."""
-    names = session.read(
-        lambda contents: {label: contents.classes[label].name for label in contents.ordered_classes}
-    )
-    return forms.ClassNames(names=names, ready=session.results.stored is not None)
+    names = session.read(lambda contents: contents.class_names)
+    return ClassNames(names=names, ready=session.results.stored is not None)
 
 
 async def phone_address(state: AppState) -> str:
@@ -85,9 +97,9 @@ PhoneAddress = Annotated[str, Depends(phone_address)]
 
 
 @code_routes.get("")
-def read_address(address: PhoneAddress) -> forms.Address:
+def read_address(address: PhoneAddress) -> Address:
     """The address that a phone in the same network opens; 404 without `--phone`."""
-    return forms.Address(address=address)
+    return Address(address=address)
 
 
 @code_routes.get("/code.svg", response_class=Response)

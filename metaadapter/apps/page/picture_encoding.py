@@ -1,16 +1,21 @@
-"""The features of a project's pictures: stored ones are checked, the others encoded and stored."""
+"""The features of a project's pictures and texts: stored ones are checked, the others encoded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from typing import final
 
-from metaadapter.apps.page.field_entries import CropEntry
+import numpy as np
+from jaxtyping import Float32
+
+from metaadapter.apps.page.entries import CropEntry
 from metaadapter.apps.page.project import Project
 from metaadapter.apps.page.snapshot import EncodedRow, encoded_rows
 from metaadapter.data.crop import Crop
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.features.encoding_loop import encode_new
+from metaadapter.features.image_encoder import ImageEncoder
 
 # After this many pictures, encoding pauses to see which pictures are the most urgent now.
 PICTURES_AT_ONCE = 8
@@ -73,3 +78,18 @@ class PictureEncoding:
             for picture, outcome in zip(new, outcomes, strict=True)
             if isinstance(outcome, UnreadableImage)
         }
+
+
+def remembering_texts(encoder: ImageEncoder) -> ImageEncoder:
+    """Return a copy of an encoder that encodes each text only once."""
+    rows: dict[str, Float32[np.ndarray, " D"]] = {}
+
+    def encode_texts(names: Sequence[str]) -> Float32[np.ndarray, "n D"]:
+        new = [name for name in dict.fromkeys(names) if name not in rows]
+        if new:
+            rows.update(zip(new, encoder.encode_texts(new), strict=True))
+        return np.array([rows[name] for name in names], np.float32).reshape(-1, encoder.dim)
+
+    remembering = copy.copy(encoder)
+    vars(remembering)["encode_texts"] = encode_texts
+    return remembering

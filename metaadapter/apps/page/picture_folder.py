@@ -17,7 +17,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from metaadapter.apps.page.field_entries import CropEntry
+from metaadapter.apps.page.entries import CropEntry
 from metaadapter.apps.page.leftovers import move_aside, set_others_aside
 from metaadapter.apps.page.limits import Limits
 from metaadapter.data.checksums import file_hash

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, UploadFile
 from fastapi.responses import Response
+from pydantic import BaseModel, model_serializer
 from starlette.concurrency import run_in_threadpool
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.skill import skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.page import answer_forms
-from metaadapter.apps.page.class_answers import fit
+from metaadapter.apps.page.answer_routes import Shift
+from metaadapter.apps.page.answers import fit
 from metaadapter.apps.page.dependencies import AppState, OpenSession
 from metaadapter.apps.page.forms import RefusedFile
 from metaadapter.apps.page.limits import Limits
@@ -33,12 +35,53 @@ from metaadapter.errors import MetaAdapterError
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.workflow.class_texts import says_nothing
-from metaadapter.workflow.predictions import predict_pictures
+from metaadapter.workflow.predictions import IF_KNOWN, predict_pictures
 from metaadapter.workflow.query_shift import QuerySample
 
 Now = Annotated[
     bool, Query(description="Use the project's adapter as it is, before its latest edits.")
 ]
+
+
+class SureAnswer(BaseModel, from_attributes=True):
+    """The deepest sure name in the label tree of an adapter."""
+
+    label: str | None
+    probability: float
+    level: int
+    path: list[str]
+    probabilities: list[float]
+
+
+class Prediction(BaseModel, from_attributes=True):
+    """One prediction, with the keys of `metaadapter predict --json`."""
+
+    path: str
+    label: str
+    probability: float
+    runner_up: str
+    runner_up_probability: float
+    in_support: bool
+    probabilities: dict[str, float]
+    known: float | None
+    unfamiliar: bool
+    set: list[str] | None
+    sure: SureAnswer | None = None
+    labels: list[str] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_unknown(self, serialized: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        values = serialized(self)
+        return {k: v for k, v in values.items() if k not in IF_KNOWN or v is not None}
+
+
+class Predictions(BaseModel):
+    """The predictions of a request, their shift, and the files that could not be read."""
+
+    predictions: list[Prediction]
+    shift: Shift | None
+    refused: list[RefusedFile]
+
 
 routes = APIRouter(route_class=UploadRoute)
 
@@ -50,10 +93,10 @@ async def predict(
     folder: UploadFolder,
     state: AppState,
     now: Now = False,
-) -> answer_forms.Predictions:
+) -> Predictions:
     """Predict pictures with the open project's adapter, or with the one in the field `adapter`."""
 
-    def work() -> answer_forms.Predictions:
+    def work() -> Predictions:
         if form.adapter is None:
             stored = _own_adapter(session, now=now)
         else:
@@ -63,7 +106,7 @@ async def predict(
         predictions, sample = predict_pictures(stored, pictures), QuerySample(stored)
         sample.add(pictures.features)
         content = {"predictions": predictions, "shift": sample.shift, "refused": refused}
-        return answer_forms.Predictions.model_validate(content)
+        return Predictions.model_validate(content)
 
     async with state.my_turn():
         return await run_in_threadpool(work)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from metaadapter.apps.page.history import INSTEAD, History
+from metaadapter.apps.page.contents import Contents
+from metaadapter.apps.page.history import (
+    COPIES_FOLDER,
+    INSTEAD,
+    History,
+    read_contents,
+)
 from metaadapter.apps.page.leftovers import LEFTOVERS_FOLDER, set_others_aside
 from metaadapter.apps.page.picture_folder import (
     PICTURES_FOLDER,
@@ -17,31 +24,21 @@ from metaadapter.apps.page.picture_folder import (
     PictureFolder,
     make_folder,
 )
-from metaadapter.apps.page.project_folders import (
-    HEAD_FILE,
-    HISTORY_FILE,
-    PROJECT_FILE,
-    REDIRECT_FILE,
-)
+from metaadapter.apps.page.project_folders import HISTORY_FILE, PROJECT_FILE, REDIRECT_FILE
 from metaadapter.data.checksums import read_document, write_document
-from metaadapter.data.output_folder import (
-    hold_lock,
-    require_no_link,
-    require_own_or_empty,
-    write_errors,
-)
-from metaadapter.errors import DataError
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.output_folder import require_no_link, require_own_or_empty, write_errors
+from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
 from metaadapter.features.store.kept_features import KeptFeatures
 
-LOCK_FILE = ".lock"
 SCHEMA = "metaadapter.project/1"
 INCOMING_FOLDER, FEATURES_FOLDER, DETECTIONS_FOLDER = "incoming", "features", "detections"
 UPLOAD_PREFIX = "upload-"
 PARTS = (
-    *(PROJECT_FILE, LOCK_FILE, HISTORY_FILE, HEAD_FILE, PICTURES_FOLDER, THUMBNAILS_FOLDER),
-    *(INCOMING_FOLDER, FEATURES_FOLDER, DETECTIONS_FOLDER, LEFTOVERS_FOLDER),
+    *(PROJECT_FILE, HISTORY_FILE, f"{HISTORY_FILE}-journal", COPIES_FOLDER, PICTURES_FOLDER),
+    *(THUMBNAILS_FOLDER, INCOMING_FOLDER, FEATURES_FOLDER, DETECTIONS_FOLDER, LEFTOVERS_FOLDER),
 )
 RESTORE = "restore the project from a copy"
 
@@ -83,47 +80,36 @@ def read_facts(folder: Path) -> ProjectFacts:
         raise DataError(f"{path} lacks {error}; {RESTORE}") from error
 
 
-def rename(folder: Path, name: str) -> ProjectFacts:
-    """Give the project in a folder another name; return its new facts."""
-    values, _ = read_document(folder / PROJECT_FILE, SCHEMA, RESTORE)
-    with write_errors(f"the project {folder}", instead="keep its name"):
-        write_document(folder / PROJECT_FILE, {**values, "name": name})
-    return read_facts(folder)
-
-
-def hold(folder: Path) -> AbstractContextManager[None]:
-    """Hold the lock of a project; a `DataError` if another process has it open."""
-    advice = "use the page at the address that the other run printed"
-    return hold_lock(folder / LOCK_FILE, f"the project {folder}", instead=advice)
+def write_facts(folder: Path, facts: ProjectFacts) -> ProjectFacts:
+    """Write the name and the encoder of a project."""
+    values = {"schema": SCHEMA, "name": facts.name, "encoder": facts.encoder}
+    with write_errors(f"the project {folder}", instead=INSTEAD):
+        write_document(folder / PROJECT_FILE, values)
+    return facts
 
 
 @contextmanager
 def open_project(
-    folder: Path, name: str, encoder: str | None, load: Callable[..., ImageEncoder]
+    folder: Path,
+    name: str,
+    encoder: str | None,
+    load: Callable[..., ImageEncoder],
+    notes: Sequence[str] = (),
 ) -> Iterator[Project]:
     """Open the project in a folder, or make one with this name, for the duration of the block.
 
     Without `encoder`, the project's own is used, or `tiny` for a new one. `load` is `load_encoder`.
+    The project has also the notes that are given.
     """
-    owner = f"the project {folder}"
-    with write_errors(owner, instead=INSTEAD):
-        folder.mkdir(parents=True, exist_ok=True)
-    for part in PARTS:
-        require_no_link(folder / part)
-    if not _is_unfinished(folder):
-        require_own_or_empty(
-            folder,
-            (PROJECT_FILE, HEAD_FILE),
-            "project",
-            instead="name a new folder for the project, and drop your pictures on its page",
-        )
-    with hold(folder):
-        facts = _facts(folder)
-        if facts is None:
-            facts = ProjectFacts(name, "tiny" if encoder is None else encoder)
-            loaded = load(facts.encoder)
-        else:
-            loaded = load(facts.encoder, remembered_by=owner) if encoder is None else load(encoder)
+    owner, notes = f"the project {folder}", [*notes]
+    is_new = _require_project_or_empty(folder)
+    with ExitStack() as stack:
+        history = stack.enter_context(closing(History(folder / HISTORY_FILE, is_new=is_new)))
+        if is_new and (history.contents.done or history.contents.undone):
+            raise _lacks_facts(folder)
+        facts = ProjectFacts(name, encoder or "tiny") if is_new else read_facts(folder)
+        options = {} if is_new or encoder is not None else {"remembered_by": owner}
+        loaded = load(encoder or facts.encoder, **options)
         incoming, pictures = folder / INCOMING_FOLDER, PictureFolder(folder)
         with write_errors(owner, instead=INSTEAD):
             make_folder(incoming)
@@ -131,63 +117,70 @@ def open_project(
                 shutil.rmtree(left, ignore_errors=True)
             make_folder(folder / DETECTIONS_FOLDER)
             pictures.make()
-        history, notes = _history(folder, facts)
-        with _features(folder / FEATURES_FOLDER, loaded, owner, notes) as features:
-            with write_errors(owner, instead=INSTEAD):
-                if n_others := pictures.set_others_aside(history.contents.kept_pictures):
-                    notes.append(
-                        f"the history does not name {n_others} of the files that were in "
-                        f"{folder / PICTURES_FOLDER}; they are now in {folder / LEFTOVERS_FOLDER}"
-                    )
-                kept = history.contents.kept_detections
-                set_others_aside(folder / DETECTIONS_FOLDER, kept, folder)
-            for note in notes:
-                warnings.warn(note, stacklevel=3)
-            yield Project(
-                *(folder, facts, loaded, history, pictures, features, incoming),
-                *(folder / DETECTIONS_FOLDER, tuple(notes)),
-            )
-            features.commit()
+        if is_new:
+            write_facts(folder, facts)
+        features = stack.enter_context(_features(folder / FEATURES_FOLDER, loaded, owner, notes))
+        with write_errors(owner, instead=INSTEAD):
+            if n_others := pictures.set_others_aside(history.contents.kept_pictures):
+                notes.append(
+                    f"the history does not name {n_others} of the files that were in "
+                    f"{folder / PICTURES_FOLDER}; they are now in {folder / LEFTOVERS_FOLDER}"
+                )
+            kept = history.contents.kept("detections")
+            set_others_aside(folder / DETECTIONS_FOLDER, kept, folder)
+        for note in notes:
+            warnings.warn(note, stacklevel=3)
+        stack.enter_context(_temporary_files_in(incoming))
+        yield Project(
+            *(folder, facts, loaded, history, pictures, features, incoming),
+            *(folder / DETECTIONS_FOLDER, tuple(notes)),
+        )
+        features.commit()
+
+
+def _require_project_or_empty(folder: Path) -> bool:
+    """Refuse a folder with something else; return whether it has no project yet."""
+    with write_errors(f"the project {folder}", instead=INSTEAD):
+        folder.mkdir(parents=True, exist_ok=True)
+    for part in PARTS:
+        require_no_link(folder / part)
+    is_new = not (folder / PROJECT_FILE).exists()
+    if not is_new or not _is_unfinished(folder):
+        if is_new and (folder / HISTORY_FILE).exists():
+            raise _lacks_facts(folder)
+        require_own_or_empty(
+            folder,
+            (PROJECT_FILE,),
+            "project",
+            instead="name a new folder for the project, and drop your pictures on its page",
+        )
+    return is_new
 
 
 def _is_unfinished(folder: Path) -> bool:
     """Return whether a folder has nothing but the empty parts of a new project that was killed."""
-    paths = [path for path in folder.iterdir() if path.name not in (LOCK_FILE, REDIRECT_FILE)]
-    return (folder / LOCK_FILE).exists() and all(
-        path.name.removesuffix(".tmp") in PARTS
-        and (not any(path.iterdir()) if path.is_dir() else not path.stat().st_size)
+    paths = [path for path in folder.iterdir() if path.name != REDIRECT_FILE]
+    return all(
+        path.name.removesuffix(".tmp") in PARTS and not (path.is_dir() and any(path.iterdir()))
         for path in paths
     )
 
 
-def _facts(folder: Path) -> ProjectFacts | None:
-    """The facts of a project, `None` for a new one; a `DataError` if only they are missing."""
-    path, history = folder / PROJECT_FILE, folder / HISTORY_FILE
-    if path.exists():
-        return read_facts(folder)
-    if history.exists() and history.stat().st_size:
-        raise DataError(
-            f"{path} is missing, so the name and the encoder of the project are unknown; {RESTORE}"
-        )
-    return None
+def _lacks_facts(folder: Path) -> DataError:
+    return DataError(
+        f"{folder / PROJECT_FILE} is missing, so the name and the encoder of the project are "
+        f"unknown; {RESTORE}"
+    )
 
 
-def _history(folder: Path, facts: ProjectFacts) -> tuple[History, list[str]]:
-    """Open the history of a project, and write `project.json` of a new one; return also notes."""
-    path, owner = folder / PROJECT_FILE, f"the project {folder}"
-    is_new, notes = not path.exists(), []
-    if not is_new and not (folder / HEAD_FILE).exists():
-        notes.append(
-            f"{folder / HEAD_FILE} was missing, so that edits may be missing at the end of "
-            f"{HISTORY_FILE}; the whole lines count, and what was left of the file is in "
-            f"{folder / LEFTOVERS_FOLDER}"
-        )
-    history = History(folder / HISTORY_FILE)
-    if is_new:
-        values = {"schema": SCHEMA, "name": facts.name, "encoder": facts.encoder}
-        with write_errors(owner, instead=INSTEAD):
-            write_document(path, values)
-    return history, notes
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let large uploads wait on the project's drive: the system's own folder may be in memory."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _features(folder: Path, encoder: ImageEncoder, owner: str, notes: list[str]) -> KeptFeatures:
@@ -197,3 +190,30 @@ def _features(folder: Path, encoder: ImageEncoder, owner: str, notes: list[str])
         features = KeptFeatures(folder, Recipe.of(encoder), owner)
     notes += [str(warning.message) for warning in caught]
     return features
+
+
+def projects_in(folder: Path) -> list[Path]:
+    """The folders that have the facts or the history of a project."""
+    files = (PROJECT_FILE, HISTORY_FILE)
+    return sorted({path.parent for name in files for path in folder.rglob(name)})
+
+
+def check_project(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the history and each picture with its fault, "" if there is none."""
+    contents, fault = Contents(), ""
+    try:
+        for part in PARTS:
+            require_no_link(folder / part)
+        read_facts(folder)
+        contents = read_contents(folder / HISTORY_FILE)
+    except MetaAdapterError as error:
+        fault = str(error)
+    yield folder / HISTORY_FILE, fault
+    pictures = PictureFolder(folder)
+    for picture in sorted(contents.kept_pictures):
+        fault = ""
+        try:
+            pictures.read(picture)
+        except UnreadableImage as error:
+            fault = str(error)
+        yield pictures.path(picture), fault

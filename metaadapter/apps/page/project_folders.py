@@ -6,7 +6,7 @@ from pathlib import Path
 
 from metaadapter.errors import DataError
 
-PROJECT_FILE, HISTORY_FILE, HEAD_FILE = "project.json", "history.jsonl", "history.json"
+PROJECT_FILE, HISTORY_FILE = "project.json", "history.db"
 # It leads the browser to the page; a folder that has only hidden files is still empty.
 REDIRECT_FILE = ".open.html"
 PROJECTS_FOLDER, DEFAULT_NAME = "metaadapter projects", "My pictures"

@@ -9,82 +9,84 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from metaadapter.apps.page import forms
 from metaadapter.apps.page.changes import (
+    NewLabel,
     add_classes,
     change_class,
     label_pictures,
     remove_class,
     remove_pictures,
+    set_several,
 )
-from metaadapter.apps.page.contents import NONE, Contents, Edit, Origin
-from metaadapter.apps.page.dependencies import AppState, OpenSession
+from metaadapter.apps.page.contents import Change, Contents, Edit
+from metaadapter.apps.page.dependencies import AppState, OpenEditor, OpenSession
 from metaadapter.apps.page.detection_uploads import join_waiting
-from metaadapter.apps.page.editor import OpenEditor
+from metaadapter.apps.page.entries import NONE
+from metaadapter.apps.page.forms import (
+    CameraTraps,
+    ClassChange,
+    ClassId,
+    ClassMade,
+    ClassState,
+    Labelling,
+    Labels,
+    NewClass,
+    PictureId,
+    Pictures,
+    ProjectState,
+    Revised,
+    Step,
+    Steps,
+    Undone,
+    WaitingBoxes,
+)
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.history import History
-from metaadapter.apps.page.labelling import NewLabel, set_several
 from metaadapter.apps.page.picture_folder import BROWSER_TYPES, jpeg_bytes, media_type
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.upload_forms import OF_FILES, NewPictures, UploadFolder, UploadRoute
-from metaadapter.apps.page.uploads import add_uploads, n_pictures
+from metaadapter.apps.page.uploads import Added, add_uploads, n_pictures
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import one_line
 
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 
+
 routes = APIRouter()
 upload_routes = APIRouter(route_class=UploadRoute)
 
 
 @routes.get("/project")
-def read_project(session: OpenSession) -> forms.ProjectState:
+def read_project(session: OpenSession) -> ProjectState:
     """The classes, the tray, the pictures of no class, and the names of all pictures."""
     project = session.project
 
-    def state(contents: Contents) -> forms.ProjectState:
-        piles = contents.piles()
-        return forms.ProjectState(
+    def state(contents: Contents) -> ProjectState:
+        piles, pictures, settings = contents.piles(), contents.pictures, contents.settings
+        series = series_of(contents)
+        return ProjectState(
             name=project.facts.name,
             encoder=project.facts.encoder,
             revision=session.revision,
             classes=[
-                forms.ClassState(
-                    id=label,
-                    name=contents.classes[label].name,
-                    description=contents.classes[label].description,
-                    pictures=piles[label],
-                )
+                ClassState(id=label, pictures=piles[label], **dict(contents.classes[label]))
                 for label in contents.ordered_classes
             ],
             tray=piles[None],
             none=piles[NONE],
-            names={picture: entry.name for picture, entry in contents.pictures.items()},
-            unreadable={
-                picture: reason
-                for picture, reason in session.unreadable.items()
-                if picture in contents.pictures
-            },
-            frames={
-                picture: entry.crop.frame
-                for picture, entry in contents.pictures.items()
-                if entry.crop is not None
-            },
-            series={
-                picture: seen.series
-                for picture, seen in series_of(contents).items()
-                if seen.series is not None
-            },
-            camera_traps=forms.CameraTraps(
-                n_frames=sum(entry.boxes is not None for entry in contents.pictures.values()),
-                burst=contents.settings.burst,
-                allowed=None if contents.settings.allowed is None else [*contents.settings.allowed],
+            names={key: entry.name for key, entry in pictures.items()},
+            unreadable={key: why for key, why in session.unreadable.items() if key in pictures},
+            frames={key: entry.crop.frame for key, entry in pictures.items() if entry.crop},
+            series={key: seen.series for key, seen in series.items() if seen.series is not None},
+            camera_traps=CameraTraps(
+                n_frames=sum(entry.boxes is not None for entry in pictures.values()),
+                burst=settings.burst,
+                allowed=None if settings.allowed is None else [*settings.allowed],
             ),
             several=contents.several,
             waiting_boxes=[
-                forms.WaitingBoxes(id=key, **entry.model_dump())
-                for key, entry in contents.waiting.items()
+                WaitingBoxes(id=key, **dict(entry)) for key, entry in contents.waiting.items()
             ],
             ready=session.results.stored is not None,
             can_undo=bool(contents.done),
@@ -97,38 +99,36 @@ def read_project(session: OpenSession) -> forms.ProjectState:
 
 
 @routes.post("/classes", status_code=201)
-def add_class(editor: OpenEditor, new: forms.NewClass) -> forms.ClassMade:
+def add_class(editor: OpenEditor, new: NewClass) -> ClassMade:
     """Add a class."""
     label = new.id or editor.new_class_id()
+    sentence = f"Added the class {new.name}"
     revised = editor.edit(
-        f"Added the class {new.name}",
-        lambda contents: add_classes(contents, {label: new.name}, new.description),
+        lambda contents: (sentence, add_classes(contents, {label: new.name}, new.description))
     )
-    return forms.ClassMade(id=label, revision=revised.revision)
+    return ClassMade(id=label, revision=revised.revision)
 
 
 @routes.patch("/classes/{label}")
-def edit_class(
-    editor: OpenEditor, label: forms.ClassId, change: forms.ClassChange
-) -> forms.Revised:
+def edit_class(editor: OpenEditor, label: ClassId, change: ClassChange) -> Revised:
     """Rename or describe a class."""
 
-    def message(contents: Contents) -> str:
-        name = contents.require_class(label).name
-        return f"Described {name}" if change.name is None else f"Renamed {name} to {change.name}"
+    def edit(contents: Contents) -> tuple[str, tuple[Change, ...]]:
+        name, new = contents.require_class(label).name, change.name
+        sentence = f"Described {name}" if new is None else f"Renamed {name} to {new}"
+        return sentence, change_class(contents, label, new, change.description)
 
-    return editor.edit(
-        message,
-        lambda contents: change_class(contents, label, change.name, change.description),
-    )
+    return editor.edit(edit)
 
 
 @routes.delete("/classes/{label}")
-def delete_class(editor: OpenEditor, label: forms.ClassId) -> forms.Revised:
+def delete_class(editor: OpenEditor, label: ClassId) -> Revised:
     """Remove a class; its pictures go to the tray."""
     return editor.edit(
-        lambda contents: f"Removed the class {contents.require_class(label).name}",
-        lambda contents: remove_class(contents, label),
+        lambda contents: (
+            f"Removed the class {contents.require_class(label).name}",
+            remove_class(contents, label),
+        )
     )
 
 
@@ -138,7 +138,7 @@ def upload_pictures(
     form: Annotated[NewPictures, OF_FILES],
     folder: UploadFolder,
     state: AppState,
-) -> forms.Added:
+) -> Added:
     """Add pictures and zip files of pictures; those that the project has are not added again."""
     added = add_uploads(editor, form, folder, state.limits)
     if not form.wait and editor.session.read(lambda contents: contents.waiting):
@@ -149,17 +149,17 @@ def upload_pictures(
 
 
 @routes.patch("/labelling")
-def set_labelling(editor: OpenEditor, labelling: forms.Labelling) -> forms.Revised:
+def set_labelling(editor: OpenEditor, labelling: Labelling) -> Revised:
     """Say whether a picture can show several classes."""
     several = labelling.several
+    shows = "can show several classes" if several else "shows one class"
     return editor.edit(
-        "A picture can show several classes" if several else "A picture shows one class",
-        lambda contents: set_several(contents, several=several),
+        lambda contents: (f"A picture {shows}", set_several(contents, several=several))
     )
 
 
 @routes.post("/labels")
-def set_labels(editor: OpenEditor, labels: forms.Labels) -> forms.Revised:
+def set_labels(editor: OpenEditor, labels: Labels) -> Revised:
     """Move pictures to classes, to "none of these", or to the tray.
 
     With several labels a list replaces the classes of a picture.
@@ -171,9 +171,7 @@ def set_labels(editor: OpenEditor, labels: forms.Labels) -> forms.Revised:
         picture: tuple(dict.fromkeys(label)) if isinstance(label, list) else label
         for picture, label in given.items()
     }
-    return editor.edit(
-        lambda contents: _sorted(contents, new), lambda contents: label_pictures(contents, new)
-    )
+    return editor.edit(lambda contents: (_sorted(contents, new), label_pictures(contents, new)))
 
 
 def _sorted(contents: Contents, labels: Mapping[str, NewLabel]) -> str:
@@ -186,40 +184,35 @@ def _sorted(contents: Contents, labels: Mapping[str, NewLabel]) -> str:
         return f"Put {n} back to the pictures to sort"
     if target in (NONE, ()):
         return f"Put {n} to none of these"
-    if isinstance(target, tuple):
-        names = [contents.require_class(label).name for label in target]
-        return f"Put {n} into {', '.join(names)}"
-    return f"Put {n} into {contents.require_class(target).name}"
+    classes = target if isinstance(target, tuple) else (target,)
+    names = [contents.require_class(label).name for label in classes]
+    return f"Put {n} into {', '.join(names)}"
 
 
 @routes.delete("/pictures")
-def delete_pictures(editor: OpenEditor, pictures: forms.Pictures) -> forms.Revised:
+def delete_pictures(editor: OpenEditor, pictures: Pictures) -> Revised:
     """Remove pictures."""
-    return editor.edit(
-        f"Removed {n_pictures(len(pictures.pictures))}",
-        lambda contents: remove_pictures(contents, pictures.pictures),
-    )
+    sentence = f"Removed {n_pictures(len(pictures.pictures))}"
+    return editor.edit(lambda contents: (sentence, remove_pictures(contents, pictures.pictures)))
 
 
 @routes.post("/undo")
-def undo(editor: OpenEditor) -> forms.Undone:
+def undo(editor: OpenEditor) -> Undone:
     """Undo the latest edit, whoever made it."""
     return _undone("Undone", *editor.change(History.undo))
 
 
 @routes.post("/redo")
-def redo(editor: OpenEditor) -> forms.Undone:
+def redo(editor: OpenEditor) -> Undone:
     """Redo the edit that was undone last."""
     return _undone("Redone", *editor.change(History.redo))
 
 
-def _undone(what: str, revision: int, edit: Edit | None) -> forms.Undone:
+def _undone(what: str, revision: int, edit: Edit | None) -> Undone:
     if edit is None:  # the answer to the same request was lost
-        return forms.Undone(
-            revision=revision, undone=f"{what}.", by="", edit="", kind=None, values={}, pictures=[]
-        )
+        return Undone(revision=revision, undone=f"{what}.")
     kind, values = edit.wording
-    return forms.Undone(
+    return Undone(
         revision=revision,
         undone=f"{what}: {edit.message}.",
         by=edit.origin.by,
@@ -231,21 +224,22 @@ def _undone(what: str, revision: int, edit: Edit | None) -> forms.Undone:
 
 
 @routes.get("/history")
-def read_history(session: OpenSession) -> forms.Steps:
+def read_history(session: OpenSession) -> Steps:
     """The latest edits, undos and redos, the last one first: what was done, by whom and when."""
     steps = session.read(lambda _: list(session.project.history.past.steps))
-    return forms.Steps(steps=[_step(*step) for step in reversed(steps)])
-
-
-def _step(what: Literal["edit", "undo", "redo"], edit: Edit, origin: Origin) -> forms.Step:
-    kind, values = edit.wording
-    return forms.Step(what=what, edit=edit.message, kind=kind, values=values, **origin.model_dump())
+    return Steps(
+        steps=[
+            Step(what=what, edit=edit.message, kind=kind, values=values, **dict(origin))
+            for what, edit, origin in reversed(steps)
+            for kind, values in [edit.wording]
+        ]
+    )
 
 
 @routes.get("/pictures/{picture}", response_class=Response)
 def read_picture(
     session: OpenSession,
-    picture: forms.PictureId,
+    picture: PictureId,
     size: Annotated[
         Literal["thumbnail", "whole"], Query(description="A JPEG of 256 pixels, or the picture.")
     ] = "thumbnail",

@@ -6,23 +6,23 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn, final
 
-from metaadapter.apps.page.chain import DamagedHistory
-from metaadapter.apps.page.history import read_contents
-from metaadapter.apps.page.leftovers import free_place, move_aside
-from metaadapter.apps.page.project import hold, open_project, read_facts, rename
-from metaadapter.apps.page.project_folders import (
-    DELETED_FOLDER,
-    HEAD_FILE,
-    HISTORY_FILE,
-    projects_in,
+from pydantic import BaseModel
+
+from metaadapter.apps.page.history import (
+    DamagedHistory,
+    read_contents,
+    repair,
+    require_closed,
 )
-from metaadapter.apps.page.project_list_forms import ListedProject
+from metaadapter.apps.page.leftovers import free_place
+from metaadapter.apps.page.project import open_project, read_facts, write_facts
+from metaadapter.apps.page.project_folders import DELETED_FOLDER, HISTORY_FILE, projects_in
 from metaadapter.apps.page.refusal import Refusal, as_sentence
 from metaadapter.apps.page.session import Session
 from metaadapter.data.class_names import same_label_spelling
@@ -34,6 +34,14 @@ from metaadapter.features.image_encoder import ImageEncoder
 
 NOT_PLAIN = re.compile(r"[^a-z0-9]+")
 MAX_FOLDER_NAME = 40
+
+
+class ListedProject(BaseModel):
+    """A project that can be opened."""
+
+    name: str
+    n_pictures: int
+    n_classes: int
 
 
 def _raise(error: MetaAdapterError) -> NoReturn:
@@ -130,16 +138,15 @@ class Projects:
     def open_again(self, *, repairs: bool) -> None:
         """Try once more to open the first project, which could not be opened.
 
-        If it `repairs`, the head of a damaged history goes to the leftovers before: then the lines
-        before the damage count, and a copy of the whole history goes to the leftovers, too.
+        If it `repairs`, a damaged history is replaced before by the edits that can be saved.
         """
         with self._switching:
             if self.failure is None:
                 return
+            notes = []
             if repairs and isinstance(self.failure, DamagedHistory):
-                with hold(self._folder):
-                    move_aside(self._folder / HEAD_FILE, self._folder)
-            self._start_first()
+                notes.append(repair(self._folder / HISTORY_FILE))
+            self._start_first(notes)
 
     def rename(self, name: str, new_name: str) -> None:
         """Rename a project; its folder keeps its name."""
@@ -150,11 +157,12 @@ class Projects:
             others = [other for place, other in self._names().items() if place != folder]
             self._require_free(new_name, others)
             session = self.session
+            facts = replace(read_facts(folder), name=new_name)
             if folder == session.project.folder:
-                session.project = replace(session.project, facts=rename(folder, new_name))
+                session.project = replace(session.project, facts=write_facts(folder, facts))
             else:
-                with hold(folder):
-                    rename(folder, new_name)
+                require_closed(folder / HISTORY_FILE)
+                write_facts(folder, facts)
 
     def delete(self, name: str) -> Path:
         """Move a project into the folder of deleted projects; return its place there."""
@@ -168,8 +176,7 @@ class Projects:
                     f"The project {name!r} is open. Open another one, then delete it.",
                     name=name,
                 )
-            with hold(folder):
-                pass  # no other process has it open
+            require_closed(folder / HISTORY_FILE)
             trash = folder.parent / DELETED_FOLDER
             require_no_link(trash)
             with write_errors(f"the project {folder}", instead="move its folder away yourself"):
@@ -225,11 +232,11 @@ class Projects:
                     self._start(before.folder, before.facts.name, before.facts.encoder)
                 raise
 
-    def _start_first(self) -> None:
+    def _start_first(self, notes: Sequence[str] = ()) -> None:
         """Open the first project; if that fails, keep the error, and call `fail`."""
         self.failure = None
         try:
-            self._start(self._folder, self._folder.name, self._encoder)
+            self._start(self._folder, self._folder.name, self._encoder, notes)
         except Exception as error:
             known = error if isinstance(error, MetaAdapterError) else machine_error(error)
             if known is None:
@@ -237,10 +244,14 @@ class Projects:
             self.failure = known
             self._fail(known)
 
-    def _start(self, folder: Path, name: str, encoder: str | None) -> None:
+    def _start(
+        self, folder: Path, name: str, encoder: str | None, notes: Sequence[str] = ()
+    ) -> None:
         self.doing = f"Opening the project {one_line(name)} …"
         with ExitStack() as stack:
-            project = stack.enter_context(open_project(folder, name, encoder, self._load_once))
+            project = stack.enter_context(
+                open_project(folder, name, encoder, self._load_once, notes)
+            )
             session = stack.enter_context(Session(project, self._revision))
             self._open = stack.pop_all()
         self._note(folder)

@@ -14,11 +14,16 @@ from metaadapter.apps.advice.advise import advise
 from metaadapter.apps.advice.evidence import MAX_PICTURES
 from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.field.species import Species
-from metaadapter.apps.page.advice_entry import id_of_advice
-from metaadapter.apps.page.answer_forms import Cost, Costs
-from metaadapter.apps.page.class_answers import fit, left_out, of_classes, predict_classes
-from metaadapter.apps.page.contents import NONE, Contents
-from metaadapter.apps.page.label_answers import label_thresholds, of_labels, predict_labels
+from metaadapter.apps.page.answers import (
+    fit,
+    label_thresholds,
+    left_out,
+    of_classes,
+    of_labels,
+    predict_classes,
+    predict_labels,
+)
+from metaadapter.apps.page.settled_advice import id_of_advice
 from metaadapter.apps.page.snapshot import LabelledTask, Snapshot
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.generator.pretrained import shared_generator
@@ -29,7 +34,6 @@ from metaadapter.workflow.query_shift import QuerySample, QueryShift
 # Unlabelled pictures help most where labelled ones are few, and more than a few hundred help little
 # but take time (docs/explanation/pool.md).
 POOL_SHOTS, POOL_ROWS, POOL_SEED = 8, 500, 0
-N_THRESHOLDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +65,6 @@ class Results:
         if self.stored is None or self.task is None or not self.task.several:
             return None
         return label_thresholds(self.stored, self.task.ids)
-
-    def costs(self, contents: Contents) -> Costs:
-        """The cost of each threshold from 0 to 0.99, counted on the left-out pictures.
-
-        There is none with several labels, since each class has a threshold of its own.
-        """
-        if self.thresholds is not None:
-            return Costs(points=[], n_pictures=0)
-        own = {
-            picture: contents.pictures[picture].label if picture in contents.pictures else None
-            for picture in self.left_out
-        }
-        counted = {key: answer for key, answer in self.left_out.items() if own[key] != NONE}
-        correct = np.array([own[key] == answer.label for key, answer in counted.items()])
-        probabilities = np.array([answer.probability for answer in counted.values()])
-        points = []
-        for step in range(N_THRESHOLDS if counted else 0):
-            kept = probabilities >= step / N_THRESHOLDS
-            errors = float(1 - correct[kept].mean()) if kept.any() else None
-            cost = Cost(threshold=step / N_THRESHOLDS, kept=float(kept.mean()), errors=errors)
-            points.append(cost)
-        return Costs(points=points, n_pictures=len(correct))
 
     def advice(self, settled: Collection[str] = ()) -> list[Advice[str]]:
         """Advice with the ids of classes and pictures, the most helpful first, but none `settled`.

@@ -1,7 +1,8 @@
 """The running state of an open project: edits are saved, pictures encoded, predictions renewed.
 
-Two threads work in the background: one encodes pictures, the other predicts the adapter and applies
-it. Requests wait for these threads only if they ask to.
+Two workers run in the background: one encodes pictures, the other predicts the adapter and applies
+it. Each has a queue, and does its work whenever the revision of the project grows. Requests wait
+for them only if they ask to.
 """
 
 from __future__ import annotations
@@ -10,20 +11,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from queue import SimpleQueue
 from typing import TypeVar, final
 
 from metaadapter.apps.advice.kinds import Advice
-from metaadapter.apps.page.advice_entry import AdviceEntry
 from metaadapter.apps.page.contents import Contents
-from metaadapter.apps.page.field_entries import CropEntry
+from metaadapter.apps.page.entries import CropEntry
 from metaadapter.apps.page.forms import Work
 from metaadapter.apps.page.hints import Hints
 from metaadapter.apps.page.history import History
-from metaadapter.apps.page.picture_encoding import PictureEncoding
+from metaadapter.apps.page.picture_encoding import PictureEncoding, remembering_texts
 from metaadapter.apps.page.picture_folder import CROP_QUALITY, jpeg_bytes
 from metaadapter.apps.page.project import Project
 from metaadapter.apps.page.refusal import Refusal, as_sentence
-from metaadapter.apps.page.remembered_texts import remembering_texts
 from metaadapter.apps.page.results import Results, updated, updated_with_pool
 from metaadapter.apps.page.snapshot import EncodedRow, Snapshot
 from metaadapter.data.decode import decode_image
@@ -39,10 +39,40 @@ Value = TypeVar("Value")
 
 
 @final
-class Session:
-    """One open project, its threads, and the lock that protects its changes.
+class Worker:
+    """A thread that does its work once for each time that it is woken; `fail` gets an error."""
 
-    `with` starts and ends the threads. `revision` grows with every edit, and whenever new results
+    def __init__(self, work: Callable[[], None], fail: Callable[[Exception], None]) -> None:
+        self._work, self._fail = work, fail
+        self._woken = SimpleQueue[bool]()
+        self._thread = threading.Thread(target=self._run, name=work.__name__, daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Let the worker look for work."""
+        self._woken.put(True)
+
+    def end(self) -> None:
+        """End the thread after the work in progress."""
+        self._woken.put(False)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while self._woken.get():
+            try:
+                self._work()
+            except Exception as error:  # a thread that ended would leave the page waiting
+                self._fail(error)
+
+
+@final
+class Session:
+    """One open project, its workers, and the lock that protects its changes.
+
+    `with` starts and ends the workers. `revision` grows with every edit, and whenever new results
     are possible: when pictures were encoded, or an adapter was predicted with the tray as its pool.
     The first revision must be larger than any revision that a client may have seen.
     """
@@ -62,22 +92,20 @@ class Session:
         notes = " ".join(f"{note[:1].upper()}{note[1:]}." for note in project.notes)
         self._error: Refusal | None = Refusal(422, "data", notes) if notes else None
         self._started, self._n_done = 0.0, 0
-        self._threads = [
-            threading.Thread(target=self._repeat, args=(work,), name=work.__name__, daemon=True)
-            for work in (self._encode, self._predict)
-        ]
+        self._workers = [Worker(work, self._fail) for work in (self._encode, self._predict)]
 
     def __enter__(self) -> Session:
-        for thread in self._threads:
-            thread.start()
+        for worker in self._workers:
+            worker.start()
+            worker.wake()
         return self
 
     def __exit__(self, *_: object) -> None:
         with self._state:
             self._ending = True
             self._state.notify_all()
-        for thread in self._threads:
-            thread.join()
+        for worker in self._workers:
+            worker.end()
 
     def read(self, reader: Callable[[Contents], Value]) -> Value:
         """Call a function with the contents while nothing changes them."""
@@ -107,16 +135,12 @@ class Session:
     def wait_for_results(self) -> Results:
         """Wait until all pictures are encoded and predicted; return the results after all edits."""
         with self._state:
-            self._state.wait_for(self._is_up_to_date, MAX_WAIT_SECONDS)
-            if not self._is_up_to_date() and not self._ending:
+            if not self._state.wait_for(self._is_up_to_date, MAX_WAIT_SECONDS):
                 if n_left := len(self._waiting()):
                     sentence = f"{n_left} pictures are not encoded yet. Try again when they are."
                     raise Refusal(503, "not-encoded", sentence, n=n_left)
-                raise Refusal(
-                    503,
-                    "not-predicted",
-                    "The predictions are not ready yet. Try again in a moment.",
-                )
+                sentence = "The predictions are not ready yet. Try again in a moment."
+                raise Refusal(503, "not-predicted", sentence)
             results = self.results
         if results.stored is None:
             raise Refusal(
@@ -130,13 +154,10 @@ class Session:
 
     def encoded_pictures(self) -> list[ImageRow]:
         """The encoded pictures, the labelled ones first."""
-        with self._state:
-            entries = dict(self.project.history.contents.pictures)
-            pictures = [picture for picture in entries if picture in self._encoded]
-        pictures.sort(key=lambda picture: entries[picture].label is None)
-        folder, rows = self.project.pictures, []
-        for picture in pictures:
-            crop = entries[picture].crop
+        snapshot, folder = self.snapshot(), self.project.pictures
+        rows = []
+        for picture in (*snapshot.labelled, *snapshot.tray):
+            crop = snapshot.pictures[picture].crop
             path = folder.path(picture if crop is None else crop.frame)
             rows.append(ImageRow(path, None, box=None if crop is None else crop.box))
         return rows
@@ -176,7 +197,8 @@ class Session:
 
     def advice(self) -> list[Advice[str]]:
         """Advice on the labelled pictures, and on strangers in the tray that look alike."""
-        return self._hints.advice(self.results, self.snapshot(), self.read(_settled))
+        settled = self.read(lambda contents: dict(contents.settled))
+        return self._hints.advice(self.results, self.snapshot(), settled)
 
     def look_alikes(self) -> list[list[str]]:
         """Groups of encoded pictures without a label that look alike, the most alike first."""
@@ -185,24 +207,22 @@ class Session:
     def work(self) -> Work:
         """The work in the background and the time that is left for it."""
         with self._state:
-            n_left = len(self._waiting())
+            n_left, error = len(self._waiting()), self._error
+            busy = n_left > 0 and not self._stopped
             done = self._n_done if n_left else 0
-            per_second = seconds_left = None
-            if done and not self._stopped:
-                per_second = done / (time.monotonic() - self._started)
-                seconds_left = n_left / per_second
+            seconds = time.monotonic() - self._started if busy and done else None
             return Work(
                 revision=self.revision,
-                busy=n_left > 0 and not self._stopped,
+                busy=busy,
                 stopped=n_left > 0 and self._stopped,
-                what="encoding pictures" if n_left and not self._stopped else "",
+                what="encoding pictures" if busy else "",
                 done=done,
                 total=done + n_left,
-                per_second=per_second,
-                seconds_left=seconds_left,
-                error=None if self._error is None else str(self._error),
-                kind=None if self._error is None else self._error.kind,
-                values={} if self._error is None else self._error.values,
+                per_second=seconds and done / seconds,
+                seconds_left=seconds and n_left * seconds / done,
+                error=None if error is None else str(error),
+                kind=None if error is None else error.kind,
+                values=error.values if error else {},
             )
 
     def stop(self) -> None:
@@ -214,12 +234,17 @@ class Session:
         """Go on with the encoding that was stopped, and measure its speed anew."""
         with self._state:
             self._stopped, self._n_done = False, 0
-            self._state.notify_all()
+            self._wake()
 
     def _new_revision(self) -> int:
         self.revision += 1
-        self._state.notify_all()
+        self._wake()
         return self.revision
+
+    def _wake(self) -> None:
+        self._state.notify_all()
+        for worker in self._workers:
+            worker.wake()
 
     def _waiting(self) -> list[str]:
         """The pictures to encode, the labelled ones first, since all predictions depend on them."""
@@ -233,72 +258,54 @@ class Session:
         ]
         return sorted(new, key=lambda key: (entries[key].label is None, entries[key].place))
 
-    def _repeat(self, work: Callable[[], None]) -> None:
-        """Repeat the work until the session ends; after an error, wait for the next revision."""
-        while not self._ending:
-            try:
-                work()
-            except Exception as error:  # a thread that ended would leave the page waiting
-                known = error if isinstance(error, MetaAdapterError) else machine_error(error)
-                sentence = str(known or f"unexpected {type(error).__name__}: {error}")
-                with self._state:
-                    self._error = Refusal(500, "machine" if known else "unexpected", sentence)
-                    revision = self.revision
-                    while self.revision == revision and not self._ending:
-                        self._state.wait()
+    def _fail(self, error: Exception) -> None:
+        """Tell of an error; the worker goes on at the next revision."""
+        known = error if isinstance(error, MetaAdapterError) else machine_error(error)
+        sentence = str(known or f"unexpected {type(error).__name__}: {error}")
+        with self._state:
+            self._error = Refusal(500, "machine" if known else "unexpected", sentence)
 
     def _encode(self) -> None:
-        while True:
-            with self._state:
-                self._state.wait_for(
-                    lambda: self._ending or (not self._stopped and self._waiting())
-                )
-                if self._ending:
-                    return
-                waiting = self._waiting()
-                batch = self._encoding.portion(waiting)
-                entries = self.project.history.contents.pictures
-                crops = {picture: entries[picture].crop for picture in batch}
-                if not self._n_done:
-                    self._started = time.monotonic()
-            encoded, reasons = self._encoding.encode(crops)
-            with self._state:
-                self._encoded |= encoded
-                self.unreadable |= reasons
-                if reasons:
-                    self._error = _left_out(len(reasons))
-                is_last = not self._waiting()
-                self._n_done = 0 if is_last else self._n_done + len(batch)
-                self._new_revision()
-            if is_last:
-                self.project.features.commit()
+        """Encode a portion of the pictures; the new revision wakes the worker for the next one."""
+        with self._state:
+            if self._ending or self._stopped or not (waiting := self._waiting()):
+                return
+            entries = self.project.history.contents.pictures
+            crops = {picture: entries[picture].crop for picture in self._encoding.portion(waiting)}
+            if not self._n_done:
+                self._started = time.monotonic()
+        encoded, reasons = self._encoding.encode(crops)
+        with self._state:
+            self._encoded |= encoded
+            self.unreadable |= reasons
+            if reasons:
+                self._error = _left_out(len(reasons))
+            is_last = not self._waiting()
+            self._n_done = 0 if is_last else self._n_done + len(crops)
+            self._new_revision()
+        if is_last:
+            self.project.features.commit()
 
     def _predict(self) -> None:
-        while True:
+        """Renew the results if the project has a newer revision."""
+        with self._state:
+            if self._ending or self.results.revision >= self.revision:
+                return
+            snapshot = self.snapshot()
+        self._publish(updated(self.results, snapshot, self._encoder))
+        with self._state:
+            if self.revision != snapshot.revision or (self._waiting() and not self._stopped):
+                return
+        better = updated_with_pool(self.results, snapshot, self._encoder)
+        if better is not None:
             with self._state:
-                self._state.wait_for(lambda: self._ending or self.results.revision < self.revision)
-                if self._ending:
-                    return
-                contents = self.project.history.contents
-                snapshot = Snapshot.of(self.revision, contents, self._encoded)
-            self._publish(updated(self.results, snapshot, self._encoder))
-            with self._state:
-                if self.revision != snapshot.revision or (self._waiting() and not self._stopped):
-                    continue
-            better = updated_with_pool(self.results, snapshot, self._encoder)
-            if better is not None:
-                with self._state:
-                    if self.revision == snapshot.revision:  # nothing has changed in the meantime
-                        self._publish(replace(better, revision=self._new_revision()))
+                if self.revision == snapshot.revision:  # nothing has changed in the meantime
+                    self._publish(replace(better, revision=self._new_revision()))
 
     def _publish(self, results: Results) -> None:
         with self._state:
             self.results = results
             self._state.notify_all()
-
-
-def _settled(contents: Contents) -> dict[str, AdviceEntry]:
-    return dict(contents.settled)
 
 
 def _left_out(n: int) -> Refusal:

@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
-from metaadapter.apps.advice.kinds import Advice
-from metaadapter.apps.page.advice_entry import Action, AdviceEntry, actions_of, id_of_advice
+from collections.abc import Mapping
+from hashlib import sha256
+
+from metaadapter.apps.advice.kinds import Advice, Kind
 from metaadapter.apps.page.changes import label_pictures, move_pictures
-from metaadapter.apps.page.contents import NONE, Change, Contents
+from metaadapter.apps.page.contents import Change, Contents
+from metaadapter.apps.page.entries import NONE, Action, AdviceEntry
 from metaadapter.apps.page.refusal import Refusal
+from metaadapter.data.strict_json import json_text
+
+ACTIONS: Mapping[Kind, tuple[Action, ...]] = {
+    "stranger": ("none", "keep"),
+    "label": ("move", "none", "keep"),
+    "alike": ("none", "dismiss"),
+}
+"""Kind → the ways to settle it; other kinds can only be dismissed."""
+# These pieces are about single pictures, the others about whole classes.
+ON_PICTURES = ("stranger", "label", "near_duplicate", "alike")
+
+
+def actions_of(piece: Advice[str]) -> tuple[Action, ...]:
+    """The ways to settle a piece of advice."""
+    return ACTIONS.get(piece.kind, ("dismiss",))
+
+
+def id_of_advice(piece: Advice[str]) -> str:
+    """An id that a piece keeps as long as it is about the same pictures, labels and names."""
+    if piece.kind in ("label", "stranger"):  # also if another class looks better now
+        facts: object = piece.classes[0], piece.pictures
+    elif piece.kind in ON_PICTURES:
+        facts = sorted(piece.classes), sorted(piece.pictures)
+    else:
+        facts = sorted(piece.classes), piece.sentence if piece.kind == "name" else ""
+    kind = "label" if piece.kind == "stranger" else piece.kind
+    return sha256(json_text([kind, facts]).encode()).hexdigest()[:32]
 
 
 def settle(contents: Contents, piece: Advice[str], action: Action) -> tuple[Change, ...]:
     """The changes that settle a piece of advice: its pictures move, and it does not come back."""
     if action not in actions_of(piece):
         raise Refusal(422, "invalid", f"This advice cannot be settled by {action!r}.")
-    entry = AdviceEntry(
-        action=action,
-        kind=piece.kind,
-        sentence=piece.sentence,
-        classes=piece.classes,
-        pictures=piece.pictures,
-        form=piece.form,
-        values=dict(piece.values),
-    )
+    entry = AdviceEntry(action=action, **vars(piece))
     label = _label_after(entry)
     if label and any(_label_of(contents, picture) != _before(entry) for picture in piece.pictures):
         raise no_such_advice()  # a person has moved a picture since

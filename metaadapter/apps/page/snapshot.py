@@ -11,7 +11,8 @@ from jaxtyping import Float16, Float32
 
 from metaadapter.apps.field.series import Seen
 from metaadapter.apps.field.species import Species
-from metaadapter.apps.page.contents import NONE, ClassEntry, Contents, PictureEntry
+from metaadapter.apps.page.contents import Contents
+from metaadapter.apps.page.entries import NONE, ClassEntry, PictureEntry
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.data.label_sets import SEPARATOR

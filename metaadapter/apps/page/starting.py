@@ -10,15 +10,42 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
+from importlib.resources import files
 from typing import final
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.guard import Guard, error_response
 from metaadapter.apps.page.limits import Limits
-from metaadapter.apps.page.page_files import PREFIX, page_file
 from metaadapter.apps.page.refusal import Refusal
+
+PREFIX = "/page/"
+MEDIA_TYPES = {
+    "css": "text/css",
+    "html": "text/html",
+    "js": "text/javascript",
+    "json": "application/json",
+    "svg": "image/svg+xml",
+}
+# Only the files that exist at the start are served, so no path that a client sends is opened.
+FILES = {
+    file.name: file
+    for file in (files("metaadapter.apps.page") / "static").iterdir()
+    if file.name.rpartition(".")[2] in MEDIA_TYPES
+}
+
+
+def page_file(name: str) -> Response:
+    """A file of the page; a `Refusal` if there is none of this name."""
+    if name not in FILES:
+        raise Refusal(404, "no-such-path", "There is nothing at this address.")
+    media_type = MEDIA_TYPES[name.rpartition(".")[2]]
+    return Response(
+        FILES[name].read_bytes(), media_type=media_type, headers={"Cache-Control": "no-cache"}
+    )
+
 
 SECONDS_BETWEEN_LOOKS = 0.05
 

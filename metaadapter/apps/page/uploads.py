@@ -6,11 +6,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from secrets import token_hex
 
-from metaadapter.apps.page.changes import add_classes, add_pictures
-from metaadapter.apps.page.contents import NONE, Change, Contents, PictureEntry
-from metaadapter.apps.page.editor import Editor
-from metaadapter.apps.page.forms import Added, RefusedFile
-from metaadapter.apps.page.labelling import NewLabel, joined_labels, with_label
+from metaadapter.apps.page.changes import (
+    NewLabel,
+    add_classes,
+    add_pictures,
+    joined_labels,
+    with_label,
+)
+from metaadapter.apps.page.contents import Change, Contents
+from metaadapter.apps.page.dependencies import Editor
+from metaadapter.apps.page.entries import NONE, PictureEntry
+from metaadapter.apps.page.forms import RefusedFile, Revised
 from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.picture_folder import PictureFolder
 from metaadapter.apps.page.refusal import Refusal
@@ -24,6 +30,14 @@ from metaadapter.workflow.predictions import NONE_OF_THESE
 
 FOLDERS = "folders"
 """The value of the field `class` that makes a class of each folder."""
+
+
+class Added(Revised):
+    """The result of an upload."""
+
+    added: list[str]
+    known_already: list[str]
+    refused: list[RefusedFile]
 
 
 def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits) -> Added:
@@ -45,7 +59,7 @@ def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits)
     added: list[str] = []
     known: list[str] = []
 
-    def changes(contents: Contents) -> tuple[Change, ...]:
+    def edit(contents: Contents) -> tuple[str, tuple[Change, ...]]:
         new = {key: name for key, name in uploaded.items() if key not in contents.pictures}
         added.extend(new)
         known.extend(key for key in uploaded if key not in new)
@@ -56,9 +70,7 @@ def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits)
         if target == FOLDERS:
             # The folder of none of the classes comes from a download of pictures in folders.
             ids = {same_label_spelling(NONE_OF_THESE): NONE}
-            ids |= {
-                same_label_spelling(entry.name): label for label, entry in contents.classes.items()
-            }
+            ids |= {same_label_spelling(name): key for key, name in contents.class_names.items()}
             folders = {
                 same_label_spelling(folder): folder
                 for _, name in kept
@@ -73,7 +85,7 @@ def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits)
             for key in known
         }
         changed = {key: entry for key, entry in again.items() if entry != contents.pictures[key]}
-        return (
+        return f"Added {n_pictures(len(uploaded))}", (
             *new_classes,
             *add_pictures(contents, new, labels, times),
             *contents.changes("picture", changed),
@@ -82,7 +94,7 @@ def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits)
     session.check_again(uploaded)
     # Frames are encoded by their boxes, which may have waited for them.
     stops = bool(form.wait) or session.read(lambda contents: bool(contents.waiting))
-    revised = editor.edit(f"Added {n_pictures(len(uploaded))}", changes, stops=stops)
+    revised = editor.edit(edit, stops=stops)
     return Added(added=added, known_already=known, refused=refused, revision=revised.revision)
 
 

@@ -8,9 +8,7 @@ import pytest
 
 from metaadapter.adapter.adapted_encoder import adapted_encoder
 from metaadapter.adapter.files import store_adapter
-from metaadapter.apps.page.dependencies import AdaptedEncoders
 from metaadapter.data.table import ImageRow
-from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.encoded_pictures import encode_rows
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.workflow.predictions import predict_pictures
@@ -63,13 +61,3 @@ def test_predict__again__builds_an_encoder_for_a_new_adapter(
     assert predictions == expected
     assert predictions[0] != predictions[2]
     assert n == [1, 1, 2, 3]
-
-
-def test_encoder__of_the_same_parts_over_another_base__is_built_anew_or_refused(clip):
-    stored, last, same = stored_with(clip, 0), AdaptedEncoders(), small_clip()
-    kept = last.encoder(clip, stored)
-
-    assert last.encoder(clip, stored) is kept
-    assert last.encoder(same, stored).base is same
-    with pytest.raises(IncompatibleArtifact, match="the adapter of fox, lynx was made with the"):
-        last.encoder(small_clip(seed=1), stored)

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from metaadapter.apps.page.contents import ClassEntry, PictureEntry
+from metaadapter.apps.page.entries import ClassEntry, PictureEntry
 from metaadapter.apps.page.results import Results, updated
 from metaadapter.apps.page.snapshot import EncodedRow, Snapshot
 from metaadapter.features.image_encoder import ImageEncoder

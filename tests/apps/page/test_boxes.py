@@ -17,8 +17,7 @@ from metaadapter.apps.field.frame_predictions import FieldOptions, encode_frames
 from metaadapter.apps.field.frames import Frame, read_times
 from metaadapter.apps.field.series import in_series
 from metaadapter.apps.field.species import Species
-from metaadapter.apps.page import class_answers, session
-from metaadapter.apps.page.frame_names import match_names
+from metaadapter.apps.page.detection_uploads import match_names
 from metaadapter.data.boxes.formats import write_boxes
 from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.boxes.listing import Listing
@@ -323,37 +322,8 @@ def test_camtrap_package__has_people_animals_and_empty_frames(trapped):
     assert "to deployments.csv" in missing
 
 
-@pytest.mark.parametrize("at_once", [1, 512])
-def test_series__merge_the_answers_of_each_animal(trapped, monkeypatch, at_once):
-    monkeypatch.setattr(class_answers, "ROWS_AT_ONCE", at_once)
-    # The adapter with the tray as its pool may follow before or after the answers are read.
-    monkeypatch.setattr(session, "updated_with_pool", lambda *_: None)
-    red, green = trapped.class_of("red"), trapped.class_of("green")
-    alone = trapped.answers()["answers"]
-    tray = trapped.state["tray"]
-    trapped.client.patch("/field", json={"burst": 10})
-    merged = trapped.answers()["answers"]
-
-    # The red animal is on the left of both frames of the brook; the green one in one of them.
-    first, second = tray[1], tray[2]
-    weights = {first: 0.8, second: 0.7}
-    for answers in (alone, merged):
-        assert [answers[one]["class"] for one in tray] == [green, red, red, green]
-    mean = sum(alone[one]["probability"] * weights[one] for one in weights) / sum(weights.values())
-    assert merged[first]["probability"] == pytest.approx(mean)
-    assert merged[second] == merged[first]
-    # A row that is classified alone may be rounded differently.
-    assert merged[tray[0]]["probability"] == pytest.approx(alone[tray[0]]["probability"])
-    series = trapped.state["series"]
-    assert series[first] == series[second] == series[tray[0]] != series[tray[3]]
-    trapped.client.post("/undo")
-    after = trapped.answers()["answers"]
-    assert [after[one]["probability"] for one in tray] == pytest.approx(
-        [alone[one]["probability"] for one in tray]
-    )
-
-
-def test_answers__equal_those_of_the_shell_with_series_and_species(trapped, tmp_path):
+def test_answers__equal_those_of_the_shell_with_series_and_species(trapped, tmp_path, monkeypatch):
+    monkeypatch.setattr("metaadapter.apps.page.answers.ROWS_AT_ONCE", 1)
     trapped.client.patch("/field", json={"burst": 10, "allowed": ["red", "green"]})
     session = trapped.session
     results = session.results

@@ -22,7 +22,7 @@ def contents():
 
 
 def make(contents, changes):
-    contents.make(Edit.of("", changes))
+    contents.make(Edit("", changes))
 
 
 def entries(contents):
@@ -65,7 +65,7 @@ def test_order__of_classes_and_pictures__outlasts_removing_and_undoing(contents)
     make(contents, page_changes.label_pictures(contents, {"3": "b", "2": "b"}))
 
     assert contents.ordered_classes == ["a", "b"]
-    assert contents.pictures_of("b") == ["2", "3"]
+    assert contents.piles()["b"] == ["2", "3"]
 
 
 def test_new_edit__after_undo__forgets_what_could_be_redone(contents):

@@ -10,12 +10,13 @@ import zipfile
 import pytest
 
 from metaadapter.apps.page.changes import add_classes, add_pictures
-from metaadapter.apps.page.contents import NONE, ClassEntry, Contents, Edit
+from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.downloads import (
     prediction_table,
     sorted_pictures,
     zip_pieces,
 )
+from metaadapter.apps.page.entries import NONE, ClassEntry
 from metaadapter.workflow.predictions import Prediction
 
 NAMES = {
@@ -33,9 +34,9 @@ NAMES = {
 def contents():
     contents = Contents()
     classes = add_classes(contents, {"f": "red fox", "c": 'a/b: "c"'})
-    contents.make(Edit.of("", classes))
+    contents.make(Edit("", classes))
     pictures = add_pictures(contents, NAMES, {"1": "f", "2": "f", "7": NONE})
-    contents.make(Edit.of("", pictures))
+    contents.make(Edit("", pictures))
     return contents
 
 
@@ -68,7 +69,7 @@ def test_sorted__labels_come_first_and_unsure_ones_are_marked(pictures):
 
 
 def test_table__reads_back_and_holds_no_formula(pictures, contents):
-    rows = list(csv.DictReader(io.StringIO(prediction_table(pictures, contents))))
+    rows = list(csv.DictReader(io.StringIO(prediction_table(pictures, contents).decode())))
 
     assert [row["picture"] for row in rows][5] == "'=1+1.jpg"
     assert rows[3]["runner_up"] == "red fox"
@@ -102,7 +103,7 @@ def alike():
         contents.classes[f"c{number}"] = ClassEntry(name=name, place=number)
     labels = {f"{number}": f"c{number}" for number in range(len(ALIKE))}
     names = {key: f"{key}.jpg" for key in [*labels, "d", "e"]}
-    contents.make(Edit.of("", add_pictures(contents, names, labels)))
+    contents.make(Edit("", add_pictures(contents, names, labels)))
     answers = {
         "d": predicted("c0", 0.4, "c1", 0.3, 0.8, unfamiliar=False),
         "e": predicted("c0", 0.9, "c1", 0.1, 0.1, unfamiliar=True),

@@ -1,27 +1,25 @@
-"""The history of a project: what was shown as saved is there after any kill."""
+"""The history of a project: what was shown as saved is there, and damage is named and repaired."""
 
 from __future__ import annotations
 
-import errno
-import hashlib
+import datetime
 import json
-import os
+import sqlite3
 
 import pytest
 
 from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.page import history as module
-from metaadapter.apps.page.chain import Chain
 from metaadapter.apps.page.changes import add_classes, add_pictures, label_pictures
 from metaadapter.apps.page.contents import Origin
-from metaadapter.apps.page.history import History, read_contents
+from metaadapter.apps.page.history import DamagedHistory, History, read_contents, repair
 from metaadapter.apps.page.settled_advice import settle
 from metaadapter.errors import DataError
 
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "history.jsonl"
+    return tmp_path / "history.db"
 
 
 def entries(contents):
@@ -29,78 +27,71 @@ def entries(contents):
 
 
 @pytest.fixture
-def history(path):
+def opened(path):
+    """Opens the history, and closes the one that was open before."""
+    histories = []
+
+    def open_(*, is_new=False):
+        while histories:
+            histories.pop().close()
+        histories.append(History(path, is_new=is_new))
+        return histories[0]
+
+    yield open_
+    while histories:
+        histories.pop().close()
+
+
+@pytest.fixture
+def history(opened):
     """A history of two classes and two pictures, one of them with a class."""
-    history = History(path)
+    history = opened(is_new=True)
     history.make("classes", add_classes(history.contents, {"a": "fox", "b": "lynx"}))
     history.make("pictures", add_pictures(history.contents, {"1": "1", "2": "2"}, {"1": "a"}))
     return history
+
+
+def records(path):
+    with sqlite3.connect(path) as connection:
+        return list(connection.execute("SELECT kind, value FROM records"))
 
 
 def label(history, name="b"):
     history.make(f"to {name}", label_pictures(history.contents, {"2": name}))
 
 
-def test_history__cut_off_anywhere_in_its_last_line__has_all_edits_before(history, path):
-    head = path.with_suffix(".json")
-    before, size, head_before = entries(history.contents), path.stat().st_size, head.read_bytes()
+def test_edits_undos_and_redos__are_saved_with_who_made_them(history, opened, path):
     label(history)
-    after = entries(history.contents)
-    whole = path.read_bytes()
-
-    head_after = head.read_bytes()
-
-    head.write_bytes(head_before)  # a kill comes after the line and before its head
-    for end in (*range(size, len(whole) - 1, 5), len(whole) - 2):
-        path.write_bytes(whole[:end])
-        assert entries(read_contents(path)) == before
-    for state, end in ((head_before, -1), (head_after, -1), (head_before, None)):
-        head.write_bytes(state)
-        path.write_bytes(whole[:end])
-        assert entries(read_contents(path)) == after
-
-
-def test_history__reopened_after_a_cut__continues_after_the_last_whole_line(history, path):
-
-    with path.open("ab") as file:
-        file.write(b'{"edit": {"said": "half')
-
-    history = History(path)
-    label(history)
+    assert history.undo(Origin(by="Anna", at="now", key="k")).message == "to b"
+    before = list(history.past.steps)
+    history = opened()
+    assert list(history.past.steps) == before
+    assert "k" in history.past.keys
+    assert history.contents.pictures["2"].label is None
+    assert history.redo().message == "to b"
 
     assert read_contents(path).pictures["2"].label == "b"
 
 
-def test_undo_and_redo__are_saved_too(history, path):
+def test_records__can_be_read_with_any_sqlite_browser(history, path):
+    label(history)
+    history.close()
 
-    assert history.undo().message == "pictures"
-    history = History(path)
-    assert history.contents.pictures == {}
-    assert history.redo().message == "pictures"
+    kinds, values = zip(*records(path), strict=True)
 
-    assert set(read_contents(path).pictures) == {"1", "2"}
-
-
-@pytest.mark.parametrize("part", ["lynx", '"sha256"'])
-@pytest.mark.usefixtures("history")
-def test_line__changed_on_the_disk__is_named(path, part):
-
-    path.write_text(path.read_text().replace(part, part[::-1], 1))
-
-    with pytest.raises(DataError, match=r"line 1 of .*history\.jsonl is damaged .*; restore"):
-        History(path)
+    assert kinds == ("head", "edit", "edit", "edit")
+    last = json.loads(values[-1])
+    assert (last["said"], last["entries"]["picture"]["2"]["label"]) == ("to b", "b")
 
 
-def test_full_disk__within_a_line__makes_no_edit_and_loses_none(history, path, monkeypatch):
-    write = os.write
-
-    def write_half(file, content):
-        write(file, content[: len(content) // 2])
-        raise OSError(errno.ENOSPC, "No space left on device")
-
+def test_full_disk__makes_no_edit_and_loses_none(history, path, monkeypatch):
     before = entries(history.contents)
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", write_half)
+        patch.setattr(module.Database, "append", fail)
         with pytest.raises(DataError, match=r"No space left.*This edit was not made"):
             label(history)
     assert not history.saved
@@ -111,248 +102,135 @@ def test_full_disk__within_a_line__makes_no_edit_and_loses_none(history, path, m
     assert read_contents(path).pictures["2"].label == "b"
 
 
-def test_long_history__is_shortened_and_keeps_the_latest_undos(history, path, monkeypatch):
-
-    for name in ("b", "a") * 20:
-        label(history, name)
+def test_long_history__is_shortened_and_keeps_the_latest_undos(history, opened, path, monkeypatch):
+    for number in range(40):
+        origin = Origin(by=f"person {number}", key=f"key-{number}")
+        changes = label_pictures(history.contents, {"2": "ba"[number % 2]})
+        history.make(f"to {number}", changes, origin)
     history.undo()
-    history.undo()
+    history.undo(Origin(key="undo"))
     before = entries(history.contents)
-    size = path.stat().st_size
     monkeypatch.setattr(module, "MAX_BYTES", 1000)
     monkeypatch.setattr(module, "KEPT_EDITS", 5)
 
-    history = History(path)
-    assert path.stat().st_size < size / 2
+    opened()
+    assert len(records(path)) == 1 + 1 + 5 + 2 + 2  # head, beginning, edits, and those undone
+    history = opened()
     assert entries(history.contents) == before
-    assert [history.redo().message, history.redo().message] == ["to b", "to a"]
-    assert [history.undo().message for _ in range(4)] == ["to a", "to b", "to a", "to b"]
-    assert len(history.contents.done) == 3
+    assert {"undo", "key-37"} <= history.past.keys.keys()
+    assert [edit.origin.by for edit in history.contents.done] == [
+        f"person {n}" for n in range(33, 38)
+    ]
+    assert [history.redo().message, history.redo().message] == ["to 38", "to 39"]
+    assert [history.undo().message for _ in range(7)][-1] == "to 33"
+    assert history.contents.done == []
     assert set(read_contents(path).pictures) == {"1", "2"}
 
 
-def test_shortened_history__keeps_settled_advice_and_pictures_of_none(history, path, monkeypatch):
+def test_shortened_history__keeps_settled_advice_and_pictures_of_none(history, opened, monkeypatch):
     piece = Advice("stranger", "It looks like none.", ("a",), ("1",), "stranger", {"name": "fox"})
     history.make("settled", settle(history.contents, piece, "none"))
     label(history)
+    settled = history.contents.settled
     monkeypatch.setattr(module, "MAX_BYTES", 1)
     monkeypatch.setattr(module, "KEPT_EDITS", 1)
 
-    contents = History(path).contents
+    opened()
+    contents = opened().contents
 
     assert contents.pictures["1"].label == "none"
-    assert contents.settled == history.contents.settled == read_contents(path).settled
+    assert contents.settled == settled
     assert [entry.action for entry in contents.settled.values()] == ["none"]
 
 
-def test_failing_drive__that_keeps_half_a_line__spoils_no_later_edit(history, path, monkeypatch):
-    def fail(*_):
-        raise OSError(errno.EIO, "Input/output error")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", fail)
-        patch.setattr(os, "truncate", lambda *_: None)
-        with pytest.raises(DataError, match="Input/output error"):
-            history.undo()
-    label(history)
-    now = entries(history.contents)
-
-    assert entries(read_contents(path)) == now
+def changed_value(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE records SET value = replace(value, 'to b', 'to c')")
 
 
-def lines(path):
-    return path.read_bytes().splitlines(keepends=True)
+def lost_record(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM records WHERE number = 3")
+
+
+def zeroed(path):
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 DAMAGES = {
-    "the last line lost": lambda content: b"".join(content[:-1]),
-    "a line lost": lambda content: b"".join([*content[:1], *content[2:]]),
-    "the first line lost": lambda content: b"".join(content[1:]),
-    "lines swapped": lambda content: b"".join([content[1], content[0], *content[2:]]),
-    "a line doubled": lambda content: b"".join([*content, content[-1]]),
-    "cut within a line": lambda content: b"".join(content)[:-20],
-    "zeroed": lambda content: bytes(len(b"".join(content))),
-    "its end zeroed": lambda content: b"".join(content[:-1]) + bytes(len(content[-1])),
-    "emptied": lambda _: b"",
-    "removed": lambda _: None,
+    "a changed value": changed_value,
+    "a lost record": lost_record,
+    "zeroed": zeroed,
+    "cut": cut,
+    "emptied": lambda path: path.write_bytes(b""),
+    "removed": lambda path: path.unlink(),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_history__shorter_or_in_another_order__is_named_and_stays_as_it_is(history, path, damage):
+def test_damaged_history__is_named_and_stays_as_it_is_until_it_is_repaired(history, path, damage):
     label(history)
-    left = DAMAGES[damage](lines(path))
-    path.unlink()
-    if left is not None:
-        path.write_bytes(left)
+    history.close()
+    DAMAGES[damage](path)
+    size = path.stat().st_size if path.exists() else None
 
-    for read in (History, read_contents):
-        with pytest.raises(DataError, match=r"history\.jsonl .*; restore both files"):
+    for read in (lambda path: History(path, is_new=False), read_contents):
+        with pytest.raises(DataError, match=r"history\.db"):
             read(path)
-    assert (path.read_bytes() if path.exists() else None) == left
+    with pytest.raises(DamagedHistory):
+        History(path, is_new=False)
+    # Opening may note in the file who has it open.
+    assert (path.stat().st_size if path.exists() else None) == size
+
+    repair(path)
+
+    assert size is None or (path.parent / "leftovers" / path.name).stat().st_size == size
+    history = History(path, is_new=False) if read_contents_count(path) else None
+    if damage in ("a changed value", "a lost record"):
+        assert set(history.contents.pictures) == {"1", "2"}
+        assert history.contents.pictures["2"].label is None
+        label(history)
+        assert read_contents(path).pictures["2"].label == "b"
+    if history:
+        history.close()
 
 
-@pytest.mark.parametrize("shortened", [False, True])
-def test_history__older_than_its_head__is_named(history, path, shortened, monkeypatch):
-    older = path.read_bytes()
-    if shortened:
-        monkeypatch.setattr(module, "MAX_BYTES", 1)
-        history = History(path)
-        older = path.read_bytes()
-    label(history)
-    path.write_bytes(older)
-
-    with pytest.raises(DataError, match=r"history\.jsonl .*; restore both files"):
-        History(path)
+def read_contents_count(path):
+    return len(read_contents(path).classes)
 
 
-def test_history__of_another_project__is_named(history, path, tmp_path):
-    (tmp_path / "other").mkdir()
-    other = History(tmp_path / "other" / path.name)
-    for name in ("a", "b", "c", "d"):
-        other.make(name, add_classes(other.contents, {name: name}))
-    path.write_bytes((tmp_path / "other" / path.name).read_bytes())
+def test_copies__of_five_days_are_kept_and_the_best_one_repairs_a_lost_file(
+    history, opened, path, monkeypatch
+):
+    class Day(datetime.date):
+        now = datetime.date(2026, 1, 1)
 
-    with pytest.raises(DataError, match=r"it is another history; restore both"):
-        History(path)
+        @classmethod
+        def today(cls):
+            return cls.now
 
-
-def test_kill__between_a_shortened_history_and_its_head__is_no_damage(history, path, monkeypatch):
-    for name in ("b", "a") * 5:
-        label(history, name)
+    monkeypatch.setattr(module, "date", Day)
+    for number in range(7):
+        Day.now = datetime.date(2026, 1, 1 + number)
+        label(history, "ab"[number % 2])
     before = entries(history.contents)
-    monkeypatch.setattr(module, "MAX_BYTES", 1000)
-    monkeypatch.setattr(module, "KEPT_EDITS", 3)
-    with monkeypatch.context() as patch:
-        patch.setattr(Chain, "_write_head", lambda *_, **__: None)
-        History(path)
-
-    assert entries(read_contents(path)) == entries(History(path).contents) == before
-
-
-def test_full_disk__within_the_head__makes_no_edit(history, path, monkeypatch):
-    def fail(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    before, size = entries(history.contents), path.stat().st_size
-    with monkeypatch.context() as patch:
-        patch.setattr(Chain, "_write_head", fail)
-        with pytest.raises(DataError, match=r"No space left.*This edit was not made"):
-            label(history)
-    assert path.stat().st_size == size
-    label(history)
-    label(history, "a")
-
-    assert entries(read_contents(path)) == entries(history.contents) != before
-
-
-@pytest.mark.parametrize("head", ["removed", "damaged"])
-def test_history__without_its_head__keeps_what_is_whole_and_loses_no_byte(history, path, head):
-    label(history)
-    content = lines(path)
-    damaged = b"".join([*content[:2], content[2].replace(b"to b", b"to c")])
-    path.write_bytes(damaged)
-    if head == "damaged":
-        path.with_suffix(".json").write_bytes(b"{")
-        with pytest.raises(
-            DataError, match=r"history\.json .*restore it from a copy, or remove it"
-        ):
-            History(path)
-    path.with_suffix(".json").unlink()  # as the message says
-
-    history = History(path)
-
-    assert history.contents.pictures["2"].label is None
-    assert (path.parent / "leftovers" / path.name).read_bytes() == damaged
-    label(history)
-    assert read_contents(path).pictures["2"].label == "b"
-
-
-def test_chain__is_that_of_plain_hashes(history, path):
-    previous = ""
-    for line in lines(path):
-        document = json.loads(line)
-        assert document["previous"] == previous
-        previous = document["proof"].pop("sha256")
-        text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-        assert hashlib.sha256(text.encode()).hexdigest() == previous
-
-    head = json.loads(path.with_suffix(".json").read_text())
-    assert (head["lines"], head["last"]) == (2, previous)
-
-
-def test_copy__put_in_the_place_of_the_file__takes_the_next_edits(history, path):
-    copy = path.with_name("copy")
-    for name in ("b", "a"):
-        copy.write_bytes(path.read_bytes())
-        copy.replace(path)
-        label(history, name)
-
-    assert entries(read_contents(path)) == entries(history.contents)
-
-
-def test_head__of_many_edits__stays_of_one_size_and_one_file(history, path):
-    head = path.with_suffix(".json")
-    before = head.stat()
-    for name in ("b", "a") * 60:
-        label(history, name)
-
-    after = head.stat()
-    assert (after.st_ino, after.st_size) == (before.st_ino, before.st_size)
-    assert json.loads(head.read_text())["lines"] == 122
-    assert entries(read_contents(path)) == entries(history.contents)
-
-
-@pytest.mark.parametrize("change", ["removed", "a link", "shorter"])
-def test_head__changed_while_it_is_open__is_written_anew(history, path, change):
-    head, elsewhere = path.with_suffix(".json"), path.with_name("elsewhere")
-    elsewhere.write_bytes(content := head.read_bytes())
-    head.unlink()
-    if change == "shorter":
-        head.write_bytes(b"{}")
-    if change == "a link":
-        head.symlink_to(elsewhere)
-    label(history)
-
-    assert not head.is_symlink()
-    assert elsewhere.read_bytes() == content
-    assert entries(read_contents(path)) == entries(history.contents)
-
-
-@pytest.mark.parametrize("change", ["removed", "older", "damaged", "a link"])
-def test_file__changed_while_it_is_open__makes_no_edit(history, path, change):
-    older = path.read_bytes()
-    label(history)
-    before, content = entries(history.contents), path.read_bytes()
+    Day.now = datetime.date(2026, 1, 8)
+    opened().close()
+    copies = [copy.stem for copy in sorted((path.parent / "copies").iterdir())]
     path.unlink()
-    other = path.with_name("other")
-    other.write_bytes(content)
-    if change == "a link":
-        path.symlink_to(other)
-    elif change != "removed":
-        path.write_bytes(older if change == "older" else content.replace(b"fox", b"fix"))
 
-    with pytest.raises(DataError, match=r"history\.jsonl"):
-        label(history, "a")
+    note = repair(path)
 
-    assert not history.saved
-    assert entries(history.contents) == before
-    assert other.read_bytes() == content
+    assert copies == [f"2026-01-0{number}" for number in range(4, 9)]
+    assert note == "the edits are those of the copy of 2026-01-08"
+    assert entries(read_contents(path)) == before
+    assert len(opened().contents.done) == 9
 
 
-def test_shortened_history__keeps_who_did_what_and_the_keys(history, path, monkeypatch):
-    for number in range(8):
-        origin = Origin(by=f"person {number}", at="now", key=f"key-{number}")
-        changes = label_pictures(history.contents, {"2": "ab"[number % 2]})
-        history.make(f"to {number}", changes, origin)
-    history.undo(Origin(by="Anna", key="undo-1"))
-    monkeypatch.setattr(module, "MAX_BYTES", 1)
-    monkeypatch.setattr(module, "KEPT_EDITS", 5)
-
-    History(path)  # shortens it
-    past = History(path).past
-
-    assert [edit.origin.by for edit in past.contents.done] == [f"person {n}" for n in range(2, 7)]
-    assert past.contents.undone[0].origin.key == "key-7"
-    assert "undo-1" in past.keys
-    assert "key-4" in past.keys
+def test_history__that_another_run_has_open__says_so(history, path):
+    with pytest.raises(DataError, match=r"another run is writing to the project"):
+        History(path, is_new=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metaadapter.apps.page.look_alikes import look_alikes
+from metaadapter.apps.page.hints import look_alikes
 
 
 def drawn(n_kinds, n_each, noise=0.05):

@@ -9,8 +9,7 @@ import subprocess
 
 import pytest
 
-from metaadapter.apps.page.downloads import SortedPicture
-from metaadapter.apps.page.move_script import move_script
+from metaadapter.apps.page.downloads import SortedPicture, move_script
 
 SHELLS = [name for name in ("sh", "bash", "dash", "zsh") if shutil.which(name)]
 needs_shell = pytest.mark.skipif(not SHELLS, reason="no shell on this system")
@@ -43,7 +42,7 @@ def move(tmp_path):
         script = move_script([sorted_picture(*picture) for picture in pictures])
         done = subprocess.run(
             [shell, "-s"],
-            input=script.encode(),
+            input=script,
             cwd=tmp_path,
             capture_output=True,
             env={**os.environ, **environment},

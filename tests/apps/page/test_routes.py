@@ -262,29 +262,6 @@ def test_page__of_a_project__has_the_classifier_and_a_preview(serve, shots, tmp_
     assert sizes["page"] == pytest.approx(len(page), rel=0.01)
 
 
-@pytest.mark.slow
-def test_onnx__of_a_project__answers_as_the_tray(serve, picture, shots, tmp_path):
-    onnxruntime = pytest.importorskip("onnxruntime")
-    import numpy as np
-    from PIL import Image
-
-    from metaadapter.features.encoder_by_name import load_encoder
-
-    with serve(tmp_path / "project", "tiny", load_encoder) as served:
-        files = shots("red", "blue", n=2)
-        served.client.post("/pictures", files=files, data={"class": "folders"})
-        question = [("pictures", ("new.png", content := picture("blue")))]
-        predicted = served.client.post("/predict", files=question).json()
-        model = served.client.get("/take/onnx")
-
-    assert model.status_code == 200, model.text
-    session = onnxruntime.InferenceSession(model.content)
-    pixels = np.array(Image.open(io.BytesIO(content)).convert("RGB"))[None]
-    outputs = session.run(None, {session.get_inputs()[0].name: pixels})
-    expected = list(predicted["predictions"][0]["probabilities"].values())
-    assert outputs[0][0] == pytest.approx(expected, abs=1e-4)
-
-
 def sent(key, by="", project=""):
     return {"Idempotency-Key": key, "Metaadapter-Author": by, "Metaadapter-Project": project}
 

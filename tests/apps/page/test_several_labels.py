@@ -8,14 +8,12 @@ import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from metaadapter.adapter.files import store_adapter
 from metaadapter.data.label_sets import LabelSets, one_row_per_picture
 from metaadapter.data.reader import read_images
-from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
-from tests.apps.page.conftest import COLOURS, Filled
+from tests.apps.page.conftest import COLOURS
 
 PURPLE = (125, 35, 125)  # red and blue in equal parts
 KINDS = {"red": ["red"], "blue": ["blue"], "purple": ["red", "blue"], "green": []}
@@ -189,26 +187,6 @@ def test_predict__answers_with_labels__by_the_project_and_by_an_adapter(
     assert set(by_project["labels"]) == {"red", "blue"}
     assert by_project["label"] == ";".join(by_project["labels"])
     assert by_adapter == by_project
-
-
-@pytest.mark.slow
-def test_onnx__answers_as_the_project(serve, picture, tmp_path):
-    onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
-    content = picture(PURPLE)
-    with serve(tmp_path / "project", "tiny", load_encoder) as served:
-        labelled = Labelled(Filled(served.client, served.projects), picture)
-        labelled.fill(2)
-        file = [("pictures", ("new.png", content))]
-        answer = served.client.post("/predict", files=file).json()["predictions"][0]
-        model = served.client.get("/take/onnx")
-
-    session = onnxruntime.InferenceSession(model.content)
-    pixels = np.array(Image.open(io.BytesIO(content)).convert("RGB"))[None]
-    outputs = ["probabilities", "shown"]
-    p_NC, shown_NC = session.run(outputs, {session.get_inputs()[0].name: pixels})
-    assert p_NC[0] == pytest.approx([*answer["probabilities"].values()], abs=1e-4)
-    shown = {c for c, is_in in zip(answer["probabilities"], shown_NC[0], strict=True) if is_in}
-    assert shown == {*answer["labels"]}
 
 
 def test_one_label__that_becomes_several__keeps_its_labels_and_ends_its_advice(project):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -236,21 +238,25 @@ def test_two_people__see_what_the_other_does_and_nobody_loses_a_change(chromium,
 
 def test_damaged_history__is_told_in_the_browser_and_repaired_there(context, server):
     server.kill()
-    history = server.home / "project" / "history.jsonl"
-    damaged = history.read_bytes() + b"{}\n"
-    history.write_bytes(damaged)
+    history = server.home / "project" / "history.db"
+    with closing(sqlite3.connect(history)) as connection, connection:
+        connection.execute(
+            "INSERT INTO records SELECT number + 1, kind, key, value, digest FROM records "
+            "ORDER BY number DESC LIMIT 1"
+        )
+    damaged = history.read_bytes()
     server.start()
     page = context.new_page()
     page.goto(server.address)
 
-    expect(page.locator("#opening-text")).to_contain_text("history.jsonl is damaged")
+    expect(page.locator("#opening-text")).to_contain_text("history.db is damaged")
     expect(page.locator("#messages")).to_have_text("")
     page.get_by_role("button", name="Repair").click()
 
     expect(page.locator("#tray-count")).to_have_text(str(N_TRAY), timeout=TIMEOUT)
     expect(page.locator("#opening")).to_be_hidden()
-    expect(page.locator("#messages")).to_contain_text("edits may be missing at the end")
-    assert (server.home / "project" / "leftovers" / "history.jsonl").read_bytes() == damaged
+    expect(page.locator("#messages")).to_contain_text("were whole and are kept")
+    assert (server.home / "project" / "leftovers" / "history.db").read_bytes() == damaged
 
 
 def test_second_server__on_a_project__says_why_it_does_not_open_and_opens_another(context, server):
