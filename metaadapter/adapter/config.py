@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -156,24 +155,12 @@ def read_config(adapter: Path, place: FileSource | None = None) -> tuple[Adapter
             "pictures with `metaadapter adapt`"
         )
     stored, proof = read_document(path, SCHEMA, REMEDY, source=place)
-    known = set(AdapterConfig.model_fields)
-    warn_of_unknown(path, sorted(set(stored) - known - {"schema"}))
     try:
-        facts = AdapterConfig(**{key: value for key, value in stored.items() if key in known})
+        facts = AdapterConfig(**{key: stored[key] for key in stored if key != "schema"})
     except ValidationError as error:
         wrong = ", ".join(".".join(map(str, item["loc"])) or item["msg"] for item in error.errors())
         raise IncompatibleArtifact(
-            f"{path} has values that are missing or wrong: {wrong}; it is damaged or too old, so "
-            "adapt again"
+            f"{path} has values that are missing or wrong: {wrong}; it is damaged or of another "
+            "version, so adapt again"
         ) from error
     return facts, proof
-
-
-def warn_of_unknown(path: Path, unknown: list[str]) -> None:
-    """Warn of parts in a file of a newer version that this version ignores."""
-    if unknown:
-        warnings.warn(
-            f"a newer metaadapter wrote {path}: {', '.join(unknown)} is not known to this version, "
-            "which ignores it; upgrade with `pip install -U metaadapter` to use it",
-            stacklevel=3,
-        )

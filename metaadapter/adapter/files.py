@@ -80,8 +80,7 @@ def write_adapter_files(
 def load_adapter(path: str | Path, *, several: bool = False) -> StoredAdapter:
     """Read an adapter from a folder or a skill file, or from the hub (`downloaded_adapter`).
 
-    `several` admits one of several labels. Tensors that this version does not know are ignored,
-    with a warning that names them.
+    `several` admits one of several labels.
 
     Raises:
         DataError: The adapter is damaged, or a weight is not finite.

@@ -27,7 +27,7 @@ from metaadapter.errors import MetaAdapterError
 
 
 def skill_bytes(adapter: StoredAdapter, old_card: bytes = b"", *, features: bool = True) -> bytes:
-    """Return the content of a skill file, which depends only on the arguments.
+    """Return the content of a skill file.
 
     Without `features` the support and the hashes of its pictures are left out, so no class can be
     added later. The weights stay, with the keys of a cache, which are features, too.

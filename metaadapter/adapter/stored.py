@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from metaadapter.adapter.config import AdapterConfig, warn_of_unknown
+from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.known import FRACTIONS
 from metaadapter.adapter.layout import (
     CONFIG_FILE,
@@ -91,11 +91,8 @@ def adapter_of_files(
     contents: Mapping[str, bytes], config: AdapterConfig, path: Path
 ) -> StoredAdapter:
     """Return the adapter that these files hold; an error about a tensor names the path."""
-    known = {field.name for field in fields(AdapterWeights)}
     try:
-        tensors = load(contents[WEIGHTS_FILE])
-        warn_of_unknown(path / WEIGHTS_FILE, sorted(set(tensors) - known))
-        weights = AdapterWeights(**{name: t for name, t in tensors.items() if name in known})
+        weights = AdapterWeights(**load(contents[WEIGHTS_FILE]))
         sizes = {"N": len(config.classes), "D": config.width, "3": 3, "G": len(FRACTIONS)}
         require_shapes(AdapterWeights, weights.tensors(), **sizes)
         support, hashes = _support_of(contents.get(SUPPORT_FILE), config)
@@ -126,7 +123,7 @@ def signature_of_file(content: bytes, config: AdapterConfig, path: Path) -> Task
 
 
 def tensor_bytes(tensors: Mapping[str, Tensor], **texts: str) -> bytes:
-    """Return a safetensors file with tensors and texts, whose bytes depend only on these."""
+    """Return the content of a safetensors file with tensors and texts."""
     owned = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     # Of several texts, safetensors would write the order at random.
     return save(owned, metadata=texts or {"format": "pt"})

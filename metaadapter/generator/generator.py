@@ -18,6 +18,7 @@ from metaadapter.generator.adapter_generator import REMEDY, AdapterGenerator
 from metaadapter.generator.assembly import assemble
 from metaadapter.generator.block_weights import block_scalars, log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise
+from metaadapter.generator.chunks import predict_in_chunks
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.domain_shift import domain_shift
 from metaadapter.generator.independent_classes import independent_classes
@@ -37,7 +38,6 @@ from metaadapter.generator.regression import (
 )
 from metaadapter.generator.relations import Relations, relate
 from metaadapter.generator.span import span_of
-from metaadapter.generator.task_chunks import predict_in_chunks
 
 # Even a large machine has no room for a network with larger sizes.
 LARGEST = {"width": 8192, "n_layers": 128, "n_heads": 8192, "bottleneck": 8192}

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support, is_all
-from metaadapter.generator.row_chunks import row_chunks
+from metaadapter.generator.chunks import row_chunks
 
 N_KNOWN_SCALARS = 10
 # The factor that brings spreads of cosines to about 1.

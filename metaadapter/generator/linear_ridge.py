@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from metaadapter.generator.chunks import row_chunks
 from metaadapter.generator.regression import Regression
-from metaadapter.generator.row_chunks import row_chunks
 
 
 class NormalEquations(NamedTuple):

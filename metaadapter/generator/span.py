@@ -13,7 +13,7 @@ from torch import Tensor
 
 from metaadapter.adapter.support import Support, is_all
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.generator.row_chunks import row_chunks
+from metaadapter.generator.chunks import row_chunks
 
 # Equal rows have a singular matrix of inner products. This part of its largest entry, added to the
 # diagonal, is far below the spread that counts as none (`canonical.SPREAD_FLOOR`).

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from metaadapter.generator.row_chunks import row_chunks
+from metaadapter.generator.chunks import row_chunks
 
 # The standard deviation of the prior of ln κ; the reach and the step of the grid around its mean.
 PRIOR_DEVIATION = 0.4

@@ -19,7 +19,7 @@ from metaadapter.adapter.weights import AdapterWeights, probabilities
 from metaadapter.errors import UsageError
 from metaadapter.features.logit_scale import read_logit_scale
 from metaadapter.workflow.estimator_inputs import label_array, require_finite, require_shared_labels
-from metaadapter.workflow.fit_adapter import labelled_support
+from metaadapter.workflow.labelled_support import labelled_support
 
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder

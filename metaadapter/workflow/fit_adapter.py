@@ -4,44 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int8
+from jaxtyping import Float
 
 from metaadapter.adapter.adapted_encoder import TowerParts, parts_of
 from metaadapter.adapter.config import AdapterConfig, SeveralConfig
 from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
+from metaadapter.adapter.support import UNKNOWN, Support
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.data.label_sets import LabelSets
 from metaadapter.data.user_code import user_code_and_folder
-from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.origin import Origin
-from metaadapter.features.views import look_widths
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import generator_folder, recorded_name, shared_generator
 from metaadapter.workflow.choose_n_steps import fine_tune_adapter
 from metaadapter.workflow.class_texts import (
     descriptions,
-    sentence_features,
-    text_features,
     text_names,
 )
 from metaadapter.workflow.gradient_steps import FineTune
-from metaadapter.workflow.known_by_group import first_of_groups, with_known_head
 from metaadapter.workflow.labelled_pictures import LabelledPictures
-from metaadapter.workflow.sentence_weights import weigh_sentences
+from metaadapter.workflow.labelled_support import support_of
 from metaadapter.workflow.tree_evidence import with_parents_names, with_siblings
 
 if TYPE_CHECKING:
-    from metaadapter.features.image_encoder import ImageEncoder
+    pass
 
 Mode = Literal["one_shot", "finetune"]
 CUSTOM = "custom"
@@ -58,69 +52,6 @@ def predict_adapter(generator: AdapterGenerator, support: Support) -> AdapterWei
     if not all(tensor.isfinite().all() for tensor in adapter.tensors().values()):
         raise _out_of_bounds("a weight of the adapter would be NaN or infinite")
     return adapter
-
-
-def labelled_support(
-    X: Float[np.ndarray, "n D"],
-    labels: Sequence[Any] | Int8[np.ndarray, "n N"],
-    classes: Sequence[Any],
-    class_texts: Mapping[Any, Any] | None,
-    encoder: ImageEncoder | None,
-    *,
-    logit_scale: float | None = None,
-    views: Float32[torch.Tensor, "n V D"] | None = None,
-    blocks: Sequence[int] = (),
-) -> Support:
-    """Return the support in float32, in the order of `classes`, which may have no pictures.
-
-    Labels are one of the classes for each row, or rows of `Support.labels_TPN`. `class_texts` is as
-    for `text_features`. Rows of X have any length, `views` have length 1.
-    """
-    rows = unit_rows(X)
-    if isinstance(labels, np.ndarray):
-        targets = torch.from_numpy(labels)
-        pictures, numbers = np.nonzero(labels == SHOWN)
-    else:
-        number_of = {label: number for number, label in enumerate(classes)}
-        numbers = np.array([number_of[label] for label in labels], dtype=np.int64)
-        targets, pictures = torch.from_numpy(numbers), np.arange(len(numbers))
-    n_shots = np.bincount(numbers, minlength=len(classes))
-    texts = text_features(class_texts, classes, X.shape[1], encoder)
-    sentences = sentence_features(class_texts, classes, encoder)
-    if sentences:
-        texts = weigh_sentences(texts, sentences, rows.numpy()[pictures], numbers).astype(
-            np.float32
-        )
-    unknown = np.flatnonzero((n_shots == 0) & ~texts.any(1))
-    if len(unknown):
-        raise UsageError(
-            f"the class {classes[unknown[0]]!r} has no picture, and the encoder reads no texts; "
-            "give the class a picture, or leave the class out"
-        )
-    blocks = _block_widths(blocks or getattr(encoder, "blocks", ()), X.shape[1])
-    return Support.of_rows(
-        rows,
-        targets,
-        torch.from_numpy(texts),
-        logit_scale=logit_scale,
-        views=views,
-        blocks=blocks,
-    )
-
-
-def _block_widths(blocks: Any, width: int) -> tuple[int, ...]:
-    """Check the widths of blocks of features that are `width` wide."""
-    try:
-        widths = tuple(map(index, blocks))
-    except TypeError:
-        widths = (0,)
-    if widths and (min(widths) < 1 or sum(widths) != width):
-        raise UsageError(
-            f"expected the widths of blocks: positive whole numbers that add up to {width}, the "
-            f"width of the features, got {blocks!r}; give the widths from the encoder or store "
-            "that the features come from"
-        )
-    return widths
 
 
 def fit_support(
@@ -224,32 +155,6 @@ def fit_pictures(
     return replace(stored, config=stored.config.model_copy(update=update))
 
 
-def support_of(
-    labelled: LabelledPictures, names: Mapping[str, str | list[str]] | None
-) -> tuple[Support, list[str]]:
-    """Return the support of labelled pictures, and its classes in order."""
-    pictures, origin = labelled.pictures, labelled.origin
-    classes = sorted({*labelled.counts, *(names or {})})
-    texts: Mapping[str, Any] | None = names
-    if names is not None and labelled.stored_texts is not None:
-        texts = {label: text for label, text in labelled.stored_texts.items() if label in names}
-    width = pictures.features.shape[1]
-    labels: Sequence[str] | Int8[np.ndarray, "n N"] = pictures.labels
-    if labelled.several is not None:
-        sets = LabelSets.of(pictures.labels, classes)
-        labels = sets.labels_NC(partial=labelled.several == "partial")
-    support = labelled_support(
-        pictures.features,
-        labels,
-        classes,
-        texts,
-        labelled.encoder,
-        logit_scale=labelled.logit_scale,
-        blocks=look_widths(width, origin.zoom, tuple(origin.blocks.values())),
-    )
-    return support, classes
-
-
 def generator_that_predicted(
     name: str | Path | AdapterGenerator, identity: str
 ) -> AdapterGenerator:
@@ -265,6 +170,38 @@ def generator_that_predicted(
             "load the adapter with generator=… set to that generator, or fit again"
         )
     return generator
+
+
+def first_of_groups(support: Support, groups: Sequence[str]) -> Support | None:
+    """Return the support of one task with only the first picture of each group in a class.
+
+    `groups` has the group of each labelled row, in the order in which `Support.of_rows` was given
+    the rows; "" is no group. None if all pictures stay, or if the task has a pool, whose pictures
+    set the thresholds.
+
+    The thresholds of a known head come from left-out predictions. In a series each picture is
+    predicted from others that are nearly equal, so the thresholds would reject new pictures: at
+    `keep=0.95`, 24 to 85 % of the frames of other scenes passed, and 80 to 99 % pass with a head
+    from one picture of each series (docs/figures.md#camera-traps).
+    """
+    mask_TNK = support.present_TNK.clone()
+    seen: set[tuple[int, str]] = set()
+    if not any(groups) or support.n_pool:
+        return None
+    places = support.present_TNK[0].nonzero().tolist()
+    for (way, shot), row in zip(places, support.order, strict=True):
+        key = way, groups[row]
+        mask_TNK[0, way, shot] = not groups[row] or key not in seen
+        seen.add(key)
+    return None if mask_TNK.equal(support.present_TNK) else support.kept(mask_TNK)
+
+
+def with_known_head(weights: AdapterWeights, other: AdapterWeights) -> AdapterWeights:
+    """Return an adapter with the known head of another one, if both have one."""
+    head = other.known_head
+    if weights.known_head is None or head is None:
+        return weights
+    return replace(weights, **head._asdict())
 
 
 def _out_of_bounds(reason: str) -> DataError:

@@ -20,7 +20,8 @@ from metaadapter.adapter.weights import probabilities
 from metaadapter.data.class_names import require_own_spelling
 from metaadapter.data.given_values import given_path
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.workflow.fit_adapter import fit_support, labelled_support
+from metaadapter.workflow.fit_adapter import fit_support
+from metaadapter.workflow.labelled_support import labelled_support
 
 
 class SeveralLabelsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -111,28 +111,6 @@ def test_store_adapter__place_without_permission__says_which(tmp_path, weights, 
     assert not list(tmp_path.iterdir())
 
 
-def test_load_adapter__key_of_a_newer_version__is_dropped_and_named(tmp_path, weights, reseal):
-    save(tmp_path, weights, config())
-    reseal(tmp_path / "adapter_config.json", hyperbolic=True)
-
-    with pytest.warns(UserWarning, match="hyperbolic is not known to this version"):
-        stored = load_adapter(tmp_path)
-
-    assert stored.config.classes == ["fox", "lynx"]
-
-
-def test_load_adapter__tensor_of_a_newer_version__is_dropped_and_named(
-    tmp_path, weights, replace_tensors
-):
-    save(tmp_path, weights, config())
-    replace_tensors(tmp_path / TENSORS, weights.tensors() | {"curvature": torch.ones(1)})
-
-    with pytest.warns(UserWarning, match="curvature is not known"):
-        stored = load_adapter(tmp_path)
-
-    assert torch.equal(stored.weights.classes, weights.classes)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -83,13 +83,6 @@ def test_skill__opened_by_the_standard_library__has_the_members_of_the_page(skil
     ]
 
 
-def test_skill__of_the_same_adapter__is_the_same_to_the_byte(skill, monkeypatch):
-    monkeypatch.setattr("time.time", lambda: 2e9)
-
-    assert skill_bytes(make()) == skill.read_bytes()
-    assert skill_bytes(load_adapter(skill)) == skill.read_bytes()
-
-
 def test_skill__signature__is_that_of_its_pictures(skill):
     config, result = read_signature(skill)
 
@@ -251,4 +244,7 @@ def test_check_skill__any_change_of_its_bytes__is_reported_or_changes_nothing(
     if any(fault for _, fault in check_skill(path)):
         return
 
-    assert skill_bytes(load_adapter(path)) == content
+    read, made = load_adapter(path), make()
+    assert torch.equal(read.weights.classes, made.weights.classes)
+    assert torch.equal(read.support.labelled_rows()[0], made.support.labelled_rows()[0])
+    assert read.config == made.config

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter.generator import row_chunks
+from metaadapter.generator import chunks
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.leave_one_out import fitted_own_T, leave_one_out
 from metaadapter.generator.linear_ridge import left_out_scores, normal_equations, ridge_of
@@ -19,9 +19,9 @@ LARGE = ClosedForm(most_kernel_rows=4)
 KEPT = [0, 1, 2, 3, 5]
 
 
-@pytest.fixture(params=[row_chunks.NUMBERS_AT_ONCE, 8], ids=["one chunk", "many chunks"])
+@pytest.fixture(params=[chunks.NUMBERS_AT_ONCE, 8], ids=["one chunk", "many chunks"])
 def chunked(request, monkeypatch):
-    monkeypatch.setattr(row_chunks, "NUMBERS_AT_ONCE", request.param)
+    monkeypatch.setattr(chunks, "NUMBERS_AT_ONCE", request.param)
 
 
 @pytest.fixture

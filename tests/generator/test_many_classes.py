@@ -11,8 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
+from metaadapter.generator import chunks, network_share
 from metaadapter.generator import generator as generator_module
-from metaadapter.generator import network_share, row_chunks
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator
 
@@ -122,11 +122,11 @@ def test_classes_that_are_masked_out__do_not_lower_the_share(
 
 
 @pytest.mark.parametrize("n_way", [6, 11])
-@pytest.mark.parametrize("at_once", [row_chunks.NUMBERS_AT_ONCE, 30])
+@pytest.mark.parametrize("at_once", [chunks.NUMBERS_AT_ONCE, 30])
 def test_large_task__permuted_classes_and_shots__permute_the_adapter(
     few_ways, trained_like, make_task, monkeypatch, n_way, at_once
 ):
-    monkeypatch.setattr(row_chunks, "NUMBERS_AT_ONCE", at_once)
+    monkeypatch.setattr(chunks, "NUMBERS_AT_ONCE", at_once)
     generator = same_constants(trained_like, trained=True, most_kernel_rows=5)
     task, draw = make_task(1, n_way, 4, 24), torch.Generator().manual_seed(1)
     task.mask[0, :, 2:] = torch.rand(n_way, 2, generator=draw) > 0.5
@@ -163,7 +163,7 @@ class LargestTensor(TorchDispatchMode):
 def test_many_classes__no_tensor_grows_with_their_square(
     few_ways, trained_like, make_task, monkeypatch, n_shot
 ):
-    monkeypatch.setattr(row_chunks, "NUMBERS_AT_ONCE", 1000)
+    monkeypatch.setattr(chunks, "NUMBERS_AT_ONCE", 1000)
     generator = same_constants(trained_like, trained=True, most_kernel_rows=20)
     supports = [make_task(1, n_way, n_shot, 4).with_scale(20.0) for n_way in (200, 400)]
     sizes = []

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from metaadapter.adapter.weights import classify
-from metaadapter.generator import row_chunks, span
+from metaadapter.generator import chunks, span
 from metaadapter.generator.span import span_of
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
@@ -73,12 +73,12 @@ def test_project__products_with_combinations_and_lengths__are_those_of_the_rows(
     torch.testing.assert_close(inside[..., -1], torch.zeros(2, 2).double(), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("at_once", [row_chunks.NUMBERS_AT_ONCE, 1], ids=["at once", "in chunks"])
+@pytest.mark.parametrize("at_once", [chunks.NUMBERS_AT_ONCE, 1], ids=["at once", "in chunks"])
 @pytest.mark.parametrize("blocks", [(), BLOCKS], ids=["one block", "two"])
 def test_adapter__in_the_span__is_that_in_all_coordinates(
     trained_like, task, without_span, monkeypatch, blocks, at_once
 ):
-    monkeypatch.setattr(row_chunks, "NUMBERS_AT_ONCE", at_once)
+    monkeypatch.setattr(chunks, "NUMBERS_AT_ONCE", at_once)
     support = replace(task.support, blocks=blocks)
 
     adapters = trained_like.predict(support)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from metaadapter.generator import generator, row_chunks
+from metaadapter.generator import chunks, generator
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_large_batch__in_chunks__gives_what_it_gives_at_once(
     support.class_mask_TN[1, 2] = False
     expected = trained_like.predict(support)
 
-    monkeypatch.setattr(row_chunks, "NUMBERS_AT_ONCE", 2 * 12 * 16)
+    monkeypatch.setattr(chunks, "NUMBERS_AT_ONCE", 2 * 12 * 16)
     found = trained_like.predict(support)
 
     assert counted == [5, 2, 2, 1]

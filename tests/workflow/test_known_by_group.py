@@ -5,8 +5,8 @@ import pytest
 
 from metaadapter.adapter.known import known_probabilities, known_threshold
 from metaadapter.adapter.unit_rows import unit_rows
-from metaadapter.workflow.fit_adapter import fit_support, labelled_support
-from metaadapter.workflow.known_by_group import first_of_groups
+from metaadapter.workflow.fit_adapter import first_of_groups, fit_support
+from metaadapter.workflow.labelled_support import labelled_support
 
 CLASSES = ["fox", "lynx", "deer"]
 WIDTH = 64

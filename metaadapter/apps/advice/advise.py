@@ -28,13 +28,13 @@ from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.workflow.class_texts import ClassNames
-from metaadapter.workflow.fit_adapter import labelled_support, support_of
 from metaadapter.workflow.labelled_pictures import (
     LabelledPictures,
     Reading,
     Selection,
     read_support,
 )
+from metaadapter.workflow.labelled_support import labelled_support, support_of
 
 
 def advise(

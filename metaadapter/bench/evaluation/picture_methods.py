@@ -22,7 +22,8 @@ from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.towers.config import Kind
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.labs.tuning.tune_inside import tune_inside
-from metaadapter.workflow.fit_adapter import labelled_support, predict_adapter
+from metaadapter.workflow.fit_adapter import predict_adapter
+from metaadapter.workflow.labelled_support import labelled_support
 
 TOWER_PEERS = ("fine-tuned tower",)
 """The peers among `PICTURE_METHODS`."""

@@ -28,8 +28,8 @@ from metaadapter.labs.tuning.adapted_tower import AdaptedTower
 from metaadapter.labs.tuning.choose_strength import LeftOutChoice, choose_strength, left_out_parts
 from metaadapter.labs.tuning.tuning_task import BATCH, PictureLooks, TuningTask
 from metaadapter.workflow.class_texts import Texts
-from metaadapter.workflow.fit_adapter import labelled_support
 from metaadapter.workflow.labelled_pictures import LabelledPictures
+from metaadapter.workflow.labelled_support import labelled_support
 
 # The picture itself and four random crops; more views take more memory and time.
 N_VIEWS = 5
