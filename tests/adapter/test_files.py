@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import json
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 
 import pytest
 import torch
@@ -14,7 +12,6 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.origin import Origin
 
 TENSORS = "adapter_model.safetensors"
@@ -206,19 +203,3 @@ def test_store_adapter__while_another_process_writes__says_so_and_changes_nothin
             saving.result()
 
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-@pytest.mark.parametrize("change", [{"probe": 3}, {"probe": ["x"]}, {"dim": "wide"}, {}])
-def test_load_adapter__damaged_fingerprint__names_the_file_and_the_entry(
-    tmp_path, weights, change, reseal
-):
-    fingerprint = Fingerprint.of_name("mine", 8)
-    save(tmp_path, weights, config(origin=Origin(fingerprint=fingerprint)))
-    facts = json.loads((tmp_path / "adapter_config.json").read_bytes())
-    assert facts["origin"]["fingerprint"] == {**asdict(fingerprint), "probe": [0.0] * 32}
-    stored = facts["origin"]["fingerprint"]
-    wrong = stored | change if change else {"dim": 8}
-    reseal(tmp_path / "adapter_config.json", origin={**facts["origin"], "fingerprint": wrong})
-
-    with pytest.raises(IncompatibleArtifact, match=r"adapter_config\.json.* origin\.fingerprint\."):
-        load_adapter(tmp_path)

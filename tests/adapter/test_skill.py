@@ -69,20 +69,6 @@ def test_skill__holds_what_the_folder_holds(skill, tmp_path, same_support):
     assert read_config(skill)[0] == read_config(tmp_path / "folder")[0]
 
 
-def test_skill__opened_by_the_standard_library__has_the_members_of_the_page(skill):
-    with zipfile.ZipFile(skill) as archive:
-        names = archive.namelist()
-        assert archive.testzip() is None
-        assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_STORED}
-
-    tensors = ["adapter_model", "support", "signature"]
-    assert names == [
-        "adapter_config.json",
-        *(f"{name}.safetensors" for name in tensors),
-        "README.md",
-    ]
-
-
 def test_skill__signature__is_that_of_its_pictures(skill):
     config, result = read_signature(skill)
 
@@ -107,15 +93,6 @@ def test_skill__without_features__still_has_the_signature_of_its_pictures(tmp_pa
         result = load_adapter(again).task_signature
         for name, tensor in expected.tensors().items():
             assert torch.equal(result.tensors()[name], tensor), name
-
-
-def test_skill__of_which_no_feature_was_ever_kept__has_a_signature_of_nothing(tmp_path):
-    store_adapter(tmp_path / "bare.adapter", make(with_support=False))
-
-    _, result = read_signature(tmp_path / "bare.adapter")
-
-    assert result.means.shape == (2, 8)
-    assert result.counts.tolist() == [0, 0]
 
 
 def test_store_adapter__over_a_skill_file__keeps_the_authors_words_in_the_card(tmp_path, skill):

@@ -13,11 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 from torch.nn.functional import normalize
 
-from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.weights import classify
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.fingerprint import Fingerprint
-from metaadapter.features.origin import Origin
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import load_generator
@@ -147,18 +145,6 @@ def test_finetune__steps__are_those_of_fine_tune_and_are_kept(data, tmp_path):
     assert "9 gradient steps" in (tmp_path / "adapter" / "README.md").read_text()
 
 
-def test_finetune__one_shot__is_the_prediction(data):
-    one_each = [list(data.y).index(name) for name in NAMES]
-
-    tuned, predicted = (
-        MetaAdapterClassifier(data.texts, mode=mode).fit(data.X[one_each], data.y[one_each])
-        for mode in ("finetune", "one_shot")
-    )
-
-    assert tuned.n_steps_ == 0
-    assert torch.equal(tuned.adapter_.classes, predicted.adapter_.classes)
-
-
 def test_finetune__views__are_those_of_each_picture_whatever_their_order(data):
     rng = np.random.default_rng(3)
     views = data.X[:, None] + 0.05 * rng.standard_normal((len(data.X), 2, data.X.shape[1]))
@@ -212,15 +198,6 @@ def test_add_class__later__leaves_the_others_untouched(data):
     assert (classifier.predict(data.X_new[data.y_new == "bee"]) == "bee").mean() > 0.7
 
 
-def test_add_class__by_name_only__can_be_predicted(data):
-    X, y, texts, _ = data.without("dog")
-    classifier = MetaAdapterClassifier(texts).fit(X, y)
-
-    classifier.add_class("dog", text=data.texts["dog"])
-
-    assert (classifier.predict(data.X_new)[data.y_new == "dog"] == "dog").mean() > 0.5
-
-
 def test_add_class__to_an_adapter_without_a_cache__brings_its_own(data):
     X, y, _, dogs = data.without("dog")
     classifier = MetaAdapterClassifier().fit(X, y)
@@ -262,18 +239,6 @@ def test_save__then_load__gives_the_same_probabilities_and_takes_a_class(data, t
     )
     assert loaded.classes_.tolist() == [*NAMES, "eel"]
     np.testing.assert_array_equal(one, other)
-
-
-def test_save__of_a_loaded_adapter__keeps_where_it_comes_from(data, tmp_path):
-    origin = Origin(encoder="tiny", fingerprint=Fingerprint.of_name("tiny", 32), n_views=6, seed=3)
-    classifier = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
-    classifier.save(tmp_path / "one", origin=origin, picture_hashes=["ab", "cd"])
-
-    MetaAdapterClassifier.load(tmp_path / "one").save(tmp_path / "two")
-
-    stored = load_adapter(tmp_path / "two")
-    assert stored.config.origin == origin
-    assert stored.picture_hashes == ("ab", "cd")
 
 
 def test_fit__no_pictures_but_names__is_zero_shot_clip(data):
@@ -373,21 +338,6 @@ def test_add_class__long_label__is_not_cut(data):
     classifier.add_class("a very long label", data.X_new[:2])
 
     assert classifier.classes_.tolist()[0] == "a very long label"
-
-
-def test_load__adapter_of_an_own_generator__takes_a_class_when_given_it(data, tmp_path):
-    generator = Generator()
-    MetaAdapterClassifier(generator=generator).fit(data.X, data.y).save(tmp_path / "a")
-
-    with pytest.raises(UsageError, match="load the adapter with generator="):
-        MetaAdapterClassifier.load(tmp_path / "a").add_class("eel", data.X[:1])
-    loaded = MetaAdapterClassifier.load(tmp_path / "a", generator=generator)
-    assert "eel" in loaded.add_class("eel", data.X[:1]).classes_
-
-
-def test_save__unfitted__is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="not fitted yet"):
-        MetaAdapterClassifier().save(tmp_path)
 
 
 def test_clone_and_grid_search__work_with_a_generator_and_texts(data):

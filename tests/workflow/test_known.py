@@ -31,15 +31,6 @@ def test_known__new_pictures_of_the_classes__are_more_probable_than_others(data,
     assert passed[is_known].mean() > passed[~is_known].mean() + 0.3
 
 
-def test_sets__have_the_answer_and_a_column_a_class(data):
-    classifier = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
-
-    sets = classifier.predict_sets(data.X_new, coverage=0.99)
-
-    assert sets.shape == (len(data.X_new), len(classifier.classes_))
-    assert sets[np.arange(len(sets)), classifier.predict_proba(data.X_new).argmax(1)].all()
-
-
 def test_known__after_a_class_was_added__its_pictures_are_known(data):
     X, y, texts, more = data.without("bee")
     classifier = MetaAdapterClassifier(texts).fit(X, y)
@@ -50,16 +41,6 @@ def test_known__after_a_class_was_added__its_pictures_are_known(data):
 
     assert (classifier.predict_known_proba(bees) > before).mean() > 0.9
     assert classifier.adapter_.likeness.shape == classifier.adapter_.classes.shape
-
-
-def test_known__of_a_saved_adapter__is_the_same(data, tmp_path):
-    classifier = MetaAdapterClassifier(data.texts).fit(data.X, data.y)
-    classifier.save(tmp_path)
-
-    again = MetaAdapterClassifier.load(tmp_path)
-
-    expected = classifier.predict_known_proba(data.X_new)
-    assert np.array_equal(again.predict_known_proba(data.X_new), expected)
 
 
 def test_known__with_a_class_of_nothing__leaves_its_share_out_in_python_and_in_libraries(

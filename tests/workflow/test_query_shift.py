@@ -9,7 +9,7 @@ from metaadapter.adapter.files import load_adapter
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.generator.domain_shift import LEAST_POOL, SHIFTED
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.query_shift import MOST_PICTURES, QuerySample
+from metaadapter.workflow.query_shift import QuerySample
 from metaadapter.workflow.run_adapt import adapt
 from metaadapter.workflow.run_predict import NOT_LEARNED, predict
 
@@ -139,16 +139,6 @@ def test_predict__class_with_only_a_name__has_no_shift(adapter, store):
     assert predict(adapter, [store("far", 60, offset=3.0, seed=2)]).shift is None
 
 
-def test_predict__few_pictures__has_no_shift(adapter, store):
-    assert predict(adapter, [store("few", LEAST_POOL - 1, seed=3)]).shift is None
-
-
-def test_predict__many_pictures__measures_every_second(adapter, store):
-    predicted = predict(adapter, [store("many", MOST_PICTURES + 40, seed=3)])
-
-    assert predicted.shift.n == MOST_PICTURES // 2 + 20
-
-
 @pytest.mark.parametrize("sizes", [(900, 900, 900, 900), (1, 3000, 7, 0, 600), (3608,)])
 def test_sample__in_parts__is_that_of_all_pictures_at_once(adapter, sizes):
     rows = np.random.default_rng(0).normal(size=(sum(sizes), WIDTH))
@@ -162,12 +152,3 @@ def test_sample__in_parts__is_that_of_all_pictures_at_once(adapter, sizes):
 
     assert sample.measured == every_fourth.measured
     assert sample.measured.n == -(-len(rows) // 4)
-
-
-def test_predict__pictures_that_the_adapter_knows_as_a_pool__says_nothing(store, tmp_path):
-    far = store("pool", 80, offset=1.5, seed=4, labelled=False)
-    adapt(store("labelled", 16), unlabelled=far).save(tmp_path / "adapter")
-
-    predicted = predict(tmp_path / "adapter", [store("far", 60, offset=1.5, seed=2)])
-
-    assert not predicted.shift.is_shifted

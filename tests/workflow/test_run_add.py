@@ -70,12 +70,6 @@ def test_add__single_file_and_name__are_read(own, wolves):
     assert content_hash(picture) in load_adapter(own).picture_hashes
 
 
-def test_add__name_alone__is_enough(own):
-    add(own, "wolf", name="grey wolf")
-
-    assert load_adapter(own).config.n_shots == [3, 3, 3, 0]
-
-
 def test_add__adapter_without_names__learns_from_pictures_without_the_label(
     adapted, labelled, wolves, tmp_path
 ):
@@ -114,11 +108,6 @@ def test_add__saving_that_fails_half_way__leaves_the_adapter_as_it_was(own, wolv
     assert {path.name for path in own.parent.iterdir()} == {own.name, wolves.name}
 
 
-def test_add__label_that_exists__is_refused_before_pictures_are_encoded(own, wolves, no_encoder):
-    with pytest.raises(UsageError, match="class 'lynx' exists already"):
-        add(own, "lynx", [wolves])
-
-
 def test_add__neither_pictures_nor_a_name__is_refused(own):
     with pytest.raises(UsageError, match=r"'wolf' needs pictures, a name \(--text\), or both"):
         add(own, "wolf")
@@ -129,16 +118,6 @@ def test_add__adapter_without_its_support__is_refused(own, wolves):
 
     with pytest.raises(UsageError, match="saved without its support features"):
         add(own, "wolf", [wolves])
-
-
-def test_add__unreadable_pictures_only__leaves_the_adapter_as_it_was(own, tmp_path):
-    (tmp_path / "broken.jpg").write_bytes(b"no picture")
-    before = contents(own)
-
-    with pytest.raises(DataError, match=r"broken\.jpg"):
-        add(own, "wolf", [tmp_path / "broken.jpg"])
-
-    assert contents(own) == before
 
 
 def test_add__other_encoder__is_refused(own, wolves, other_encoder):

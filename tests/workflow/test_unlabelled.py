@@ -39,17 +39,6 @@ def test_fit__with_unlabelled_rows__is_the_generator_s_answer_to_that_pool(data,
     assert np.abs(result - bare.predict_proba(data.X_new)).max() > 0.01
 
 
-def test_fit__with_no_unlabelled_row__is_the_fit_without(data, few):
-    X, y, unlabelled = few
-    classifier = MetaAdapterClassifier(data.texts)
-
-    without = classifier.fit(X, y).predict_proba(data.X_new)
-
-    assert (
-        classifier.fit(X, y, unlabelled=unlabelled[:0]).predict_proba(data.X_new) == without
-    ).all()
-
-
 def test_save__keeps_the_pool__so_that_a_class_can_be_added_later(data, few, tmp_path):
     X, y, unlabelled = few
     last = y == max(y)

@@ -80,13 +80,3 @@ def test_adapt__added_class_that_takes_left_out_pictures_of_others__is_told(
     assert [warning for warning in warnings if warning.startswith(sentence)]
     for label in ("otter", "heron"):
         assert f"as {label}" not in errors + "".join(warnings)
-
-
-def test_adapt__folder_of_other_things__is_not_overwritten(adapt, labelled, tmp_path):
-    (tmp_path / "adapter").mkdir()
-    (tmp_path / "adapter" / "thesis.txt").write_text("years of work")
-
-    result = adapt(labelled)
-
-    assert result.code == 3
-    assert "holds other files" in result.err
