@@ -67,7 +67,7 @@ def kept_pictures(folder: Path) -> set[Any]:
         for block in database.latest(kept_features.FEATURES).values():
             hashes |= {*block["contents"]}
     if (folder / "store.json").exists():
-        hashes |= set(FeatureStore.open(folder).rows.sha256.tolist())
+        hashes |= set(FeatureStore.open(folder).rows.of_pictures("sha256").tolist())
     return hashes
 
 

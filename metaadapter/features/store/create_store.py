@@ -85,7 +85,10 @@ def _unit_batches(
                 f"{views.shape[1:]} from row {len(hashes)} on"
             )
         for start in range(0, len(views), CHUNK_PICTURES):
-            rows = _unit_batch(views[start : start + CHUNK_PICTURES], len(hashes))
+            some = views[start : start + CHUNK_PICTURES]
+            with np.errstate(invalid="ignore"):  # rows that are not finite are refused below
+                rows = unit_rows(some.reshape(-1, shape[1]).astype(np.float32))
+            rows = rows.reshape(some.shape).astype("<f2")
             hashes.extend(content_hash(row.data) for row in rows)
             yield rows
     if not hashes:
@@ -99,19 +102,6 @@ def _read(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         yield from batches
     except OSError as error:  # an error of the user's program, not of writing the store
         raise DataError(f"the batches of features ended with an error: {error}") from error
-
-
-def _unit_batch(batch: np.ndarray, number: int) -> Float16[np.ndarray, "some views dim"]:
-    rows = batch.reshape(-1, batch.shape[2]).astype(np.float32)
-    lengths = np.linalg.norm(rows, axis=1)
-    wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
-    if len(wrong):
-        kind = "zero" if lengths[wrong[0]] == 0 else "not finite"
-        raise DataError(
-            f"the features of row {number + wrong[0] // batch.shape[1]} are {kind}, as are "
-            f"those of {len(wrong) - 1} other rows in its batch; leave such pictures out"
-        )
-    return unit_rows(rows).reshape(batch.shape).astype("<f2")
 
 
 def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, ...]:

@@ -155,7 +155,7 @@ class FeatureStore:
             proof.find(header.files["texts"])
             texts = np.array(load("texts", np.float32, len(header.classes), dim))
         try:
-            rows = PictureTable(proof, header.files["pictures"], n, n_views)
+            rows = PictureTable(proof, header.files["pictures"], n)
         except (OSError, ValueError) as error:  # numpy maps no empty file
             if is_shortage(error):
                 raise

@@ -55,16 +55,12 @@ COLUMNS = pa.schema(
 class PictureTable:
     """Columns with one entry per picture; "" stands for an unknown fact.
 
-    All pictures have the same number of views, in successive rows of features, the whole picture
-    first. The attributes `picture`, `view`, `path`, `label`, `split`, `group` and `sha256` have one
-    entry per row of features. For millions of pictures use `numbers` and `of_pictures`, because
-    a text is a Python object.
+    For millions of pictures use `numbers`, because a text is a Python object.
     """
 
-    def __init__(self, proof: Proof, name: str, n_pictures: int, n_views: int) -> None:
+    def __init__(self, proof: Proof, name: str, n_pictures: int) -> None:
         """Open a table that `write_table` wrote; its hash and form are checked at its first use."""
-        self._proof, self._name = proof, name
-        self.n_pictures, self.n_views = n_pictures, n_views
+        self._proof, self._name, self.n_pictures = proof, name, n_pictures
         # Opened now, since a later run may remove the file.
         self._content = np.memmap(regular(proof.document.with_name(name)), np.uint8, "r")
 
@@ -85,25 +81,6 @@ class PictureTable:
                 f"{', '.join(FIELDS)}; it is damaged or was edited ({error}): {REMEDY}"
             ) from error
         return table
-
-    def __len__(self) -> int:
-        return self.n_pictures * self.n_views
-
-    @property
-    def picture(self) -> Int[np.ndarray, " rows"]:
-        """The number of the picture of each row."""
-        return np.arange(len(self)) // self.n_views
-
-    @property
-    def view(self) -> Int[np.ndarray, " rows"]:
-        """The view of each row; 0 is the whole picture."""
-        return np.arange(len(self)) % self.n_views
-
-    def __getattr__(self, column: str) -> np.ndarray:
-        """Return a column with an entry for each row of features."""
-        if column not in FIELDS:
-            raise AttributeError(column)
-        return self.of_pictures(column).repeat(self.n_views)
 
     def of_pictures(self, column: str, index: Index = slice(None)) -> np.ndarray:
         """Return the texts of a column for all pictures, or for those of an index of numpy."""

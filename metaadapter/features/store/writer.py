@@ -95,16 +95,16 @@ def write_features(
     Raises:
         DataError: A row is not of length 1.
     """
-    shape, first = (1, dim), 0
+    shape = (1, dim)
 
     def rows() -> Iterator[Float16[np.ndarray, "rows dim"]]:
-        nonlocal shape, first
+        nonlocal shape
+        number = 0
         for batch in batches:
             shape = batch.shape[1:]
-            some = batch.reshape(-1, shape[1])
-            _require_unit(some, first)
-            first += len(some)
-            yield some
+            _require_unit(batch, number)
+            number += len(batch)
+            yield batch.reshape(-1, shape[1])
 
     write_rows(path, rows(), dim)
     return shape
@@ -132,12 +132,16 @@ def _write_npy_header(file: IO[bytes], shape: tuple[int, int]) -> None:
     np.lib.format.write_array_header_1_0(file, facts)
 
 
-def _require_unit(rows: Float16[np.ndarray, "rows dim"], first: int) -> None:
-    lengths = np.linalg.norm(rows.astype(np.float32), axis=1)
+def _require_unit(batch: Float16[np.ndarray, "some views dim"], first: int) -> None:
+    lengths = np.linalg.norm(batch.astype(np.float32), axis=2)
     # Written with <, which is false for NaN, so that a row with NaN is wrong.
-    wrong = np.flatnonzero(~(abs(lengths - 1) < MAX_LENGTH_ERROR))
-    if len(wrong):
+    is_right = abs(lengths - 1) < MAX_LENGTH_ERROR
+    if not is_right.all():
+        number, view = np.argwhere(~is_right)[0]
+        length = lengths[number, view]
+        kind = "zero" if length == 0 else f"of length {length:.3g}" if length > 0 else "not finite"
         raise DataError(
-            f"row {first + wrong[0]} of the features should be a vector of length 1, but has "
-            f"length {lengths[wrong[0]]}; does the encoder return finite unit rows?"
+            f"the features of row {first + number} are {kind}, as are those of "
+            f"{(~is_right).any(1).sum() - 1} other rows in its batch, where unit rows are needed; "
+            "leave such pictures out"
         )

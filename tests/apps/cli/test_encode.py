@@ -86,7 +86,7 @@ def test_encode__drop_duplicates__keeps_the_first_by_path(encode, with_copies, t
     assert "left out, because another picture has the same bytes: 2" in result.err
     store = FeatureStore.open(tmp_path / "store")
     names = [picture.path.removeprefix(str(with_copies)) for picture in store.rows.pictures()]
-    assert len(set(store.rows.sha256)) == len(names) == 9
+    assert len(set(store.rows.of_pictures("sha256"))) == len(names) == 9
     assert "/heron/0-copy.png" in names
     assert not {"/heron/1.png", "/lynx/copy.png"} & set(names)
 
@@ -129,7 +129,7 @@ def test_encode__embeddings__are_the_store_that_encoding_makes(
     assert result.document["source"] == "embeddings of clip-retrieval"
     np.testing.assert_allclose(imported.features, encoded.features, atol=1e-3)
     np.testing.assert_allclose(imported.texts, encoded.texts, atol=1e-6)
-    assert imported.rows.label.tolist() == encoded.rows.label.tolist()
+    assert imported.rows.of_pictures("label").tolist() == encoded.rows.of_pictures("label").tolist()
     assert imported.header.recipe == encoded.header.recipe
     assert run("adapt", tmp_path / "store", "--out", tmp_path / "adapter").code == 0
     assert run("predict", tmp_path / "adapter", labelled, "--labelled").code == 0

@@ -146,7 +146,9 @@ def test_created_store__evaluate__measures_and_checks_by_the_hash_of_features(
 ):
     features = np.array(created[1].mean_features()[0])
     features[8:16] = features[:8]  # each heron is a lynx as well
-    twice = FeatureStore.create(tmp_path / "twice", features, created[1].rows.label.tolist())
+    twice = FeatureStore.create(
+        tmp_path / "twice", features, created[1].rows.of_pictures("label").tolist()
+    )
     methods = "default,closed-form,zero-shot,GDA,Tip-Adapter"
     few = ("--shots", "1", "--seeds", "1", "--jobs", "1", "--json")
 

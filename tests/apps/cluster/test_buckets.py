@@ -40,5 +40,7 @@ def test_encode__from_s3__has_the_features_of_the_files(bucket, start, encoder, 
 
     remote, local = (FeatureStore.open(tmp_path / name) for name in ("remote", "local"))
     np.testing.assert_allclose(remote.features, local.features, atol=1e-6)
-    assert [path.replace(URL, "pictures") for path in remote.rows.path] == [*local.rows.path]
+    assert [path.replace(URL, "pictures") for path in remote.rows.of_pictures("path")] == [
+        *local.rows.of_pictures("path")
+    ]
     assert [one.path for one in remote.header.quarantined] == [f"{URL}/heron/broken.png"]

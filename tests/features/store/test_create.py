@@ -45,9 +45,9 @@ def test_create__arrays__are_unit_rows_with_their_columns_and_texts(tmp_path, ro
     features, result = store.mean_features()
     np.testing.assert_allclose(features, unit(rows), atol=3e-4)
     assert result.tolist() == labels
-    assert store.rows.group.tolist() == ["burst"] * 2 + [""] * 8
-    assert store.rows.split.tolist() == ["train"] * 5 + ["test"] * 5
-    assert store.rows.path[3] == "3.jpg"
+    assert store.rows.of_pictures("group").tolist() == ["burst"] * 2 + [""] * 8
+    assert store.rows.of_pictures("split").tolist() == ["train"] * 5 + ["test"] * 5
+    assert store.rows.of_pictures("path")[3] == "3.jpg"
     assert (store.encoder, store.logit_scale, store.n_views) == ("mine", 30.0, 1)
     assert store.classes == ("heron", "stork")
     np.testing.assert_allclose(store.class_texts()["heron"], unit(texts["heron"]), atol=1e-6)

@@ -167,7 +167,7 @@ def test_write__parts__are_read_back_by_name_order_and_as_a_store(
     assert table["image_path"].tolist() == [f"{number}.png" for number in range(22)]
     again, *_ = read(tmp_path / "out")
     np.testing.assert_allclose(again.features, features, atol=1e-3)  # scaled to length 1 once more
-    assert again.rows.label.tolist() == labels.tolist()
+    assert again.rows.of_pictures("label").tolist() == labels.tolist()
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"img_emb", "metadata"}
 
 
@@ -190,5 +190,5 @@ def test_write__is_read_by_embedding_reader(make_store, tmp_path, monkeypatch):
     features = np.concatenate([batch for batch, _ in batches])
     facts = pd.concat([table for _, table in batches])
     np.testing.assert_array_equal(features, store.mean_features()[0].astype(np.float16))
-    assert facts["label"].tolist() == store.rows.label.tolist()
-    assert facts["image_path"].tolist() == store.rows.path.tolist()
+    assert facts["label"].tolist() == store.rows.of_pictures("label").tolist()
+    assert facts["image_path"].tolist() == store.rows.of_pictures("path").tolist()

@@ -22,25 +22,24 @@ names = names.filter(lambda name: not any("\udcff" < letter <= "\udfff" for lett
 hashes = st.text(st.characters(codec="utf-8"))
 
 
-def written(pictures, n_views=1):
+def written(pictures):
     """The table of pictures, from a file that is gone."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "pictures.arrow")
         with path.open("wb") as file:
             write_table(file, table_of(pictures))
         proof = Proof(Path(folder, "store.json"), {path.name: file_hash(path)}, "restore it")
-        return PictureTable(proof, path.name, len(pictures), n_views)
+        return PictureTable(proof, path.name, len(pictures))
 
 
 @given(st.lists(st.tuples(names, names, names, names, hashes), max_size=5), st.data())
 def test_pictures__any_text__comes_back_from_the_table(entries, data):
     pictures = [StoredPicture(*entry) for entry in entries]
 
-    rows = written(pictures, n_views=2)
+    rows = written(pictures)
 
     assert rows.pictures() == pictures
-    assert rows.view.tolist() == [0, 1] * len(pictures)
-    assert rows.label.tolist() == [picture.label for picture in pictures for _ in range(2)]
+    assert rows.of_pictures("label").tolist() == [picture.label for picture in pictures]
     chosen = data.draw(st.lists(st.sampled_from(range(len(entries))))) if entries else []
     assert rows.pictures(np.array(chosen, dtype=int)) == [pictures[number] for number in chosen]
     assert rows.pictures(slice(1, 3)) == pictures[1:3]
