@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import mimetypes
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -149,12 +151,17 @@ def visit(chromium, address, request):
 
 
 def upload(context, origin, files, target="folders"):
-    """Add pairs of name and content."""
-    for name, content in files:
-        file = {"name": name, "mimeType": "image/jpeg", "buffer": content}
-        form = {"class": target, "pictures": file}
-        sent = context.request.post(f"{origin}/pictures", multipart=form, timeout=MINUTES)
-        assert sent.ok, sent.text()
+    """Add pairs of name and content, in a zip file."""
+    if not files:
+        return
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, data in files:
+            archive.writestr(name, data)
+    file = {"name": "files.zip", "mimeType": "application/zip", "buffer": content.getvalue()}
+    form = {"class": target, "pictures": file}
+    sent = context.request.post(f"{origin}/pictures", multipart=form, timeout=MINUTES)
+    assert sent.ok, sent.text()
 
 
 def of_class(label, part=slice(0, 3)):
