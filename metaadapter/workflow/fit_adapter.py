@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -25,17 +25,11 @@ from metaadapter.features.origin import Origin
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import generator_folder, recorded_name, shared_generator
 from metaadapter.workflow.choose_n_steps import fine_tune_adapter
-from metaadapter.workflow.class_texts import (
-    descriptions,
-    text_names,
-)
+from metaadapter.workflow.class_texts import descriptions, text_names
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.labelled_support import support_of
 from metaadapter.workflow.tree_evidence import with_parents_names, with_siblings
-
-if TYPE_CHECKING:
-    pass
 
 Mode = Literal["one_shot", "finetune"]
 CUSTOM = "custom"

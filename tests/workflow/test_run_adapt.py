@@ -5,8 +5,10 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from metaadapter.adapter.files import load_adapter
+from metaadapter.errors import DataError, UsageError
 from metaadapter.workflow import choose_n_steps
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.gradient_steps import FineTune
@@ -110,3 +112,17 @@ def test_adapt__pictures_that_are_likely_to_hurt__are_in_the_warnings(adapted, l
     assert "('class 1')" in warnings
     assert "--no-text" in warnings
     assert "the same picture is in 'class 1'" in warnings
+
+
+def test_adapt__several_labels__exclude_what_needs_one_label(adapted, labelled, unlabelled):
+    with pytest.raises(UsageError, match="several labels exclude unlabelled, mode 'finetune'"):
+        adapted(labelled, several="all", unlabelled=unlabelled, mode="finetune")
+
+
+def test_adapt__several_labels_and_a_class_that_cannot_be_read__is_refused(adapted, tmp_path):
+    Image.new("RGB", (20, 20), "red").save(tmp_path / "1.png")
+    (tmp_path / "2.png").write_bytes(b"no picture")
+    (tmp_path / "m.csv").write_text("path,label\n1.png,fox;snow\n2.png,fox;owl\n")
+
+    with pytest.raises(DataError, match="no picture of class 'owl' can be read"):
+        adapted(tmp_path / "m.csv", several="all")
