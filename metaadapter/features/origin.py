@@ -92,35 +92,26 @@ class Recipe:
         precision = {"precision": self.precision, "logit_scale": self.logit_scale}
         return self.origin.model_dump() | precision
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings by the names that `--encoder` has for them."""
+        origin = self.origin
+        settings = {
+            "zoom": "yes" if origin.zoom else "no",
+            "blocks": "+".join(origin.block_names),
+            "precision": self.precision,
+            "views": str(origin.n_views),
+        }
+        # Without random views the seed has no effect.
+        return settings | ({"seed": str(origin.seed)} if origin.n_views > 1 else {})
+
     def require_same(self, stored: Recipe, folder: Path) -> None:
         """Raise `IncompatibleArtifact` unless features of this recipe may be added to a store."""
-        store, origin, before = f"the feature store {folder}", self.origin, stored.origin
-        if origin.zoom != before.zoom:
-            difference = (
-                f"{store} was made {'with' if before.zoom else 'without'} a zoom on the middle of "
-                f"each picture, but {'one' if origin.zoom else 'none'} was"
-            )
-            raise _mismatch(difference, f"zoom={'yes' if before.zoom else 'no'}")
-        if origin.blocks != before.blocks:
-            names, wanted = (",".join(either.block_names) for either in (before, origin))
-            difference = f"{store} holds the blocks {names} of each picture, but {wanted} were"
-            raise _mismatch(difference, f"blocks={names.replace(',', '+')}")
-        stored.fingerprint.require_match(self.fingerprint, owner=store)
-        if self.precision != stored.precision:
-            difference = f"{store} was calculated in {stored.precision}, but {self.precision} was"
-            raise _mismatch(difference, f"precision={stored.precision}")
-        if origin.n_views != before.n_views:
-            difference = (
-                f"{store} holds {before.n_views} view(s) of each picture, but {origin.n_views} were"
-            )
-            raise _mismatch(difference, f"views={before.n_views}")
-        if origin.n_views > 1 and origin.seed != before.seed:
-            difference = (
-                f"the random views in {store} were drawn with seed {before.seed}, but seed "
-                f"{origin.seed} was"
-            )
-            raise _mismatch(difference, f"seed={before.seed}")
-
-
-def _mismatch(difference: str, option: str) -> IncompatibleArtifact:
-    return IncompatibleArtifact(f"{difference} asked for; use {option}, or choose another --out")
+        owner = f"the feature store {folder}"
+        for name, before in stored.settings.items():
+            if (now := self.settings.get(name, before)) != before:
+                raise IncompatibleArtifact(
+                    f"{owner} was made with {name}={before}, but {name}={now} was asked for; use "
+                    f"{name}={before}, or choose another --out"
+                )
+        stored.fingerprint.require_match(self.fingerprint, owner=owner)

@@ -162,4 +162,5 @@ class KeptFeatures(Mapping[str, Float16[np.ndarray, "views dim"]]):
     def remove(self) -> None:
         """Delete the folder, once its features are in a store."""
         self.close()
+        self.rows = np.empty((0, *self._shape), np.float16)  # Windows removes no mapped file
         shutil.rmtree(self._folder, ignore_errors=True)

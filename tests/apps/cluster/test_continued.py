@@ -122,7 +122,7 @@ def test_encode__settings_in_the_file_of_the_encoder_have_changed__parts_are_not
 
     assert main(command) == 4
 
-    assert "holds 1 view(s) of each picture, but 2 were asked for" in capsys.readouterr().err
+    assert "views=1, but views=2 was asked for" in capsys.readouterr().err
     assert not (here / "store").exists()
 
 

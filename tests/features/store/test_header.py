@@ -8,14 +8,6 @@ from metaadapter.errors import DataError
 from metaadapter.features.store.header import hold_folder
 
 
-def test_hold__new_folder__is_made_and_free_again_afterwards(tmp_path):
-    with hold_folder(tmp_path / "a/store"):
-        pass
-
-    with hold_folder(tmp_path / "a/store"):
-        assert [path.name for path in (tmp_path / "a/store").iterdir()] == [".lock"]
-
-
 def test_hold__folder_of_other_files__names_some_and_adds_nothing(tmp_path):
     for name in ("d.txt", "a.txt", "c.txt", "b.txt"):
         (tmp_path / name).touch()
