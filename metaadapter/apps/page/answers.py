@@ -30,6 +30,9 @@ from metaadapter.workflow.predictions import (
     predict_probabilities,
 )
 
+# Classes below their threshold that are shown too: at least this part of it, and so many.
+NEAR, MOST_NEAR = 0.5, 2
+
 
 def fit(
     pictures: EncodedPictures,
@@ -46,7 +49,7 @@ def fit(
     return fit_pictures(labelled, texts, pool=pool)
 
 
-def predict_classes(
+def predict(
     stored: StoredAdapter, task: LabelledTask, snapshot: Snapshot, pictures: list[str]
 ) -> dict[str, Prediction]:
     """Predict as `metaadapter predict` does, but with class ids as labels.
@@ -68,7 +71,7 @@ def predict_classes(
     all_parts: Iterable[Probabilities] = parts()
     if snapshot.series:  # one may have pictures in several parts
         all_parts = [_merged(_joined([*all_parts]), names, snapshot, pictures)]
-    predictions = [one for part in all_parts for one in of_classes(task, stored, part)]
+    predictions = [one for part in all_parts for one in with_ids(task, stored, part)]
     return dict(zip(pictures, predictions, strict=True))
 
 
@@ -116,7 +119,14 @@ def left_out(stored: StoredAdapter) -> tuple[list[int], Probabilities]:
     return numbers, Probabilities(predicted.log_p[counts].exp().numpy(), known_N)
 
 
-def of_classes(
+def with_ids(
+    task: LabelledTask, stored: StoredAdapter, probabilities: Probabilities
+) -> list[Prediction]:
+    """Return predictions with class ids as labels."""
+    return (_of_labels if task.several else _of_classes)(task, stored, probabilities)
+
+
+def _of_classes(
     task: LabelledTask, stored: StoredAdapter, probabilities: Probabilities
 ) -> list[Prediction]:
     """Return predictions with class ids as labels; of a picture of no class, the nearest class."""
@@ -134,22 +144,6 @@ def of_classes(
     return predictions
 
 
-# Classes below their threshold that are shown too: at least this part of it, and so many.
-NEAR, MOST_NEAR = 0.5, 2
-
-
-def predict_labels(
-    stored: StoredAdapter, task: LabelledTask, snapshot: Snapshot, pictures: list[str]
-) -> dict[str, Prediction]:
-    """Return the predictions for pictures, with class ids in place of labels."""
-    predictions: dict[str, Prediction] = {}
-    for start in range(0, len(pictures), ROWS_AT_ONCE):
-        part = pictures[start : start + ROWS_AT_ONCE]
-        probabilities = predict_probabilities(snapshot.rows(part), stored.weights)
-        predictions |= zip(part, of_labels(task, stored, probabilities), strict=True)
-    return predictions
-
-
 def label_thresholds(stored: StoredAdapter, ids: Mapping[str, str]) -> dict[str, float]:
     """Return class id → the probability from which a picture shows the class."""
     thresholds = stored.weights.label_thresholds
@@ -158,7 +152,7 @@ def label_thresholds(stored: StoredAdapter, ids: Mapping[str, str]) -> dict[str,
     return {ids[name]: p for name, p in zip(names, thresholds.tolist(), strict=True)}
 
 
-def of_labels(
+def _of_labels(
     task: LabelledTask, stored: StoredAdapter, probabilities: Probabilities
 ) -> list[Prediction]:
     """Return predictions whose probabilities are those of classes shown, and nearly shown.

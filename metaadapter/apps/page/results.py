@@ -14,15 +14,7 @@ from metaadapter.apps.advice.advise import advise
 from metaadapter.apps.advice.evidence import MAX_PICTURES
 from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.field.species import Species
-from metaadapter.apps.page.answers import (
-    fit,
-    label_thresholds,
-    left_out,
-    of_classes,
-    of_labels,
-    predict_classes,
-    predict_labels,
-)
+from metaadapter.apps.page.answers import fit, label_thresholds, left_out, predict, with_ids
 from metaadapter.apps.page.settled_advice import id_of_advice
 from metaadapter.apps.page.snapshot import LabelledTask, Snapshot
 from metaadapter.features.image_encoder import ImageEncoder
@@ -111,7 +103,7 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
     answers = dict(before.answers) if is_same else {}
     new = [picture for picture in tray if picture not in answers]
     if new:
-        answers |= _predict(before.stored, task, snapshot, new)
+        answers |= predict(before.stored, task, snapshot, new)
     return replace(
         before,
         revision=snapshot.revision,
@@ -143,7 +135,7 @@ def updated_with_pool(before: Results, snapshot: Snapshot, encoder: ImageEncoder
         if pool_gain(shared_generator("default")[0], support) is None:
             return None
     stored = fit(task.pictures, task.texts, encoder, rows)
-    answers = _predict(stored, task, snapshot, tray)
+    answers = predict(stored, task, snapshot, tray)
     return replace(before, stored=stored, answers=answers, pool=tuple(pool))
 
 
@@ -159,12 +151,5 @@ def _fit(task: LabelledTask, encoder: ImageEncoder) -> tuple[StoredAdapter, dict
     """Predict an adapter; return it and picture number → left-out prediction."""
     stored = fit(task.pictures, task.texts, encoder, several=task.several)
     numbers, probabilities = left_out(stored)
-    answers = (of_labels if task.several else of_classes)(task, stored, probabilities)
+    answers = with_ids(task, stored, probabilities)
     return stored, dict(zip(numbers, answers, strict=True))
-
-
-def _predict(
-    stored: StoredAdapter, task: LabelledTask, snapshot: Snapshot, pictures: list[str]
-) -> dict[str, Prediction]:
-    predict = predict_labels if task.several else predict_classes
-    return predict(stored, task, snapshot, pictures)
