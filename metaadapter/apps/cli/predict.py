@@ -242,7 +242,5 @@ def _run(
         written, missing = ([], []) if field is None else field.write(predicted)
         if table is not None:
             table.finish(listed if listing.is_chosen else None)
-    if new is not None and table is not None:
-        new.finish(request, table.n_rows)
     things = "pictures" if field is None else field.things
     return PredictOutput(predicted, listed, written, missing, things)

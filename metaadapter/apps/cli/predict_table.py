@@ -97,9 +97,6 @@ class NewTable(NamedTuple):
         """The digest of the request."""
         return str(self.job["request"])
 
-    def finish(self, request: PredictionRequest, n_rows: int) -> None:
-        """Do nothing: the table itself has written what a merge of shards needs."""
-
     def open(self) -> PredictionTable:
         """Open the table, with the rows of an interrupted run of the same job."""
         from metaadapter.workflow.prediction_table import PredictionTable
