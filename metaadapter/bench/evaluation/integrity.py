@@ -44,10 +44,13 @@ class Box:
 
 
 def check_integrity(
-    draws: pd.DataFrame, methods: Sequence[Measured], sets: Sequence[EvaluationSet]
+    draws: pd.DataFrame,
+    methods: Sequence[Measured],
+    sets: Sequence[EvaluationSet],
+    results: Sequence[CellResult],
 ) -> tuple[Box, ...]:
     """Run all checks of the methods on the sets; the draws are those of `draw_table`."""
-    apart = support_apart(draws, methods)
+    apart = without_opened(support_apart(draws, methods), methods, sets, results)
     if any(data.names != OWN for data in sets):
         apart = replace(apart, detail=f"{apart.detail}; {MADE} know all pictures, queries included")
     return apart, *check_records(methods, sets)
@@ -88,6 +91,42 @@ def _on_both_sides(draws: pd.DataFrame, is_support: pd.Series, key: str) -> pd.D
         filled[side.loc[filled.index]].drop_duplicates() for side in (is_support, ~is_support)
     )
     return support.merge(queries, on=[*TASK, key])[TASK]
+
+
+def without_opened(
+    box: Box,
+    methods: Sequence[Measured],
+    sets: Sequence[EvaluationSet],
+    results: Sequence[CellResult],
+) -> Box:
+    """Return the box of `support_apart`, failed for code of the user that opened files of the sets.
+
+    A file of a store, or of a picture, is recognized by its hash, also as a copy elsewhere.
+    """
+    own = [method.name for method in methods if method.files is not None]
+    if not own:
+        return box
+    secret = {sha256 for data in sets for sha256 in (*data.store_files, *data.contents_n)} - {""}
+    opened = {
+        name: {
+            path: None
+            for result in results
+            if result.cell.method == name
+            for path, sha256 in result.files.items()
+            if sha256 in secret
+        }
+        for name in own
+    }
+    failed = [name for name in own if opened[name]]
+    details = [
+        box.detail,
+        *(f"{name} opened files of the evaluated stores: {some(opened[name])}" for name in failed),
+        f"what {some(own)} may read otherwise than by Python's open(), or of the memory of the "
+        "evaluation, was not checked",
+    ]
+    outcomes: dict[str, Status] = {**box.methods, **dict.fromkeys(failed, "fail")}
+    status: Status = "fail" if failed else box.status
+    return Box(box.name, status, "; ".join(details), outcomes)
 
 
 def check_records(

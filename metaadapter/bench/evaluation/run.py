@@ -79,7 +79,7 @@ def evaluate(
         results = [finished.results[cell] for cell in cells]
         summary = bench.summarise(results)
         boxes = check_integrity(
-            summary.compared, list(bench.methods.values()), list(bench.sets.values())
+            summary.compared, list(bench.methods.values()), list(bench.sets.values()), results
         )
         if audit:
             kept = [result for result in results if before.get(result.cell) is result]
