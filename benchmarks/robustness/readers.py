@@ -129,7 +129,7 @@ def measured_cells(folder: Path) -> set[Any]:
 
 def read_training(folder: Path, _materials: Materials) -> Content | None:
     checkpoint, best, summary = (
-        folder / name for name in ("checkpoint.safetensors", "best", SUMMARY_FILE)
+        folder / name for name in ("checkpoint.json", "best", SUMMARY_FILE)
     )
     tensors = load_checkpoint(checkpoint).tensors if checkpoint.exists() else {}
     if (best / "config.json").exists():
@@ -145,7 +145,7 @@ def read_training(folder: Path, _materials: Materials) -> Content | None:
 
 
 def trained_steps(folder: Path) -> set[Any]:
-    checkpoint = folder / "checkpoint.safetensors"
+    checkpoint = folder / "checkpoint.json"
     return set(range(load_checkpoint(checkpoint).values["step"])) if checkpoint.exists() else set()
 
 

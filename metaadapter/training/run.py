@@ -39,7 +39,7 @@ from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import load_training_data
 from metaadapter.training.validation import Moment
 
-CHECKPOINT, LOG, SUMMARY, BEST = "checkpoint.safetensors", "log.jsonl", "summary.json", "best"
+CHECKPOINT, LOG, SUMMARY, BEST = "checkpoint.json", "log.jsonl", "summary.json", "best"
 RESUMABLE = "The last saved state is kept; resume it with --resume"
 NOTHING_SAVED = "No state was saved yet; --resume begins the run again"
 

@@ -71,7 +71,7 @@ def train_in_two(tmp_path, config_file, load):
 
 
 def state_of(folder):
-    return load_checkpoint(folder / "checkpoint.safetensors")
+    return load_checkpoint(folder / "checkpoint.json")
 
 
 def one_with_the_tasks_of_two(config):

@@ -33,8 +33,8 @@ def test_train__run_folder__holds_all_that_is_needed_to_repeat_it(start, config_
     folder, config, summary = start("run")
 
     assert {path.name for path in folder.iterdir()} == {
-        *("config.toml", "resolved.json", "log.jsonl", "checkpoint.safetensors"),
-        *("best", "summary.json", ".lock"),
+        *("config.toml", "resolved.json", "log.jsonl", "checkpoint.json"),
+        *("checkpoint.safetensors", "best", "summary.json", ".lock"),
     }
     assert (folder / "config.toml").read_text() == config_file.read_text()
     stored = json.loads((folder / "summary.json").read_text())
@@ -63,7 +63,7 @@ def test_train__log__has_the_loss_of_each_source(start):
 @pytest.mark.slow
 def test_train__asked_to_stop__ends_at_the_step_and_resumes_later(start):
     folder, config, stopped = start("stopped", **stop_at(5))
-    state = load_checkpoint(folder / "checkpoint.safetensors").values
+    state = load_checkpoint(folder / "checkpoint.json").values
 
     finished = train(folder, config)
 
@@ -75,7 +75,7 @@ def test_train__asked_to_stop__ends_at_the_step_and_resumes_later(start):
 
 def test_train__stopped_without_validation_sets__best_is_the_average_of_then(start):
     folder, config, stopped = start("run", *WITHOUT_VALIDATION, **stop_at(5))
-    average = load_checkpoint(folder / "checkpoint.safetensors").tensors["average"]
+    average = load_checkpoint(folder / "checkpoint.json").tensors["average"]
 
     best = load_generator(folder / "best")
 
@@ -92,7 +92,7 @@ def test_train__cut_off_without_validation_sets__best_is_of_the_last_checkpoint(
     with pytest.raises(KeyboardInterrupt):
         start("run", *WITHOUT_VALIDATION, tell=cut_off)
 
-    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoint.safetensors")
+    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoint.json")
     best = load_generator(tmp_path / "run" / "best").state_dict()
     assert checkpoint.values["step"] == 4
     for name, tensor in best.items():
@@ -233,7 +233,7 @@ def test_train__resumed_with_another_configuration__is_refused(start, load):
 
 
 def edit_checkpoint(folder, edit):
-    path = folder / "checkpoint.safetensors"
+    path = folder / "checkpoint.json"
     checkpoint = load_checkpoint(path)
     edit(checkpoint)
     checkpoint.save(path)
@@ -296,7 +296,5 @@ def test_train__resumed_with_what_cannot_be__names_the_checkpoint(start, edit, m
     folder, config, _ = start("run", **stop_at(2))
     edit_checkpoint(folder, edit)
 
-    with pytest.raises(
-        IncompatibleArtifact, match=rf"(?s)checkpoint\.safetensors does not fit{message}"
-    ):
+    with pytest.raises(IncompatibleArtifact, match=rf"(?s)checkpoint\.json does not fit{message}"):
         train(folder, config)

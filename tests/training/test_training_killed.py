@@ -41,7 +41,7 @@ def test_train__killed_and_resumed__has_the_weights_of_an_uninterrupted_run(
 ):
     killed, config = tmp_path / "killed", load()
     kill_after(killed, 5, config_file)
-    at = load_checkpoint(killed / "checkpoint.safetensors").values["step"]
+    at = load_checkpoint(killed / "checkpoint.json").values["step"]
     kill_after(killed, 7)
 
     resumed = train(killed, config, device="cpu")
@@ -49,7 +49,7 @@ def test_train__killed_and_resumed__has_the_weights_of_an_uninterrupted_run(
     whole, _, uninterrupted = start("whole")
     assert 4 <= at < 8
     assert resumed.best == uninterrupted.best
-    ends = [load_checkpoint(run / "checkpoint.safetensors") for run in (killed, whole)]
+    ends = [load_checkpoint(run / "checkpoint.json") for run in (killed, whole)]
     torch.testing.assert_close(ends[0].tensors, ends[1].tensors, rtol=1e-5, atol=1e-6)
     figures = [figures_without_time(run / "log.jsonl") for run in (killed, whole)]
     assert [line["step"] for line in figures[0]] == list(range(9))

@@ -165,8 +165,6 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     from metaadapter.apps.page.project import check_project, projects_in
     from metaadapter.data.checksums import check_files
     from metaadapter.data.db import ENDING, check_database
-    from metaadapter.training.checkpoint import load_checkpoint
-    from metaadapter.training.run import CHECKPOINT
 
     if not place.is_dir():
         yield from [check_database(place)] if place.suffix == ENDING else check_skill(place)
@@ -182,12 +180,5 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
                 is_lost = not entry.file.exists()
                 if entry.damaged and (is_lost or entry.facts is not None):  # else reported
                     yield entry.file, entry.damaged
-    for path in sorted(place.rglob(CHECKPOINT)):
-        try:
-            load_checkpoint(path)
-        except MetaAdapterError as error:
-            yield path, str(error)
-        else:
-            yield path, ""
     for project in projects_in(place):
         yield from check_project(project)

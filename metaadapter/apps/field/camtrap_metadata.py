@@ -7,12 +7,13 @@ Frictionless data packages (https://specs.frictionlessdata.io/schemas/data-packa
 from __future__ import annotations
 
 import csv
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, StrictBool, ValidationError
 
 from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.strict_json import parse_json
@@ -177,45 +178,43 @@ def _resource(name: str) -> dict[str, str]:
     }
 
 
-DESIGNS = (
-    *("simpleRandom", "systematicRandom", "clusteredRandom"),
-    *("experimental", "targeted", "opportunistic"),
-)
-METHODS = ("activityDetection", "timeLapse")
-ROLES = ("contact", "principalInvestigator", "rightsHolder", "publisher", "contributor")
+class _Person(BaseModel):
+    title: str
+    role: Literal[
+        "contact", "principalInvestigator", "rightsHolder", "publisher", "contributor"
+    ] = "contributor"
+
+
+class _Project(BaseModel):
+    title: str
+    samplingDesign: Literal[
+        "simpleRandom",
+        "systematicRandom",
+        "clusteredRandom",
+        "experimental",
+        "targeted",
+        "opportunistic",
+    ]
+    captureMethod: Annotated[list[Literal["activityDetection", "timeLapse"]], Field(min_length=1)]
+    individualAnimals: StrictBool
+
+
+class _Profile(BaseModel):
+    """The rules of the profile for values that the user may have changed."""
+
+    name: Annotated[str, Field(pattern=r"^[-a-z0-9._/]+$")]
+    project: _Project
+    contributors: Annotated[list[_Person], Field(min_length=1)]
 
 
 def profile_faults(package: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each value that the profile does not allow."""
-    return [
-        f"{place} is {value!r}, but the standard wants {wanted}"
-        for place, value, wanted in _faults(package)
-    ]
-
-
-def _faults(package: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
-    name = package.get("name")
-    if not isinstance(name, str) or not re.fullmatch(r"[-a-z0-9._/]+", name):
-        yield "name", name, "lower-case letters, digits and . _ - /"
-    project = package.get("project", {})
-    design = project.get("samplingDesign")
-    if design not in DESIGNS:
-        yield "project.samplingDesign", design, f"one of {', '.join(DESIGNS)}"
-    methods = project.get("captureMethod")
-    if not isinstance(methods, list) or not methods or not {*map(str, methods)} <= {*METHODS}:
-        yield "project.captureMethod", methods, f"a list of {' or '.join(METHODS)}"
-    for key, kind, wanted in (
-        ("title", str, "a text"),
-        ("individualAnimals", bool, "true or false"),
-    ):
-        if not isinstance(project.get(key), kind):
-            yield f"project.{key}", project.get(key), wanted
-    contributors = package.get("contributors")
-    if not isinstance(contributors, list) or not contributors:
-        yield "contributors", contributors, "a list of at least one person"
-        return
-    for person in contributors:
-        if not isinstance(person, dict) or not isinstance(person.get("title"), str):
-            yield "contributors", person, 'persons such as {"title": "Ada", "role": "contact"}'
-        elif person.get("role", "contributor") not in ROLES:
-            yield "a contributor's role", person["role"], f"one of {', '.join(ROLES)}"
+    try:
+        _Profile.model_validate(package)
+    except ValidationError as error:
+        return [
+            f"{'.'.join(map(str, fault['loc']))} is {fault['input']!r}, but the standard wants: "
+            f"{fault['msg']}"
+            for fault in error.errors()
+        ]
+    return []
