@@ -81,11 +81,6 @@ class LabelIndex:
         picks = draw_distinct(counts, counts.clamp(max=most), generator)
         return self.rows_at(torch.where(picks < 0, -1, picks + starts[..., None]))
 
-    def to(self, device: str | torch.device) -> LabelIndex:
-        """Return the index with its tensors on a device."""
-        parts = (self.rows_n, self.starts_CM, self.counts_CM)
-        return LabelIndex(*(part.to(device) for part in parts))
-
     @property
     def n_classes(self) -> int:
         """The number of classes, including those without a row."""

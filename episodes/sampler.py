@@ -30,7 +30,6 @@ class EpisodeSampler:
         similarity_CC: The similarity of each pair of classes; needed for hard tasks.
         cross_domain_share: The fraction of the tasks with the support in one domain and the queries
             in another. In all other tasks the domains are mixed.
-        device: The device of the row numbers.
 
     Raises:
         EpisodeError: The index has too few pictures, or a fraction is outside 0 to 1.
@@ -43,7 +42,6 @@ class EpisodeSampler:
         *,
         similarity_CC: Float[Tensor, "C C"] | None = None,
         cross_domain_share: float = 0.0,
-        device: str | torch.device = "cpu",
     ) -> None:
         require_fraction("cross_domain_share", cross_domain_share)
         if spec.hard_share and similarity_CC is None:
@@ -52,19 +50,19 @@ class EpisodeSampler:
         self._cross_share = cross_domain_share
         has_rows_CM = (index.counts_CM > 0).float()
         common_MM = (has_rows_CM.T @ has_rows_CM).fill_diagonal_(0)
-        self._pairs_P2 = (common_MM >= self.spec.n_way[0]).nonzero().to(device)
+        self._pairs_P2 = (common_MM >= self.spec.n_way[0]).nonzero()
         if cross_domain_share and len(self._pairs_P2) == 0:
             raise EpisodeError(
                 f"cross_domain_share is {cross_domain_share}, but no two of the domains (there "
                 f"{'is' if index.n_domains == 1 else 'are'} {index.n_domains}) have "
                 f"{self.spec.n_way[0]} classes in common; set it to 0 or give each row's domain"
             )
-        self._index = index = index.to(device)
+        self._index = index
         # Padding has the class −1, which selects the last column, where there is no picture.
         self._starts_XC = pad(torch.cat([index.starts_CM, index.starts_CM[:, :1]], 1).T, (0, 1))
         self._counts_XC = pad(torch.cat([index.counts_CM, index.counts_C[:, None]], 1).T, (0, 1))
         self._usable_c = pad((index.counts_C >= 2).nonzero()[:, 0], (0, 1), value=-1)
-        self._similarity_CC = similarity_CC.to(device) if similarity_CC is not None else None
+        self._similarity_CC = similarity_CC
 
     def draw(
         self,
@@ -87,7 +85,7 @@ class EpisodeSampler:
                 domain of the queries.
 
         Returns:
-            Row numbers of the table that was indexed, on the sampler's device.
+            Row numbers of the table that was indexed.
         """
         spec, device = self.spec, self._usable_c.device
         domains_T2 = self._draw_domains(n_tasks, generator)

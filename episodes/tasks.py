@@ -37,10 +37,6 @@ class EpisodeRows:
         """Return the tasks with at most the first `n_shot` labelled pictures of each class."""
         return replace(self, support_TNK=self.support_TNK[..., :n_shot])
 
-    def to(self, device: str | torch.device) -> EpisodeRows:
-        """Return the tasks on a device."""
-        return EpisodeRows(*(getattr(self, field.name).to(device) for field in fields(self)))
-
     def split(self, n_tasks: int) -> Iterator[EpisodeRows]:
         """Yield `n_tasks` tasks at a time, because the features of all may need much memory."""
         parts = [getattr(self, field.name).split(n_tasks) for field in fields(self)]

@@ -7,11 +7,9 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
-
-from pydantic import ValidationError
 
 from metaadapter.data.checksums import TRAINING_RECORD, write_document
 from metaadapter.data.output_folder import open_after, require_no_link, write_errors
@@ -119,7 +117,7 @@ class _Run:
             held.enter_context(hold_run(folder, is_new=is_new))
         path = folder / CHECKPOINT
         checkpoint = load_checkpoint(path) if path.exists() else None
-        before = _conditions(checkpoint, path) if checkpoint else None
+        before = checkpoint and Conditions(**checkpoint.values["conditions"])
         if before and device == "auto":
             device = before.device
         place = training_device(processes.device(device))
@@ -155,11 +153,15 @@ def _advance(
     folder, trainer, checkpoint, processes = run.folder, run.trainer, run.checkpoint, run.processes
     before, position = 0.0, 0
     if checkpoint:
+        before, position = checkpoint.values["seconds"], checkpoint.values["log_position"]
         try:
-            before, position = checkpoint.values["seconds"], int(checkpoint.values["log_position"])
             trainer.restore(checkpoint)
-        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            raise _unfit(folder / CHECKPOINT, error) from error
+        except (LookupError, RuntimeError) as error:
+            raise IncompatibleArtifact(
+                f"the checkpoint {folder / CHECKPOINT} does not fit this version of metaadapter "
+                f"({error}); resume it with the version that wrote it, or start a new run with "
+                "--out"
+            ) from error
     started, owner = time.monotonic(), f"the training run {folder}"
     with open_after(folder / LOG, position) if processes.is_first else nullcontext() as log:
         for moment in trainer.steps():
@@ -176,7 +178,7 @@ def _advance(
                 about = {
                     "log_position": log.tell() if log else 0,
                     "seconds": seconds,
-                    "conditions": run.conditions.model_dump(),
+                    "conditions": asdict(run.conditions),
                 }
                 state = trainer.state(about)
                 if log:
@@ -205,17 +207,3 @@ def _save_best(folder: Path, trainer: Trainer) -> None:
 
 def _kept(folder: Path) -> str:
     return RESUMABLE if (folder / CHECKPOINT).exists() else NOTHING_SAVED
-
-
-def _conditions(checkpoint: Checkpoint, path: Path) -> Conditions:
-    try:
-        return Conditions.model_validate(checkpoint.values.get("conditions"))
-    except ValidationError as error:
-        raise _unfit(path, error) from error
-
-
-def _unfit(checkpoint: Path, error: Exception) -> IncompatibleArtifact:
-    return IncompatibleArtifact(
-        f"the checkpoint {checkpoint} does not fit this version of metaadapter ({error}); resume "
-        "it with the version that wrote it, or start a new run with --out"
-    )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from pydantic import BaseModel, Field
 
 from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.code_identity import code_identity
@@ -21,11 +21,12 @@ from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import resolved_config
 
 
-class Conditions(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Conditions:
     """The conditions as a checkpoint stores them."""
 
     device: str
-    n_processes: Annotated[int, Field(ge=1)]
+    n_processes: int
     data: dict[str, str]
     """Digests by source."""
 

@@ -129,27 +129,20 @@ class Trainer:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Continue from a saved `state`."""
         tensors, values = checkpoint.tensors, checkpoint.values
-        for name in ("network", "average", "best"):
-            if not all(tensor.isfinite().all() for tensor in tensors[name].values()):
-                raise ValueError(f"a weight of its {name} is NaN or infinite")
         self._network.load_state_dict(tensors["network"])
         self._average.load_state_dict(tensors["average"])
         self._schedule.load_state_dict(values["schedule"])
         optimizer = self._optimizer.state_dict()
-        parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
         for key, tensor in tensors["optimizer"].items():
             number, _, name = key.partition(".")
-            if tensor.ndim and tensor.shape != parameters[int(number)].shape:
-                raise ValueError(f"{key} of its optimizer does not have its parameter's shape")
             optimizer["state"].setdefault(int(number), {})[name] = tensor
         for group, lr in zip(optimizer["param_groups"], self._schedule.get_last_lr(), strict=True):
             group["lr"] = lr
         self._optimizer.load_state_dict(optimizer)
         self._random.restore(tensors["random"], values["step"])
         self._best_weights = dict(tensors["best"])
-        new_generator(self.config).load_state_dict(self._best_weights)
-        self.step, self.n_skipped = int(values["step"]), int(values["n_skipped"])
-        self._skipped_in_a_row = int(values["skipped_in_a_row"])
+        self.step, self.n_skipped = values["step"], values["n_skipped"]
+        self._skipped_in_a_row = values["skipped_in_a_row"]
         self.first, self.best = (
             values[name] and Validation.from_dict(values[name]) for name in ("first", "best")
         )

@@ -25,15 +25,6 @@ def test_nested_draws__tasks__are_sound_and_every_class_has_all_shots(require_so
         assert n_queries[rows.classes_TN == label].unique().tolist() == [n_left]
 
 
-def test_nested_draws__fewer_shots__are_the_first_of_more_with_the_same_queries():
-    rows = nested_draws(LabelIndex.from_labels(LABELS), SHOTS, 6, 5, 20, seed=0)
-
-    two, four = rows.first(2), rows.first(4)
-
-    assert torch.equal(two.support_TNK, four.support_TNK[..., :2])
-    assert torch.equal(two.query_TNQ, four.query_TNQ)
-
-
 def test_nested_draws__seed__decides():
     index = LabelIndex.from_labels(LABELS)
 
@@ -90,16 +81,6 @@ def test_cross_domain_draws__tasks__are_of_their_domains_with_each_class_and_pic
     assert rows.classes_TN.shape == (20, 5)
     assert [len(set(task.tolist())) for task in pictures_TX] == [5 * 7] * 20
     assert [len(set(task.tolist())) for task in rows.classes_TN] == [5] * 20
-
-
-def test_cross_domain_draws__seed__decides_the_tasks():
-    data = two_domains()
-
-    one, same, other = draw(*data), draw(*data), draw(*data, seed=1)
-
-    assert one.support_TNK.equal(same.support_TNK)
-    assert one.query_TNQ.equal(same.query_TNQ)
-    assert not one.support_TNK.equal(other.support_TNK)
 
 
 def test_cross_domain_draws__one_picture_a_class_and_domain__is_one_shot_and_one_query():

@@ -18,22 +18,6 @@ def test_mixture__widths_and_specs__are_each_source_s_own(make_source, draw):
     assert shapes == {"narrow": (5, 3, 2, 4), "wide": (5, 2, 1, 9)}
 
 
-def test_mixture__resumed_from_the_generator_state__goes_on_with_the_same_tasks(make_source):
-    sources = [make_source(name=n, n_views=2) for n in "ab"]
-    generator = torch.Generator().manual_seed(7)
-    Mixture(sources, SPEC).draw(3, generator)
-    state = generator.get_state()
-
-    went_on = [Mixture(sources, SPEC).draw(3, generator) for _ in range(5)]
-    resumed = torch.Generator().set_state(state)
-    again = [Mixture(sources, SPEC).draw(3, resumed) for _ in range(5)]
-
-    for one, other in zip(went_on, again, strict=True):
-        assert one.source == other.source
-        assert torch.equal(one.batch.support_TNKD, other.batch.support_TNKD)
-        assert torch.equal(one.batch.text_TND, other.batch.text_TND)
-
-
 def test_mixture__cross_domain_source__is_drawn_across(make_source, draw):
     domains = torch.tensor([0, 1, 1] * 3)
     source = make_source(domains_n=domains, cross_domain_share=1.0)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 
 from episodes import EpisodeError, EpisodeSampler, EpisodeSpec, LabelIndex
-from episodes.sampler import divide_pictures
 
 LABELS = [0] * 5 + [1] * 3 + [2] * 4 + [3] * 2 + [4]
 
@@ -233,33 +232,3 @@ def test_sampler__part_of_the_tasks_cross_domain__others_mix_the_domains(draw, r
 def test_sampler__setting_that_cannot_be__says_what_is_needed(settings, message):
     with pytest.raises(EpisodeError, match=message):
         EpisodeSampler(LabelIndex.from_labels(LABELS), **{"spec": SPEC, **settings})
-
-
-def shares_of(wanted, n_query, pools, *, one_pool):
-    shares = divide_pictures(
-        torch.tensor([[wanted]]),
-        n_query,
-        torch.tensor([[pools[0]]]),
-        torch.tensor([[pools[1]]]),
-        torch.tensor([[one_pool]]),
-    )
-    return tuple(int(part) for part in shares)
-
-
-@given(
-    st.integers(1, 30),
-    st.integers(1, 30),
-    st.integers(1, 60),
-    st.integers(1, 60),
-    st.booleans(),
-)
-def test_divide_pictures__any_pools__hands_out_no_picture_twice(
-    wanted, n_query, first, second, one_pool
-):
-    pools = (first + 1, first + 1) if one_pool else (first, second)
-
-    support, query = shares_of(wanted, n_query, pools, one_pool=one_pool)
-
-    assert 1 <= support <= min(wanted, pools[0])
-    assert 1 <= query <= n_query
-    assert query + support * one_pool <= pools[1]

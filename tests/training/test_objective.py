@@ -135,33 +135,6 @@ def test_objective__every_term__is_that_of_a_slow_loop_without_padding(generator
     assert min(expected.values()) > 1e-3  # each has something to say
 
 
-def spoil(tensor, keeps):
-    """Other rows wherever nothing counts."""
-    other = normalize(torch.randn(tensor.shape, dtype=tensor.dtype), dim=-1)
-    return torch.where(keeps[..., None], tensor, other)
-
-
-def test_objective__what_the_masks_leave_out__changes_nothing(generator, episodes):
-    batch = episodes.batch
-    support_mask_TNK = batch.support_mask_TNK
-    spoilt = replace(
-        episodes,
-        batch=replace(
-            batch,
-            support_TNKD=spoil(batch.support_TNKD, support_mask_TNK),
-            query_TQD=spoil(batch.query_TQD, batch.query_labels_TQ >= 0),
-            text_TND=spoil(batch.text_TND, batch.class_mask_TN),
-        ),
-        off_class_TOD=spoil(episodes.off_class_TOD, episodes.off_class_mask_TO),
-        pool_TUD=spoil(episodes.pool_TUD, episodes.pool_mask_TU),
-    )
-
-    terms, others = (objective(generator, tasks, ALL) for tasks in (episodes, spoilt))
-
-    assert not torch.equal(spoilt.batch.support_TNKD, batch.support_TNKD)
-    torch.testing.assert_close(others, terms)
-
-
 def test_objective__gradient__is_finite_with_classes_masked_out(generator, episodes):
     terms = objective(generator, episodes, ALL)
 

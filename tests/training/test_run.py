@@ -239,14 +239,9 @@ def edit_checkpoint(folder, edit):
     checkpoint.save(path)
 
 
-def pretend_that_it_was_on(device, folder):
-    """Change the record of a checkpoint."""
-    edit_checkpoint(folder, lambda saved: saved.values["conditions"].update(device=device))
-
-
 def test_train__resumed_without_a_device__takes_that_of_the_run(start, monkeypatch):
     folder, config, _ = start("run", **stop_at(2))
-    pretend_that_it_was_on("cuda:7", folder)
+    edit_checkpoint(folder, lambda saved: saved.values["conditions"].update(device="cuda:7"))
     devices = []
 
     def note(name):
@@ -272,29 +267,11 @@ def test_train__full_disk_at_a_checkpoint__names_the_run(start, monkeypatch):
     assert "No state was saved yet" in str(e.value)
 
 
-NORM = "encoder.norm.bias"
-
-
-@pytest.mark.parametrize(
-    ("edit", "message"),
-    [
-        (lambda saved: saved.tensors["network"].pop(NORM), r".*norm\.bias.*--out"),
-        (lambda saved: saved.tensors["network"][NORM].mul_(torch.nan), ""),
-        (lambda saved: saved.tensors["best"].update({NORM: torch.zeros(3)}), ""),
-        (lambda saved: saved.tensors["optimizer"].update({"0.exp_avg": torch.zeros(3)}), ""),
-        (lambda saved: saved.values.update(conditions=None), ""),
-        (lambda saved: saved.values.update(conditions={"device": 3}), ""),
-        (lambda saved: saved.values.update(log_position="x"), ""),
-        (lambda saved: saved.values.update(step=[]), ""),
-    ],
-    ids=[
-        *("another network", "weight NaN", "best of another shape", "optimizer of another shape"),
-        *("no conditions", "no device", "no position", "no step"),
-    ],
-)
-def test_train__resumed_with_what_cannot_be__names_the_checkpoint(start, edit, message):
+def test_train__resumed_with_weights_of_another_network__names_the_checkpoint(start):
     folder, config, _ = start("run", **stop_at(2))
-    edit_checkpoint(folder, edit)
+    edit_checkpoint(folder, lambda saved: saved.tensors["network"].pop("encoder.norm.bias"))
 
-    with pytest.raises(IncompatibleArtifact, match=rf"(?s)checkpoint\.json does not fit{message}"):
+    with pytest.raises(
+        IncompatibleArtifact, match=r"(?s)checkpoint\.json does not fit.*norm\.bias.*--out"
+    ):
         train(folder, config)

@@ -99,17 +99,6 @@ def test_file__with_detections__keeps_all_boxes_and_classifies_the_answered_one(
     assert document["info"]["detector_metadata"] == {"a": 1}
 
 
-def test_file__read_by_our_own_reader__has_the_same_boxes(written, write_json):
-    ours, theirs = read_detections(written), read_detections(write_json(DETECTIONS))
-
-    def boxes(detections):
-        return {
-            name: [box[:4] for box in frame.detections] for name, frame in detections.frames.items()
-        }
-
-    assert boxes(ours) == boxes(theirs)
-
-
 def test_file__by_the_validator_of_megadetector__has_no_error(written):
     module = pytest.importorskip("megadetector.postprocessing.validate_batch_results")
 
