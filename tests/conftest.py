@@ -180,7 +180,8 @@ def store_in():
     """Makes FOLDER/NAME, a feature store of random features; `counts` tells its classes.
 
     With a `spread`, pictures lie around the text of their class, closely if it is small. `facts`
-    has a column of the table for each picture: `split`, `group` or `sha256`.
+    has a column of the table for each picture: `split`, `group` or `sha256`. Pictures with the same
+    hash have the same features.
     """
     from metaadapter.features.fingerprint import Fingerprint
     from metaadapter.features.origin import Origin, Recipe
@@ -211,6 +212,8 @@ def store_in():
             own = texts[np.searchsorted(classes, labels)].repeat(n_views, axis=0)
             features = own + spread * features / width**0.5
         features = unit_rows(features).reshape(-1, n_views, width).astype(np.float16)
+        first_with = {picture.sha256: n for n, picture in reversed([*enumerate(pictures)])}
+        features = features[[first_with[picture.sha256] for picture in pictures]]
         (folder / name).mkdir()
         table = table_of(pictures)
         write_store(

@@ -62,9 +62,9 @@ def test_page__hostile_label__is_shown_as_text(make_result, read_page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page__colours__have_enough_contrast(make_result, scheme):
     html = page(make_result())
-    light, dark = re.findall(r":root \{(.*?)\}", html, re.DOTALL)[:2]
+    pairs = re.findall(r"--(\w+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", html)
 
-    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", light if scheme == "light" else dark))
+    colours = {name: light if scheme == "light" else dark for name, light, dark in pairs}
 
     for ink in ("ink", "muted", "right", "wrong"):
         for paper in ("paper", "raised"):
