@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from metaadapter.apps.page.changes import add_classes, add_pictures, label_pictures
-from metaadapter.apps.page.contents import Change, Contents, Origin
+from metaadapter.apps.page.contents import Contents, Edit, Origin
 from metaadapter.apps.page.dependencies import Editor
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.project import open_project
@@ -50,8 +50,10 @@ def measure() -> dict[str, float]:
             for sha256, number in zip(hashes[: N_WAY * N_SHOT], numbers, strict=False)
         }
         names = {id_of(sha256): f"{sha256}.jpg" for sha256 in hashes}
-        project.history.make("classes", add_classes(project.history.contents, classes))
-        project.history.make("pictures", add_pictures(project.history.contents, names, labels))
+        project.history.make(Edit("classes", add_classes(project.history.contents, classes)))
+        project.history.make(
+            Edit("pictures", add_pictures(project.history.contents, names, labels))
+        )
         with Session(project) as session:
             session.wait_for_results()
             encoded, known = [], []
@@ -69,8 +71,8 @@ def _seconds_to_add(session: Session, file: Path, rng: np.random.Generator) -> f
     start = time.perf_counter()
     picture = session.project.pictures.keep(file)
 
-    def edit(contents: Contents) -> tuple[str, tuple[Change, ...]]:
-        return "picture", add_pictures(contents, {picture: file.name}, {picture: "0"})
+    def edit(contents: Contents) -> Edit:
+        return Edit("picture", add_pictures(contents, {picture: file.name}, {picture: "0"}))
 
     Editor(session, Origin()).edit(edit)
     while picture not in session.wait_for_results().labelled:
@@ -81,7 +83,7 @@ def _seconds_to_add(session: Session, file: Path, rng: np.random.Generator) -> f
 def _seconds_to_label(session: Session, picture: str) -> float:
     start = time.perf_counter()
     edit = Editor(session, Origin()).edit
-    edit(lambda contents: ("label", label_pictures(contents, {picture: "0"})))
+    edit(lambda contents: Edit("label", label_pictures(contents, {picture: "0"})))
     while picture not in session.wait_for_results().labelled:
         time.sleep(0.001)
     return time.perf_counter() - start

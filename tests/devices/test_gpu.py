@@ -14,6 +14,7 @@ import torch
 import metaadapter
 from metaadapter.apps.cli.app import main
 from metaadapter.apps.page.changes import add_classes, add_pictures
+from metaadapter.apps.page.contents import Edit
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.session import Session
 from metaadapter.bench.evaluation.config import EvaluationConfig
@@ -104,10 +105,10 @@ def test_serve__on_the_gpu__answers_as_on_the_cpu(tmp_path):
             labels = {  # of every second picture
                 key: f"{names.index(file.parent.name):x}" for key, file in [*ids.items()][::2]
             }
-            project.history.make("classes", add_classes(project.history.contents, classes))
+            project.history.make(Edit("classes", add_classes(project.history.contents, classes)))
             pictures = {key: file.name for key, file in ids.items()}
             project.history.make(
-                "pictures", add_pictures(project.history.contents, pictures, labels)
+                Edit("pictures", add_pictures(project.history.contents, pictures, labels))
             )
             with Session(project) as session:
                 results = session.wait_for_results()

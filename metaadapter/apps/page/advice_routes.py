@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from metaadapter.apps.page.changes import require_one_label
-from metaadapter.apps.page.contents import Change, Contents
+from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.dependencies import OpenEditor, OpenSession
 from metaadapter.apps.page.entries import Action, AdviceEntry, AdvicePiece
 from metaadapter.apps.page.forms import RequestForm, Revised
@@ -76,10 +76,11 @@ def settle_advice(editor: OpenEditor, advice_id: AdviceId, settlement: Settlemen
     """Settle a piece of advice: its pictures move if the action says so, and it is kept in mind."""
     pieces = {id_of_advice(piece): piece for piece in editor.session.advice()}
 
-    def edit(contents: Contents) -> tuple[str, tuple[Change, ...]]:
+    def edit(contents: Contents) -> Edit:
         if advice_id not in pieces:
             raise no_such_advice()
-        return "Followed advice", settle(contents, pieces[advice_id], settlement.action)
+        changes = settle(contents, pieces[advice_id], settlement.action)
+        return Edit("Followed advice", changes, "settled-advice")
 
     return editor.edit(edit)
 
@@ -88,8 +89,8 @@ def settle_advice(editor: OpenEditor, advice_id: AdviceId, settlement: Settlemen
 def take_back_advice(editor: OpenEditor, advice_id: AdviceId) -> Revised:
     """Take back what was done about a piece of advice."""
 
-    def edit(contents: Contents) -> tuple[str, tuple[Change, ...]]:
+    def edit(contents: Contents) -> Edit:
         require_one_label(contents, "Advice")
-        return "Took back advice", take_back(contents, advice_id)
+        return Edit("Took back advice", take_back(contents, advice_id), "settled-advice")
 
     return editor.edit(edit)

@@ -71,6 +71,9 @@ class Edit:
 
     message: str
     changes: tuple[Change, ...]
+    kind: EditKind = "changed-settings"
+    """The kind, with the name or number in the sentence, for pages in another language."""
+    values: Mapping[str, str | int] = field(default_factory=dict)
     origin: Origin = field(default_factory=Origin)
 
     @property
@@ -86,52 +89,6 @@ class Edit:
             values = entry and entry.model_dump(mode="json", exclude_defaults=True)
             after.setdefault(kind, {})[key] = values
         return after
-
-    @property
-    def wording(self) -> tuple[EditKind, dict[str, str | int]]:
-        """The kind of the edit and its name or number, for pages in another language."""
-        pictures = [change for change in self.changes if change.kind == "picture"]
-        first = {change.kind: change for change in reversed(self.changes)}
-        if "advice" in first:
-            return "settled-advice", {}
-        if "labelling" in first:
-            return "changed-labelling", {}
-        if pictures:
-            return _wording_of_pictures(pictures, first.get("class"))
-        for change in self.changes:
-            entry = change.after or change.before
-            if isinstance(entry, DetectionsEntry):
-                kept = change.after is not None
-                return "kept-detections" if kept else "forgot-detections", {"name": entry.file}
-        return _wording_of_class(first["class"]) if "class" in first else ("changed-settings", {})
-
-
-def _wording_of_pictures(
-    pictures: list[Change], of_class: Change | None
-) -> tuple[EditKind, dict[str, str | int]]:
-    changed = [change for change in pictures if _boxes(change.before) != _boxes(change.after)]
-    if n_frames := sum(bool(change.before and change.after) for change in changed):
-        is_new = all(_boxes(change.before) == (None, None) for change in changed)
-        return ("added-boxes", {"n": n_frames}) if is_new else ("changed-box", {})
-    if any(change.after for change in changed):
-        return "changed-box", {}
-    if any(change.before is None for change in pictures):
-        return "added-pictures", {"n": len(pictures)}
-    if of_class is not None:
-        return _wording_of_class(of_class)
-    is_removal = all(change.after is None for change in pictures)
-    return "removed-pictures" if is_removal else "sorted-pictures", {"n": len(pictures)}
-
-
-def _wording_of_class(change: Change) -> tuple[EditKind, dict[str, str | int]]:
-    entry = change.after or change.before
-    assert isinstance(entry, ClassEntry)
-    kind: EditKind = "changed-class" if change.before and change.after else "added-class"
-    return "removed-class" if change.after is None else kind, {"name": entry.name}
-
-
-def _boxes(entry: Entry | None) -> tuple[object, object]:
-    return (entry.crop, entry.boxes) if isinstance(entry, PictureEntry) else (None, None)
 
 
 def _no_entries() -> dict[Kind, dict[str, Any]]:
@@ -187,15 +144,17 @@ class Contents:
         self.done.append(edit)
         self.undone.clear()
 
-    def undo(self) -> None:
-        """Undo the latest edit."""
-        self.undone.append(self.done.pop())
-        self._set(self.undone[-1], reverse=True)
+    def undo(self) -> Edit:
+        """Undo the latest edit, and return it."""
+        self.undone.append(edit := self.done.pop())
+        self._set(edit, reverse=True)
+        return edit
 
-    def redo(self) -> None:
-        """Redo the edit that was undone last."""
-        self.done.append(self.undone.pop())
-        self._set(self.done[-1], reverse=False)
+    def redo(self) -> Edit:
+        """Redo the edit that was undone last, and return it."""
+        self.done.append(edit := self.undone.pop())
+        self._set(edit, reverse=False)
+        return edit
 
     def _set(self, edit: Edit, *, reverse: bool) -> None:
         self.derived.clear()

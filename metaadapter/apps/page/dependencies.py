@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from secrets import token_hex
@@ -18,7 +18,7 @@ from fastapi import Depends, Header, Request
 from metaadapter.adapter.adapted_encoder import adapted_encoder, parts_mark
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.page.access import Access
-from metaadapter.apps.page.contents import Change, Contents, Origin
+from metaadapter.apps.page.contents import Contents, Edit, Origin
 from metaadapter.apps.page.exports import Exports
 from metaadapter.apps.page.forms import Revised
 from metaadapter.apps.page.history import History
@@ -116,16 +116,14 @@ class Editor:
     session: Session
     origin: Origin
 
-    def edit(
-        self, edit: Callable[[Contents], tuple[str, tuple[Change, ...]]], *, stops: bool = False
-    ) -> Revised:
+    def edit(self, edit: Callable[[Contents], Edit], *, stops: bool = False) -> Revised:
         """Make and save an edit, unless the same request has made it before; see `change`.
 
-        `edit` returns its sentence and its changes, or refuses it.
+        `edit` makes it from the contents, or refuses it.
         """
 
         def make(history: History, origin: Origin) -> None:
-            history.make(*edit(history.contents), origin)
+            history.make(replace(edit(history.contents), origin=origin))
 
         revision, _ = self.change(make, stops=stops)
         return Revised(revision=revision)

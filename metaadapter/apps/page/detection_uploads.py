@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from metaadapter.apps.field.detections import read_detections
 from metaadapter.apps.page.changes import require_one_label
-from metaadapter.apps.page.contents import Change, Contents
+from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.dependencies import Editor
 from metaadapter.apps.page.detected_boxes import DetectedFrame, add_boxes
 from metaadapter.apps.page.entries import ONLY, DetectionsEntry
@@ -108,10 +108,13 @@ def _waiting(contents: Contents) -> dict[str, DetectionsEntry]:
 def forget_detections(editor: Editor, key: str) -> Revised:
     """Let no frame of a detector's file wait any longer."""
 
-    def edit(contents: Contents) -> tuple[str, tuple[Change, ...]]:
+    def edit(contents: Contents) -> Edit:
         entry = contents.waiting.get(key)
-        changes = contents.changes("detections", {} if entry is None else {key: None})
-        return f"Forgot the boxes in {entry.file if entry else 'a file'}", changes
+        if entry is None:
+            return Edit("", ())
+        changes = contents.changes("detections", {key: None})
+        said = f"Forgot the boxes in {entry.file}"
+        return Edit(said, changes, "forgot-detections", {"name": entry.file})
 
     return editor.edit(edit)
 
@@ -142,7 +145,7 @@ def _join(
                 match.added[picture] = frame
         return match
 
-    def edit(contents: Contents) -> tuple[str, tuple[Change, ...]]:
+    def edit(contents: Contents) -> Edit:
         latest.append(match := joined(contents))
         settings = contents.settings.model_copy(update={"detector": listed.detector})
         is_same = settings == contents.settings or not match.added
@@ -151,12 +154,15 @@ def _join(
             n, example = len(match.missing), match.missing[0]
             entry = DetectionsEntry(file=listed.name, missing=n, example=example)
         waits = {} if contents.waiting.get(key) == entry else {key: entry}
-        n = len(match.added)
-        return f"Added the boxes of {n_pictures(n)}" if n else f"Kept the boxes in {listed.name}", (
+        changes = (
             *add_boxes(contents, match.added),
             *contents.changes("settings", {} if is_same else {ONLY: settings}),
             *contents.changes("detections", waits),
         )
+        if n := len(match.added):
+            return Edit(f"Added the boxes of {n_pictures(n)}", changes, "added-boxes", {"n": n})
+        name = listed.name
+        return Edit(f"Kept the boxes in {name}", changes, "kept-detections", {"name": name})
 
     revision = editor.edit(edit).revision
     return _report(latest[-1] if latest else session.read(joined), revision)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from metaadapter.apps.field.allowed_species import folded
 from metaadapter.apps.page.changes import require_one_label
-from metaadapter.apps.page.contents import Change, Contents
+from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.dependencies import OpenEditor, OpenSession
 from metaadapter.apps.page.detected_boxes import change_box
 from metaadapter.apps.page.detection_uploads import (
@@ -162,7 +162,9 @@ def edit_box(editor: OpenEditor, frame: PictureId, change: BoxChange) -> BoxChan
     what = "Accepted" if after == before else "Moved"
     what = "Added" if before is None else "Removed" if after is None else what
     revised = editor.edit(
-        lambda contents: (f"{what} a box", change_box(contents, frame, sha256, before, after))
+        lambda contents: Edit(
+            f"{what} a box", change_box(contents, frame, sha256, before, after), "changed-box"
+        )
     )
     picture = None if after is None else id_of(crop_hash(sha256, after))
     return BoxChanged(picture=picture, revision=revised.revision)
@@ -183,7 +185,7 @@ def _hash_of(session: Session, frame: str) -> str:
 def edit_settings(editor: OpenEditor, change: FieldChange) -> Revised:
     """Set which frames form series, and which classes occur; `null` ends a setting."""
 
-    def edit(contents: Contents) -> tuple[str, tuple[Change, ...]]:
+    def edit(contents: Contents) -> Edit:
         require_one_label(contents, "A series of camera traps")
         allowed = _classes(contents, change.allowed) if change.allowed else None
         new = {"burst": change.burst, "allowed": allowed}
@@ -191,7 +193,7 @@ def edit_settings(editor: OpenEditor, change: FieldChange) -> Revised:
             update={name: new[name] for name in change.model_fields_set}
         )
         changes = contents.changes("settings", {ONLY: settings})
-        return "Changed the settings for camera traps", changes
+        return Edit("Changed the settings for camera traps", changes)
 
     return editor.edit(edit)
 

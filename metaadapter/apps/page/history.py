@@ -12,24 +12,22 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from metaadapter.apps.page.contents import Change, Contents, Edit, Origin
 from metaadapter.apps.page.entries import KINDS
 from metaadapter.apps.page.leftovers import copy_aside
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.data.db import DAMAGE, DamagedDatabase, Database, Item, Record
+from metaadapter.data.db import DAMAGE, DamagedDatabase, Database, Record
 from metaadapter.data.output_folder import write_errors
 from metaadapter.errors import DataError, MetaAdapterError
 
 PURPOSE = "the edits of a project"
 MAGIC = b"SQLite format 3\0"
 COPIES_FOLDER, N_COPIES = "copies", 5
-# A larger file is shortened when the project is opened; this many edits can still be undone then.
-MAX_BYTES, KEPT_EDITS = 2**24, 200
-# The first record of a shortened history, an edit that cannot be undone.
-BEGIN = "begin"
+SHOWN_STEPS = 200
 INSTEAD = "choose another project"
+What: TypeAlias = Literal["edit", "undo", "redo"]
 
 
 class DamagedHistory(DataError):
@@ -39,7 +37,7 @@ class DamagedHistory(DataError):
 class Step(NamedTuple):
     """An edit that was made, undone or redone, and by whom."""
 
-    what: Literal["edit", "undo", "redo"]
+    what: What
     edit: Edit
     origin: Origin
 
@@ -49,40 +47,34 @@ class Past:
     """The contents after the records of a history, and the steps that led there."""
 
     contents: Contents = field(default_factory=Contents)
-    steps: deque[Step] = field(default_factory=lambda: deque(maxlen=KEPT_EDITS))
+    steps: deque[Step] = field(default_factory=lambda: deque(maxlen=SHOWN_STEPS))
     """The latest steps, the last one last."""
-    keys: dict[str, None] = field(default_factory=dict)
-    """The keys of the requests that were done, the last one last."""
+    keys: set[str] = field(default_factory=set)
+    """The keys of the requests that were done."""
 
     def enter(self, record: Record) -> None:
         """Make, undo or redo what a record says."""
-        values, contents = record.value, self.contents
-        origin = Origin(by=values.get("by", ""), at=values.get("at", ""), key=record.key)
-        if record.kind in ("undo", "redo"):
-            self.step(record.kind, None, origin)
-            return
-        changes = _changes(contents, values["entries"])
-        if record.kind == BEGIN:
-            contents.make(Edit("", changes))
-            contents.done.clear()
-            self.keys |= dict.fromkeys(values["keys"])
+        values, what = record.value, record.kind
+        origin = Origin(by=values["by"], at=values["at"], key=record.key)
+        if what not in ("undo", "redo"):
+            changes = _changes(self.contents, values["entries"])
+            edit = Edit(values["said"], changes, values["kind"], values["values"], origin)
+            self.step("edit", origin, edit)
         else:
-            self.step("edit", Edit(values["said"], changes, origin), origin)
+            self.step(what, origin)
 
-    def step(self, what: str, edit: Edit | None, origin: Origin) -> None:
-        """Make an edit, or undo or redo one."""
-        contents = self.contents
+    def step(self, kind: str, origin: Origin, edit: Edit | None = None) -> Edit:
+        """Make an edit, or undo or redo one; return it."""
+        what: What = "edit"
         if edit is not None:
-            contents.make(edit)
-            self.steps.append(Step("edit", edit, origin))
-        elif what == "undo":
-            contents.undo()
-            self.steps.append(Step("undo", contents.undone[-1], origin))
+            self.contents.make(edit)
+        elif kind == "undo":
+            what, edit = "undo", self.contents.undo()
         else:
-            contents.redo()
-            self.steps.append(Step("redo", contents.done[-1], origin))
-        if origin.key:
-            self.keys[origin.key] = None
+            what, edit = "redo", self.contents.redo()
+        self.steps.append(Step(what, edit, origin))
+        self.keys |= {origin.key} - {""}
+        return edit
 
 
 def _changes(contents: Contents, entries: Mapping[str, Mapping[str, Any]]) -> tuple[Change, ...]:
@@ -138,8 +130,6 @@ class History:
             stack.enter_context(_named_damage())
             self._log = stack.enter_context(_open(path))
             self.past = _read(self._log)
-            if path.stat().st_size > MAX_BYTES:
-                self._shorten()
             self._copied = self._copy()
             stack.pop_all()
 
@@ -152,34 +142,35 @@ class History:
         """The contents after all edits."""
         return self.past.contents
 
-    def make(self, message: str, changes: tuple[Change, ...], origin: Origin | None = None) -> None:
+    def make(self, edit: Edit) -> None:
         """Make and save an edit if there is a change; a `DataError` if it cannot be saved."""
-        if changes:
-            edit = Edit(message, changes, origin or Origin())
-            self._append("edit", edit, edit.origin)
+        if edit.changes:
+            self._append("edit", edit.origin, edit)
 
     def undo(self, origin: Origin | None = None) -> Edit:
         """Undo the latest edit and save this step; return the edit."""
         if not self.contents.done:
             raise Refusal(409, "nothing-to-undo", "There is nothing to undo.")
-        self._append("undo", None, origin or Origin())
-        return self.contents.undone[-1]
+        return self._append("undo", origin or Origin())
 
     def redo(self, origin: Origin | None = None) -> Edit:
         """Redo the edit that was undone last and save this step; return the edit."""
         if not self.contents.undone:
             raise Refusal(409, "nothing-to-redo", "There is nothing to redo.")
-        self._append("redo", None, origin or Origin())
-        return self.contents.done[-1]
+        return self._append("redo", origin or Origin())
 
-    def _append(self, what: str, edit: Edit | None, origin: Origin) -> None:
+    def _append(self, what: What, origin: Origin, edit: Edit | None = None) -> Edit:
+        values: dict[str, Any] = {"by": origin.by, "at": origin.at}
+        if edit is not None:
+            values |= {"said": edit.message, "kind": edit.kind, "values": dict(edit.values)}
+            values["entries"] = edit.entries
         self.saved = False
         with write_errors(self._owner, "This edit was not made.", instead=INSTEAD):
             if self._copied != date.today():
                 self._copied = self._copy()
-            self._log.append([_item(what, edit, origin)])
+            self._log.append([(what, origin.key, values)])
         self.saved = True
-        self.past.step(what, edit, origin)
+        return self.past.step(what, origin, edit)
 
     def _copy(self) -> date:
         """Copy the database as it is today, unless there is a copy of today already."""
@@ -190,31 +181,6 @@ class History:
             for old in sorted(folder.glob(f"*{self._path.suffix}"))[:-N_COPIES]:
                 old.unlink()
         return today
-
-    def _shorten(self) -> None:
-        """Write the history anew; its older edits become one edit that cannot be undone."""
-        contents = self.contents
-        done, undone = contents.done[-KEPT_EDITS:], contents.undone[-KEPT_EDITS:]
-        start = Contents({kind: dict(of_kind) for kind, of_kind in contents.entries.items()})
-        start.done = list(done)
-        for _ in done:
-            start.undo()
-        begin = tuple(
-            change for kind in KINDS for change in Contents().changes(kind, start.entries[kind])
-        )
-        keys = list(self.past.keys)[-KEPT_EDITS:]
-        items: list[Item] = [(BEGIN, "", {"entries": Edit("", begin).entries, "keys": keys})]
-        items += [_item("edit", edit, edit.origin) for edit in (*done, *reversed(undone))]
-        items += [_item("undo", None, Origin()) for _ in undone]
-        self._log.replace(items)
-        contents.done, contents.undone = done, undone
-
-
-def _item(what: str, edit: Edit | None, origin: Origin) -> Item:
-    values: dict[str, Any] = {"by": origin.by, "at": origin.at}
-    if edit is not None:
-        values |= {"said": edit.message, "entries": edit.entries}
-    return what, origin.key, values
 
 
 def _open(path: Path) -> Database:

@@ -18,7 +18,7 @@ from metaadapter.apps.page.changes import (
     remove_pictures,
     set_several,
 )
-from metaadapter.apps.page.contents import Change, Contents, Edit
+from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.dependencies import AppState, OpenEditor, OpenSession
 from metaadapter.apps.page.detection_uploads import join_waiting
 from metaadapter.apps.page.entries import NONE
@@ -101,11 +101,13 @@ def read_project(session: OpenSession) -> ProjectState:
 @routes.post("/classes", status_code=201)
 def add_class(editor: OpenEditor, new: NewClass) -> ClassMade:
     """Add a class."""
-    label = new.id or editor.new_class_id()
-    sentence = f"Added the class {new.name}"
-    revised = editor.edit(
-        lambda contents: (sentence, add_classes(contents, {label: new.name}, new.description))
-    )
+    label, said = new.id or editor.new_class_id(), f"Added the class {new.name}"
+
+    def edit(contents: Contents) -> Edit:
+        changes = add_classes(contents, {label: new.name}, new.description)
+        return Edit(said, changes, "added-class", {"name": new.name})
+
+    revised = editor.edit(edit)
     return ClassMade(id=label, revision=revised.revision)
 
 
@@ -113,10 +115,11 @@ def add_class(editor: OpenEditor, new: NewClass) -> ClassMade:
 def edit_class(editor: OpenEditor, label: ClassId, change: ClassChange) -> Revised:
     """Rename or describe a class."""
 
-    def edit(contents: Contents) -> tuple[str, tuple[Change, ...]]:
+    def edit(contents: Contents) -> Edit:
         name, new = contents.require_class(label).name, change.name
-        sentence = f"Described {name}" if new is None else f"Renamed {name} to {new}"
-        return sentence, change_class(contents, label, new, change.description)
+        said = f"Described {name}" if new is None else f"Renamed {name} to {new}"
+        changes = change_class(contents, label, new, change.description)
+        return Edit(said, changes, "changed-class", {"name": new or name})
 
     return editor.edit(edit)
 
@@ -124,12 +127,12 @@ def edit_class(editor: OpenEditor, label: ClassId, change: ClassChange) -> Revis
 @routes.delete("/classes/{label}")
 def delete_class(editor: OpenEditor, label: ClassId) -> Revised:
     """Remove a class; its pictures go to the tray."""
-    return editor.edit(
-        lambda contents: (
-            f"Removed the class {contents.require_class(label).name}",
-            remove_class(contents, label),
-        )
-    )
+
+    def edit(contents: Contents) -> Edit:
+        name, changes = contents.require_class(label).name, remove_class(contents, label)
+        return Edit(f"Removed the class {name}", changes, "removed-class", {"name": name})
+
+    return editor.edit(edit)
 
 
 @upload_routes.post("/pictures", status_code=202)
@@ -152,9 +155,9 @@ def upload_pictures(
 def set_labelling(editor: OpenEditor, labelling: Labelling) -> Revised:
     """Say whether a picture can show several classes."""
     several = labelling.several
-    shows = "can show several classes" if several else "shows one class"
+    said = f"A picture {'can show several classes' if several else 'shows one class'}"
     return editor.edit(
-        lambda contents: (f"A picture {shows}", set_several(contents, several=several))
+        lambda contents: Edit(said, set_several(contents, several=several), "changed-labelling")
     )
 
 
@@ -171,7 +174,14 @@ def set_labels(editor: OpenEditor, labels: Labels) -> Revised:
         picture: tuple(dict.fromkeys(label)) if isinstance(label, list) else label
         for picture, label in given.items()
     }
-    return editor.edit(lambda contents: (_sorted(contents, new), label_pictures(contents, new)))
+    return editor.edit(
+        lambda contents: Edit(
+            _sorted(contents, new),
+            label_pictures(contents, new),
+            "sorted-pictures",
+            {"n": len(new)},
+        )
+    )
 
 
 def _sorted(contents: Contents, labels: Mapping[str, NewLabel]) -> str:
@@ -192,8 +202,15 @@ def _sorted(contents: Contents, labels: Mapping[str, NewLabel]) -> str:
 @routes.delete("/pictures")
 def delete_pictures(editor: OpenEditor, pictures: Pictures) -> Revised:
     """Remove pictures."""
-    sentence = f"Removed {n_pictures(len(pictures.pictures))}"
-    return editor.edit(lambda contents: (sentence, remove_pictures(contents, pictures.pictures)))
+    keys, n = pictures.pictures, len(pictures.pictures)
+    return editor.edit(
+        lambda contents: Edit(
+            f"Removed {n_pictures(n)}",
+            remove_pictures(contents, keys),
+            "removed-pictures",
+            {"n": n},
+        )
+    )
 
 
 @routes.post("/undo")
@@ -211,14 +228,13 @@ def redo(editor: OpenEditor) -> Undone:
 def _undone(what: str, revision: int, edit: Edit | None) -> Undone:
     if edit is None:  # the answer to the same request was lost
         return Undone(revision=revision, undone=f"{what}.")
-    kind, values = edit.wording
     return Undone(
         revision=revision,
         undone=f"{what}: {edit.message}.",
         by=edit.origin.by,
         edit=edit.message,
-        kind=kind,
-        values=values,
+        kind=edit.kind,
+        values=dict(edit.values),
         pictures=edit.pictures,
     )
 
@@ -229,9 +245,14 @@ def read_history(session: OpenSession) -> Steps:
     steps = session.read(lambda _: list(session.project.history.past.steps))
     return Steps(
         steps=[
-            Step(what=what, edit=edit.message, kind=kind, values=values, **dict(origin))
+            Step(
+                what=what,
+                edit=edit.message,
+                kind=edit.kind,
+                values=dict(edit.values),
+                **dict(origin),
+            )
             for what, edit, origin in reversed(steps)
-            for kind, values in [edit.wording]
         ]
     )
 

@@ -1,8 +1,8 @@
 """The running state of an open project: edits are saved, pictures encoded, predictions renewed.
 
 Two workers run in the background: one encodes pictures, the other predicts the adapter and applies
-it. Each has a queue, and does its work whenever the revision of the project grows. Requests wait
-for them only if they ask to.
+it. Each is a thread that does its work once for each revision of the project. Requests wait for
+them only if they ask to.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from queue import SimpleQueue
 from typing import TypeVar, final
 
 from metaadapter.apps.advice.kinds import Advice
@@ -39,36 +39,6 @@ Value = TypeVar("Value")
 
 
 @final
-class Worker:
-    """A thread that does its work once for each time that it is woken; `fail` gets an error."""
-
-    def __init__(self, work: Callable[[], None], fail: Callable[[Exception], None]) -> None:
-        self._work, self._fail = work, fail
-        self._woken = SimpleQueue[bool]()
-        self._thread = threading.Thread(target=self._run, name=work.__name__, daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Let the worker look for work."""
-        self._woken.put(True)
-
-    def end(self) -> None:
-        """End the thread after the work in progress."""
-        self._woken.put(False)
-        self._thread.join()
-
-    def _run(self) -> None:
-        while self._woken.get():
-            try:
-                self._work()
-            except Exception as error:  # a thread that ended would leave the page waiting
-                self._fail(error)
-
-
-@final
 class Session:
     """One open project, its workers, and the lock that protects its changes.
 
@@ -92,20 +62,21 @@ class Session:
         notes = " ".join(f"{note[:1].upper()}{note[1:]}." for note in project.notes)
         self._error: Refusal | None = Refusal(422, "data", notes) if notes else None
         self._started, self._n_done = 0.0, 0
-        self._workers = [Worker(work, self._fail) for work in (self._encode, self._predict)]
+        self._workers = {
+            work: ThreadPoolExecutor(1, work.__name__) for work in (self._encode, self._predict)
+        }
 
     def __enter__(self) -> Session:
-        for worker in self._workers:
-            worker.start()
-            worker.wake()
+        with self._state:
+            self._wake()
         return self
 
     def __exit__(self, *_: object) -> None:
         with self._state:
             self._ending = True
             self._state.notify_all()
-        for worker in self._workers:
-            worker.end()
+        for thread in self._workers.values():
+            thread.shutdown()
 
     def read(self, reader: Callable[[Contents], Value]) -> Value:
         """Call a function with the contents while nothing changes them."""
@@ -243,8 +214,9 @@ class Session:
 
     def _wake(self) -> None:
         self._state.notify_all()
-        for worker in self._workers:
-            worker.wake()
+        if not self._ending:
+            for work, thread in self._workers.items():
+                thread.submit(self._do, work)
 
     def _waiting(self) -> list[str]:
         """The pictures to encode, the labelled ones first, since all predictions depend on them."""
@@ -258,12 +230,15 @@ class Session:
         ]
         return sorted(new, key=lambda key: (entries[key].label is None, entries[key].place))
 
-    def _fail(self, error: Exception) -> None:
-        """Tell of an error; the worker goes on at the next revision."""
-        known = error if isinstance(error, MetaAdapterError) else machine_error(error)
-        sentence = str(known or f"unexpected {type(error).__name__}: {error}")
-        with self._state:
-            self._error = Refusal(500, "machine" if known else "unexpected", sentence)
+    def _do(self, work: Callable[[], None]) -> None:
+        """Do the work of a worker, and tell of an error; it goes on at the next revision."""
+        try:
+            work()
+        except Exception as error:
+            known = error if isinstance(error, MetaAdapterError) else machine_error(error)
+            sentence = str(known or f"unexpected {type(error).__name__}: {error}")
+            with self._state:
+                self._error = Refusal(500, "machine" if known else "unexpected", sentence)
 
     def _encode(self) -> None:
         """Encode a portion of the pictures; the new revision wakes the worker for the next one."""

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.refusal import Refusal
@@ -21,13 +21,8 @@ if TYPE_CHECKING:
 MAX_PART_LENGTH, MAX_PARTS = 120, 16
 DRIVE = re.compile(r"^[A-Za-z]:")
 MAGIC = b"PK\x03\x04"
-# `zipfile` reads the whole directory of a zip file into memory.
-MAX_DIRECTORY_BYTES = 2**23
 # With other methods, Python unpacks all that it has read in one step, perhaps to gigabytes.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# Packing hardly shrinks pictures. A file that grows more than this was made to fill a disk.
-MAX_GROWTH, MIN_GROWN_BYTES = 100, 2**20
-PIECE_BYTES = 2**20
 
 
 class UploadedFile(NamedTuple):
@@ -82,40 +77,23 @@ def unpack(file: IO[bytes], target: Path, limits: Limits) -> Iterator[UploadedFi
     that file managers leave behind are skipped. A `ValueError` says why a zip file is refused.
     """
     try:
-        with zipfile.ZipFile(cast("IO[bytes]", _SmallReads(file))) as archive:
+        with zipfile.ZipFile(file) as archive:
             entries = [entry for entry in archive.infolist() if _is_wanted(entry)]
             if len(entries) > limits.archived_files:
                 raise ValueError(
                     f"it holds {len(entries):,} files; the limit is {limits.archived_files:,}"
                 )
-            left = limits.unpacked_bytes
-            for entry in entries:
-                fault = _fault(entry, limits.picture_bytes)
+            checked = [(entry, _fault(entry, limits.picture_bytes)) for entry in entries]
+            if sum(one.file_size for one, fault in checked if not fault) > limits.unpacked_bytes:
+                raise ValueError(f"it unpacks to more than {limits.unpacked_bytes:,} bytes")
+            for entry, fault in checked:
                 if not fault:
-                    most = min(left, limits.picture_bytes)
-                    size = _unpack_one(archive, entry, target, most)
-                    if size is None and left < limits.picture_bytes:
-                        raise ValueError(f"it unpacks to more than {limits.unpacked_bytes:,} bytes")
-                    left -= size or 0
-                    fault = _fault_of_content(target, size)
+                    # `zipfile` reads at most the size that was checked.
+                    with archive.open(entry) as packed, target.open("wb") as unpacked:
+                        shutil.copyfileobj(packed, unpacked)
                 yield UploadedFile(plain_name(entry.filename), None if fault else target, fault)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
         raise ValueError(f"it is damaged or not a readable zip file ({error})") from error
-
-
-class _SmallReads:
-    """A zip file whose directory must not be longer than `MAX_DIRECTORY_BYTES`."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-    def read(self, size: int = -1) -> bytes:
-        if size > MAX_DIRECTORY_BYTES:
-            raise ValueError("its list of files is too long")
-        return self._file.read(size)
 
 
 def _is_zip(file: IO[bytes]) -> bool:
@@ -137,31 +115,7 @@ def _fault(entry: zipfile.ZipInfo, max_bytes: int) -> str:
         return "its compression is not supported; pack it again as an ordinary zip file"
     if entry.file_size > max_bytes:
         return f"it has {entry.file_size:,} bytes; the limit is {max_bytes:,}"
-    grows = entry.file_size > MAX_GROWTH * max(entry.compress_size, 1)
-    if grows and entry.file_size > MIN_GROWN_BYTES:
-        return f"it would grow to more than {MAX_GROWTH} times its size, as no picture does"
     return ""
-
-
-def _unpack_one(
-    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, max_bytes: int
-) -> int | None:
-    """Unpack a file; return its size, or `None` if it exceeds `max_bytes` or the entry's size."""
-    size, limit = 0, min(max_bytes, entry.file_size)
-    with archive.open(entry) as packed, target.open("wb") as file:
-        while piece := packed.read(PIECE_BYTES):
-            size += len(piece)
-            if size > limit:
-                return None
-            file.write(piece)
-    return size
-
-
-def _fault_of_content(path: Path, size: int | None) -> str:
-    if size is None:
-        return "it is larger than its zip file says"
-    with path.open("rb") as file:
-        return "it is a zip file within a zip file; unpack it first" if _is_zip(file) else ""
 
 
 def plain_name(name: str) -> str:

@@ -13,7 +13,7 @@ from metaadapter.apps.page.changes import (
     joined_labels,
     with_label,
 )
-from metaadapter.apps.page.contents import Change, Contents
+from metaadapter.apps.page.contents import Change, Contents, Edit
 from metaadapter.apps.page.dependencies import Editor
 from metaadapter.apps.page.entries import NONE, PictureEntry
 from metaadapter.apps.page.forms import RefusedFile, Revised
@@ -59,7 +59,7 @@ def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits)
     added: list[str] = []
     known: list[str] = []
 
-    def edit(contents: Contents) -> tuple[str, tuple[Change, ...]]:
+    def edit(contents: Contents) -> Edit:
         new = {key: name for key, name in uploaded.items() if key not in contents.pictures}
         added.extend(new)
         known.extend(key for key in uploaded if key not in new)
@@ -85,11 +85,13 @@ def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits)
             for key in known
         }
         changed = {key: entry for key, entry in again.items() if entry != contents.pictures[key]}
-        return f"Added {n_pictures(len(uploaded))}", (
+        changes = (
             *new_classes,
             *add_pictures(contents, new, labels, times),
             *contents.changes("picture", changed),
         )
+        n = len(uploaded)
+        return Edit(f"Added {n_pictures(n)}", changes, "added-pictures", {"n": n})
 
     session.check_again(uploaded)
     # Frames are encoded by their boxes, which may have waited for them.

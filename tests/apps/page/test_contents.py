@@ -76,6 +76,21 @@ def test_new_edit__after_undo__forgets_what_could_be_redone(contents):
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        *("bald uakari", "BALD  UAKARI", "ｂald uakari", "Bald_Uakari", "_Bald\u2003Uakari "),
+        *("Bald\u200b Uakari", "Bald Uak\u00adari", "\ufeffBald Uakari", "Bald Uak\u200dari"),
+    ],
+)
+def test_class__whose_name_differs_too_little__is_refused_but_may_change_its_own(contents, name):
+    make(contents, page_changes.add_classes(contents, {"c": "Bald Uakari"}))
+
+    with pytest.raises(Refusal, match=r"^There is already a class 'Bald Uakari'\."):
+        page_changes.change_class(contents, "a", name, None)
+    assert page_changes.change_class(contents, "c", name, None)
+
+
+@pytest.mark.parametrize(
     "edit",
     [
         lambda contents: page_changes.add_classes(contents, {"c": "fox"}),

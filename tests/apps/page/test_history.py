@@ -8,12 +8,10 @@ import sqlite3
 
 import pytest
 
-from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.page import history as module
 from metaadapter.apps.page.changes import add_classes, add_pictures, label_pictures
-from metaadapter.apps.page.contents import Origin
+from metaadapter.apps.page.contents import Edit, Origin
 from metaadapter.apps.page.history import DamagedHistory, History, read_contents, repair
-from metaadapter.apps.page.settled_advice import settle
 from metaadapter.errors import DataError
 
 
@@ -46,8 +44,8 @@ def opened(path):
 def history(opened):
     """A history of two classes and two pictures, one of them with a class."""
     history = opened(is_new=True)
-    history.make("classes", add_classes(history.contents, {"a": "fox", "b": "lynx"}))
-    history.make("pictures", add_pictures(history.contents, {"1": "1", "2": "2"}, {"1": "a"}))
+    history.make(Edit("classes", add_classes(history.contents, {"a": "fox", "b": "lynx"})))
+    history.make(Edit("pictures", add_pictures(history.contents, {"1": "1", "2": "2"}, {"1": "a"})))
     return history
 
 
@@ -57,7 +55,7 @@ def records(path):
 
 
 def label(history, name="b"):
-    history.make(f"to {name}", label_pictures(history.contents, {"2": name}))
+    history.make(Edit(f"to {name}", label_pictures(history.contents, {"2": name})))
 
 
 def test_edits_undos_and_redos__are_saved_with_who_made_them(history, opened, path):
@@ -100,47 +98,6 @@ def test_full_disk__makes_no_edit_and_loses_none(history, path, monkeypatch):
     label(history)
     assert history.saved
     assert read_contents(path).pictures["2"].label == "b"
-
-
-def test_long_history__is_shortened_and_keeps_the_latest_undos(history, opened, path, monkeypatch):
-    for number in range(40):
-        origin = Origin(by=f"person {number}", key=f"key-{number}")
-        changes = label_pictures(history.contents, {"2": "ba"[number % 2]})
-        history.make(f"to {number}", changes, origin)
-    history.undo()
-    history.undo(Origin(key="undo"))
-    before = entries(history.contents)
-    monkeypatch.setattr(module, "MAX_BYTES", 1000)
-    monkeypatch.setattr(module, "KEPT_EDITS", 5)
-
-    opened()
-    assert len(records(path)) == 1 + 1 + 5 + 2 + 2  # head, beginning, edits, and those undone
-    history = opened()
-    assert entries(history.contents) == before
-    assert {"undo", "key-37"} <= history.past.keys.keys()
-    assert [edit.origin.by for edit in history.contents.done] == [
-        f"person {n}" for n in range(33, 38)
-    ]
-    assert [history.redo().message, history.redo().message] == ["to 38", "to 39"]
-    assert [history.undo().message for _ in range(7)][-1] == "to 33"
-    assert history.contents.done == []
-    assert set(read_contents(path).pictures) == {"1", "2"}
-
-
-def test_shortened_history__keeps_settled_advice_and_pictures_of_none(history, opened, monkeypatch):
-    piece = Advice("stranger", "It looks like none.", ("a",), ("1",), "stranger", {"name": "fox"})
-    history.make("settled", settle(history.contents, piece, "none"))
-    label(history)
-    settled = history.contents.settled
-    monkeypatch.setattr(module, "MAX_BYTES", 1)
-    monkeypatch.setattr(module, "KEPT_EDITS", 1)
-
-    opened()
-    contents = opened().contents
-
-    assert contents.pictures["1"].label == "none"
-    assert contents.settled == settled
-    assert [entry.action for entry in contents.settled.values()] == ["none"]
 
 
 def changed_value(path):
@@ -229,8 +186,3 @@ def test_copies__of_five_days_are_kept_and_the_best_one_repairs_a_lost_file(
     assert note == "the edits are those of the copy of 2026-01-08"
     assert entries(read_contents(path)) == before
     assert len(opened().contents.done) == 9
-
-
-def test_history__that_another_run_has_open__says_so(history, path):
-    with pytest.raises(DataError, match=r"another run is writing to the project"):
-        History(path, is_new=False)

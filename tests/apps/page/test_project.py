@@ -10,6 +10,7 @@ import pytest
 
 from metaadapter.apps.cli.app import main
 from metaadapter.apps.page.changes import add_classes, add_pictures
+from metaadapter.apps.page.contents import Edit
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.session import Session
 from metaadapter.data.checksums import write_document
@@ -35,7 +36,7 @@ def pictures(opened, picture):
     """A project of two classes of two pictures and a tray of two; the ids of its pictures."""
     with opened() as project:
         contents = project.history.contents
-        project.history.make("classes", add_classes(contents, {"a": "red", "b": "blue"}))
+        project.history.make(Edit("classes", add_classes(contents, {"a": "red", "b": "blue"})))
         ids = []
         for colour in ("red", "red", "blue", "blue", "red", "blue"):
             file = project.incoming / "new"
@@ -43,7 +44,7 @@ def pictures(opened, picture):
             ids.append(project.pictures.keep(file))
         labels = dict(zip(ids, ["a", "a", "b", "b", None, None], strict=True))
         names = {key: f"{number}.png" for number, key in enumerate(ids)}
-        project.history.make("pictures", add_pictures(contents, names, labels))
+        project.history.make(Edit("pictures", add_pictures(contents, names, labels)))
         with Session(project) as session:
             session.wait_for_results()
     return ids

@@ -6,6 +6,7 @@ import pytest
 
 from metaadapter.apps.page import picture_encoding as module
 from metaadapter.apps.page.changes import add_classes, add_pictures
+from metaadapter.apps.page.contents import Edit
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.session import Session
 from tests.apps.page.conftest import COLOURS
@@ -23,7 +24,7 @@ def fill(picture):
 
     def add(project, *, shots, tray):
         contents = project.history.contents
-        project.history.make("classes", add_classes(contents, {"a": "red", "b": "blue"}))
+        project.history.make(Edit("classes", add_classes(contents, {"a": "red", "b": "blue"})))
         labels = {}
         for colour, label, n in (("red", "a", shots), ("blue", "b", shots), ("red", None, tray)):
             for _ in range(n):
@@ -31,7 +32,7 @@ def fill(picture):
                 file.write_bytes(picture(colour))
                 labels[project.pictures.keep(file)] = label
         names = dict.fromkeys(labels, "x.png")
-        project.history.make("pictures", add_pictures(contents, names, labels))
+        project.history.make(Edit("pictures", add_pictures(contents, names, labels)))
         return [picture for picture, label in labels.items() if label is None]
 
     return add
@@ -80,7 +81,7 @@ def test_answers__for_a_tray_from_elsewhere__learn_from_it_if_a_gain_is_expected
             file.write_bytes(picture(tuple(level + shade for level in colour)))
             names[project.pictures.keep(file)] = f"{number}.png"
         contents = project.history.contents
-        project.history.make("tray", add_pictures(contents, names, {}))
+        project.history.make(Edit("tray", add_pictures(contents, names, {})))
         with Session(project) as session:
             with session._state:
                 assert session._state.wait_for(

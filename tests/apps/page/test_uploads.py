@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from metaadapter.apps.page.uploaded_files import folder_of, plain_name
+from metaadapter.apps.page.uploaded_files import plain_name
 
 
 @pytest.mark.parametrize(
@@ -26,13 +26,6 @@ from metaadapter.apps.page.uploaded_files import folder_of, plain_name
 )
 def test_name__of_a_client__loses_drives_and_parent_folders(given, plain):
     assert plain_name(given) == plain
-
-
-@pytest.mark.parametrize(
-    ("name", "folder"), [("a.png", ""), ("red/a.png", "red"), ("all/red/a.png", "red")]
-)
-def test_folder__of_a_picture__is_the_one_that_it_lies_in(name, folder):
-    assert folder_of(name) == folder
 
 
 def test_picture__that_several_requests_bring_at_once__is_kept_once(tmp_path, picture, monkeypatch):
