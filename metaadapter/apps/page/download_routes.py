@@ -30,15 +30,17 @@ from metaadapter.apps.page.dependencies import AppState, OpenSession
 from metaadapter.apps.page.downloads import (
     SortedPicture,
     folder_name,
+    label_manifest,
+    label_table,
     move_script,
     prediction_table,
+    require_own_names,
     sorted_pictures,
     whole_pictures,
     zip_pieces,
 )
 from metaadapter.apps.page.exports import Exports
 from metaadapter.apps.page.frame_answers import FrameAnswers, frame_answers
-from metaadapter.apps.page.label_downloads import label_manifest, label_table, require_own_names
 from metaadapter.apps.page.project import UPLOAD_PREFIX
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
