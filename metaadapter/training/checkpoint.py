@@ -43,7 +43,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     values, proof = read_document(path, SCHEMA, REMEDY)
     del values["schema"]
     groups: dict[str, dict[str, Tensor]] = {group: {} for group in values.pop("groups")}
-    for key, tensor in load(proof.read(_tensors_of(path))).items():
+    # Sorted, because safetensors gives them in any order.
+    for key, tensor in sorted(load(proof.read(_tensors_of(path))).items()):
         group, _, name = key.partition("/")
         groups[group][name] = tensor
     return Checkpoint(groups, values)
