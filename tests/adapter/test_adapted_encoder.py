@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 
 import numpy as np
@@ -145,25 +144,6 @@ def test_adapted_encoders__of_two_adapters_over_one_base__answer_as_each_alone(
     assert not np.allclose(alone[0][0], base[0], atol=1e-2)
 
 
-def test_adapted_encoders__used_in_two_threads__do_not_see_each_other(clip, stored, pictures):
-    encoders = [clip, adapted_encoder(clip, stored)]
-    expected = [encoder.encode_images(pictures) for encoder in encoders]
-    result: list[list[np.ndarray]] = [[], []]
-
-    def ask(number):
-        result[number] = [encoders[number].encode_images(pictures) for _ in range(4)]
-
-    threads = [threading.Thread(target=ask, args=(number,)) for number in (0, 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    for rows, several in zip(expected, result, strict=True):
-        assert len(several) == 4
-        assert all(np.array_equal(rows, other) for other in several)
-
-
 def test_adapted_encoder__holds_no_weight_of_the_base_twice(clip, stored):
     adapted = adapted_encoder(clip, stored)
 
@@ -185,12 +165,6 @@ def test_adapted_encoder__of_lora_merged__answers_to_the_bit(clip, pictures):
         np.testing.assert_array_equal(expected, result)
     assert not np.allclose(apart.encode_images(pictures), clip.encode_images(pictures), atol=1e-2)
     assert not any(isinstance(module, LowRank) for module in merged.network.modules())
-
-
-def test_adapted_encoder__given_as_the_base__comes_back(clip, stored):
-    adapted = adapted_encoder(clip, stored)
-
-    assert adapted_encoder(adapted, stored) is adapted
 
 
 def test_adapted_encoder__of_another_base__is_refused(clip, stored):

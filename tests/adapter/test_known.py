@@ -93,21 +93,6 @@ def test_doubt__is_0_where_one_class_is_certain_and_1_where_all_are_alike(weight
         assert float(doubt) == pytest.approx(expected)
 
 
-def test_classes_that_are_masked_out__do_not_matter(weights, rows):
-    def longer(values, fill):
-        return torch.cat([values, torch.full_like(values[:1], fill)])
-
-    padded = replace(
-        weights,
-        classes=longer(weights.classes, 3.0),
-        class_bias=longer(weights.class_bias, -torch.inf),
-        likeness=longer(weights.likeness, 7.0),
-        likeness_bias=longer(weights.likeness_bias, 9.0),
-    )
-
-    torch.testing.assert_close(known_logits(rows, padded), known_logits(rows, weights))
-
-
 @pytest.mark.parametrize(("keep", "logit"), [*zip(FRACTIONS, KNOWN.tolist(), strict=True)])
 def test_threshold__of_a_stated_fraction__is_its_quantile(weights, keep, logit):
     assert float(known_threshold(weights, keep)) == pytest.approx(1 / (1 + np.exp(-logit)))

@@ -60,17 +60,6 @@ def test_sure_answers__random_trees__are_the_deepest_of_all_sure_nodes(least):
         assert answer.probabilities == pytest.approx([sums[node] for node in answer.path])
 
 
-def test_sure_answers__order_of_classes__changes_nothing():
-    rng = np.random.default_rng(1)
-    tree, classes = random_tree(rng, 20)
-    shares, order = random_shares(rng, 20, 20), rng.permutation(20)
-
-    one = ClassTree.of(tree, classes).sure_answers(shares, 0.7)
-    other = ClassTree.of(tree, [classes[c] for c in order]).sure_answers(shares[:, order], 0.7)
-
-    assert [answer.path for answer in one] == [answer.path for answer in other]
-
-
 def test_distance__is_that_of_networkx():
     networkx = pytest.importorskip("networkx")
     tree, classes = random_tree(np.random.default_rng(2), 15)

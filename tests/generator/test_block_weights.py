@@ -157,66 +157,6 @@ def test_blocks__rotated_inside_or_in_another_order__change_nothing(task, traine
     torch.testing.assert_close(result, expected, rtol=1e-7, atol=1e-7)
 
 
-def test_order__of_classes_and_shots__is_followed(task, trained_like):
-    ways, shots = [2, 0, 1], [3, 1, 0, 2]
-    support = task.support
-    moved = replace(
-        support,
-        support_TNKD=support.support_TNKD[:, ways][:, :, shots],
-        text_TND=support.text_TND[:, ways],
-    )
-
-    result = classify(task.query, trained_like.predict(moved))
-
-    expected = classify(task.query, trained_like.predict(support))[..., ways]
-    torch.testing.assert_close(result, expected, rtol=1e-7, atol=1e-7)
-
-
-def test_padding__of_classes_and_shots__changes_nothing(task, trained_like):
-    support = task.support
-    n_tasks, n_way, n_shot, width = support.support_TNKD.shape
-    rows = torch.full((n_tasks, n_way + 2, n_shot + 1, width), 0.3, dtype=torch.float64)
-    rows[:, :n_way, :n_shot] = support.support_TNKD
-    text = torch.zeros(n_tasks, n_way + 2, width, dtype=torch.float64)
-    text[:, :n_way] = support.text_TND
-    mask = torch.zeros(rows.shape[:3], dtype=torch.bool)
-    mask[:, :n_way, :n_shot] = True
-    padded = Support.of_tasks(
-        rows, text, mask, mask.any(-1), logit_scale=SCALE, blocks=support.blocks
-    )
-
-    result = classify(task.query, trained_like.predict(padded))[..., :n_way]
-
-    expected = classify(task.query, trained_like.predict(support))
-    torch.testing.assert_close(result, expected, rtol=1e-7, atol=1e-7)
-
-
-@pytest.mark.parametrize("widths", [(3, 3), (9, 2, 7), (4, 4, 4, 4, 4)])
-@pytest.mark.parametrize("n_shot", [0, 1, 3])
-def test_blocks__of_any_number_and_width__get_an_adapter(trained_like, widths, n_shot):
-    task = Blocks(widths[:3], n_shot=n_shot)
-    support = replace(task.support, blocks=task.widths)
-
-    logits = classify(task.query, trained_like.predict(support))
-
-    assert logits.isfinite().all()
-
-
-def test_reweigh__any_weights__are_the_spreads_of_the_blocks(task):
-    canonical, log_weights = canonicalise(task.support), [[1.0, -1.0, 0.5], [0.2, 0.0, -3.0]]
-
-    weighed = reweigh(canonical, torch.tensor(log_weights, dtype=torch.float64))
-
-    parts = weighed.shots_TNKD.split(task.widths, -1)
-    spread = torch.stack([part.square().sum(-1).mean((1, 2)).sqrt() for part in parts], -1)
-    torch.testing.assert_close(
-        spread, torch.tensor(log_weights).double().mul(2).softmax(-1).sqrt(), rtol=1e-5, atol=1e-5
-    )
-    torch.testing.assert_close(weighed.means_TND, weighed.shots_TNKD.mean(2))
-    again = reweigh(weighed, torch.tensor(log_weights, dtype=torch.float64))
-    torch.testing.assert_close(again.shots_TNKD, weighed.shots_TNKD)
-
-
 def test_evidence__of_all_blocks_at_once__is_that_of_each_alone(task):
     """The padded batch of blocks against supports that are cut to one block each."""
     canonical = canonicalise(task.support)

@@ -85,17 +85,6 @@ def test_shift__is_that_of_loops(shares, n_shot):
     assert float(shift.spread_T) == pytest.approx(spread)
 
 
-@pytest.mark.parametrize("n_shot", [4, 12])
-@pytest.mark.parametrize(("shares", "n_pool"), [((20,) * 5, 100), ((50, 30, 0, 0, 0), 80)])
-def test_ratio__tells_another_domain_from_other_shares(shares, n_pool, n_shot):
-    for seed in range(10):
-        same, shifted = (drawn(shares, offset, n_shot, seed)[0] for offset in (0.0, 1.0))
-
-        assert same.n_pool == n_pool
-        assert float(domain_shift(same).ratio_T) < 2
-        assert float(domain_shift(shifted).ratio_T) > 3.5
-
-
 @pytest.mark.parametrize("ratio", [0.7, 1.2, 3.0])
 @pytest.mark.parametrize("evenness", [0.9, 0.99])
 @pytest.mark.parametrize("spread", [0.05, 0.15, 0.5])

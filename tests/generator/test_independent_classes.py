@@ -37,8 +37,8 @@ def _support(known: np.ndarray | None = None) -> Support:
     return Support.of_rows(*map(torch.from_numpy, (made.rows, labels, made.texts)))
 
 
-def _slow_scores(support: Support, x: np.ndarray) -> np.ndarray:
-    """Scores at x by solving each class by itself, in numpy."""
+def _slow_scores(support: Support, x: np.ndarray, kept=slice(None)) -> np.ndarray:
+    """Scores above the mean at x, by solving each class by itself for the pictures `kept`."""
     canonical = canonicalise(support.exact)
     rows, labels = (part.numpy() for part in support.pictures())
     constants = ClosedForm()
@@ -46,20 +46,20 @@ def _slow_scores(support: Support, x: np.ndarray) -> np.ndarray:
     usual = float(usual_shots(canonical.n_shot_TN))
     sharp = constants.sharpness * min(1, SHARP_SHOTS / usual)
     centre, scale = canonical.image_centre_TD[0].numpy(), canonical.scale_TD[0].numpy()
-    z, zx = ((a - centre) * scale for a in (rows, x))
+    z, zx = ((a - centre) * scale for a in (rows[kept], x))
 
     def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         distance = ((a[:, None] - b[None]) ** 2).sum(-1)
         return np.exp(-sharp * distance / 2) / sharp
 
     columns = []
-    for c in range(labels.shape[1]):
-        y = (labels[:, c] == 1).astype(float)
-        weight = np.where(labels[:, c] >= 0, 1.0, 1 / UNKNOWN_NOISE)
+    for label in labels[kept].T:
+        y, c = (label == 1).astype(float), len(columns)
+        weight = np.where(label >= 0, 1.0, 1 / UNKNOWN_NOISE)
         mean = (weight * y).sum() / weight.sum()
         matrix = kernel(z, z) + np.diag(constants.ridge / weight)
         values = np.linalg.solve(matrix, y - mean - z @ prior[c])
-        columns.append(zx @ prior[c] + kernel(zx, z) @ values + mean)
+        columns.append(zx @ prior[c] + kernel(zx, z) @ values)
     return np.stack(columns, 1)
 
 
@@ -87,22 +87,10 @@ def test_left_out_predictions_are_those_of_a_solution_without_the_picture(partia
     known = shows | (np.random.default_rng(1).random(shows.shape) < 0.5)
     support = _support(known if partial else None)
     predicted = independent_classes(support, ClosedForm())
-    canonical, (rows, labels) = canonicalise(support.exact), support.pictures()
-    prior = TRUST * regression(canonical, ClosedForm()).prior_TND()[0].numpy()
-    sharp = ClosedForm().sharpness * min(1, SHARP_SHOTS / float(usual_shots(canonical.n_shot_TN)))
-    z = (rows - canonical.image_centre_TD[0]).numpy() * canonical.scale_TD[0].numpy()
-    distance = ((z[:, None] - z[None]) ** 2).sum(-1)
-    kernel = np.exp(-sharp * distance / 2) / sharp
-    y = shows.astype(float)
-    weight = np.where(labels.numpy() >= 0, 1.0, 1 / UNKNOWN_NOISE)
-    above = np.empty_like(y)
-    for m, c in np.ndindex(y.shape):
-        rest = np.arange(len(z)) != m
-        mean = np.average(y[rest, c], weights=weight[rest, c])
-        noise = np.diag(ClosedForm().ridge / weight[rest, c])
-        wanted = y[rest, c] - mean - z[rest] @ prior[c]
-        values = np.linalg.solve(kernel[np.ix_(rest, rest)] + noise, wanted)
-        above[m, c] = z[m] @ prior[c] + kernel[m, rest] @ values
+    rows, labels = (part.numpy() for part in support.pictures())
+    weight = np.where(labels >= 0, 1.0, 1 / UNKNOWN_NOISE)
+    n = np.arange(len(rows))
+    above = np.concatenate([_slow_scores(support, rows[[m]], n != m) for m in n])
     fitted = calibrate_labels(
         torch.from_numpy(above), torch.from_numpy(shows), torch.from_numpy(weight)
     )

@@ -119,19 +119,6 @@ def test_weighted_quantiles__of_equal_weights__are_numpy_s():
     assert (result[2] == 0).all()
 
 
-def test_left_out_pictures_of_a_class_with_many__count_as_those_of_one_with_few(
-    untrained, make_task
-):
-    few, many = make_task(1, 3, 8, 32), make_task(1, 3, 8, 32)
-    few.mask[0, 0, 2:] = False
-    weights = untrained.predict(few.support)
-    left_out = leave_one_out(few.regression)
-
-    by_class = [float(part.sum()) for part in left_out.weight_TR[0].split([2, 8, 8])]
-    assert by_class == pytest.approx([1.0, 1.0, 1.0])
-    assert not torch.equal(weights.known_quantiles, untrained.predict(many.support).known_quantiles)
-
-
 @pytest.mark.parametrize("width", [16, 200], ids=["narrow", "wide"])
 def test_forward__without_the_known_head__predicts_all_else_alike(trained_like, make_task, width):
     support = make_task(2, 3, 2, width).support

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 
 import pytest
 import torch
-from torch.nn.functional import normalize
 
 from metaadapter.generator import chunks
 from metaadapter.generator.closed_form import ClosedForm
@@ -16,7 +14,6 @@ from metaadapter.generator.linear_ridge import left_out_scores, normal_equations
 from metaadapter.generator.regression import regression
 
 LARGE = ClosedForm(most_kernel_rows=4)
-KEPT = [0, 1, 2, 3, 5]
 
 
 @pytest.fixture(params=[chunks.NUMBERS_AT_ONCE, 8], ids=["one chunk", "many chunks"])
@@ -107,37 +104,6 @@ def test_left_out__of_a_large_task__is_summarised_from_all_chunks(uneven, chunke
         assert float(left_out.correct_TR[0, place]) == (log_p.argmax() == label)
         n_shot = int(raw.present_TNK[0, label].sum())
         assert float(left_out.weight_TR[0, place]) == pytest.approx(1 / n_shot)
-
-
-def test_left_out__likeness_and_doubt__are_those_of_a_loop(uneven, chunked):
-    uneven.classes[0, 4] = False
-    problem = regression(uneven.canonical, LARGE)
-
-    left_out = leave_one_out(problem)
-
-    raw, expected = uneven.support, refitted(problem)
-    shots, mask = raw.shots_TNKD[0], raw.present_TNK[0]
-    rows = {place: shots[place // 5, place % 5] for place in expected}
-    means = [normalize(shots[c, mask[c]].sum(0), dim=0) for c in range(6)]
-    others = [float(row @ means[c]) for place, row in rows.items() for c in KEPT if c != place // 5]
-    common = sum(others) / len(others)
-    places = [place for place in expected if place // 5 != 1]
-    without = {
-        place: float(rows[place] @ normalize(shots[place // 5].sum(0) - rows[place], dim=0))
-        for place in places
-    }
-    scale = float(left_out.scale_T[0]) * (1 - 1 / ((5 + 2 + 4 + 3) / 4)) ** 0.45
-    for place in places:
-        p = (scale * expected[place][KEPT]).softmax(0)
-        cosines = [float(rows[place] @ mean) for mean in means]
-        cosines[place // 5] = without[place]
-        like = sum(
-            float(share) * (cosine - common) / (1 - common)
-            for share, cosine in zip(p, [cosines[c] for c in KEPT], strict=True)
-        )
-        assert float(left_out.of_known.like_TR[0, place]) == pytest.approx(like)
-        doubt = -float((p * p.log()).sum()) / math.log(5)
-        assert float(left_out.of_known.doubt_TR[0, place]) == pytest.approx(doubt)
 
 
 def test_fitted_own__of_a_kernel__is_that_of_its_explicit_solution(uneven):

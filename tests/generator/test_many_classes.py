@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.generator import chunks, network_share
 from metaadapter.generator import generator as generator_module
@@ -99,17 +98,6 @@ def test_beyond_the_range__the_adapter_is_the_closed_form(
         torch.testing.assert_close(getattr(weights, name), getattr(expected, name), **CLOSE)
 
 
-def test_within_the_range__the_share_changes_no_bit(few_ways, trained_like, make_task, monkeypatch):
-    task = make_task(2, 4, 3, 24)
-    weights = trained_like.predict(task.support)
-
-    monkeypatch.setattr(network_share, "MOST_WAYS", 100)
-    monkeypatch.setattr(network_share, "NO_WAYS", 400)
-
-    for name, tensor in trained_like.predict(task.support).tensors().items():
-        assert torch.equal(tensor, getattr(weights, name))
-
-
 def test_classes_that_are_masked_out__do_not_lower_the_share(
     few_ways, trained_like, make_task, padded
 ):
@@ -119,31 +107,6 @@ def test_classes_that_are_masked_out__do_not_lower_the_share(
 
     expected = classify(task.query, trained_like.predict(task.support))
     torch.testing.assert_close(classify(task.query, weights)[..., :4], expected, **CLOSE)
-
-
-@pytest.mark.parametrize("n_way", [6, 11])
-@pytest.mark.parametrize("at_once", [chunks.NUMBERS_AT_ONCE, 30])
-def test_large_task__permuted_classes_and_shots__permute_the_adapter(
-    few_ways, trained_like, make_task, monkeypatch, n_way, at_once
-):
-    monkeypatch.setattr(chunks, "NUMBERS_AT_ONCE", at_once)
-    generator = same_constants(trained_like, trained=True, most_kernel_rows=5)
-    task, draw = make_task(1, n_way, 4, 24), torch.Generator().manual_seed(1)
-    task.mask[0, :, 2:] = torch.rand(n_way, 2, generator=draw) > 0.5
-    order, shots = torch.randperm(n_way, generator=draw), torch.tensor([2, 0, 3, 1])
-    expected = generator.predict(task.support)
-
-    permuted = generator.predict(
-        Support.of_tasks(
-            task.pictures[:, order][:, :, shots],
-            task.text[:, order],
-            task.mask[:, order][:, :, shots],
-        )
-    )
-
-    logits = classify(task.query, expected)[..., order]
-    torch.testing.assert_close(classify(task.query, permuted), logits, **CLOSE)
-    torch.testing.assert_close(permuted.known_quantiles, expected.known_quantiles, **CLOSE)
 
 
 class LargestTensor(TorchDispatchMode):

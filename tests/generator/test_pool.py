@@ -194,10 +194,12 @@ def test_pool__of_a_padded_batch__changes_each_task_as_alone(trained_like):
         alone = Support.of_tasks(
             tasks.shots[[number]], tasks.text[[number]], logit_scale=SCALE
         ).with_pool(tasks.pool[number][mask[number]])
+        expected = generator.predict(alone)
         torch.testing.assert_close(
-            classify(tasks.query, together)[number],
-            classify(tasks.query[[number]], generator.predict(alone))[0],
+            classify(tasks.query, together)[number], classify(tasks.query[[number]], expected)[0]
         )
+        for name in ("known_quantiles", "own_quantiles", "reject_threshold"):
+            torch.testing.assert_close(getattr(together, name)[number], getattr(expected, name)[0])
 
 
 @pytest.mark.parametrize("n_shot", [3, 0])
@@ -213,25 +215,6 @@ def test_pool__classes_shots_or_pictures_in_another_order__change_nothing(traine
     result = classify(task.query, generator.predict(other.support))
 
     torch.testing.assert_close(result, expected[..., classes])
-
-
-def test_pool__rotated_inside_blocks__changes_nothing(trained_like):
-    generator, task, blocks = trained_like.double(), Pooled(), (16, 8)
-    task.text[..., 16:] = 0
-    turned = torch.block_diag(
-        *(torch.linalg.qr(torch.randn(width, width, dtype=torch.float64)).Q for width in blocks)
-    )
-
-    def answers(matrix):
-        support = replace(
-            task.support.map(
-                lambda part: part @ matrix if part.is_floating_point() and part.ndim > 1 else part
-            ),
-            blocks=blocks,
-        )
-        return classify(task.query @ matrix, generator.predict(support))
-
-    torch.testing.assert_close(answers(turned), answers(torch.eye(WIDTH, dtype=torch.float64)))
 
 
 def test_pool__beside_names_alone__frees_answers_from_what_all_pictures_share(closed_form):

@@ -81,11 +81,3 @@ def test_logits__are_sharpened_by_the_confidence_on_the_pool(
     assert (another > 0.5) is (offset > 0)
     assert math.log(factor) == pytest.approx(exponent, rel=0.03)
     torch.testing.assert_close(result, factor * before, rtol=1e-6, atol=1e-9)
-
-
-def test_logits__of_an_untrained_generator__stay(monkeypatch):
-    generator, task = Generator().double(), Task(1)
-    result = logits_of_pool(generator, task)
-    monkeypatch.setattr(pool_module, "sharpened", lambda weights, *_: weights)
-
-    assert torch.equal(result, logits_of_pool(generator, task))

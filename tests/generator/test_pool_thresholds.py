@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
@@ -17,7 +16,6 @@ from metaadapter.generator.domain_shift import domain_shift
 from metaadapter.generator.generator import Generator
 
 N_WAY, WIDTH, SCALE = 4, 32, 20.0
-THRESHOLDS = ("known_quantiles", "own_quantiles", "reject_threshold")
 
 
 class Task:
@@ -157,22 +155,3 @@ def test_thresholds__many_far_strangers_in_the_pool__still_reject_such_strangers
 
     assert kept(task.query) > 0.9
     assert kept(far[70:]) < 0.3
-
-
-def test_thresholds__of_a_padded_batch__are_those_of_each_task_alone(trained_like):
-    generator, tasks = trained_like.double(), [Task(seed=seed) for seed in range(3)]
-    n_pool = [40, 25, 10]
-    mask = torch.arange(40) < torch.tensor(n_pool)[:, None]
-    together = Support.of_tasks(
-        torch.stack([task.shots for task in tasks]),
-        torch.stack([task.text for task in tasks]),
-        logit_scale=SCALE,
-    )
-    rows = torch.stack([task.pool for task in tasks]).masked_fill(~mask[..., None], 7.0)
-    batch = generator.predict(replace(together, pool_TUD=rows, pool_mask_TU=mask))
-
-    for number, task in enumerate(tasks):
-        task.pool = task.pool[: n_pool[number]]
-        alone = generator.predict(task.support)
-        for name in THRESHOLDS:
-            torch.testing.assert_close(getattr(batch, name)[number], getattr(alone, name)[0])

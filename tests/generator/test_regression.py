@@ -42,33 +42,6 @@ def test_kernel_ridge__explicit_inverse_with_a_loop__agrees():
         assert not values[t, ~present[t]].any()
 
 
-def test_kernel_ridge__blunter_and_blunter__becomes_the_linear_ridge():
-    draw = torch.Generator().manual_seed(6)
-    rows = torch.randn(1, 6, 4, generator=draw, dtype=torch.float64)
-    rows = rows - rows.mean(1, keepdim=True)
-    targets = torch.randn(1, 6, 3, generator=draw, dtype=torch.float64)
-    targets = targets - targets.mean(1, keepdim=True)
-    noise = torch.full((1, 6), 0.7, dtype=torch.float64)
-    query = torch.randn(5, 4, generator=draw, dtype=torch.float64)
-    beta = 1e-5
-
-    values, _ = kernel_ridge(
-        squared_distances(rows),
-        torch.ones(1, 6, dtype=torch.bool),
-        targets,
-        noise,
-        torch.tensor([beta]).double(),
-    )
-
-    kernel = (-beta * torch.cdist(query, rows[0]).square() / 2).exp() / beta
-    gram = rows[0].T @ rows[0] + 0.7 * torch.eye(4, dtype=torch.float64)
-    linear = query @ torch.linalg.solve(gram, rows[0].T @ targets[0])
-    answers = kernel @ values[0]
-    torch.testing.assert_close(
-        answers - answers.mean(0), linear - linear.mean(0), rtol=0, atol=1e-3
-    )
-
-
 def test_left_out_residuals__refitted_without_each_row__agree():
     draw = torch.Generator().manual_seed(8)
     rows = torch.randn(1, 6, 4, generator=draw, dtype=torch.float64)

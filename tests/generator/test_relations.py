@@ -12,8 +12,6 @@ from metaadapter.generator.generator import Generator
 from metaadapter.generator.leave_one_out import leave_one_out
 from metaadapter.generator.relations import (
     N_CLASS_SCALARS,
-    N_PAIR_SCALARS,
-    N_SHOT_SCALARS,
     relate,
 )
 from metaadapter.generator.task_scalars import N_TASK_SCALARS
@@ -23,23 +21,6 @@ N_OWN = N_CLASS_SCALARS - N_TASK_SCALARS
 
 def relations_of(task):
     return relate(task.canonical, leave_one_out(task.regression))
-
-
-def test_relate__whatever_a_mask_leaves_out__is_zero(make_task):
-    task = make_task(2, 4, 3, 16)
-    task.classes[0, 3] = False
-    task.mask[0, 3] = False
-    task.mask[1, 0, 1:] = False
-
-    result = relations_of(task)
-
-    assert not result.classes_TNC[0, 3].any()
-    assert not result.shots_TNKS[~task.mask].any()
-    assert not result.edges_TNNE[0, 3].any()
-    assert not result.edges_TNNE[0, :, 3].any()
-    assert result.classes_TNC.shape == (2, 4, N_CLASS_SCALARS)
-    assert result.shots_TNKS.shape == (2, 4, 3, N_SHOT_SCALARS)
-    assert result.edges_TNNE.shape == (2, 4, 4, N_PAIR_SCALARS)
 
 
 def test_relate__scalars__are_those_of_the_docstrings_in_their_order(make_task, monkeypatch):

@@ -37,42 +37,6 @@ def without_span(monkeypatch):
     return predict
 
 
-@pytest.mark.parametrize("blocks", [(), BLOCKS], ids=["one block", "two"])
-def test_span__inner_products__are_those_of_the_rows(task, blocks):
-    support = replace(task.support, blocks=blocks)
-
-    found = span_of(support).support
-
-    assert found.text_TND.shape[-1] == 16 * max(1, len(blocks))
-    widths, new_widths = blocks or (sum(BLOCKS),), found.blocks or (16,)
-    parts = zip(
-        rows_of(support).split(widths, -1), rows_of(found).split(new_widths, -1), strict=True
-    )
-    for rows, coordinates in parts:
-        torch.testing.assert_close(coordinates @ coordinates.mT, rows @ rows.mT, **CLOSE)
-    assert not found.text_TND[1, 2].any()
-
-
-def rows_of(support):
-    return torch.cat([support.rows_TMD, support.text_TND], 1)
-
-
-@pytest.mark.parametrize("blocks", [(), BLOCKS], ids=["one block", "two"])
-def test_project__products_with_combinations_and_lengths__are_those_of_the_rows(task, blocks):
-    support = replace(task.support, blocks=blocks)
-    found = span_of(support)
-
-    projected = found.project(task.query)
-
-    coordinates = rows_of(found.support)
-    torch.testing.assert_close(
-        projected[..., :-1] @ coordinates.mT, task.query @ rows_of(support).mT, **CLOSE
-    )
-    torch.testing.assert_close(projected.norm(dim=-1), task.query.norm(dim=-1), **CLOSE)
-    inside = found.project(support.rows_TMD[:, 4:6])
-    torch.testing.assert_close(inside[..., -1], torch.zeros(2, 2).double(), rtol=0, atol=1e-6)
-
-
 @pytest.mark.parametrize("at_once", [chunks.NUMBERS_AT_ONCE, 1], ids=["at once", "in chunks"])
 @pytest.mark.parametrize("blocks", [(), BLOCKS], ids=["one block", "two"])
 def test_adapter__in_the_span__is_that_in_all_coordinates(

@@ -34,11 +34,3 @@ def test_correction__more_pictures_a_class__falls_with_their_fourth_root(make_ta
     expected = torch.full((2,), math.exp(log_factor(n_shot)), dtype=torch.float64)
 
     torch.testing.assert_close(ratio(make_task(2, 4, n_shot).support), expected)
-
-
-def test_correction__uneven_shots__counts_their_harmonic_mean(make_task, ratio):
-    task = make_task(1, 3, 3)
-    task.mask[0] = torch.arange(3) < torch.tensor([[1], [2], [3]])
-
-    harmonic = 3 / (1 + 1 / 2 + 1 / 3)
-    assert float(ratio(task.support)) == pytest.approx(math.exp(log_factor(harmonic)))

@@ -20,25 +20,6 @@ def evidence_of(support: Support) -> list[float]:
     return [float(values_T[0]) for values_T in evidence]
 
 
-def test_text_evidence__by_least_squares_on_all_pairs__is_the_same(make_task):
-    task = make_task(1, 6, 3, 24)
-    canonical = task.canonical
-    means, texts = canonical.means_TND[0].numpy(), canonical.text_TND[0].numpy()
-    scores, labels = [], []
-    for i in range(6):
-        row = [float(means[i] @ texts[j]) for j in range(6)]
-        scores += [score - np.mean(row) for score in row]
-        labels += [(i == j) - 1 / 6 for j in range(6)]
-
-    slope, *_ = np.linalg.lstsq(np.array(scores)[:, None], np.array(labels), rcond=None)
-    cosine = np.dot(scores, labels) / np.linalg.norm(scores) / np.linalg.norm(labels)
-
-    found = evidence_of(task.support)
-    assert found[0] == pytest.approx(slope[0])
-    assert found[1] == pytest.approx((25 * cosine**2 - 1) / (25 + CONSTANTS.evidence_of_prior))
-    assert found[2] == pytest.approx(25 / (25 + CONSTANTS.evidence_of_prior))
-
-
 def test_text_evidence__more_classes_than_coordinates__is_that_of_padded_rows(make_task):
     task = make_task(2, 9, 2, 5)
     narrow = text_evidence(task.canonical, CONSTANTS)

@@ -56,22 +56,3 @@ def test_recall__more_pictures_of_a_class_of_clothes__never_falls(clothes, name,
 
     assert recall[1] > recall[0]
     assert np.diff(recall).min() > -1
-
-
-def test_noise__even_and_uneven_shots__is_the_formula_of_the_weight(make_task):
-    task = make_task(2, 3, 20)
-    task.mask[1] = torch.arange(20) < torch.tensor([[1], [4], [20]])
-    problem = task.regression
-
-    noise = problem.noise_TX().unflatten(1, (3, 20))
-
-    constants = problem.constants
-    torch.testing.assert_close(noise[0], torch.full_like(noise[0], constants.ridge))
-    harmonic = 3 / (1 / 1 + 1 / 4 + 1 / 20)
-    for number, shots in enumerate((1, 4, 20)):
-        relative = shots / harmonic
-        large = constants.large_class_weight
-        # The weight is that of a usual class for 1 and approaches `large` for many pictures.
-        weight = large + (1 - large) / relative
-        expected = constants.ridge * relative / weight
-        assert noise[1, number, 0] == pytest.approx(expected)

@@ -12,11 +12,7 @@ from hypothesis import strategies as st
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.errors import UsageError
-from metaadapter.generator import cosines, regression
-from metaadapter.generator.closed_form import ClosedForm
-from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.generator.text_evidence import text_evidence, text_trust
 
 
 def slow_text_trust(means, text, n_shot):
@@ -166,56 +162,3 @@ def test_predict__no_text__works_from_pictures_alone(make_task):
     )
 
     assert (classify(task.query, weights)[0].argmax(1) == torch.arange(5)).float().mean() > 0.6
-
-
-@pytest.mark.parametrize("n_shot", [1, 4])
-def test_predict__distances_and_gram_blocks__are_computed_once(make_task, monkeypatch, n_shot):
-    calls = []
-
-    def counted(name, function):
-        def count(*arguments):
-            calls.append(name)
-            return function(*arguments)
-
-        return count
-
-    distances = counted("distances", regression.squared_distances)
-    monkeypatch.setattr(regression, "squared_distances", distances)
-    n_cosines = counted("cosines", cosines.Cosines.of_support)
-    monkeypatch.setattr(cosines.Cosines, "of_support", n_cosines)
-
-    load_generator("default").predict(make_task(2, 5, n_shot, 32).support)
-
-    assert calls.count("distances") == calls.count("cosines") == 1
-
-
-def test_untrained__pictures_of_other_classes__say_the_same_of_all_classes_named_alone(
-    make_task,
-):
-    task = make_task(1, 5, 3, 16)
-    task.mask[:, 3:] = False
-
-    adapter = load_generator("closed-form").predict(task.support)
-
-    values = adapter.values[0]
-    torch.testing.assert_close(values[:, 3], values[:, 4], rtol=0, atol=1e-12)
-    assert (values[:, 0] - values[:, 1]).abs().max() > 0.01
-
-
-@pytest.mark.parametrize("most_kernel_rows", [1000, 4], ids=["kernel", "linear"])
-def test_untrained__classes_named_alone__are_separated_by_their_texts(make_task, most_kernel_rows):
-    task = make_task(1, 5, 3, 16)
-    task.mask[:, 3:] = False
-    support = task.support
-    constants = ClosedForm(most_kernel_rows=most_kernel_rows)
-    adapter = Generator(GeneratorConfig(closed_form=constants)).predict(support)
-
-    among_new = classify(task.query, adapter)[0, :, 3:]
-
-    text = task.text[0] - task.text[0].mean(0)
-    trust = text_trust(text_evidence(task.canonical, constants), task.canonical, constants)[0, 4]
-    text = trust * text / text.square().sum(1).mean().sqrt()
-    spread = task.canonical.scale_TD[0, 0]
-    centre = support.means_TND[0, :3].mean(0)
-    apart = adapter.logit_scale[0] * (spread * (task.query[0] - centre) @ (text[3] - text[4]))
-    torch.testing.assert_close(among_new[:, 0] - among_new[:, 1], apart)

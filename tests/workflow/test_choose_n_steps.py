@@ -107,38 +107,6 @@ def test_fine_tune__steps__are_what_left_out_pictures_bear_out(shipped, make_tas
     assert 0 < sum(steps > 0 for steps in expected) < len(tasks)
 
 
-@pytest.mark.slow
-def test_fine_tune__batch__chooses_for_each_task_alone(shipped, make_tasks):
-    task = make_tasks(6, 4, 5)
-    settings = FineTune(anchor=0.1, lr=0.05)
-
-    together = fine_tune(shipped, task.support, settings)
-
-    alone = [
-        fine_tune(shipped, task.support.map(lambda part, t=t: part[t : t + 1]), settings)
-        for t in range(6)
-    ]
-    assert together.n_steps_T.tolist() == [int(one.n_steps_T) for one in alone]
-    for t, one in enumerate(alone):
-        torch.testing.assert_close(
-            together.weights.classes[t], one.weights.classes[0], rtol=1e-6, atol=1e-8
-        )
-
-
-def test_fine_tune__views__are_what_the_steps_learn_from(shipped, make_tasks):
-    task = make_tasks(2, 4, 3)
-    noise = 0.1 * torch.randn(2, 4, 3, 2, 24, generator=torch.Generator().manual_seed(1))
-    support = task.with_scale(None, normalize(task.pictures[..., None, :] + noise, dim=-1))
-
-    tuned = fine_tune(shipped, support, FineTune(n_steps=4))
-
-    walk = gradient_steps(shipped.predict(task.support), support, FineTune())
-    expected = list(islice(walk, 4))[-1]
-    torch.testing.assert_close(tuned.weights.classes, expected.classes)
-    plain = fine_tune(shipped, task.support, FineTune(n_steps=4))
-    assert not torch.allclose(tuned.weights.classes, plain.weights.classes, atol=1e-4)
-
-
 def with_pools(task, has_pool_T, n_pool=24):
     """The support with pools of other pictures, from elsewhere, for some of its tasks."""
     draw = torch.Generator().manual_seed(2)

@@ -209,17 +209,6 @@ def test_load__only_files_of_an_adapter_are_fetched(hub, own):
     assert not hub.asked("GET", "folder/")
 
 
-def test_load__damaged_file__is_refused_by_its_proof(hub, own):
-    push(own, NAME)
-    files = hub.repositories[NAME].files()
-    weights = bytearray(files["adapter_model.safetensors"])
-    weights[-1] ^= 1
-    hub.put(NAME, files | {"adapter_model.safetensors": bytes(weights)})
-
-    with pytest.raises(DataError, match="is damaged or was changed"):
-        load_adapter(f"hf-hub:{NAME}")
-
-
 def test_predict__encoder_that_only_an_adapter_names__is_told_before_it_is_fetched(
     hub, hub_encoder, own, labelled
 ):

@@ -29,6 +29,15 @@ class Loaded(Exception):
     """Raised instead of encoding, with the blocks that the encoder is loaded with."""
 
 
+def blocks_for(source, selection):
+    def load(_, **options):
+        raise Loaded(options["blocks"])
+
+    with pytest.raises(Loaded) as loaded:
+        read_support(source, Reading(load, selection), encoder=None)
+    return loaded.value.args[0]
+
+
 @pytest.mark.parametrize(
     ("box", "chosen", "blocks"),
     [
@@ -44,13 +53,7 @@ def test_read_support__boxes__have_the_joint_block_alone(tmp_path, box, chosen, 
         (tmp_path / f"{name}.png").touch()
     (tmp_path / "boxes.csv").write_text("\n".join([head, *rows]))
 
-    def load(_, **options):
-        raise Loaded(options["blocks"])
-
-    with pytest.raises(Loaded) as loaded:
-        read_support(tmp_path / "boxes.csv", Reading(load, Selection(blocks=chosen)), encoder=None)
-
-    assert loaded.value.args == (blocks,)
+    assert blocks_for(tmp_path / "boxes.csv", Selection(blocks=chosen)) == blocks
 
 
 def test_read_support__store_with_labels_that_differ_only_in_spelling__warns_of_them(tmp_path):
@@ -70,10 +73,4 @@ def test_read_support__whole_frames_of_a_camera_trap__have_the_joint_block_alone
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.png").touch()
 
-    def load(_, **options):
-        raise Loaded(options["blocks"])
-
-    with pytest.raises(Loaded) as loaded:
-        read_support(tmp_path, Reading(load, Selection()), encoder=None)
-
-    assert loaded.value.args == (blocks,)
+    assert blocks_for(tmp_path, Selection()) == blocks

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -65,19 +63,6 @@ def test_pool_gain__classes_that_do_not_stay_together__is_none(generator, named)
 
     assert is_from_elsewhere(support)
     assert pool_gain(generator, support) is None
-
-
-def test_pool_gain__order_of_the_pool_and_rotation__change_nothing(generator):
-    support = task(common=True)
-    turn = torch.linalg.qr(torch.randn(WIDTH, WIDTH, dtype=torch.float64)).Q
-    turned = replace(
-        support,
-        support_TNKD=support.support_TNKD @ turn,
-        text_TND=support.text_TND @ turn,
-        pool_TUD=support.pool_TUD.flip(1) @ turn,
-    )
-
-    assert pool_gain(generator, turned) == pytest.approx(pool_gain(generator, support))
 
 
 def test_is_from_elsewhere__class_that_has_only_a_name__is_unknown():
