@@ -96,8 +96,7 @@ class SureAnswer(NamedTuple):
 class ClassTree:
     """The part of a label tree above some classes, in the order of these classes.
 
-    Letters: C classes, M nodes. Node 0 is the root. Children of one node follow one another:
-    classes first, in their order.
+    Letters: C classes, M nodes. Node 0 is the root.
     """
 
     tree: LabelTree
@@ -134,46 +133,31 @@ class ClassTree:
         return {node: number for number, node in enumerate(self.nodes)}
 
     @cached_property
-    def _ranges(self) -> list[tuple[int, int]]:
-        """For each node the numbers of its first child and of the node after its last."""
-        ranges, first = [], 1
-        for node in self.nodes:
-            last = first + len(self._children.get(node, ()))
-            ranges.append((first, last))
-            first = last
-        return ranges
+    def _below_MC(self) -> Any:
+        """A sparse matrix: 1 for each class at a node or below it."""
+        from scipy.sparse import coo_array
 
-    @cached_property
-    def _levels(self) -> list[range]:
-        """The numbers of the nodes of each level, the root's first."""
-        levels = [range(1)]
-        while last := self._ranges[levels[-1][-1]][1] - levels[-1].stop:
-            levels.append(range(levels[-1].stop, levels[-1].stop + last))
-        return levels
+        pairs = [
+            (self._number[node], number)
+            for number, path in enumerate(self._paths)
+            for node in (None, *path)
+        ]
+        shape = len(self.nodes), len(self.classes)
+        return coo_array((np.ones(len(pairs)), np.transpose(pairs)), shape=shape).tocsr()
 
     def node_probabilities(
         self, probabilities: Float[np.ndarray, "n C"]
     ) -> Float[np.ndarray, "n M"]:
         """Return the probability of each node, the sum over the classes at it and below it."""
-        sums_Mn = np.zeros((len(self.nodes), len(probabilities)))
-        sums_Mn[[self._number[label] for label in self.classes]] = probabilities.T
-        parents = np.repeat(np.arange(len(self.nodes)), [b - a for a, b in self._ranges])
-        for level in reversed(self._levels[1:]):
-            numbers = slice(level.start, level.stop)
-            np.add.at(sums_Mn, parents[level.start - 1 : level.stop - 1], sums_Mn[numbers])
+        sums_Mn: np.ndarray = self._below_MC @ probabilities.T
         return sums_Mn.T
 
     def descent(self, row_M: Float[np.ndarray, " M"]) -> Iterator[tuple[str, float]]:
         """Yield the way down to the most probable child, from the top: name, probability."""
-        number = 0
-        while True:
-            first, last = self._ranges[number]
-            if first == last:
-                return
-            number = first + int(np.argmax(row_M[first:last]))
-            name = self.nodes[number]
-            assert name is not None
-            yield name, float(row_M[number])
+        shares, node = dict(zip(self.nodes, row_M.tolist(), strict=True)), None
+        while children := self._children.get(node):
+            node = max(children, key=shares.__getitem__)
+            yield node, shares[node]
 
     def sure_answers(
         self, probabilities: Float[np.ndarray, "n C"], least: float

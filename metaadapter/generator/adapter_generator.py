@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from metaadapter.adapter.card_head import card_with_metadata
+from metaadapter.adapter.card import card_with_metadata
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, require_adapters
 from metaadapter.data.checksums import read_document, sealed_document, write_document

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import pad
 
-from metaadapter.generator.canonical import CanonicalSupport, sum_blocks
+from metaadapter.generator.canonical import CanonicalSupport, mean_where, sum_blocks
 from metaadapter.generator.cosines import TINY, ClassPairs, Cosines, participation_ratio
 from metaadapter.generator.relations import shot_scalars, stacked
 
@@ -87,8 +87,8 @@ def block_scalars(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
     others = (means_PTNN.mean(0) - means_PTNN / n_blocks).flatten(0, 1)
     dtype = part.shots_TNKD.dtype
     shots = shot_scalars(part, cosines)
-    own_TNK, rival_TNK = shots["own_mean"], shots["rival_mean"]
-    several_TNK = part.shot_mask_TNK & (part.n_shot_TN > 1)[..., None]
+    own_TX, rival_TX = (shots[name].flatten(1) for name in ("own_mean", "rival_mean"))
+    several_TX = (part.shot_mask_TNK & (part.n_shot_TN > 1)[..., None]).flatten(1)
     n_way_T = (part.text_mask_TN | part.image_mask_TN).sum(-1)
     log_way_T = n_way_T.clamp(min=2).to(dtype).log()
     named = ClassPairs((part.text_mask_TN & part.image_mask_TN).to(dtype))
@@ -99,9 +99,9 @@ def block_scalars(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
         "log_share": (share_TP * n_blocks).clamp(min=LEAST_SHARE).log().mT.flatten(),
         "log_spread": 0.25 * _relative_spread(support).clamp(min=ROUNDING).log().mT.flatten(),
         # The means here are over the pictures of classes that have several.
-        "margin": 2 * _mean(own_TNK - rival_TNK, several_TNK),
-        "nearest_mean_accuracy": log_way_T * _mean((own_TNK > rival_TNK).to(dtype), several_TNK),
-        "own_mean": _mean(own_TNK, several_TNK),
+        "margin": 2 * mean_where(own_TX - rival_TX, several_TX),
+        "nearest_mean_accuracy": log_way_T * mean_where((own_TX > rival_TX).to(dtype), several_TX),
+        "own_mean": mean_where(own_TX, several_TX),
         "own_text_gap": 5 * (named.own(cross) - named.others(cross)),
         "has_text": (part.text_TND != 0).any(-1).any(-1).to(dtype),
         "mean_spread": 3 * pictured.others(means.square()).sqrt(),
@@ -146,7 +146,3 @@ def _has_text(support: CanonicalSupport) -> Bool[Tensor, "T P"]:
 def _relative_spread(support: CanonicalSupport) -> Float[Tensor, "T P"]:
     """Return, for each block, the pictures' squared spread divided by their squared length."""
     return (support.block_spread_TP / support.block_length_TP.clamp(min=SHORTEST)).square()
-
-
-def _mean(values_TNK: Float[Tensor, "T N K"], counts: Bool[Tensor, "T N K"]) -> Float[Tensor, " T"]:
-    return torch.where(counts, values_TNK, 0.0).sum((1, 2)) / counts.sum((1, 2)).clamp(min=1)

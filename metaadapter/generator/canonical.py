@@ -121,6 +121,13 @@ def masked_mean(
     return (rows_TXD * weight_TX1).sum(1) / weight_TX1.sum(1).clamp(min=1)
 
 
+def mean_where(
+    values_TX: Float[Tensor, "T X"], counts_TX: Bool[Tensor, "T X"]
+) -> Float[Tensor, " T"]:
+    """Return the mean of the values that count, of which others may be infinite; 0 without any."""
+    return torch.where(counts_TX, values_TX, 0.0).sum(-1) / counts_TX.sum(-1).clamp(min=1)
+
+
 def _spread(square_T: Float[Tensor, " T"]) -> Float[Tensor, " T"]:
     """Return the root of the mean squared length of centred rows; 1 for a length of almost 0."""
     return torch.where(square_T < SPREAD_FLOOR**2, 1.0, square_T).sqrt()

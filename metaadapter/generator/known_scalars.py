@@ -94,15 +94,11 @@ def likeness(raw: Support) -> Likeness:
     def scaled(cosines_TX: Tensor) -> Tensor:
         return (cosines_TX - other_T[:, None]) / unit_T[:, None]
 
-    nearest_T, nearest_spread_T = _mean_and_spread(
-        [_moments(scaled(nearest_TX), nearest_TX.isfinite())], counts_TN
-    )
+    nearest_T, nearest_spread_T = _mean_and_spread(scaled(nearest_TX), nearest_TX.isfinite())
     in_class = raw.present_TNK.shape[2]
     several_TX = (raw.present_TNK & several_TN[..., None]).flatten(1)
     total_TX = total_TN.repeat_interleave(in_class, 1)
-    own_T, own_spread_T = _mean_and_spread(
-        [_moments(scaled(_without_itself(own_TX, total_TX)), several_TX)], counts_TN
-    )
+    own_T, own_spread_T = _mean_and_spread(scaled(_without_itself(own_TX, total_TX)), several_TX)
     has_several_T = several_TN.any(-1)
     n_pictured_T = pictured_TN.sum(-1).clamp(min=1)
     share_T = several_TN.sum(-1).to(unit_T.dtype) / n_pictured_T
@@ -203,20 +199,11 @@ def weighted_quantiles(
     return quantiles_TG * counts_TM.any(-1, keepdim=True)
 
 
-def _moments(values_TX: Float[Tensor, "T X"], mask_TX: Bool[Tensor, "T X"]) -> Float[Tensor, "3 T"]:
-    """Return the number, the mean and the sum of squared deviations of values in a mask."""
-    n_T = mask_TX.sum(-1).to(values_TX.dtype)
-    mean_T = values_TX.masked_fill(~mask_TX, 0.0).sum(-1) / n_T.clamp(min=1)
-    around_TX = (values_TX - mean_T[:, None]).masked_fill(~mask_TX, 0.0)
-    return torch.stack([n_T, mean_T, around_TX.square().sum(-1)])
-
-
 def _mean_and_spread(
-    parts: list[Float[Tensor, "3 T"]], like: Tensor
+    values_TX: Float[Tensor, "T X"], mask_TX: Bool[Tensor, "T X"]
 ) -> tuple[Float[Tensor, " T"], Float[Tensor, " T"]]:
-    """Return mean and standard deviation of all parts together (Chan et al. 1983)."""
-    n_PT, mean_PT, square_PT = torch.stack([like.new_zeros(3, len(like)), *parts], 1)
-    n_T = n_PT.sum(0).clamp(min=1)
-    mean_T = (n_PT * mean_PT).sum(0) / n_T
-    between_PT = n_PT * (mean_PT - mean_T).square()
-    return mean_T, ((square_PT + between_PT).sum(0) / n_T).sqrt()
+    """Return mean and standard deviation of the values in a mask; zeros if it is empty."""
+    n_T = mask_TX.sum(-1).clamp(min=1).to(values_TX.dtype)
+    mean_T = values_TX.masked_fill(~mask_TX, 0.0).sum(-1) / n_T
+    around_TX = (values_TX - mean_T[:, None]).masked_fill(~mask_TX, 0.0)
+    return mean_T, (around_TX.square().sum(-1) / n_T).sqrt()

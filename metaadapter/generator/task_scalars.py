@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.generator.canonical import CanonicalSupport
+from metaadapter.generator.canonical import CanonicalSupport, mean_where
 from metaadapter.generator.cosines import ClassPairs, Cosines, participation_ratio
 from metaadapter.generator.leave_one_out import LeftOut
 
@@ -102,8 +102,8 @@ def _left_out_scalars(left_out: LeftOut, log_way_T: Tensor) -> dict[str, Tensor]
     counts_TR = left_out.counts_TR
     has_any_T = counts_TR.any(-1).to(left_out.own_log_p_TR.dtype)
     return {
-        "left_out_gain": _mean(left_out.own_log_p_TR, counts_TR) + log_way_T * has_any_T,
-        "left_out_accuracy": _mean(left_out.correct_TR, counts_TR) * log_way_T,
+        "left_out_gain": mean_where(left_out.own_log_p_TR, counts_TR) + log_way_T * has_any_T,
+        "left_out_accuracy": mean_where(left_out.correct_TR, counts_TR) * log_way_T,
         "left_out_scale": (left_out.scale_T / left_out.base_scale_T).log(),
         "has_left_out": has_any_T,
     }
@@ -113,11 +113,7 @@ def _mean_own(
     values_TXN: Float[Tensor, "T X N"], is_own: Bool[Tensor, "*#T X N"], counts: Bool[Tensor, "T X"]
 ) -> Float[Tensor, " T"]:
     """Return the mean value at the true class, over the pictures that count; 0 if none counts."""
-    return _mean(torch.where(is_own, values_TXN, 0.0).sum(-1), counts)
-
-
-def _mean(values_TX: Float[Tensor, "T X"], counts: Bool[Tensor, "T X"]) -> Float[Tensor, " T"]:
-    return torch.where(counts, values_TX, 0.0).sum(-1) / counts.sum(-1).clamp(min=1)
+    return mean_where(torch.where(is_own, values_TXN, 0.0).sum(-1), counts)
 
 
 def _best(values: Float[Tensor, "T X N"]) -> Float[Tensor, "T X N"]:

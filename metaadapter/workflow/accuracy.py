@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -88,21 +88,22 @@ class Tally:
 
     @classmethod
     def of(
-        cls,
-        predictions: Iterable[Prediction],
-        warnings: Iterable[str] = (),
-        unreadable: Iterable[UnreadableImage] = (),
+        cls, outcomes: Iterable[Prediction | UnreadableImage], warnings: Iterable[str] = ()
     ) -> Tally:
-        """Return the tally of some predictions."""
-        tally = cls(warnings=[*warnings], unreadable=[*unreadable])
-        for prediction in predictions:
-            true_label = prediction.true_label
+        """Return the tally of some predictions and unreadable pictures, which count once."""
+        tally, unreadable = cls(warnings=[*warnings]), dict[str, UnreadableImage]()
+        for outcome in outcomes:
+            if isinstance(outcome, UnreadableImage):
+                unreadable[str(outcome.path)] = outcome  # it may have boxes
+                continue
+            true_label = outcome.true_label
             tally.n += 1
-            tally.n_classified += bool(prediction.probabilities)
-            tally.n_unfamiliar += prediction.unfamiliar
-            tally.in_support += [prediction.path] if prediction.in_support else []
+            tally.n_classified += bool(outcome.probabilities)
+            tally.n_unfamiliar += outcome.unfamiliar
+            tally.in_support += [outcome.path] if outcome.in_support else []
             tally.pictures[true_label] += 1
-            tally.correct[true_label] += prediction.label == true_label
+            tally.correct[true_label] += outcome.label == true_label
+        tally.unreadable = [*unreadable.values()]
         return tally
 
     def add(self, other: Tally) -> None:
@@ -122,33 +123,6 @@ class Tally:
         counts = sorted(self.pictures.items())
         recall = {label: Proportion(self.correct[label], n) for label, n in counts}
         return Scores(Proportion(self.correct.total(), self.pictures.total()), recall)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return {
-            "n": self.n,
-            "n_classified": self.n_classified,
-            "n_unfamiliar": self.n_unfamiliar,
-            "in_support": self.in_support,
-            "pictures": self.pictures,
-            "correct": self.correct,
-            "warnings": self.warnings,
-            "unreadable": [[str(image.path), image.reason] for image in self.unreadable],
-        }
-
-    @classmethod
-    def of_dict(cls, values: Mapping[str, Any]) -> Tally:
-        """Read the JSON form; wrong values raise `KeyError`, `TypeError` or `ValueError`."""
-        return cls(
-            n=int(values["n"]),
-            n_classified=int(values["n_classified"]),
-            n_unfamiliar=int(values["n_unfamiliar"]),
-            in_support=[*values["in_support"]],
-            pictures=Counter(values["pictures"]),
-            correct=Counter(values["correct"]),
-            warnings=[*values["warnings"]],
-            unreadable=[UnreadableImage(path, reason) for path, reason in values["unreadable"]],
-        )
 
 
 class LabelScores(NamedTuple):
@@ -177,7 +151,7 @@ def label_scores(
     known_NC: Bool[np.ndarray, "n C"] | None = None,
 ) -> LabelScores:
     """Return the scores of probabilities of pictures whose classes are known."""
-    from sklearn.metrics import average_precision_score
+    from sklearn.metrics import average_precision_score, f1_score
 
     known_NC = np.ones_like(shows_NC) if known_NC is None else known_NC
     precision, f1, hindsight = [], [], []
@@ -186,23 +160,19 @@ def label_scores(
         if shows.all() or not shows.any():
             continue
         precision.append(average_precision_score(shows, p))
-        f1.append(_f1(p >= threshold, shows))
+        f1.append(f1_score(shows, p >= threshold, zero_division=0))
         hindsight.append(best_f1(p, shows))
     means = [100 * float(np.mean(of)) if of else np.nan for of in (precision, f1, hindsight)]
     error = calibration_error(p_NC[known_NC], shows_NC[known_NC])
     return LabelScores(means[0], means[1], means[2], error, len(precision))
 
 
-def _f1(answer: Bool[np.ndarray, " n"], shows: Bool[np.ndarray, " n"]) -> float:
-    return float(2 * (answer & shows).sum() / max(1, answer.sum() + shows.sum()))
-
-
 def best_f1(p: Float[np.ndarray, " n"], shows: Bool[np.ndarray, " n"]) -> float:
     """Return the largest F1 of any threshold; equal probabilities are answered alike."""
-    order = np.argsort(-p, kind="stable")
-    n_right, n_answered = np.cumsum(shows[order]), np.arange(1, len(p) + 1)
-    is_last = np.append(p[order][1:] != p[order][:-1], True)
-    return float((2 * n_right / (n_answered + shows.sum()))[is_last].max())
+    from sklearn.metrics import precision_recall_curve
+
+    precision, recall, _ = precision_recall_curve(shows, p)
+    return float((2 * precision * recall / np.maximum(precision + recall, 1e-12)).max())
 
 
 def calibration_error(p: Float[np.ndarray, " n"], shows: Bool[np.ndarray, " n"]) -> float:

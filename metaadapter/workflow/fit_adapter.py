@@ -22,6 +22,7 @@ from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.data.user_code import user_code_and_folder
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.origin import Origin
+from metaadapter.features.towers.config import InsideConfig
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import generator_folder, recorded_name, shared_generator
 from metaadapter.workflow.choose_n_steps import fine_tune_adapter
@@ -78,10 +79,7 @@ def fit_support(
         weights, n_steps = predict_adapter(loaded, support), 0
         if weights.known_head and (first := first_of_groups(support, groups)) is not None:
             weights = with_known_head(weights, predict_adapter(loaded, first))
-    if parts.inside is not None and support.present_TNK.any():
-        weights = calibrated(weights, parts.inside.calibration)
-    if tree is not None:
-        weights = with_siblings(weights, support.present_TNK[0].any(-1), classes, tree)
+    weights = completed(weights, support, classes, parts.inside, tree)
     read = names if support.text_TND.any() else None
     config = AdapterConfig(
         classes=[*classes],
@@ -103,6 +101,21 @@ def fit_support(
     )
     support, hashes = replace(support, views_TNKVD=None), tuple(picture_hashes)
     return StoredAdapter(weights, config, support, hashes, towers=parts.towers)
+
+
+def completed(
+    weights: AdapterWeights,
+    support: Support,
+    classes: Sequence[Any],
+    inside: InsideConfig | None,
+    tree: LabelTree | None,
+) -> AdapterWeights:
+    """Return a prediction with what trained towers and a label tree change in it."""
+    if inside is not None and support.present_TNK.any():
+        weights = calibrated(weights, inside.calibration)
+    if tree is None:
+        return weights
+    return with_siblings(weights, support.present_TNK[0].any(-1), classes, tree)
 
 
 def several_config(support: Support) -> SeveralConfig | None:

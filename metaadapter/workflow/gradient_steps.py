@@ -12,6 +12,7 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, apply_adapter, cache_logits, classify
 from metaadapter.errors import UsageError
+from metaadapter.generator.canonical import mean_where
 
 MOVED = ("classes", "class_bias")
 """The tensors that steps change. Steps on the visual bottleneck gain no accuracy:
@@ -107,15 +108,9 @@ def support_objective(
     read_views = _reader(start, views_TNKVD.flatten(1, 3))
 
     def loss_of(weights: AdapterWeights) -> Tensor:
-        return -_mean(_own(read_views(weights)).flatten(1), has_view_TX)
+        return -mean_where(_own(read_views(weights)).flatten(1), has_view_TX)
 
     return loss_of
-
-
-def support_loss(weights: AdapterWeights, support: Support) -> Float[Tensor, " T"]:
-    """Return the mean cross-entropy of each task's labelled pictures; 0 if it has none."""
-    log_p_TNK = own_log_probability(weights, support)
-    return -_mean(log_p_TNK.flatten(1), support.present_TNK.flatten(1))
 
 
 def own_log_probability(weights: AdapterWeights, support: Support) -> Float[Tensor, "T N K"]:
@@ -136,12 +131,6 @@ def _reader(start: AdapterWeights, rows_TXD: Tensor) -> Callable[[AdapterWeights
         return logits_TXN + weights.class_bias[:, None] + from_cache
 
     return read
-
-
-def _mean(values_TX: Tensor, counts_TX: Tensor) -> Float[Tensor, " T"]:
-    """Return the mean over the places that count; 0 if none counts."""
-    # A product will not do: the own class of a padded shot may be masked, and 0 · ∞ is NaN.
-    return torch.where(counts_TX, values_TX, 0.0).sum(1) / counts_TX.sum(1).clamp(min=1)
 
 
 def _own(logits_TXN: Tensor) -> Tensor:

@@ -22,7 +22,6 @@ from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.workflow.accuracy import Tally
 from metaadapter.workflow.prediction_rows import Outcome
 from metaadapter.workflow.predictions import Prediction
 from metaadapter.workflow.queries import PICTURES_AT_ONCE, Queries
@@ -35,8 +34,8 @@ class EncodedPart(NamedTuple):
     """Some encoded pictures, and the function that predicts their labels with an adapter."""
 
     pictures: EncodedPictures
-    predict: Callable[[StoredAdapter, EncodedPictures], tuple[list[Outcome], Tally]]
-    """Takes these pictures; returns one outcome or more for each, in their order."""
+    predict: Callable[[StoredAdapter, EncodedPictures], tuple[list[Outcome], Sequence[str]]]
+    """Takes these pictures; returns one outcome or more for each, in their order, and warnings."""
 
 
 class Part(NamedTuple):
@@ -135,7 +134,7 @@ def _predict(
     predictor: Predictor,
     stored: StoredAdapter,
     pictures: EncodedPictures,
-) -> tuple[list[Outcome], Tally]:
+) -> tuple[list[Outcome], Sequence[str]]:
     """Predict labels; `rows` are all that were encoded, of which some may be unreadable."""
     predictions = predictor(stored, pictures)
     if pictures.rows:
@@ -143,9 +142,7 @@ def _predict(
             prediction._replace(box=row.box)
             for prediction, row in zip(predictions, pictures.rows, strict=True)
         ]
-    unreadable = {str(image.path): image for image in pictures.quarantined}  # may have boxes
-    tally = Tally.of(predictions, pictures.warnings, unreadable.values())
-    return _in_order(rows, pictures, predictions), tally
+    return _in_order(rows, pictures, predictions), pictures.warnings
 
 
 def _in_order(

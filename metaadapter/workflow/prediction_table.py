@@ -80,16 +80,19 @@ class PredictionTable:
             self._begin()
             return None
         self._n_taken = record.number
-        self.n_rows += len(record.value["unreadable"]) + len(record.value.get("path", ()))
-        return Tally.of_dict(record.value["tally"])
+        outcomes = _outcomes(record.value, self._rows.classes)
+        self.n_rows += len(outcomes)
+        return Tally.of(outcomes, record.value["warnings"])
 
-    def add(self, outcomes: Iterable[Outcome], part: str = "", tally: Tally | None = None) -> None:
+    def add(
+        self, outcomes: Iterable[Outcome], part: str = "", warnings: Sequence[str] = ()
+    ) -> None:
         """Append the rows of a part in the order of its pictures; they are then on disk."""
         outcomes = [*outcomes]
         value = _stored(outcomes, self._rows.classes)
         with self._explained():
             self._begin()
-            self._log.add(PART, part, value | {"tally": (tally or Tally()).to_dict()})
+            self._log.add(PART, part, value | {"warnings": [*warnings]})
         self.n_rows += len(outcomes)
 
     def predictions(self) -> Iterator[Prediction]:

@@ -53,12 +53,12 @@ class Predicted:
 
     def add(self, part: EncodedPart, digest: str = "") -> None:
         """Predict a part, and add its predictions to the table, or keep them without one."""
-        outcomes, tally = part.predict(self.adapter, part.pictures)
+        outcomes, warnings = part.predict(self.adapter, part.pictures)
         if self.table is None:
             self.kept += [outcome for outcome in outcomes if isinstance(outcome, Prediction)]
         else:
-            self.table.add(outcomes, digest, tally)
-        self.tally.add(tally)
+            self.table.add(outcomes, digest, warnings)
+        self.tally.add(Tally.of(outcomes, warnings))
 
     def predictions(self) -> Iterator[Prediction]:
         """Yield the predictions in the order of the pictures."""

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from metaadapter.adapter.card import facts_of
-from metaadapter.adapter.card_head import card_with_metadata
+from metaadapter.adapter.card import card_with_metadata, facts_of
 from metaadapter.adapter.config import AdapterConfig, stored_facts
 from metaadapter.adapter.files import load_adapter, read_card
 from metaadapter.adapter.layout import CONFIG_FILE, SKILL_SUFFIX, TENSOR_FILES

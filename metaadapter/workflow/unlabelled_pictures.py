@@ -12,7 +12,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.adapter.config import AdapterConfig
-from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
@@ -30,11 +29,10 @@ from metaadapter.features.views import mean_of_views
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.domain_shift import domain_shift
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.workflow.fit_adapter import generator_that_predicted, predict_adapter
+from metaadapter.workflow.fit_adapter import completed, generator_that_predicted, predict_adapter
 from metaadapter.workflow.labelled_pictures import LabelledPictures, Reading, require_pictures
 from metaadapter.workflow.new_class import without_copies
 from metaadapter.workflow.pool_gain import is_from_elsewhere, pool_gain
-from metaadapter.workflow.tree_evidence import with_siblings
 
 # More unlabelled pictures change an adapter little, and make its folder large.
 MOST_UNLABELLED = 4000
@@ -298,7 +296,5 @@ def _predict(
     generator: AdapterGenerator, support: Support, config: AdapterConfig
 ) -> AdapterWeights:
     weights = predict_adapter(generator, support)
-    if config.tree is not None:
-        has_pictures = support.present_TNK[0].any(-1)
-        weights = with_siblings(weights, has_pictures, config.classes, LabelTree(config.tree))
-    return weights if config.inside is None else calibrated(weights, config.inside.calibration)
+    tree = None if config.tree is None else LabelTree(config.tree)
+    return completed(weights, support, config.classes, config.inside, tree)

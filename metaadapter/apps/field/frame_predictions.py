@@ -23,7 +23,6 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.duplicates import contradictions, equal_pictures
 from metaadapter.features.store.picture_table import StoredPicture
-from metaadapter.workflow.accuracy import Tally
 from metaadapter.workflow.prediction_parts import EncodedPart
 from metaadapter.workflow.prediction_rows import Outcome
 from metaadapter.workflow.predictions import Prediction, PredictionOptions
@@ -83,8 +82,8 @@ def _predict_frames(
     options: FieldOptions,
     stored: StoredAdapter,
     pictures: EncodedPictures,
-) -> tuple[list[Outcome], Tally]:
-    """Return predictions and unreadable frames in the order of the frames, and their tally.
+) -> tuple[list[Outcome], Sequence[str]]:
+    """Return predictions and unreadable frames in the order of the frames, and warnings.
 
     A frame has one prediction for each box: first the classified boxes, then the others, labelled
     with the detector's category; both by confidence. A frame without a box has the label `EMPTY`.
@@ -128,10 +127,7 @@ def _predict_frames(
             outcomes.append(unreadable[number])
         else:
             outcomes += (*by_number[number], *_by_detector(frame, options))
-    results = [outcome for outcome in outcomes if isinstance(outcome, Prediction)]
-    warnings = contradictions(equal_pictures(pictures.pictures))
-    images = {str(image.path): image for image in unreadable.values()}
-    return outcomes, Tally.of(results, warnings, images.values())
+    return outcomes, [*contradictions(equal_pictures(pictures.pictures))]
 
 
 def _undetected(frame: Frame, options: FieldOptions) -> UnreadableImage | None:
