@@ -100,19 +100,13 @@ class ClassChange(RequestForm):
 
 
 class Labels(RequestForm):
-    """Either `labels`, picture → label, or `pictures` with one label, `class`.
+    """Picture → label.
 
     A label is the id of a class, "none" for none of the classes, or `null` for the tray; in a
     project of several labels also a list of ids, of which none means "none".
     """
 
-    pictures: Annotated[list[PictureId], Field(max_length=MAX_PICTURES)] = Field(
-        default_factory=list
-    )
-    class_id: Annotated[Label, Field(alias="class")] = None
-    labels: Annotated[dict[PictureId, Label], Field(max_length=MAX_PICTURES)] = Field(
-        default_factory=dict
-    )
+    labels: Annotated[dict[PictureId, Label], Field(max_length=MAX_PICTURES)]
 
 
 class Labelling(RequestForm):

@@ -167,12 +167,9 @@ def set_labels(editor: OpenEditor, labels: Labels) -> Revised:
 
     With several labels a list replaces the classes of a picture.
     """
-    if labels.labels and labels.pictures:
-        raise Refusal(422, "invalid", "Give `labels`, or `pictures` with a `class`, not both.")
-    given = labels.labels or dict.fromkeys(labels.pictures, labels.class_id)
     new: dict[str, NewLabel] = {
         picture: tuple(dict.fromkeys(label)) if isinstance(label, list) else label
-        for picture, label in given.items()
+        for picture, label in labels.labels.items()
     }
     return editor.edit(
         lambda contents: Edit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -89,26 +90,6 @@ def test_tokens__open_only_their_own_port(opened):
         assert opened.phone.get("/classes", headers={"host": host}).json()["kind"] == "host"
 
 
-class Probe:
-    """A socket of a machine whose address in its network is `host`; `None` without a network."""
-
-    def __init__(self, host):
-        self._host = host
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def connect(self, _address):
-        if self._host is None:
-            raise OSError("Network is unreachable")
-
-    def getsockname(self):
-        return self._host, 12345
-
-
 @pytest.mark.parametrize(
     ("host", "sentence"),
     [
@@ -118,7 +99,12 @@ class Probe:
     ],
 )
 def test_network__that_is_missing_or_public__is_refused(monkeypatch, host, sentence):
-    monkeypatch.setattr(socket, "socket", lambda *_: Probe(host))
+    def connect(_address):
+        if host is None:
+            raise OSError("Network is unreachable")
+
+    probe = SimpleNamespace(connect=connect, getsockname=lambda: (host, 12345))
+    monkeypatch.setattr(socket, "socket", lambda *_: nullcontext(probe))
 
     with pytest.raises(UsageError, match=sentence):
         ports.network_address()

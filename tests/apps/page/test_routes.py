@@ -73,7 +73,7 @@ def test_label__of_none_of_the_classes__leaves_the_tray_and_can_be_undone(projec
     first, second = project.state["tray"]
 
     project.client.post("/labels", json={"labels": {first: "none"}})
-    project.client.post("/labels", json={"pictures": [second], "class": "none"})
+    project.client.post("/labels", json={"labels": {second: "none"}})
     (third,) = project.upload(("grey.png", picture((99, 99, 99))), into="none")["added"]
 
     state = project.state
