@@ -1,15 +1,19 @@
-"""scikit-learn's logistic regression on the pictures, as Radford et al. (2021) probe CLIP."""
+"""scikit-learn's logistic regression, as Radford et al. (2021) probe CLIP, and self-training."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from sklearn.linear_model import LogisticRegression
+from sklearn.semi_supervised import SelfTrainingClassifier
 from torch import Tensor
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.bench.peers.task_by_task import Task, heads
 
 # scikit-learn's default, 1, suits features of unit variance; rows of length 1 need a weaker
 # penalty. More than 10 is no better on training stores.
@@ -25,43 +29,37 @@ def logistic_probe(support: Support) -> AdapterWeights:
     Settings: C = 10: a larger C gains nothing on training stores. Departures: Radford et al. (2021)
     search C; reads no text.
     """
-    rows_TMD, present_TNK = support.rows_TMD.cpu().double(), support.present_TNK.cpu()
-    heads = [_probe(*task) for task in zip(rows_TMD, present_TNK, strict=True)]
-    classes_TND, bias_TN = (
-        torch.from_numpy(np.stack(parts)).to(support.text_TND) for parts in zip(*heads, strict=True)
-    )
-    return support.head(classes_TND, bias_TN, logit_scale=1.0)
+    return heads(replace(support, pool_TUD=None, pool_mask_TU=None), _fit)
 
 
-def new_probe() -> LogisticRegression:
-    """Return an unfitted scikit-learn model with the settings of the probe."""
-    return LogisticRegression(C=C, solver="newton-cg", tol=1e-8, max_iter=1000)
+def self_training(support: Support) -> AdapterWeights:
+    """Return adapters with the logits w_c · x + b_c of the probe that is fitted last.
 
-
-def read_probe(
-    probe: LogisticRegression | None, pictured: Int[np.ndarray, " n"], n_way: int, width: int
-) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, " N"]]:
-    """Return the class vectors and biases of a fitted probe.
-
-    `pictured` are the classes with pictures; if there are fewer than two, `probe` is None.
+    With scikit-learn's settings, up to ten rounds label the pool pictures whose most probable class
+    has a probability above 0.75; no label changes later. Without a pool this is the logistic probe.
+    A class without a picture has a logit as there. Texts and temperature are not used.
     """
-    classes, bias = np.zeros((n_way, width)), np.zeros(n_way)
-    if probe is not None:
+    return heads(support, _fit)
+
+
+def _fit(task: Task) -> tuple[Float[Tensor, "N D"], Float[Tensor, " N"]]:
+    points_PD, labels = task.points_PD.cpu().double(), task.labels_M.cpu().numpy()
+    # In the space that the pictures span, rows are several times shorter, but logits are the same.
+    basis_DR = torch.linalg.qr(points_PD.mT).Q
+    points, pictured = (points_PD @ basis_DR).numpy(), np.unique(labels)
+    classes, bias = np.zeros((len(task.text_ND), points.shape[1])), np.zeros(len(task.text_ND))
+    if len(pictured) > 1:
+        probe = LogisticRegression(C=C, solver="newton-cg", tol=1e-8, max_iter=1000)
+        if n_pool := len(task.pool_UD):
+            training = SelfTrainingClassifier(probe)
+            probe = training.fit(points, np.append([-1] * n_pool, labels)).estimator_
+        else:
+            probe.fit(points, labels)
         vectors, biases = probe.coef_, probe.intercept_
         if len(pictured) == 2:  # scikit-learn keeps the second class minus the first
             vectors = np.concatenate([-vectors, vectors]) / 2
             biases = np.concatenate([-biases, biases]) / 2
         classes[pictured], bias[pictured] = vectors, biases
     lowest = (bias - np.linalg.norm(classes, axis=1))[pictured].min(initial=0.0)
-    bias[np.setdiff1d(np.arange(n_way), pictured)] = lowest - 1
-    return classes, bias
-
-
-def _probe(
-    rows_MD: Float[Tensor, "M D"], present_NK: Bool[Tensor, "N K"]
-) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, " N"]]:
-    """Return the class vectors and biases of one task."""
-    rows, labels = rows_MD[present_NK.flatten()].numpy(), present_NK.nonzero()[:, 0].numpy()
-    pictured = np.unique(labels)
-    probe = new_probe().fit(rows, labels) if len(pictured) > 1 else None
-    return read_probe(probe, pictured, len(present_NK), rows.shape[1])
+    bias[np.setdiff1d(np.arange(len(bias)), pictured)] = lowest - 1
+    return torch.from_numpy(classes) @ basis_DR.mT, torch.from_numpy(bias)

@@ -144,22 +144,14 @@ def mahalanobis(queries: AnsweredQueries) -> Float[Tensor, "T Q"]:
     lower_TMM = torch.linalg.cholesky(rows_TMD @ rows_TMD.mT + trace_T11 * identity_MM)
     whole_TMD = torch.linalg.solve_triangular(lower_TMM, rows_TMD, upper=False)
     a_TMD, means_TND = whole_TMD.to(queries.rows_TQD), means_TND.to(queries.rows_TQD)
-    distance_TQN = _square_distances(queries.rows_TQD, means_TND) - _square_distances(
-        queries.rows_TQD @ a_TMD.mT, means_TND @ a_TMD.mT
-    )
+    along_TQM, means_TNM = queries.rows_TQD @ a_TMD.mT, means_TND @ a_TMD.mT
+    square_TQN = torch.cdist(queries.rows_TQD, means_TND).square()
+    distance_TQN = square_TQN - torch.cdist(along_TQM, means_TNM).square()
     return -distance_TQN.masked_fill(~pictured_TN[:, None], torch.inf).amin(-1)
 
 
 def _pictured(support: Support) -> Bool[Tensor, "T N"]:
     return support.present_TNK.any(-1)
-
-
-def _square_distances(
-    one_TQX: Float[Tensor, "T Q X"], other_TNX: Float[Tensor, "T N X"]
-) -> Float[Tensor, "T Q N"]:
-    products_TQN = one_TQX @ other_TNX.mT
-    squares_TQ1 = one_TQX.square().sum(-1, keepdim=True)
-    return squares_TQ1 - 2 * products_TQN + other_TNX.square().sum(-1)[:, None]
 
 
 SCORES: dict[str, Score] = {

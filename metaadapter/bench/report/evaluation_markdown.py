@@ -10,9 +10,8 @@ from metaadapter.bench.evaluation.metrics import METRICS
 from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report import words
-from metaadapter.bench.report.domain_loss import DomainLoss
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
-from metaadapter.bench.report.evaluation_run import ByShots, Row, at
+from metaadapter.bench.report.evaluation_run import ByShots, DomainLoss, Row, at
 from metaadapter.bench.report.names_axis import NamesAxis
 from metaadapter.bench.report.pool_gain import PoolGain
 from metaadapter.bench.report.template import (

@@ -8,10 +8,8 @@ from typing import Any
 
 from metaadapter.bench.evaluation.integrity import Box
 from metaadapter.bench.evaluation.summary import Ranks
-from metaadapter.bench.report.below_names import BelowNames
-from metaadapter.bench.report.domain_loss import DomainLoss
-from metaadapter.bench.report.evaluation_run import ByShots, Row
-from metaadapter.bench.report.names_axis import NamesAxis
+from metaadapter.bench.report.evaluation_run import ByShots, DomainLoss, Row
+from metaadapter.bench.report.names_axis import BelowNames, NamesAxis
 from metaadapter.bench.report.pool_gain import PoolGain
 from metaadapter.bench.report.set_errors import SetErrors
 

@@ -9,7 +9,7 @@ from metaadapter.bench.evaluation.draw_config import PoolSize
 from metaadapter.bench.evaluation.method_names import JOINT, LABELLED
 from metaadapter.bench.evaluation.name_level import MADE, OWN
 from metaadapter.bench.evaluation.summary import Estimate
-from metaadapter.bench.report.domain_loss import DomainLoss
+from metaadapter.bench.report.evaluation_run import DomainLoss
 from metaadapter.bench.report.names_axis import AgainstBest, NamesAxis
 from metaadapter.data.plain_text import one_line
 

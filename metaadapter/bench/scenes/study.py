@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Bool, Int
 
 from metaadapter.apps.field.frames import Frame
-from metaadapter.apps.field.species import is_species
+from metaadapter.apps.field.species import is_nothing, is_species
+from metaadapter.bench.evaluation.cell import Cell, CellResult
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
@@ -21,17 +24,9 @@ from metaadapter.bench.evaluation.method_names import is_peer
 from metaadapter.bench.evaluation.run import Evaluation
 from metaadapter.bench.evaluation.store_sets import load_sets
 from metaadapter.bench.evaluation.summary import Estimate, differences, means
-from metaadapter.bench.evaluation.tables import CELL
+from metaadapter.bench.evaluation.tables import CELL, table
 from metaadapter.bench.report.evaluation_result import plain
 from metaadapter.bench.report.evaluation_run import ByShots, by_shots
-from metaadapter.bench.scenes.figures import (
-    MEASURES,
-    OVERALL,
-    RATES,
-    Confusions,
-    confusions,
-    field_rows,
-)
 from metaadapter.bench.scenes.scenes import scenes_of
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import UsageError
@@ -42,6 +37,12 @@ OF_EVALUATION = ("accuracy", "ece", "fit_seconds", "trained_parameters")
 """The measures that are those of the evaluation."""
 # The factor of a 95 % interval is 12.7 for two draws and 4.3 for three: it says nothing.
 FEWEST_DRAWS = 5
+
+OVERALL = ""
+"""The part of the rows with the figures of all classes; each other part is one class."""
+MEASURES = ("macro_f1", "false_alarms", "missed")
+RATES = ("precision", "recall", "f1")
+Confusions = dict[Cell, Int[np.ndarray, "C C"]]
 
 
 def in_scenes(table: ImageTable, frames: Sequence[Frame]) -> ImageTable:
@@ -209,3 +210,64 @@ def _drawn(data: EvaluationSet, config: EvaluationConfig) -> dict[str, Any]:
                 of_class["scenes"] += len(set(data.groups_n[frames])) / config.seeds
     in_order = {n_shot: dict(sorted(classes.items())) for n_shot, classes in reached.items()}
     return {"reached": in_order, "n_queries": n_queries / config.seeds}
+
+
+def confusions(results: Iterable[CellResult], n_classes: int) -> Confusions:
+    """Return, for each cell, the number of queries by true class × predicted class."""
+    counts = {}
+    for result in results:
+        pairs = result.tables["confusion"]
+        counts[result.cell] = np.zeros((n_classes, n_classes), dtype=int)
+        np.add.at(counts[result.cell], (pairs["true"], pairs["predicted"]), pairs["count"])
+    return counts
+
+
+def field_rows(counts: Confusions, classes: Sequence[str]) -> pd.DataFrame:
+    """Return a row for each cell with the part `OVERALL`, and one for each class with `RATES`.
+
+    - `macro_f1`: the mean F1 of the species that have queries, a fraction of 1.
+    - `false_alarms`: how many of 1000 empty frames are predicted as a species; NaN without any.
+    - `missed`: how many of 1000 frames of animals are predicted as no species.
+    - `precision`, `recall`, `f1`: of one class, 0 if undefined.
+    """
+    rows = []
+    for cell, matrix in counts.items():
+        facts = {**cell._asdict(), "task": 0}
+        rates = class_rates(matrix)
+        rows.append({**facts, "part": OVERALL, **_overall(matrix, classes, rates["f1"])})
+        rows += [
+            {**facts, "part": label, **{name: float(of_all[c]) for name, of_all in rates.items()}}
+            for c, label in enumerate(classes)
+        ]
+    names = [*CELL, "task", *MEASURES, *RATES]
+    return table({name: [row.get(name) for row in rows] for name in names})
+
+
+def class_rates(matrix: Int[np.ndarray, "C C"]) -> dict[str, np.ndarray]:
+    """Return the precision, recall and F1 of each class; 0 where one is undefined."""
+    right, true, predicted = matrix.diagonal(), matrix.sum(1), matrix.sum(0)
+    return {
+        "precision": right / predicted.clip(min=1),
+        "recall": right / true.clip(min=1),
+        "f1": 2 * right / (true + predicted).clip(min=1),
+    }
+
+
+def _overall(
+    matrix: Int[np.ndarray, "C C"], classes: Sequence[str], f1: np.ndarray
+) -> dict[str, float | None]:
+    animal = np.array([is_species(label) for label in classes])
+    empty = np.array([is_nothing(label) for label in classes])
+    asked = animal & (matrix.sum(1) > 0)
+    return {
+        "macro_f1": float(f1[asked].mean()) if asked.any() else None,
+        "false_alarms": _per_thousand(matrix, empty, animal),
+        "missed": _per_thousand(matrix, animal, ~animal),
+    }
+
+
+def _per_thousand(
+    matrix: Int[np.ndarray, "C C"], true: Bool[np.ndarray, " C"], predicted: Bool[np.ndarray, " C"]
+) -> float | None:
+    n = int(matrix[true].sum())
+    return 1000 * int(matrix[true][:, predicted].sum()) / n if n else None

@@ -8,13 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from sklearn.exceptions import ConvergenceWarning
+from jaxtyping import Bool, Float
+from scipy.optimize import brentq
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neighbors import NearestNeighbors
 from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 
 from metaadapter.adapter.weights import probabilities
-from metaadapter.bench.several.ml_knn import ml_knn
 from metaadapter.bench.several.tasks import SeveralTask
 from metaadapter.data.code_identity import code_identity
 from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
@@ -25,6 +27,9 @@ STRENGTH = 100.0
 """The inverse penalty of the logistic regression; of 1, 10 and 100 the best on validation sets."""
 ALPHA, STEPS, RATE = 0.5, 100, 0.01
 """The scale of TaskRes's residual (its published default), the steps and the rate of Adam."""
+
+NEIGHBOURS, SMOOTHING = 10, 1.0
+"""The published defaults k and s of ML-KNN."""
 
 
 class Answers(NamedTuple):
@@ -62,28 +67,55 @@ def zero_shot_sigmoid(task: SeveralTask, queries_QD: Queries, _device: torch.dev
 
 
 def _with_mean(logits: Float[np.ndarray, " Q"], share: float) -> Float[np.ndarray, " Q"]:
-    low, high = -logits.max() - 50, -logits.min() + 50
-    for _ in range(60):
-        middle = (low + high) / 2
-        above = (1 / (1 + np.exp(-np.clip(logits + middle, -500, 500)))).mean() > share
-        low, high = (low, middle) if above else (middle, high)
-    p: np.ndarray = 1 / (1 + np.exp(-np.clip(logits + middle, -500, 500)))
+    def excess(bias: float) -> float:
+        return float(expit(logits + bias).mean()) - share
+
+    p: np.ndarray = expit(logits + brentq(excess, -logits.max() - 50, -logits.min() + 50))
     return p
 
 
 def logistic_per_class(task: SeveralTask, queries_QD: Queries, _device: torch.device) -> Answers:
     """Answer with one logistic regression a class (binary relevance)."""
-    columns = []
-    for shows in task.shows_NC.T:
-        if shows.all() or not shows.any():
-            columns.append(np.full(len(queries_QD), float(shows[0])))
-            continue
-        model = LogisticRegression(C=STRENGTH, max_iter=1000)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(task.rows_ND, shows)
-        columns.append(model.predict_proba(queries_QD)[:, 1])
-    return Answers(np.stack(columns, 1), np.full(len(columns), HALF))
+    model = OneVsRestClassifier(LogisticRegression(C=STRENGTH, max_iter=1000))
+    with warnings.catch_warnings():
+        # Of steps that do not converge, and of classes that all pictures show, or none.
+        warnings.simplefilter("ignore", UserWarning)
+        p_QC = model.fit(task.rows_ND, task.shows_NC.astype(int)).predict_proba(queries_QD)
+    return Answers(p_QC, np.full(p_QC.shape[1], HALF))
+
+
+def ml_knn(
+    rows_ND: Float[np.ndarray, "n D"],
+    shows_NC: Bool[np.ndarray, "n C"],
+    queries_QD: Float[np.ndarray, "Q D"],
+    n_neighbours: int = NEIGHBOURS,
+    smoothing: float = SMOOTHING,
+) -> Float[np.ndarray, "Q C"]:
+    """Return the probability of each class, given how many of the neighbours show it (ML-KNN).
+
+    The equations 1 to 4 are of M.-L. Zhang and Z.-H. Zhou, ML-KNN: A lazy learning approach to
+    multi-label learning, Pattern Recognition 40, 2007.
+
+    With fewer other pictures than `n_neighbours`, all of them are neighbours.
+    """
+    n, k, s = len(rows_ND), min(n_neighbours, len(rows_ND) - 1), smoothing
+    nearest = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(rows_ND)
+    # Without queries, a picture is not its own neighbour.
+    among_NC, among_QC = (
+        shows_NC[nearest.kneighbors(asked, return_distance=False)].sum(1)
+        for asked in (None, queries_QD)
+    )
+    # The smoothed shares of the pictures that show a class, or not, with 0 … k such neighbours.
+    is_j_KNC = among_NC == np.arange(k + 1)[:, None, None]
+    given_KC, otherwise_KC = (
+        (s + counts_KC) / (s * (k + 1) + counts_KC.sum(0))
+        for counts_KC in ((is_j_KNC & shows_NC).sum(1), (is_j_KNC & ~shows_NC).sum(1))
+    )
+    prior_C = (s + shows_NC.sum(0)) / (2 * s + n)
+    shown_QC = prior_C * np.take_along_axis(given_KC, among_QC, 0)
+    absent_QC = (1 - prior_C) * np.take_along_axis(otherwise_KC, among_QC, 0)
+    p_QC: np.ndarray = shown_QC / (shown_QC + absent_QC)
+    return p_QC
 
 
 def ml_knn_answers(task: SeveralTask, queries_QD: Queries, _device: torch.device) -> Answers:

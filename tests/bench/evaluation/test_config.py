@@ -6,13 +6,6 @@ from metaadapter.bench.evaluation.config import load_evaluation, read_source
 from metaadapter.errors import DataError
 
 
-def test_cells__are_each_combination_once(ask):
-    cells = ask("a", "b", shots=(2, 1, 2)).cells()
-
-    assert len(cells) == len(set(cells)) == 2 * 2 * 2 * 2
-    assert {cell.store for cell in cells} == {"a", "b"}
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -22,7 +15,6 @@ def test_cells__are_each_combination_once(ask):
             "takes single stores and no metrics, got ",
         ),
         ({"stores": (("a", "b"),), "by_group": True}, "by_group divides single stores, got "),
-        ({"stores": (("x/a", "b"), ("y/a", "b"))}, "the names of their folders distinguish sets"),
         ({"base_to_new": True, "ways": 5}, "leave out ways and unknown"),
         ({"reference": "GDA"}, "'GDA' is not among the methods"),
         ({"seeds": 0}, "greater than or equal to 1"),

@@ -30,11 +30,6 @@ def write(tmp_path):
     return append
 
 
-@pytest.mark.usefixtures("write")
-def test_cells__read_again__have_every_figure_exactly(tmp_path):
-    assert list(read_cells(tmp_path).values()) == [result(seed) for seed in range(3)]
-
-
 def test_cells__measured_twice__count_as_they_were_last(write, tmp_path):
     write(result(1, bench="newer"))
 

@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from metaadapter.bench.evaluation.made_names import with_names
-from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.evaluation.store_sets import load_sets
-from metaadapter.errors import DataError
-
-TIMES = ["fit_seconds", "predict_seconds", "peak_mib"]
 
 
 def unit(row):
@@ -50,19 +45,6 @@ def test_made_names__picture_by_picture__are_class_means_with_noise(pets, load):
     assert not noise.text_CD[:, 3:].any()
 
 
-@pytest.mark.parametrize("geometry", ["", "cone:"])
-def test_made_names__more_noise__lowers_the_accuracy_of_names_alone(zoo, load, geometry):
-    sets = with_names(load(zoo)[0], [f"{geometry}{level}" for level in (0.2, 2, 8, "noise")])
-
-    accuracy = [
-        np.mean((rows_of(data) @ data.text_CD.numpy().T).argmax(1) == data.labels_n)
-        for data in sets
-    ]
-
-    assert accuracy == sorted(accuracy, reverse=True)
-    assert accuracy[0] > accuracy[-1] + 0.2
-
-
 def test_made_names__in_cones__bend_the_blocks_with_texts_and_keep_lengths(pets, load):
     data = in_two_blocks(load(pets)[0])
 
@@ -95,22 +77,3 @@ def test_load_sets__levels__are_sets_of_their_own(pets, ask):
     assert len({data.identity for data in sets}) == 4
     assert [data.to_dict()["names"] for data in sets] == list(config.names)
     assert "--set names=own,0.6,noise,cone:4" in config.command
-
-
-@pytest.mark.slow
-def test_evaluate__made_names_added__keeps_the_own_ones_to_the_bit(pets, ask, tmp_path):
-    evaluate(ask(pets), tmp_path / "run")
-    before = pd.read_csv(tmp_path / "run" / "rows.csv")
-    grown = ask(pets, names=("own", 2))
-
-    again = evaluate(grown, tmp_path / "run")
-
-    rows = pd.read_csv(tmp_path / "run" / "rows.csv")
-    assert again.n_measured == len(before) == len(rows) / 2
-    own = rows[rows["store"] == "pets"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(own, before)
-    one_run = evaluate(grown, tmp_path / "other").rows.drop(columns=TIMES)
-    pd.testing.assert_frame_equal(one_run, again.rows.drop(columns=TIMES))
-    assert evaluate(grown, tmp_path / "run").n_measured == 0
-    with pytest.raises(DataError, match="the set pets, made names 2 is left out"):
-        evaluate(ask(pets), tmp_path / "run")

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-import pandas as pd
 import pytest
 
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.pools import pool_facts
-from metaadapter.bench.evaluation.run import evaluate
 
 
 def sizes(rows):
@@ -53,18 +51,3 @@ def test_pool_facts__are_as_a_slow_loop_has_them(zoo, draw, kind):
         known = Counter(label for label in labels if label in classes)
         entropy = -sum(n / known.total() * math.log(n / known.total()) for n in known.values())
         assert facts["pool_evenness"][task] == pytest.approx(math.exp(entropy) / 3)
-
-
-def test_rows__tell_the_pool_of_the_task_whatever_the_method_sees(zoo, ask, tmp_path):
-    methods = ("closed-form", "closed-form@labelled")
-    changes = {"tasks": 3, "ways": 3, "pool": "skewed", "pool_size": (1, 9), "queries": 5}
-    config = ask(zoo, methods=methods, seeds=1, **changes)
-
-    means = evaluate(config, tmp_path / "run").means
-
-    rows = pd.read_csv(tmp_path / "run" / "rows.csv")
-    columns = ["n_shot", "n_pool", "pool_evenness"]
-    one, other = (rows[rows["method"] == method][columns] for method in methods)
-    assert one.to_numpy().tolist() == other.to_numpy().tolist()
-    assert rows["pool_evenness"].between(1 / 3 - 1e-9, 1 + 1e-9).all()
-    assert {"n_pool", "pool_evenness"}.isdisjoint(means["metric"])

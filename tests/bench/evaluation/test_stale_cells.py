@@ -1,8 +1,7 @@
-"""The identity of a method has all that its answers depend on; a change is of its cells alone."""
+"""A method whose code or constants change has its cells measured again, and no others."""
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,27 +10,15 @@ import torch
 
 import episodes
 import metaadapter
-from metaadapter.adapter.support import Support
-from metaadapter.bench.evaluation import method_by_name
 from metaadapter.bench.evaluation.finished_cells import CELLS_FILE, KIND, PURPOSE
 from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.run import evaluate
-from metaadapter.bench.peers.by_name import PEERS
-from metaadapter.data.code_identity import modules_run_through
 from metaadapter.data.db import Database
 from metaadapter.generator.adapter_generator import save_generator
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
-from metaadapter.workflow.choose_n_steps import fine_tune
 
 PACKAGES = [Path(package.__file__).parent for package in (metaadapter, episodes)]
-CODE = {
-    "closed-form": (Generator,),
-    "default": (Generator,),
-    "finetune": (fine_tune, Generator),
-    "GDA": (PEERS["GDA"],),
-    "CLAP": (PEERS["CLAP"],),
-}
 OWN = """\
 import helper
 
@@ -57,33 +44,6 @@ def edit(monkeypatch):
         )
 
     return change
-
-
-def code_of(name, own):
-    return CODE.get(name, (own, Support))
-
-
-@pytest.fixture
-def _weights_read_once(monkeypatch):
-    """The code of methods changes here, and never the weights that they start from."""
-    for name in ("load_generator", "generator_id"):
-        monkeypatch.setattr(method_by_name, name, functools.cache(getattr(method_by_name, name)))
-
-
-@pytest.mark.usefixtures("_weights_read_once")
-@pytest.mark.parametrize("name", ["GDA", "own"])
-def test_identity__of_a_method__changes_with_each_module_that_it_runs_through(name, own, edit):
-    full_name = f"{own}:mine" if name == "own" else name
-    before = load_method(full_name).identity
-    files = modules_run_through(*code_of(name, own))
-
-    for file in files:
-        edit(file)
-        assert load_method(full_name).identity != before, file
-        edit(file, b"\n# a comment\n")
-        assert load_method(full_name).identity == before, file
-
-    assert len(files) > 1
 
 
 @pytest.mark.parametrize("name", ["ridge", "sharpness", "most_kernel_rows"])

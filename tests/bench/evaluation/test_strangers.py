@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pytest
 import torch
 
 from metaadapter.bench.evaluation.draws import draw_tasks
-from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.evaluation.store_sets import far_set
 from metaadapter.bench.evaluation.strangers import draw_far
 
@@ -54,15 +52,3 @@ def test_draw_tasks__strangers_asked_for__are_the_tasks_as_without(pets, others,
 
     for field in ("support_TNK", "query_TNQ", "off_class_TO"):
         assert torch.equal(getattr(one, field), getattr(other, field))
-
-
-def test_evaluate__draws_table__names_far_strangers_and_their_files(pets, others, ask, tmp_path):
-    config = ask(pets, strangers=others, shots=(1,), seeds=1)
-
-    evaluate(config, tmp_path / "run")
-
-    draws = pd.read_csv(tmp_path / "run" / "draws.csv.gz")
-    far = draws[draws["role"] == "far"]
-    assert set(far["class"]) == {"elk", "fox", "hen", "pig"}
-    assert set(far["store"]) == {"pets"}
-    assert far["sha256"].str.match(r"(zoo|farm)-\d+").all()

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from metaadapter.bench.evaluation.metrics import METRICS
 from metaadapter.bench.evaluation.summary import MEAN, differences, means
 from metaadapter.bench.evaluation.tables import TASK_COLUMNS, table
 
@@ -68,13 +67,3 @@ def test_differences__are_paired(samples):
     interval = stats.ttest_rel(*pair).confidence_interval(0.95)
     assert found.mean - found.half == pytest.approx(interval.low)
     assert found.mean + found.half == pytest.approx(interval.high)
-
-
-def test_means__metric_of_ones_own__is_among_them(samples):
-    own = rows(samples).assign(top_2=0.75)
-
-    found = means(own)
-
-    assert set(found["metric"]) == {"accuracy", "top_2"}
-    assert "top_2" not in METRICS
-    assert one(found, method="GDA", store=MEAN, metric="top_2").mean == 0.75

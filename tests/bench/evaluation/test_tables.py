@@ -55,17 +55,6 @@ def tables(make_store):
     return make
 
 
-def test_rows__have_every_column_in_order(tables):
-    rows = tables(part(0.5))["rows"]
-
-    assert tuple(rows) == TASK_COLUMNS
-    (row,) = rows.to_dict("records")
-    assert [row[name] for name in ("method", "part", "n_shot", "task", "accuracy")] == [
-        *("GDA", "all", 4, 0, 0.5)
-    ]
-    assert np.isnan(row["nll"])
-
-
 def test_rows__base_and_new__have_a_harmonic_mean_each_task(tables):
     rows = tables(part(0.8, 0.0, name="base"), part(0.4, 0.0, name="new"))["rows"]
 

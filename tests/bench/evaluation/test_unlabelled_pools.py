@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -11,7 +10,6 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import logits_of
 from metaadapter.bench.evaluation.measure import measure
 from metaadapter.bench.evaluation.method_by_name import load_method
-from metaadapter.bench.evaluation.run import evaluate
 
 
 def pictures(rows):
@@ -92,16 +90,3 @@ def test_measure__reader_of_pools__reads_them_unless_it_is_asked_not_to(zoo, dra
             )
     assert result[name] != result[f"{name}@labelled"]
     assert result["TaskRes"] == result["TaskRes@labelled"]
-
-
-def test_evaluate__pool__is_in_the_draws_and_the_command_and_apart_from_queries(zoo, ask, tmp_path):
-    config = ask(zoo, methods=("zero-shot",), shots=(1,), pool="balanced", pool_size=3, seeds=1)
-
-    result = evaluate(config, tmp_path / "run")
-
-    assert "--set pool=balanced --set pool_size=3" in config.command
-    assert next(box for box in result.boxes if "apart" in box.name).status == "pass"
-    draws = pd.read_csv(tmp_path / "run" / "draws.csv.gz")
-    pool = draws[draws["role"] == "pool"]
-    assert len(pool) == 3 * 6
-    assert (pool["way"] == -1).all()

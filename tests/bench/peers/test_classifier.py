@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from metaadapter.adapter.support import Support
@@ -32,18 +31,6 @@ def pictures(texts, n_shot, rng):
     return np.stack([texts[name] + rng.normal(size=16) for name in labels]), labels
 
 
-class Encoder:
-    """Reads names by a table."""
-
-    logit_scale = SCALE
-
-    def __init__(self, texts):
-        self.texts = texts
-
-    def encode_texts(self, names):
-        return np.stack([self.texts[name.removeprefix("a ")] for name in names])
-
-
 @pytest.mark.parametrize("peer", ["GDA", "Tip-Adapter", "text + mean"])
 def test_peer_classifier__shuffled_labelled_rows__equals_the_peer_and_classify(peer, texts, rng):
     X, y = pictures(texts, 3, rng)
@@ -66,37 +53,6 @@ def test_peer_classifier__shuffled_labelled_rows__equals_the_peer_and_classify(p
 @parametrize_with_checks([PeerClassifier("GDA", logit_scale=100.0)])
 def test_peer_classifier__scikit_learns_own_checks__hold(estimator, check):
     check(estimator)
-
-
-def test_peer_classifier__names_with_an_encoder__equal_their_vectors_and_scale(
-    texts, rng, monkeypatch
-):
-    X, y = pictures(texts, 2, rng)
-    names, encoder = {name: f"a {name}" for name in NAMES}, Encoder(texts)
-    by_name = "metaadapter.features.encoder_by_name.load_encoder"
-    monkeypatch.setattr(by_name, {"mine": encoder}.__getitem__)
-
-    named, by_its_name, by_vector = (
-        classifier.fit(X, y).predict_proba(X)
-        for classifier in (
-            PeerClassifier("CLAP", names, encoder=encoder),
-            PeerClassifier("CLAP", names, encoder="mine"),
-            PeerClassifier("CLAP", texts, logit_scale=SCALE),
-        )
-    )
-
-    np.testing.assert_array_equal(named, by_vector)
-    np.testing.assert_array_equal(by_its_name, named)
-
-
-def test_peer_classifier__in_a_grid_search__peers_are_values_of_a_parameter(texts, rng):
-    X, y = pictures(texts, 4, rng)
-    grid = {"peer": ["zero-shot", "prototypes"]}
-
-    search = GridSearchCV(PeerClassifier(class_texts=texts, logit_scale=SCALE), grid, cv=2)
-
-    assert search.fit(X, y).best_params_["peer"] in grid["peer"]
-    assert clone(search.best_estimator_).peer == search.best_params_["peer"]
 
 
 def text_and_mean(support):

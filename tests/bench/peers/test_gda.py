@@ -23,7 +23,11 @@ class FixedCovariance:
 
 @pytest.mark.parametrize(
     ("shots", "alpha"),
-    [((2, 2, 2), 1e-1), ((4, 4, 4), 1e-1), ((9, 8, 7), 1.0), ((16, 16, 16), 10.0)],
+    [
+        *(((2, 2, 2), 1e-1), ((4, 4, 4), 1e-1), ((9, 8, 7), 1.0), ((16, 16, 16), 10.0)),
+        # Between the numbers of shots of the table, and beyond it.
+        *(((12, 12, 12), 10 ** np.log2(1.5)), ((40, 40, 40), 10.0)),
+    ],
 )
 def test_gda__scikit_learns_own__agrees(make_support, pictures_of, scale, query, shots, alpha):
     support = make_support(shots)
@@ -43,28 +47,3 @@ def test_gda__scikit_learns_own__agrees(make_support, pictures_of, scale, query,
     # scikit-learn adds the logarithm of the prior, the same for all classes.
     torch.testing.assert_close(result.softmax(-1), wanted.softmax(-1))
     torch.testing.assert_close(result, wanted - alpha * np.log(1 / 3))
-
-
-@pytest.mark.parametrize(
-    ("shots", "alpha"),
-    [((3, 3), 1e-1), ((1, 5), 1e-1), ((12, 12), 10 ** np.log2(1.5)), ((40, 40), 10.0)],
-)
-def test_gda__other_shots__weight_is_interpolated_and_kept(make_support, scale, shots, alpha):
-    support = make_support(shots)
-
-    weights = PEERS["GDA"](support)
-
-    vectors = scale * (weights.classes - support.text_TND)[0]
-    assert _alpha_of(support, vectors) == pytest.approx(alpha)
-
-
-def _alpha_of(support, vectors):
-    """α from the vectors: they are α · P μ, and P is written out here."""
-    rows, width = [], support.text_TND.shape[-1]
-    for c, shots in enumerate(support.support_TNKD[0]):
-        there = shots[support.support_mask_TNK[0, c]]
-        rows.append(there - there.mean(0))
-    residuals = torch.cat(rows).numpy()
-    n, covariance = len(residuals), np.cov(residuals.T)
-    precision = width * np.linalg.inv((n - 1) * covariance + np.trace(covariance) * np.eye(width))
-    return float(np.median(vectors.numpy() / (support.means_TND[0].numpy() @ precision)))

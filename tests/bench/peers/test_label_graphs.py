@@ -25,18 +25,6 @@ def test_label_spreading__scikit_learn__agrees(make_support, add_pool, pictures_
     torch.testing.assert_close(result.exp(), wanted, atol=1e-5, rtol=1e-5)
 
 
-def test_label_spreading__no_pool__agrees_with_the_kernel(make_support, pictures_of, query):
-    """Without a pool nothing but labelled pictures is averaged, almost by their own labels."""
-    support = make_support((3, 1, 2))
-    rows, labels = pictures_of(support)
-    kernel = (-20 * torch.cdist(query[0], rows).square()).exp()
-
-    result = logits_of(POOL_PEERS["label spreading"](support), query)[0]
-
-    near = kernel @ torch.eye(3, dtype=torch.float64)[labels]
-    assert torch.equal(result.argmax(-1), near.argmax(-1))
-
-
 def nearest(x, candidates, k):
     """{number: cosine} of the k nearest, none below 0."""
     cosines = {i: float(x @ point) for i, point in candidates.items()}

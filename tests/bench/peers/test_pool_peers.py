@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import AdapterWeights, logits_of
+from metaadapter.adapter.weights import logits_of
 from metaadapter.bench.peers.by_name import POOL_PEERS
 
 pytestmark = pytest.mark.usefixtures("few_rounds")
@@ -68,15 +68,3 @@ def test_pool_peer__new_pictures__do_not_depend_on_one_another(peer, pooled, que
 
     torch.testing.assert_close(logits_of(result, query), torch.cat(one_by_one, dim=1))
     assert logits_of(result, query[:, :0]).shape == (1, 0, 3)
-
-
-@every_peer
-def test_pool_peer__pool_of_copies_of_one_shot__gives_finite_logits(peer, make_support, query):
-    support = make_support((1, 1, 1))
-    copies = support.with_pool(support.rows_TMD[0])
-    assert logits_of(peer(copies), query).isfinite().all()
-
-
-@pytest.mark.parametrize("name", ["TransCLIP", "self-training"])
-def test_pool_peer__linear_in_a_picture__is_an_adapter(name, pooled):
-    assert isinstance(POOL_PEERS[name](pooled((2, 1))), AdapterWeights)

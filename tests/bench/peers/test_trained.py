@@ -10,11 +10,9 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.peers.by_name import PEERS
-from metaadapter.data.training_steps import reporting_steps
 
 SHOTS = (3, 1, 2)
 
@@ -215,43 +213,3 @@ def test_tip_adapter_f__keys__agree(make_support, pictures_of, scale, query, siz
 
     result = classify(query, PEERS["Tip-Adapter-F"](support))[0]
     torch.testing.assert_close(result, logits(query[0]).detach())
-
-
-class Largest(TorchDispatchMode):
-    """The most numbers in any tensor that is computed."""
-
-    numbers = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        if isinstance(result, torch.Tensor):
-            self.numbers = max(self.numbers, result.numel())
-        return result
-
-
-def test_tip_adapter_f__many_pictures__never_holds_all_affinities(make_support, monkeypatch):
-    module = sys.modules["metaadapter.bench.peers.tip_adapter"]
-    monkeypatch.setattr(module, "MOST_AFFINITIES", 1000)
-    monkeypatch.setattr(module, "N_STEPS", 2)
-    support = make_support((16,) * 6)  # 96 pictures × 96 keys are 9,216 affinities
-
-    with Largest() as largest:
-        PEERS["Tip-Adapter-F"](support)
-
-    assert largest.numbers <= 96 * 12  # pictures × width
-
-
-@pytest.mark.parametrize(
-    ("name", "n_steps"),
-    [
-        *(("TaskRes", 200), ("CLIP-Adapter", 200), ("LP++", 300), ("ZS-LP", 300), ("CLAP", 300)),
-        *(("Tip-Adapter-F", 200), ("cross-modal probe", 300), ("RLA", 100)),
-    ],
-)
-def test_peers__trained_by_steps__tell_of_each(make_support, name, n_steps):
-    heard = []
-
-    with reporting_steps(lambda *step: heard.append(step)):
-        PEERS[name](make_support((1, 1)))
-
-    assert heard == [(number, n_steps) for number in range(1, n_steps + 1)]

@@ -5,9 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from metaadapter.bench.report.evaluation_markdown import markdown
 from metaadapter.bench.report.evaluation_page import page
-from metaadapter.bench.report.words import metric
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +37,6 @@ def test_page__names_with_markup__are_text(html, read_page):
     assert "<cow> & calf" in read_page(html).words
 
 
-def test_page__probabilities__are_judged_beside_accuracy(html, result, read_page):
-    words = read_page(html).words
-    accuracy = words.split("Accuracy against labelled pictures")[0]
-
-    for name, title in (("nll", "Log loss, nats"), ("ece", "Calibration error, %")):
-        cells = " ".join(
-            metric(result.quality[name]["closed-form"][n].mean, name) for n in (1, 2, 4)
-        )
-        assert title in accuracy
-        assert f"closed-form {cells}" in accuracy
-
-
 @pytest.mark.usefixtures("without_drawings")
 def test_page__confusion_matrix__has_the_percentages_of_each_row(result, read_page):
     (one, *others) = result.sets
@@ -77,14 +63,3 @@ def test_page__small_and_unlike_evaluations__can_be_drawn(changes, report_of, re
     assert ("AUROC of near strangers" in words) == ("unknown" in changes)
     steps = changes.get("methods", ())
     assert ("The thin line joins" in words) == ("finetune@2" in steps)
-
-
-@pytest.mark.usefixtures("without_drawings")
-def test_page__of_tasks_with_pools__says_who_read_them(report_of, read_page):
-    methods = ("closed-form", "closed-form@labelled")
-    result = report_of(("ant", "bee"), methods=methods, pool="balanced", pool_size=2)
-    html = page(result, {})
-
-    assert "a pool of 2 unlabelled pictures a class (balanced)" in read_page(html).words
-    assert "the method sees only the labelled pictures" in html
-    assert "a pool of 2 unlabelled pictures a class" in markdown(result)

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import builtins
-import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from metaadapter.bench.report.panel import VARIABLES, colour, panel
+from metaadapter.bench.report.panel import colour, panel
 from metaadapter.errors import MissingPackage
 
 
@@ -24,14 +23,6 @@ def test_panel__drawing__is_well_formed():
     assert root.attrib["viewBox"] == "0 0 380 270"
     assert root[0].text == 'a < b & "c"'
     assert "$5 & <b> or $6" in "".join(root.itertext())
-
-
-def test_panel__colours__become_variables_of_the_page():
-    svg = drawing()
-
-    assert "var(--method-3)" in svg
-    assert "#" not in re.sub(r'href="#|url\(#', "", svg)
-    assert len({colour(variable) for variable in VARIABLES}) == len(VARIABLES)
 
 
 def test_panel__without_matplotlib__says_what_to_install(monkeypatch):

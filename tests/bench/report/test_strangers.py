@@ -8,7 +8,6 @@ from scipy import stats
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.run import evaluate
-from metaadapter.bench.report.evaluation_markdown import markdown
 from metaadapter.bench.report.evaluation_run import EvaluationRun
 from metaadapter.bench.report.findings import find
 
@@ -50,18 +49,3 @@ def test_find__strangers__has_the_means_of_the_rows_and_their_intervals(run, res
                 assert estimate.half == pytest.approx(half)
     assert set(result.quality["far_auroc"]) == set(METHODS)
     assert set(result.quality["kept"]) == {"closed-form"}
-
-
-def test_markdown__strangers__have_a_section_with_intervals_and_their_kinds(result):
-    text = markdown(result)
-
-    section = text.split("## None of these\n")[1].split("\n## ")[0]
-    assert "25 % of a task's classes" in section
-    assert "pictures of other sets (zoo)" in section
-    assert section.count("### ") == 7
-    (line,) = [
-        line
-        for line in section.split("### AUROC of far strangers, %")[1].split("###")[0].splitlines()
-        if line.startswith(r"| GDA\@energy")
-    ]
-    assert line.count(" ± ") == 2

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from metaadapter.bench.evaluation.cell import Cell, CellResult
-from metaadapter.bench.scenes.figures import OVERALL, confusions, field_rows
+from metaadapter.bench.scenes.study import OVERALL, confusions, field_rows
 
 CLASSES = ("deer", "empty", "fox", "vehicle")
 

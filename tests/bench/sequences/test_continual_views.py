@@ -15,23 +15,15 @@ COUNTS = {"pets": {"ant": 6, "bee": 6, "cow": 6}, "toys": {"car": 6, "kite": 6}}
 
 
 @pytest.fixture(scope="module")
-def measure(store_in, tmp_path_factory):
-    """A finished evaluation of two learners on two tasks, in a setting."""
+def pooled(store_in, tmp_path_factory):
+    """The folder and the figures of an evaluation of two learners on two tasks."""
     folder = tmp_path_factory.mktemp("zoo")
     stores = [str(store_in(folder, *named, spread=1.0).folder) for named in COUNTS.items()]
-
-    def make(setting, **changes):
-        settings = {"methods": ("nearest mean", "zero-shot"), "shots": (1, 3), "seeds": 2}
-        config = EvaluationConfig(stores=stores, continual=setting, **settings | changes)
-        out = tmp_path_factory.mktemp("run")
-        return out, evaluate_continual(config, out)
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def pooled(measure):
-    return measure("pooled")
+    methods = ("nearest mean", "zero-shot")
+    config = EvaluationConfig(
+        stores=stores, continual="pooled", methods=methods, shots=(1, 3), seeds=2
+    )
+    return folder / "run", evaluate_continual(config, folder / "run")
 
 
 def test_result__pooled__has_what_was_measured(pooled):
@@ -62,10 +54,5 @@ def test_page__pooled__has_figures_curves_and_a_matrix_a_learner(pooled, read_pa
 
     assert "nearest mean through 2 tasks, pooled" in page.words
     assert "Transfer" in page.words
-    matrices = [element for element in page.all("table") if "matrix" in element.get("class", "")]
-    assert len(matrices) == 3  # accuracy, and the right task of those that are featured
-    cells = [element for element in page.all("td") if element.get("class") in ("hit", "miss")]
-    assert len(cells) == 3 * 4
     assert len(page.all("figure")) == 4
-    assert len({element["id"] for element in page.all("title") if "id" in element}) == 4
     assert not page.all("script")

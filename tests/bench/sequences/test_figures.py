@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaadapter.bench.evaluation import summary
 from metaadapter.bench.sequences import figures
 
 NAN = math.nan
@@ -63,21 +62,3 @@ def test_draw_figures__rows__has_a_row_a_draw():
     assert result["identification"].tolist() == pytest.approx([1 / 3, 1 / 3])
     assert result["bytes_a_class"].tolist() == [30, 30]
     assert result["transfer"].isna().tolist() == [True, False]
-
-
-def test_estimates_and_differences__two_learners__are_over_draws_and_paired():
-    rows = [rows_of(POOLED + 0.01 * seed, "one", seed) for seed in range(3)]
-    rows += [rows_of(POOLED + 0.01 * seed - 0.1, "other", seed) for seed in range(3)]
-    result = figures.draw_figures(pd.concat(rows))
-
-    means = figures.by_measure(summary.means(result))
-    differences = figures.by_measure(summary.differences(result, "one"))
-
-    last = means[(means["measure"] == "last") & (means["method"] == "one")].iloc[0]
-    assert last["mean"] == pytest.approx(2 / 3 + 0.01)
-    assert last["half"] == pytest.approx(4.302653 * 0.01 / 3**0.5)  # Student's, two degrees
-    assert last["n_draws"] == 3
-    less = differences[differences["measure"] == "last"].iloc[0]
-    assert (less["method"], less["n_draws"]) == ("other", 3)
-    assert less["mean"] == pytest.approx(-0.1)
-    assert less["half"] == pytest.approx(0, abs=1e-12)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 
 import pandas as pd
-import pytest
 
 from metaadapter.bench.sequences.sequence_bench import evaluate_continual
 from metaadapter.data.checksums import check_files
@@ -23,14 +22,3 @@ def test_run__tables_and_summary__are_written_and_prove_themselves(zoo, plan, tm
     assert all(problem == "" for _, problem in check_files(tmp_path / "run"))
     draws = pd.read_csv(tmp_path / "run" / "draws.csv.gz")
     assert draws.groupby(["seed", "task"])["store"].first().tolist() == ["pets", "toys"] * 2
-
-
-def test_run__interrupted__goes_on_after_the_last_finished_cell(zoo, plan, tmp_path):
-    def stop(done, _total):
-        if done == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        evaluate_continual(plan(*zoo), tmp_path / "run", tell=stop)
-
-    assert evaluate_continual(plan(*zoo), tmp_path / "run").n_measured == 5

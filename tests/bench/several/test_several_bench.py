@@ -14,8 +14,7 @@ from sklearn.metrics import f1_score, precision_recall_curve
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.several import measure
 from metaadapter.bench.several.measure import SeveralScores, evaluate_several
-from metaadapter.bench.several.methods import METHODS
-from metaadapter.bench.several.ml_knn import ml_knn
+from metaadapter.bench.several.methods import METHODS, ml_knn
 from metaadapter.bench.several.tasks import SeveralSet, draw_task
 from metaadapter.errors import DataError
 from metaadapter.workflow.accuracy import best_f1, calibration_error, label_scores
