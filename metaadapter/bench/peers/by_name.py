@@ -13,24 +13,25 @@ from collections.abc import Callable
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, LogitFunction
+from metaadapter.bench.peers.alignment import coral, t3a
 from metaadapter.bench.peers.ape import ape
-from metaadapter.bench.peers.clip_adapter import clip_adapter
-from metaadapter.bench.peers.coral import coral
-from metaadapter.bench.peers.cross_modal import cross_modal_probe
+from metaadapter.bench.peers.descent import (
+    clap,
+    clip_adapter,
+    cross_modal_probe,
+    rla,
+    task_res,
+    zs_lp,
+)
 from metaadapter.bench.peers.em_dirichlet import em_dirichlet
 from metaadapter.bench.peers.gaussians import stat_a, transclip
 from metaadapter.bench.peers.gda import gda
-from metaadapter.bench.peers.label_spreading import label_spreading
+from metaadapter.bench.peers.label_graphs import label_spreading, zlap
 from metaadapter.bench.peers.logistic_probe import logistic_probe, self_training
 from metaadapter.bench.peers.lp_plus_plus import lp_plus_plus
 from metaadapter.bench.peers.prototypes import proto_net, prototypes, ss_text, text_mean
 from metaadapter.bench.peers.ridge_towards_text import ridge_towards_text
-from metaadapter.bench.peers.rla import rla
-from metaadapter.bench.peers.t3a import t3a
-from metaadapter.bench.peers.task_res import task_res
 from metaadapter.bench.peers.tip_adapter import tip_adapter, tip_adapter_f
-from metaadapter.bench.peers.zlap import zlap
-from metaadapter.bench.peers.zs_lp import clap, zs_lp
 
 Peer = Callable[[Support], AdapterWeights]
 """A function that takes the support of T tasks and returns their adapters, stacked along T."""

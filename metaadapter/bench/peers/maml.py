@@ -11,13 +11,10 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.bench.peers.clip_adapter import RATIO
-from metaadapter.bench.peers.descent import descend
+from metaadapter.bench.peers.descent import RATIO, RESIDUAL_SCALE, descend
 
 N_STEPS = 10
 VISUAL_RATIO = RATIO / (1 - RATIO)
-# As in TaskRes. There is a single inner learning rate; this sets the relative speed of residuals.
-RESIDUAL_SCALE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,11 @@ def logits(
     residual: Float[Tensor, "*T N D"],
     logit_scale: Tensor | float,
 ) -> Float[Tensor, "*T n N"]:
-    """Return s · x' · normalise(t_c + 0.5 r_c), where x' = normalise(x + ratio up ReLU(down x))."""
+    """Return s · x' · normalise(t_c + 0.5 r_c), where x' = normalise(x + ratio up ReLU(down x)).
+
+    The scale of r_c is that of TaskRes. There is a single inner learning rate; the scale sets the
+    relative speed of residuals.
+    """
     moved = (rows @ down.mT).relu() @ up.mT
     adapted = normalize(rows + VISUAL_RATIO * moved, dim=-1)
     return logit_scale * adapted @ normalize(text + RESIDUAL_SCALE * residual, dim=-1).mT

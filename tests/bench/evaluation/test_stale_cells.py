@@ -87,7 +87,7 @@ def measured(pets, ask, own, tmp_path):
     ("file", "changed"),
     [
         ("metaadapter/generator/regression.py", ["closed-form", "finetune@1"]),
-        ("metaadapter/bench/peers/zs_lp.py", []),
+        ("metaadapter/bench/peers/ape.py", []),
     ],
 )
 def test_evaluate__module_changed__measures_its_methods_again(measured, edit, file, changed):

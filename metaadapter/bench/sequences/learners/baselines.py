@@ -10,7 +10,7 @@ from torch import Tensor
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, apply_adapter
-from metaadapter.bench.peers.clip_adapter import clip_adapter
+from metaadapter.bench.peers.descent import clip_adapter
 from metaadapter.bench.sequences.learners.learner import Learner, Questions, gated, kept_bytes
 
 

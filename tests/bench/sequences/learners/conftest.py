@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import sys
-
 import pytest
 import torch
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
+from metaadapter.bench.peers import descent
+from metaadapter.bench.peers.descent import descend
 from metaadapter.bench.sequences.learners.learner import Questions
 
 SCALE = 20.0
@@ -44,7 +44,9 @@ def learn_all(learner, supports, order=None):
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
     """Few steps of training: the properties of learners do not depend on their number."""
-    monkeypatch.setattr(sys.modules["metaadapter.bench.peers.clip_adapter"], "N_STEPS", 5)
+    monkeypatch.setattr(
+        descent, "descend", lambda loss_T, optimizer, _: descend(loss_T, optimizer, 5)
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,23 @@
-"""ZLaP (Stojnić et al., CVPR 2024): labels spread through a graph of texts and pictures."""
+"""Peers that spread labels through a graph: ZLaP, and scikit-learn's label spreading.
+
+ZLaP is by Stojnić et al. (CVPR 2024), label spreading by Zhou et al. (2003).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from sklearn.semi_supervised import LabelSpreading
 from torch import Tensor
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import LogitFunction
 from metaadapter.bench.peers.task_by_task import Task, answers, log_probabilities
 
-# The authors' defaults, which they use for most data sets.
+# The defaults of ZLaP's authors, which they use for most data sets.
 N_NEIGHBOURS, TEXT_POWER, ALPHA = 5, 5.0, 0.3
 
 
@@ -29,10 +34,10 @@ def zlap(support: Support) -> LogitFunction:
     Settings: k = 5, γ = 5, α = 0.3: their defaults; inductive, exact. Departures: the authors label
     only texts; scores sum to 1, at least 10⁻⁶ each.
     """
-    return answers(support, _fit)
+    return answers(support, _fit_zlap)
 
 
-def _fit(task: Task) -> Callable[[Tensor], Tensor]:
+def _fit_zlap(task: Task) -> Callable[[Tensor], Tensor]:
     points_PD, text_ND, n_way = task.points_PD, task.text_ND, len(task.text_ND)
     near_PP = points_PD @ points_PD.mT
     near_PP.fill_diagonal_(-torch.inf)
@@ -60,3 +65,31 @@ def _strongest(cosines_QV: Float[Tensor, "Q V"], n_kept: int) -> Float[Tensor, "
     """Return the largest cosines of each row; 0 elsewhere, and instead of a negative cosine."""
     kept = cosines_QV.topk(min(n_kept, cosines_QV.shape[1]), dim=-1)
     return torch.zeros_like(cosines_QV).scatter(-1, kept.indices, kept.values.clamp(min=0))
+
+
+def label_spreading(support: Support) -> LogitFunction:
+    """Return a function with probabilities ∝ Σ_j exp(−20 ‖x − x_j‖²) F_jc.
+
+    F_jc are the final labels of all pictures j. All settings are scikit-learn's. Texts and
+    temperature are not used: a class without a picture is never predicted, and without any picture
+    all classes are equally probable.
+    """
+    return answers(support, _fit_spreading)
+
+
+def _fit_spreading(task: Task) -> Callable[[Tensor], Tensor]:
+    n_way, pictured = len(task.text_ND), np.unique(task.labels_M.cpu().numpy())
+    spread = LabelSpreading()
+    if len(pictured):
+        unlabelled = np.full(len(task.pool_UD), -1)
+        labels = np.concatenate([unlabelled, task.labels_M.cpu().numpy()])
+        spread.fit(task.points_PD.cpu().numpy(), labels)
+
+    def scores(rows_QD: Float[Tensor, "Q D"]) -> Float[Tensor, "Q N"]:
+        p_QN = rows_QD.new_zeros(len(rows_QD), n_way)
+        if len(pictured) and len(rows_QD):
+            predicted = spread.predict_proba(rows_QD.cpu().numpy())
+            p_QN[:, pictured] = torch.from_numpy(predicted).to(p_QN)
+        return log_probabilities(p_QN)
+
+    return scores
