@@ -187,7 +187,8 @@ def store_in():
     from metaadapter.features.origin import Origin, Recipe
     from metaadapter.features.store.feature_store import FeatureStore
     from metaadapter.features.store.header import StoreHeader
-    from metaadapter.features.store.picture_table import StoredPicture, label_counts, table_of
+    from metaadapter.features.store.picture_table import label_counts, table_of
+    from metaadapter.features.store.stored_pictures import StoredPicture
     from metaadapter.features.store.writer import write_store
     from metaadapter.features.views import unit_rows
 

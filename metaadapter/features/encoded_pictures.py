@@ -16,10 +16,9 @@ from metaadapter.data.url import Url
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.store.duplicates import contradictions, equal_pictures
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.header import HEADER_FILE
-from metaadapter.features.store.picture_table import REMEDY, StoredPicture
+from metaadapter.features.store.header import HEADER_FILE, REMEDY
+from metaadapter.features.store.stored_pictures import StoredPicture, contradictions, equal_pictures
 
 
 @dataclass(frozen=True, slots=True, eq=False)

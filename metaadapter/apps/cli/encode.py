@@ -174,7 +174,7 @@ def _with_names(table: ImageTable, names: Path) -> ImageTable:
 
 def _warnings(table: ImageTable, report: EncodeReport) -> list[str]:
     from metaadapter.data.class_names import alike_labels, spelled_alike
-    from metaadapter.features.store.duplicates import contradictions
+    from metaadapter.features.store.stored_pictures import contradictions
 
     warnings = [*table.warnings, *contradictions(report.duplicates)]
     if alike := alike_labels(table.classes):

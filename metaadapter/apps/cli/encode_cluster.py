@@ -24,10 +24,10 @@ def encode_on_cluster(
     from metaadapter.apps.cluster.parts import remove_parts
     from metaadapter.data.input_digest import inputs_digest
     from metaadapter.data.inputs import UnreadableImage
-    from metaadapter.features.store.duplicates import equal_pictures
     from metaadapter.features.store.encode_to_store import EncodeReport
     from metaadapter.features.store.header import HEADER_FILE
     from metaadapter.features.store.merge import merge_stores
+    from metaadapter.features.store.stored_pictures import equal_pictures
 
     started, out = time.monotonic(), Path(values["out"])
     if values["drop_duplicates"]:

@@ -21,8 +21,7 @@ from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress, encode_pictures
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
-from metaadapter.features.store.duplicates import contradictions, equal_pictures
-from metaadapter.features.store.picture_table import StoredPicture
+from metaadapter.features.store.stored_pictures import StoredPicture, contradictions, equal_pictures
 from metaadapter.workflow.prediction_parts import EncodedPart
 from metaadapter.workflow.prediction_rows import Outcome
 from metaadapter.workflow.predictions import Prediction, PredictionOptions

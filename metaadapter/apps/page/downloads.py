@@ -27,7 +27,7 @@ from metaadapter.data.plain_text import csv_bytes
 from metaadapter.data.stored_zip import zip_entry
 from metaadapter.data.table_file import ROWS_AT_ONCE, Row, csv_table
 from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.features.store.picture_table import StoredPicture
+from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.workflow.prediction_rows import OF_BOXES, SHA256, STATUS, RowFormat
 from metaadapter.workflow.predictions import NONE_OF_THESE, Prediction, predict_pictures
 

@@ -17,7 +17,7 @@ from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.data.label_sets import SEPARATOR
 from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.features.store.picture_table import StoredPicture
+from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.features.views import mean_of_views
 from metaadapter.workflow.class_texts import says_nothing
 from metaadapter.workflow.predictions import NONE_OF_THESE

@@ -20,7 +20,8 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import read_logit_scale
 from metaadapter.features.origin import Origin, Recipe
 from metaadapter.features.store.header import HEADER_FILE, Quarantined, StoreHeader, hold_folder
-from metaadapter.features.store.picture_table import StoredPicture, label_counts, table_of
+from metaadapter.features.store.picture_table import label_counts, table_of
+from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.features.store.writer import CHUNK_PICTURES, commit, write_features
 from metaadapter.features.views import unit_rows
 

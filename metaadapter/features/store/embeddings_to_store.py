@@ -17,11 +17,11 @@ from metaadapter.features.encoding_loop import Progress, encode_pictures, meter
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.class_texts import encode_class_texts
 from metaadapter.features.store.create_store import create_store
-from metaadapter.features.store.duplicates import equal_pictures
 from metaadapter.features.store.embedding_folder import EmbeddingFolder
 from metaadapter.features.store.encode_to_store import EncodeReport
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import Quarantined
+from metaadapter.features.store.stored_pictures import equal_pictures
 from metaadapter.features.views import unit_rows
 
 # The column of clip-retrieval's paths.

@@ -30,7 +30,8 @@ from metaadapter.features.store.header import (
     hold_folder,
 )
 from metaadapter.features.store.kept_features import KeptFeatures
-from metaadapter.features.store.picture_table import StoredPicture, label_counts
+from metaadapter.features.store.picture_table import label_counts
+from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.features.store.writer import tidy_up, write_store
 
 ALL_KEPT = "All pictures are encoded and kept; run the same command to write the store."

@@ -16,10 +16,10 @@ from metaadapter.data.table import ImageRow
 from metaadapter.features.encoding_loop import Progress, meter
 from metaadapter.features.encoding_pipeline import Outcome, Pipeline
 from metaadapter.features.store.checked_rows import CheckedRows
-from metaadapter.features.store.duplicates import equal_pictures
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.kept_features import KeptFeatures
-from metaadapter.features.store.picture_table import StoredPicture, table_of
+from metaadapter.features.store.picture_table import table_of
+from metaadapter.features.store.stored_pictures import StoredPicture, equal_pictures
 from metaadapter.features.store.writer import gathered
 
 # The record of the outcomes of successive inputs.

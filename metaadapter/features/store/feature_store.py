@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import numpy as np
 from jaxtyping import Float16, Float32, Shaped
@@ -20,10 +20,11 @@ from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.checked_rows import CheckedRows
-from metaadapter.features.store.create_store import create_store
-from metaadapter.features.store.header import StoreHeader
-from metaadapter.features.store.picture_table import REMEDY, PictureTable
+from metaadapter.features.store.header import REMEDY, StoreHeader
 from metaadapter.features.views import look_widths, mean_of_views
+
+if TYPE_CHECKING:
+    from metaadapter.features.store.picture_table import PictureTable
 
 Column: TypeAlias = Collection[Any] | np.ndarray
 
@@ -122,6 +123,8 @@ class FeatureStore:
             UsageError: The folder is a feature store already.
         """
         columns = {"labels": labels, "groups": groups, "splits": splits, "paths": paths}
+        from metaadapter.features.store.create_store import create_store
+
         create_store(given_path(folder), features, columns, texts, encoder, logit_scale)
         return cls.open(folder)
 
@@ -154,6 +157,9 @@ class FeatureStore:
         if header.classes:
             proof.find(header.files["texts"])
             texts = np.array(load("texts", np.float32, len(header.classes), dim))
+        # Imports pyarrow, which takes long.
+        from metaadapter.features.store.picture_table import PictureTable
+
         try:
             rows = PictureTable(proof, header.files["pictures"], n)
         except (OSError, ValueError) as error:  # numpy maps no empty file

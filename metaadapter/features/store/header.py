@@ -17,8 +17,8 @@ from metaadapter.data.checksums import Proof, read_document, write_document
 from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
 from metaadapter.errors import DataError
 from metaadapter.features.origin import Recipe
-from metaadapter.features.store.picture_table import REMEDY
 
+REMEDY = "restore it from a copy, or run the same `metaadapter encode` with a new --out"
 HEADER_FILE = "store.json"
 UNFINISHED_FOLDER = ".partial"
 LOCK_FILE = ".lock"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from itertools import islice
-from typing import IO, Any, NamedTuple, Self, final
+from typing import IO, Any, final
 
 import numpy as np
 import pyarrow as pa
@@ -13,32 +13,15 @@ from jaxtyping import Int
 
 from metaadapter.data.checksums import Proof, content_hash
 from metaadapter.data.regular_files import regular
-from metaadapter.data.table import ImageRow
 from metaadapter.errors import DataError
 from metaadapter.features.store.checked_rows import Index
+from metaadapter.features.store.header import REMEDY
+from metaadapter.features.store.stored_pictures import FIELDS, NUMBERED, StoredPicture
 
-REMEDY = "restore it from a copy, or run the same `metaadapter encode` with a new --out"
 # Pictures that become Python objects at a time.
 CHUNK_PICTURES = 65_536
 
 
-class StoredPicture(NamedTuple):
-    """The facts about a picture in the table; "" stands for an unknown fact."""
-
-    path: str
-    label: str
-    split: str
-    group: str
-    sha256: str
-
-    @classmethod
-    def of(cls, row: ImageRow, sha256: str) -> Self:
-        """Return the facts of a row of an `ImageTable` whose content has this hash."""
-        return cls(str(row.path), row.label or "", row.split or "", row.group or "", sha256)
-
-
-FIELDS = StoredPicture._fields
-NUMBERED = ("label", "split", "group")
 # Bytes, because names of files and folders need not be UTF-8. Texts that repeat are numbers into
 # a list of names, null for "".
 NAME = pa.dictionary(pa.int32(), pa.large_binary())

@@ -30,7 +30,7 @@ from metaadapter.apps.export.tflite_model import tflite_run
 from metaadapter.apps.library.compose import compose
 from metaadapter.data.reader import read_images
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
-from metaadapter.features.store.picture_table import StoredPicture
+from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.predictions import PredictionOptions, predict_pictures
 from metaadapter.workflow.several_estimator import SeveralLabelsClassifier

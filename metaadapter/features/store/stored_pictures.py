@@ -1,11 +1,31 @@
-"""Find pictures with equal content, and warn of those with different labels."""
+"""The facts about a picture in a store, and pictures with equal content."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Self
 
-from metaadapter.features.store.picture_table import StoredPicture
+from metaadapter.data.table import ImageRow
+
+
+class StoredPicture(NamedTuple):
+    """The facts about a picture in the table; "" stands for an unknown fact."""
+
+    path: str
+    label: str
+    split: str
+    group: str
+    sha256: str
+
+    @classmethod
+    def of(cls, row: ImageRow, sha256: str) -> Self:
+        """Return the facts of a row of an `ImageTable` whose content has this hash."""
+        return cls(str(row.path), row.label or "", row.split or "", row.group or "", sha256)
+
+
+FIELDS = StoredPicture._fields
+NUMBERED = ("label", "split", "group")
 
 
 def equal_pictures(pictures: Iterable[StoredPicture]) -> tuple[tuple[StoredPicture, ...], ...]:

@@ -5,8 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.features.store.duplicates import contradictions, equal_pictures
-from metaadapter.features.store.picture_table import StoredPicture
+from metaadapter.features.store.stored_pictures import StoredPicture, contradictions, equal_pictures
 
 
 def make_picture(path: str, label: str, sha256: str) -> StoredPicture:
