@@ -7,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from metaadapter.apps.cli.console import MAX_LISTED, Console, print_document, quarantined_json
+from metaadapter.apps.cli.console import MAX_LISTED, Console, print_document
 
 if TYPE_CHECKING:
     from metaadapter.labs.tuning.tune_inside import TunedInside, TuningStep
@@ -19,15 +19,24 @@ def show_adapted(console: Console, out: Path, adapted: Adapted, tuning: TuningSt
     from metaadapter.features.views import looks_in_words
 
     pictures, pool = adapted.labelled.pictures, adapted.unlabelled
+    unreadable = []
     if pool is not None:
-        console.warn_of_pictures("the unlabelled", pool.warnings, pool.quarantined)
-    console.warn_of_pictures("the labelled", adapted.warnings, pictures.quarantined)
+        of_pool = console.warn_of_pictures("the unlabelled", pool.warnings, pool.quarantined)
+        unreadable = of_pool["quarantined"]
+    about = console.warn_of_pictures("the labelled", adapted.warnings, pictures.quarantined)
     several = adapted.labelled.several is not None
     if console.json_output:
-        if several:
-            print_document("adapt-several", several_document(out, adapted))
-        else:
-            print_document("adapt", adapted_document(out, adapted, tuning))
+        about["quarantined"] += unreadable
+        content = _of_several(adapted) if several else _of_one_label(adapted, tuning)
+        document = {
+            "adapter": str(out),
+            "counts": adapted.counts,
+            "n_pictures": len(pictures),
+            **adapted.adapter.config.model_dump(include={"generator", "generator_id"}),
+            **adapted.labelled.origin.model_dump(),
+        }
+        command = "adapt-several" if several else "adapt"
+        print_document(command, {**document, **about, **content})
         return
     if not console.silent:  # estimates take a while
         console.note(*filter(None, [adapted.size_note]))
@@ -47,17 +56,11 @@ def show_adapted(console: Console, out: Path, adapted: Adapted, tuning: TuningSt
     console.note(f"next: metaadapter predict {quote(str(out))} NEW_PICTURES{boxes}")
 
 
-def adapted_document(out: Path, adapted: Adapted, tuning: TuningStep | None) -> dict[str, Any]:
-    """The content of the JSON document."""
+def _of_one_label(adapted: Adapted, tuning: TuningStep | None) -> dict[str, Any]:
     config, estimate, effect = adapted.adapter.config, adapted.estimate, adapted.pool_effect
     bare = adapted.estimate_without_pool
-    pool_warnings = () if adapted.unlabelled is None else adapted.unlabelled.warnings
     return {
-        "adapter": str(out),
-        "counts": adapted.counts,
-        "n_pictures": len(adapted.labelled.pictures),
-        **config.model_dump(include={"mode", "n_steps", "generator", "generator_id"}),
-        **adapted.labelled.origin.model_dump(),
+        **config.model_dump(include={"mode", "n_steps"}),
         "descriptions": {
             label: text[1:]
             for label, text in (adapted.texts or {}).items()
@@ -72,28 +75,19 @@ def adapted_document(out: Path, adapted: Adapted, tuning: TuningStep | None) -> 
             *adapted.warnings,
             *filter(None, [adapted.size_note]),
             *(estimate.warnings(config) if estimate else ()),
-            *pool_warnings,
+            *(adapted.unlabelled.warnings if adapted.unlabelled else ()),
             *(effect.lines([*adapted.counts])[1:] if effect else ()),
         ),
-        "quarantined": quarantined_json(adapted.quarantined),
     }
 
 
-def several_document(out: Path, adapted: Adapted) -> dict[str, Any]:
-    """The content of the JSON document with several labels a picture."""
-    weights, config, scores = adapted.adapter.weights, adapted.adapter.config, adapted.label_scores
-    assert weights.label_thresholds is not None
+def _of_several(adapted: Adapted) -> dict[str, Any]:
+    thresholds, scores = adapted.adapter.weights.label_thresholds, adapted.label_scores
+    assert thresholds is not None
     return {
-        "adapter": str(out),
-        "counts": adapted.counts,
-        "thresholds": dict(zip(adapted.counts, weights.label_thresholds.tolist(), strict=True)),
-        "n_pictures": len(adapted.labelled.pictures),
+        "thresholds": dict(zip(adapted.counts, thresholds.tolist(), strict=True)),
         "partial": adapted.labelled.several == "partial",
-        **config.model_dump(include={"generator", "generator_id"}),
-        **adapted.labelled.origin.model_dump(),
         "leave_one_out": scores and scores.to_dict(),
-        "warnings": adapted.warnings,
-        "quarantined": quarantined_json(adapted.quarantined),
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, print_document, quarantined_json
+from metaadapter.apps.cli.console import Console
 
 if TYPE_CHECKING:
     from metaadapter.workflow.run_add import Added
@@ -84,25 +84,23 @@ def _show_added(console: Console, added: Added, label: str, sentences: list[str]
             f"the adapter was predicted from {len(added.repeated)} of these very pictures already:",
             added.repeated,
         )
-    console.warn_of_pictures("these", pictures.warnings, pictures.quarantined)
-    if console.json_output:
-        document = {
-            "adapter": str(place),
-            "label": label,
-            "name": added.name,
-            "descriptions": sentences,
-            "n_pictures": len(pictures),
-            "counts": added.counts,
-            "generator": added.generator,
-            "generator_id": config.generator_id,
-            **config.origin.model_dump(),
-            "warnings": pictures.warnings,
-            "quarantined": quarantined_json(pictures.quarantined),
-        }
-        print_document("add", document)
-        return
-    console.result(
+    document = {
+        "adapter": str(place),
+        "label": label,
+        "name": added.name,
+        "descriptions": sentences,
+        "n_pictures": len(pictures),
+        "counts": added.counts,
+        "generator": added.generator,
+        "generator_id": config.generator_id,
+        **config.origin.model_dump(),
+        **console.warn_of_pictures("these", pictures.warnings, pictures.quarantined),
+    }
+    console.show_result(
+        "add",
+        document,
         f"{place}: an adapter for {len(config.classes)} classes, {label} added from "
-        f"{len(pictures)} pictures" + ("" if added.name is None else f" and its name, {added.name}")
+        f"{len(pictures)} pictures"
+        + ("" if added.name is None else f" and its name, {added.name}"),
+        notes=[f"next: metaadapter predict {quote(str(place))} NEW_PICTURES"],
     )
-    console.note(f"next: metaadapter predict {quote(str(place))} NEW_PICTURES")

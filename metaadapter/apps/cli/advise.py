@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaadapter.apps.cli.console import Console, print_document, quarantined_json
+from metaadapter.apps.cli.console import Console
 
 if TYPE_CHECKING:
     from metaadapter.apps.advice.advise import AdvisedPictures
@@ -38,17 +38,11 @@ def advise_on(
 ) -> None:
     """Read labelled pictures as `adapt` does, print advice on them, and write the page."""
     from metaadapter.apps.advice.advise import advise_on_pictures
-    from metaadapter.features.encoder_by_name import load_encoder
 
     with console.progress() as progress:
         advised = advise_on_pictures(
             source,
-            partial(
-                load_encoder,
-                device=choice.device,
-                precision=choice.precision,
-                templates=choice.templates,
-            ),
+            partial(choice.loader, templates=choice.templates),
             choice.selection(),
             encoder=choice.encoder,
             reads_names=choice.templates is not None,
@@ -61,14 +55,9 @@ def advise_on(
             f"{len(pictures)} of the {advised.n_listed} were drawn, at most {advised.shots} from "
             "each class, because no more pictures can be compared with one another",
         )
-    console.warn_of_pictures("the labelled", warnings, pictures.quarantined)
+    about = console.warn_of_pictures("the labelled", warnings, pictures.quarantined)
     if page_file is not None:
         write_page(page_file, advice_page(str(source), advised))
-    if not console.json_output:
-        console.result(*_lines(source, advised))
-        if page_file is not None:
-            console.note(f"page: {page_file}")
-        return
     document = {
         "support": str(source),
         "encoder": advised.labelled.origin.encoder,
@@ -78,10 +67,10 @@ def advise_on(
             for advice in advised.advice
         ],
         "page": None if page_file is None else str(page_file),
-        "warnings": warnings,
-        "quarantined": quarantined_json(pictures.quarantined),
+        **about,
     }
-    print_document("advice", document)
+    notes = [] if page_file is None else [f"page: {page_file}"]
+    console.show_result("advice", document, *_lines(source, advised), notes=notes)
 
 
 def _lines(source: Path, advised: AdvisedPictures) -> list[str]:

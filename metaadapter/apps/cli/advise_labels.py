@@ -9,7 +9,7 @@ from shlex import join
 from typing import TYPE_CHECKING, NamedTuple
 
 from metaadapter.apps.cli.advise import write_page
-from metaadapter.apps.cli.console import Console, print_document, quarantined_json
+from metaadapter.apps.cli.console import Console
 from metaadapter.errors import DataError
 
 if TYPE_CHECKING:
@@ -60,24 +60,36 @@ def advise_labels(
         loaded = choice.load(of_places=detections is not None)
         chosen = _choose(found, n_label, loaded, choice, progress)
     chosen = chosen._replace(warnings=(*warnings, *chosen.warnings))
-    console.warn_of_pictures("the unlabelled", chosen.warnings, chosen.quarantined)
+    about = console.warn_of_pictures("the unlabelled", chosen.warnings, chosen.quarantined)
     if csv_file is not None:
         _write(csv_file, chosen)
     if page_file is not None:
         write_page(page_file, _page(source, chosen, csv_file))
-    if console.json_output:
-        print_document("to_label", _document(source, chosen, csv_file, page_file))
-        return
-    console.result(*_lines(source, chosen))
-    if page_file is not None:
-        console.note(f"page: {page_file}")
+    notes = [] if page_file is None else [f"page: {page_file}"]
     if csv_file is not None:
-        console.note(
-            f"wrote {csv_file}: fill in its column label, and delete rows that you cannot label"
-        )
         pool = [] if detections is None else ["--detections", str(detections)]
-        pool += ["--unlabelled", str(source)]
-        console.note(f"next: {join(['metaadapter', 'adapt', str(csv_file), *pool])} --out ADAPTER")
+        command = ["metaadapter", "adapt", str(csv_file), *pool, "--unlabelled", str(source)]
+        notes += [
+            f"wrote {csv_file}: fill in its column label, and delete rows that you cannot label",
+            f"next: {join(command)} --out ADAPTER",
+        ]
+    document = {
+        "source": str(source),
+        "encoder": chosen.encoder,
+        "chosen": [
+            {
+                "path": str(row.path),
+                "box": row.box and [*row.box],
+                "camera": _cells(row)[-1],
+                "probably_empty": probably_empty,
+            }
+            for row, probably_empty in chosen.both()
+        ],
+        "csv": csv_file and str(csv_file),
+        "page": page_file and str(page_file),
+        **about,
+    }
+    console.show_result("to_label", document, *_lines(source, chosen), notes=notes)
 
 
 def _candidates(
@@ -184,28 +196,6 @@ def _page(source: Path, chosen: Chosen, csv_file: Path | None) -> str:
         encoder=chosen.encoder,
         version=version("metaadapter"),
     )
-
-
-def _document(
-    source: Path, chosen: Chosen, csv_file: Path | None, page_file: Path | None
-) -> dict[str, object]:
-    return {
-        "source": str(source),
-        "encoder": chosen.encoder,
-        "chosen": [
-            {
-                "path": str(row.path),
-                "box": row.box and [*row.box],
-                "camera": _cells(row)[-1],
-                "probably_empty": probably_empty,
-            }
-            for row, probably_empty in chosen.both()
-        ],
-        "csv": None if csv_file is None else str(csv_file),
-        "page": None if page_file is None else str(page_file),
-        "warnings": chosen.warnings,
-        "quarantined": quarantined_json(chosen.quarantined),
-    }
 
 
 def _lines(source: Path, chosen: Chosen) -> list[str]:

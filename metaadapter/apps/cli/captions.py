@@ -6,16 +6,17 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.adapt_options import Out
-from metaadapter.apps.cli.console import Console, print_document, quarantined_json
+from metaadapter.apps.cli.adapt import Out
+from metaadapter.apps.cli.console import Console, print_document
 
 if TYPE_CHECKING:
-    from metaadapter.features.encoded_pictures import EncodedPictures
+    from collections.abc import Mapping
+
     from metaadapter.labs.ranking.pairs import StoredPairs
 
 
@@ -38,25 +39,16 @@ def captions(
     """
     from metaadapter.adapter.files import require_adapter_folder
     from metaadapter.apps.cli.encoder_choice import read_encoder
-    from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.prompts import resolve_templates
     from metaadapter.labs.ranking.pairs import read_pairs, store_pairs
 
     console = Console()
     require_adapter_folder(out)  # fail here, not after minutes of encoding
     choice = read_encoder(encoder)
-    load = partial(
-        load_encoder,
-        choice.name,
-        zoom=choice.zoom,
-        blocks=choice.blocks,
-        device=choice.device,
-        precision=choice.precision,
-    )
     with console.progress() as progress:
         stored, pictures = read_pairs(
             manifest,
-            load,
+            partial(choice.loader, choice.name, zoom=choice.zoom, blocks=choice.blocks),
             templates=resolve_templates(choice.templates, "{}"),  # a caption is a whole sentence
             views=choice.views or 1,
             seed=choice.seed,
@@ -64,11 +56,11 @@ def captions(
             progress=progress,
         )
     store_pairs(out, stored)
-    console.warn_of_pictures("the", pictures.warnings, pictures.quarantined)
-    _show(console, out, stored, pictures)
+    about = console.warn_of_pictures("the", pictures.warnings, pictures.quarantined)
+    _show(console, out, stored, about)
 
 
-def _show(console: Console, out: Path, stored: StoredPairs, pictures: EncodedPictures) -> None:
+def _show(console: Console, out: Path, stored: StoredPairs, about: Mapping[str, Any]) -> None:
     from metaadapter.features.views import looks_in_words
     from metaadapter.labs.ranking.pairs import estimate_pairs
 
@@ -84,8 +76,7 @@ def _show(console: Console, out: Path, stored: StoredPairs, pictures: EncodedPic
             "leave_one_out": {
                 field.name: getattr(estimate, field.name).to_dict() for field in fields(estimate)
             },
-            "warnings": pictures.warnings,
-            "quarantined": quarantined_json(pictures.quarantined),
+            **about,
         }
         print_document("adapt-captions", document)
         return

@@ -104,11 +104,13 @@ class Console:
 
     def warn_of_pictures(
         self, which: str, warnings: Sequence[str], unreadable: Sequence[UnreadableImage]
-    ) -> None:
-        """Warn about pictures, and list the unreadable ones."""
+    ) -> dict[str, Any]:
+        """Warn about pictures and list the unreadable ones; return both for a JSON document."""
         self.warn_of(f"about {which} pictures:", warnings)
         reasons = [f"{picture.path}: {picture.reason}" for picture in unreadable]
         self.warn_of(f"left out, because unreadable: {len(reasons)}", reasons)
+        left_out = [{"path": str(picture.path), "reason": picture.reason} for picture in unreadable]
+        return {"warnings": [*warnings], "quarantined": left_out}
 
     def result(self, *lines: str) -> None:
         """Print lines of the result on stdout."""
@@ -123,6 +125,20 @@ class Console:
         else:
             self.result(*lines)
             self.note(*notes)
+
+    def show_table(
+        self,
+        command: str,
+        document: Mapping[str, Any],
+        titles: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        **look: Any,
+    ) -> None:
+        """Print the whole result: with --json the document, otherwise a table."""
+        if self.json_output:
+            print_document(command, document)
+        else:
+            self.table(titles, rows, **look)
 
     def table(
         self,
@@ -159,7 +175,7 @@ class Console:
     @contextmanager
     def progress(self) -> Iterator[Callable[[Progress], None]]:
         """Show a bar with the rate and the time left, only on a terminal."""
-        with self._bar("{task.fields[speed]}", self.stderr) as bar:
+        with self._bar("{task.fields[speed]}") as bar:
             task, stage = bar.add_task("", total=None, speed="", visible=False), ""
 
             def show(moment: Progress) -> None:
@@ -174,15 +190,12 @@ class Console:
             yield show
 
     @contextmanager
-    def counting(self, description: str, *, below_results: bool = False) -> Iterator[Count]:
+    def counting(self, description: str) -> Iterator[Count]:
         """Show a bar with the work done and the time left, only on a terminal."""
-        # A bar on stderr and results on stdout, on one terminal, would mix in the same line.
-        on_stdout = below_results and self.stdout.is_terminal
-        with self._bar("{task.elapsed:.0f} s", self.stdout if on_stdout else self.stderr) as bar:
-            task = bar.add_task(description, total=None)
-            yield Count(bar, task)
+        with self._bar("{task.elapsed:.0f} s") as bar:
+            yield Count(bar, bar.add_task(description, total=None))
 
-    def _bar(self, measure: str, console: RichConsole) -> Bars:
+    def _bar(self, measure: str) -> Bars:
         from rich import progress as bars
 
         columns = (
@@ -192,8 +205,8 @@ class Console:
             bars.TextColumn(measure),
             bars.TimeRemainingColumn(),
         )
-        hidden = self.silent or not console.is_terminal
-        return bars.Progress(*columns, console=console, transient=True, disable=hidden)
+        hidden = self.silent or not self.stderr.is_terminal
+        return bars.Progress(*columns, console=self.stderr, transient=True, disable=hidden)
 
 
 @final
@@ -217,11 +230,6 @@ def print_document(command: str, content: Mapping[str, Any]) -> None:
     document = {"schema": f"metaadapter.{command}/1", **content}
     # Any terminal or pipe takes ASCII, even for file names of undecodable bytes.
     sys.stdout.write(json_text(document, indent=2) + "\n")
-
-
-def quarantined_json(pictures: Sequence[UnreadableImage]) -> list[dict[str, str]]:
-    """The JSON form of unreadable pictures."""
-    return [{"path": str(picture.path), "reason": picture.reason} for picture in pictures]
 
 
 @contextmanager

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, print_document
+from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.outputs import PAGE, Output, Place, require_replaceable
 
 if TYPE_CHECKING:
     from metaadapter.workflow.demo import DemoResult, MethodResult
 
+FACTS = (*("seed", "encoder", "fingerprint", "generator", "classes", "encode_seconds", "versions"),)
 TITLES = ("method", "shots", "correct", "accuracy", "95 % interval", "adapter in")
 # (zero-shot is correct, the adapter is correct) → heading, explanation; changes come first.
 EFFECTS = {
@@ -57,31 +58,22 @@ def demo(
     with write_errors(f"the page {page_file}"):
         replace_file(page_file, page(result))
 
-    if console.json_output:
-        methods = [
-            {
-                "method": method.method,
-                "n_shot": method.n_shot,
-                "accuracy": method.accuracy.to_dict(),
-                "adapter_seconds": method.adapter_seconds,
-            }
-            for method in result.methods
-        ]
-        document = {
-            "seed": seed,
-            "encoder": result.encoder,
-            "fingerprint": result.fingerprint,
-            "generator": result.generator,
-            "classes": result.classes,
-            "methods": methods,
-            "encode_seconds": result.encode_seconds,
-            "page": str(page_file),
-            "adapter": str(adapter),
-            "versions": result.versions,
+    methods = [
+        {
+            **{name: getattr(method, name) for name in ("method", "n_shot", "adapter_seconds")},
+            "accuracy": method.accuracy.to_dict(),
         }
-        print_document("demo", document)
-    else:
-        console.table(TITLES, [_row(method) for method in result.methods], right=TITLES[1:])
+        for method in result.methods
+    ]
+    document = {
+        **{name: getattr(result, name) for name in FACTS},
+        "methods": methods,
+        "page": str(page_file),
+        "adapter": str(adapter),
+    }
+    rows = [_row(method) for method in result.methods]
+    console.show_table("demo", document, TITLES, rows, right=TITLES[1:])
+    if not console.json_output:
         console.note(*_next_steps(result, page_file, adapter))
     if open_page:
         webbrowser.open(page_file.resolve().as_uri())

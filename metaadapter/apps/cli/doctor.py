@@ -13,7 +13,7 @@ from metaadapter.apps.cli.advise import advise_on
 from metaadapter.apps.cli.advise_labels import advise_labels
 from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.doctor_checks import all_checks, file_checks
-from metaadapter.apps.cli.outputs import PAGE, Output
+from metaadapter.apps.cli.outputs import PAGE, Excludes, Needs, Output
 from metaadapter.data.db import ENDING, salvage
 from metaadapter.errors import UsageError
 
@@ -21,10 +21,8 @@ MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 
 Verify = Annotated[
     Path | None,
-    Option(
-        metavar="PATH",
-        help="Check an artifact for damage instead.",
-    ),
+    Option(metavar="PATH", help="Check an artifact for damage instead."),
+    Excludes(("--advise",)),
 ]
 Advise = Annotated[
     Path | None,
@@ -35,11 +33,9 @@ Advise = Annotated[
 ]
 Page = Annotated[
     Path | None,
-    Option(
-        metavar="FILE",
-        help="With --advise: also as an HTML page.",
-    ),
+    Option(metavar="FILE", help="With --advise: also as an HTML page."),
     Output(PAGE),
+    Needs("--advise"),
 ]
 # A table of `--out` in which every label is still empty.
 UNLABELLED = (
@@ -53,6 +49,7 @@ Label = Annotated[
         metavar="N",
         help="With --advise of unlabelled pictures: choose the N most worth a label.",
     ),
+    Needs("--advise"),
 ]
 TableFile = Annotated[
     Path | None,
@@ -73,10 +70,10 @@ def doctor(
     advise: Advise = None,
     page: Page = None,
     label: Label = None,
-    detections: field_options.DetectionsFile = None,
+    detections: Annotated[field_options.DetectionsFile, Needs("--label")] = None,
     min_confidence: field_options.MinConfidence = 0.2,
     out: TableFile = None,
-    encoder: options.Encoder = None,
+    encoder: Annotated[options.Encoder, Needs("--advise")] = None,
 ) -> None:
     """Print versions, devices, caches and known conflicts.
 
@@ -88,20 +85,12 @@ def doctor(
     from metaadapter.apps.cli.encoder_choice import read_encoder
 
     console, choice = Console(), read_encoder(encoder)
-    given = {"--advise": advise, "--verify": verify}
-    if len(chosen := [name for name, value in given.items() if value is not None]) > 1:
-        raise UsageError(f"{' and '.join(chosen)} check different things; give one of them")
     saves = verify is not None and verify.suffix == ENDING
-    if label is None and (detections is not None or (out is not None and not saves)):
-        raise UsageError(
-            "--detections and --out need --label N, the number of pictures to label; --out also "
-            f"goes with --verify FILE{ENDING}"
-        )
+    if out is not None and label is None and not saves:
+        raise UsageError(f"--out needs --label N, the number of pictures, or --verify FILE{ENDING}")
     if out is not None and (out.suffix == ENDING) is not saves:
         raise UsageError(f"--out {out} should be {f'a {ENDING}' if saves else 'a .csv'} file here")
-    if label is not None:
-        if advise is None:
-            raise UsageError("--label needs --advise PICTURES")
+    if label is not None and advise is not None:
         advise_labels(
             advise,
             label,
@@ -116,8 +105,6 @@ def doctor(
     if advise is not None:
         advise_on(advise, console, choice=choice, page_file=page)
         return
-    if page is not None or encoder is not None:
-        raise UsageError("--page and --encoder need --advise")
     if out is not None and verify is not None:
         if out.exists():
             raise UsageError(f"--out {out} exists already; give the name of a new file")

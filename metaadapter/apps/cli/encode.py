@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from metaadapter.apps.cli import cluster_options, field_options, options
-from metaadapter.apps.cli.console import Console, quarantined_json
+from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.encode_cluster import encode_on_cluster
 from metaadapter.apps.cli.encode_embeddings import Columns, encode_embeddings
 from metaadapter.apps.cli.outputs import MayBeUrl, Output
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from metaadapter.data.table import ImageTable
     from metaadapter.features.store.encode_to_store import EncodeReport
     from metaadapter.features.store.feature_store import FeatureStore
+
+MEASURES = (
+    *("n_new", "n_reused", "n_removed", "n_total", "n_dropped"),
+    *("seconds", "images_per_second"),
+)
 
 Images = Annotated[
     Path,
@@ -126,10 +131,9 @@ def encode(
 
 
 def _show(console: Console, store: FeatureStore, table: ImageTable, report: EncodeReport) -> None:
-    warnings = _warnings(table, report)
-    console.warn_of_pictures("these", warnings, report.quarantined)
+    about = console.warn_of_pictures("these", _warnings(table, report), report.quarantined)
     _warn_of_duplicates(report, console)
-    document = _document(table, report, store, warnings)
+    document = {**_document(table, report, store), **about}
     console.show_result("encode", document, _summary(report, store))
 
 
@@ -200,9 +204,7 @@ def _warn_of_duplicates(report: EncodeReport, console: Console) -> None:
     console.warn_of(heading, equal)
 
 
-def _document(
-    table: ImageTable, report: EncodeReport, store: FeatureStore, warnings: Sequence[str]
-) -> dict[str, Any]:
+def _document(table: ImageTable, report: EncodeReport, store: FeatureStore) -> dict[str, Any]:
     recipe = store.origin
     return {
         "store": str(store.folder),
@@ -214,19 +216,11 @@ def _document(
         "n_views": store.n_views,
         "seed": recipe.seed,
         "counts": store.header.counts,
-        "n_new": report.n_new,
-        "n_reused": report.n_reused,
-        "n_removed": report.n_removed,
-        "n_total": report.n_total,
-        "n_dropped": report.n_dropped,
+        **{name: getattr(report, name) for name in MEASURES},
         "duplicates": [
             [{"path": picture.path, "label": picture.label} for picture in group]
             for group in report.duplicates
         ],
-        "quarantined": quarantined_json(report.quarantined),
-        "warnings": warnings,
-        "seconds": report.seconds,
-        "images_per_second": report.images_per_second,
     }
 
 

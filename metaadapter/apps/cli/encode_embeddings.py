@@ -52,18 +52,10 @@ def encode_embeddings(
         )
     path, _, label = (values["columns"] or "").partition(",")
     from metaadapter.data.table import ImageTable
-    from metaadapter.features.encoder_by_name import load_encoder
     from metaadapter.features.store.embeddings_to_store import embeddings_to_store
 
     folder = EmbeddingFolder.open(images)
-    encoder = load_encoder(
-        choice.name,
-        device=choice.device,
-        precision=choice.precision,
-        templates=choice.templates,
-        zoom=False,
-        blocks=("joint",),
-    )
+    encoder = choice.loader(choice.name, templates=choice.templates, zoom=False, blocks=("joint",))
     with console.progress() as progress:
         report, warnings = embeddings_to_store(
             folder,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,15 +57,19 @@ class EncoderChoice(BaseModel):
         """The arguments of a function that finds an encoder and chooses where it runs."""
         return {"encoder": self.encoder, "device": self.device, "precision": self.precision}
 
+    @property
+    def loader(self) -> Callable[..., ImageEncoder]:
+        """`load_encoder` to the device and number format of this choice."""
+        from metaadapter.features.encoder_by_name import load_encoder
+
+        return partial(load_encoder, device=self.device, precision=self.precision)
+
     def load(self, *, of_places: bool) -> ImageEncoder:
         """Load the encoder; `of_places` as for `default_blocks`."""
         from metaadapter.features.blocks import default_blocks
-        from metaadapter.features.encoder_by_name import load_encoder
 
-        return load_encoder(
+        return self.loader(
             self.name,
-            device=self.device,
-            precision=self.precision,
             templates=self.templates,
             zoom=self.zoom,
             blocks=default_blocks(self.blocks, self.name, of_places=of_places),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metaadapter.apps.cli.console import Console, print_document
+from metaadapter.apps.cli.console import Console
 from metaadapter.data.plain_text import in_csv
 from metaadapter.errors import UsageError
 
@@ -54,15 +54,12 @@ def evaluate_several(out: Path, given: Mapping[str, Any], console: Console, *, d
     with write_errors(f"the evaluation into {out}"):
         content = scores.to_csv(index=False).encode(errors="surrogateescape")
         write_document(out / SUMMARY_FILE, {"schema": SCHEMA, **document}, {SCORES_FILE: content})
-    if console.json_output:
-        print_document("several", document)
-        return
     titles = ["set", "shots", "method", "mAP", "F1", "F1 in hindsight", "calibration error"]
     rows = [
         [*map(str, row[:3]), *(f"{score:.1f}" for score in row[3:])]
         for row in means.itertuples(index=False)
     ]
-    console.table(titles, rows, right=titles[3:])
+    console.show_table("several", document, titles, rows, right=titles[3:])
     console.note(f"wrote {out / SUMMARY_FILE} and {out / SCORES_FILE}")
 
 

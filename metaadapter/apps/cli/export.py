@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, print_document, quarantined_json
+from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.outputs import Output
 from metaadapter.errors import UsageError
 
@@ -109,24 +109,22 @@ def export(
     files = []
     for file in write_exports(model, targets, checking, int8_of=adapter if int8 else None):
         files.append(file.to_dict())
-        if not console.json_output:
+        if not console.json_output:  # now, in case a later form cannot be written
             console.result(*_lines(file, model))
     warnings = model.pictures.warnings if model.pictures else ()
     unreadable = model.pictures.quarantined if model.pictures else ()
-    console.warn_of_pictures("these", warnings, unreadable)
+    document = {
+        "adapter": str(adapter),
+        "input": model.takes,
+        "outputs": model.module.outputs,
+        "classes": [str(label) for label in model.stored.config.classes],
+        "n_checked": model.n_checked,
+        "files": files,
+        **console.warn_of_pictures("these", warnings, unreadable),
+    }
     if web is not None:
         console.note(f"to view the page: python -m http.server --bind 127.0.0.1 --directory {web}")
     if console.json_output:
-        document = {
-            "adapter": str(adapter),
-            "input": model.takes,
-            "outputs": model.module.outputs,
-            "classes": [str(label) for label in model.stored.config.classes],
-            "n_checked": model.n_checked,
-            "files": files,
-            "warnings": warnings,
-            "quarantined": quarantined_json(unreadable),
-        }
         print_document("export", document)
 
 

@@ -26,9 +26,7 @@ EXPORT_FORMATS = (
 DetectionsFile = Annotated[
     Path | None,
     Option(
-        "--detections",
-        metavar="BOXES",
-        help="Boxes in these pictures, each predicted by itself.",
+        "--detections", metavar="BOXES", help="Boxes in these pictures, each predicted by itself."
     ),
 ]
 LabelledDetections = Annotated[
@@ -42,9 +40,7 @@ LabelledDetections = Annotated[
 PicturesOfBoxes = Annotated[
     Path | None,
     Option(
-        "--pictures",
-        metavar="FOLDER",
-        help="Folder of the pictures that a file of boxes names.",
+        "--pictures", metavar="FOLDER", help="Folder of the pictures that a file of boxes names."
     ),
 ]
 MinConfidence = Annotated[
@@ -54,23 +50,17 @@ MinConfidence = Annotated[
 Burst = Annotated[
     float | None,
     Option(
-        metavar="SECONDS",
-        min=0,
-        help="One answer for an animal in frames at most this far apart.",
+        metavar="SECONDS", min=0, help="One answer for an animal in frames at most this far apart."
     ),
 ]
 Allowed = Annotated[
     str | None,
-    Option(
-        metavar="LIST",
-        help="Answer only with these classes: names, or a text file.",
-    ),
+    Option(metavar="LIST", help="Answer only with these classes: names, or a text file."),
 ]
 Parents = Annotated[
     list[str] | None,
     Option(
-        metavar="CLASSES=PARENT",
-        help="Answer PARENT if these cannot be told apart. Repeatable.",
+        metavar="CLASSES=PARENT", help="Answer PARENT if these cannot be told apart. Repeatable."
     ),
 ]
 

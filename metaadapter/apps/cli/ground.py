@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, print_document, quarantined_json
-from metaadapter.apps.cli.ground_output import GroundingList, heat_map_files
+from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.process import share_one_heap
+from metaadapter.data.plain_text import one_line
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from metaadapter.data.inputs import UnreadableImage
     from metaadapter.labs.grounding.ground import PhraseGrounder
 
+NUMBERS = ("left", "top", "right", "bottom", "score", "presence")
 WITHOUT_TRAINING = (
     "the shipped cross-modal adapter was trained for the encoder tiny, but this adapter has the "
     "encoder {encoder}: the maps show the encoder's own similarities, without training. These "
@@ -80,25 +81,27 @@ def ground(
     choice = read_encoder(encoder, of_adapter=True, fixed=("precision",))
     phrase_pieces(phrase)  # a phrase without words is refused before the encoder is loaded
     paths, has_boxes = _read_paths(images)
-    files = heat_map_files(out, paths, phrase)
+    files = _heat_map_files(out, paths, phrase)
     grounder = read_grounder(adapter, phrase, choice.encoder, choice.device)
     warnings = _warn(console, grounder, has_boxes=has_boxes)
     entries, unreadable = _search(console, grounder, paths, files)
-    console.warn_of_pictures("the", (), unreadable)
+    document = {
+        "adapter": str(adapter),
+        "encoder": grounder.encoder.name,
+        "phrase": phrase,
+        "trained": grounder.cross_modal is not None,
+        "examples": grounder.examples and grounder.examples.label,
+        "found": entries,
+        **console.warn_of_pictures("the", (), unreadable),
+        "warnings": warnings,
+    }
+    rows = [
+        [entry["path"], *_thousandths(*entry["box"], entry["score"], entry["presence"])]
+        for entry in entries
+    ]
+    console.show_table("ground", document, ("picture", *NUMBERS), rows, right=NUMBERS)
     if out is not None:
         console.note(f"wrote {out}")
-    if console.json_output:
-        document = {
-            "adapter": str(adapter),
-            "encoder": grounder.encoder.name,
-            "phrase": phrase,
-            "trained": grounder.cross_modal is not None,
-            "examples": grounder.examples and grounder.examples.label,
-            "found": entries,
-            "warnings": warnings,
-            "quarantined": quarantined_json(unreadable),
-        }
-        print_document("ground", document)
 
 
 def _search(
@@ -107,17 +110,14 @@ def _search(
     paths: Sequence[Path],
     files: Sequence[Path | None],
 ) -> tuple[list[dict[str, Any]], list[UnreadableImage]]:
-    """Return the JSON form of each picture, which is listed at once, and unreadable pictures."""
-    listed = None if console.json_output else GroundingList(console, paths)
+    """Return the JSON form of each picture, and unreadable pictures."""
     entries: list[dict[str, Any]] = []
     unreadable: list[UnreadableImage] = []
-    with console.counting("searching", below_results=True) as show:
+    with console.counting("searching") as show:
         for number, (path, file) in enumerate(zip(paths, files, strict=True), 1):
             result = _ground(grounder, path, file)
             if isinstance(result, dict):
                 entries.append(result)
-                if listed is not None:
-                    listed.add(result)
             else:
                 unreadable.append(result)
             show(number, len(paths))
@@ -126,6 +126,10 @@ def _search(
             f"none of the {len(paths)} pictures could be read; the first: {unreadable[0]}"
         )
     return entries, unreadable
+
+
+def _thousandths(*numbers: float | None) -> list[str]:
+    return ["" if number is None else f"{number:.3f}" for number in numbers]
 
 
 def _read_paths(images: list[Path]) -> tuple[list[Path], bool]:
@@ -184,3 +188,40 @@ def _ground(
         "presence": None if grounding.presence is None else round(grounding.presence, 4),
         "heat_map": None if file is None else str(file),
     }
+
+
+def _heat_map_files(out: Path | None, paths: Sequence[Path], phrase: str) -> list[Path | None]:
+    """Return the file for each picture; if two pictures share a name, all files get numbers."""
+    if out is None:
+        return [None] * len(paths)
+    from metaadapter.data.picture_names import PICTURE_SUFFIXES
+    from metaadapter.labs.grounding.heat_map import phrase_of
+
+    suffix = out.suffix.lower()
+    is_file = out.is_file() or (suffix in PICTURE_SUFFIXES and not out.is_dir())
+    if is_file and len(paths) > 1:
+        raise UsageError(
+            f"--out {out} is one file, but {len(paths)} pictures need one file each; name a folder"
+        )
+    if is_file and suffix != ".png":
+        raise UsageError(f"heat maps are PNG files, but --out is {out}; name a file ending in .png")
+    if is_file:
+        files: list[Path] = [out]
+    else:
+        stems = [path.stem for path in paths]
+        # Some file systems ignore case.
+        if len({stem.casefold() for stem in stems}) < len(stems):
+            stems = [f"{stem}-{number}" for number, stem in enumerate(stems, start=1)]
+        files = [out / f"{stem}.png" for stem in stems]
+    pictures = {path.resolve() for path in paths}
+    if replaced := [file for file in files if file.resolve() in pictures]:
+        raise UsageError(
+            f"--out {out} would replace the picture {replaced[0]} itself; name another place"
+        )
+    for file in files:
+        if file.exists() and (other := phrase_of(file)) != one_line(phrase):
+            content = "no heat map" if other is None else f"the heat map of {other!r}"
+            raise UsageError(
+                f"--out {out} would replace {file}, which is {content}; name another place"
+            )
+    return [*files]

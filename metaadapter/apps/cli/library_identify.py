@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, print_document, quarantined_json
+from metaadapter.apps.cli.console import Console
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,40 +74,30 @@ def identify(
                 )
                 answers += _answers([None] if together else part.paths, identified, top)
                 queries.left_out.update(identified.left_out)
-    warn_of_queries(console, queries)
-    if console.json_output:
-        document = {
-            "library": str(library),
-            "encoder": queries.config.origin.encoder,
-            "together": together,
-            "names": None if names is None else class_names,
-            "answers": answers,
-            **query_warnings(queries),
-        }
-        print_document("library-identify", document)
-        return
+    document = {
+        "library": str(library),
+        "encoder": queries.config.origin.encoder,
+        "together": together,
+        "names": None if names is None else class_names,
+        "answers": answers,
+        **warn_of_queries(console, queries),
+    }
     titles = ["picture", "entry", "probability", "runner-up", "probability"]
     titles += ["next", "probability"] * (top - 2)
     titles = [*titles[: 1 + 2 * top], "known"]
-    console.table(titles, [_row(answer, top) for answer in answers], right=("probability", "known"))
+    rows = [_row(answer, top) for answer in answers]
+    right = ("probability", "known")
+    console.show_table("library-identify", document, titles, rows, right=right)
 
 
-def warn_of_queries(console: Console, queries: LibraryQueries) -> None:
-    """Warn of entries that were left out, and about pictures."""
+def warn_of_queries(console: Console, queries: LibraryQueries) -> dict[str, Any]:
+    """Warn of left out entries and about pictures; return the warnings for a JSON document."""
     console.warn_of(
         f"entries left out of all answers: {len(queries.left_out)}",
         [f"{name}: {reason}" for name, reason in queries.left_out.items()],
     )
-    console.warn_of_pictures("these", queries.warnings, queries.unreadable)
-
-
-def query_warnings(queries: LibraryQueries) -> dict[str, Any]:
-    """Return the warnings of `warn_of_queries` for a JSON document."""
-    return {
-        "left_out": queries.left_out,
-        "warnings": queries.warnings,
-        "quarantined": quarantined_json(queries.unreadable),
-    }
+    about = console.warn_of_pictures("these", queries.warnings, queries.unreadable)
+    return {"left_out": queries.left_out, **about}
 
 
 def _answers(

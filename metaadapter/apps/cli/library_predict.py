@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, print_document
-from metaadapter.apps.cli.library_identify import query_warnings, warn_of_queries
+from metaadapter.apps.cli.console import Console
+from metaadapter.apps.cli.library_identify import warn_of_queries
 from metaadapter.apps.cli.outputs import Output
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def predict(
                 samples[entry].add(part.features[routed.entries == entry])
     shifts = {entry: sample.shift for entry, sample in samples.items()}
     queries.warnings += _shift_warnings(queries.library, shifts, images)
-    warn_of_queries(console, queries)
+    about = warn_of_queries(console, queries)
     for domain in domains:
         if len(domain) > 1:
             console.note(f"entries of one domain, answered by one adapter: {', '.join(domain)}")
@@ -86,25 +86,23 @@ def predict(
     if out is not None:
         _write_csv(out, predictions)
         console.note(f"wrote {len(predictions)} predictions to {out}")
-    if console.json_output:
-        document = {
-            "library": str(library),
-            "encoder": queries.config.origin.encoder,
-            "domains": [*map(list, domains)],
-            "reject": reject,
-            "n_unfamiliar": n_unfamiliar,
-            "n_pictures": len(predictions),
-            "predictions": predictions,
-            "shift": {entry: shift and shift.to_dict() for entry, shift in shifts.items()},
-            **query_warnings(queries),
-        }
-        print_document("library-predict", document)
-    elif out is None:
-        console.table(
-            ("picture", "label", "entry", *FRACTIONS, ""),
-            [_cells(row) for row in predictions],
-            right=FRACTIONS,
-        )
+    document = {
+        "library": str(library),
+        "encoder": queries.config.origin.encoder,
+        "domains": [*map(list, domains)],
+        "reject": reject,
+        "n_unfamiliar": n_unfamiliar,
+        "n_pictures": len(predictions),
+        "predictions": predictions,
+        "shift": {entry: shift and shift.to_dict() for entry, shift in shifts.items()},
+        **about,
+    }
+    rows = [
+        [*(row | {"unfamiliar": "unfamiliar" * row["unfamiliar"]}).values()] for row in predictions
+    ]
+    if console.json_output or out is None:
+        titles = ("picture", *COLUMNS[1:-1], "")
+        console.show_table("library-predict", document, titles, rows, right=FRACTIONS)
 
 
 def _shift_warnings(
@@ -135,12 +133,6 @@ def _predictions(
             "known": float(known),
             "unfamiliar": bool(is_unfamiliar),
         }
-
-
-def _cells(row: Mapping[str, Any]) -> list[str]:
-    fractions = [f"{row[key]:.4f}" for key in FRACTIONS]
-    is_unfamiliar = "unfamiliar" if row["unfamiliar"] else ""
-    return [row["path"], row["label"], row["entry"], *fractions, is_unfamiliar]
 
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, print_document
+from metaadapter.apps.cli.console import Console
+
+FACTS = {"mode", "n_unlabelled", "generator", "generator_id", "width"}
 
 
 def list_entries(
@@ -31,22 +33,21 @@ def list_entries(
         }
         for entry in entries
     ]
-    if console.json_output:
-        print_document("library-list", {"library": str(library), "entries": rows})
-    else:
-        table = [
-            [row["name"], "", "", "", row["n_bytes"], "damaged"]
-            if row["damaged"]
-            else [
-                *(row["name"], row["n_classes"], row["n_pictures"]),
-                *(row["encoder"] or "not recorded", row["n_bytes"], ""),
-            ]
-            for row in rows
+    table = [
+        [row["name"], "", "", "", row["n_bytes"], "damaged"]
+        if row["damaged"]
+        else [
+            *(row["name"], row["n_classes"], row["n_pictures"]),
+            *(row["encoder"] or "not recorded", row["n_bytes"], ""),
         ]
-        titles = ("name", "classes", "pictures", "encoder", "bytes", "")
-        console.table(titles, table, right=("classes", "pictures", "bytes"))
-        if not entries:
-            console.note("the library is empty")
+        for row in rows
+    ]
+    document = {"library": str(library), "entries": rows}
+    titles = ("name", "classes", "pictures", "encoder", "bytes", "")
+    right = ("classes", "pictures", "bytes")
+    console.show_table("library-list", document, titles, table, right=right)
+    if not entries and not console.json_output:
+        console.note("the library is empty")
     console.warn_of(
         f"damaged: {len(damaged)}; the other entries can be used",
         [f"{entry.name}: {entry.damaged}" for entry in damaged],
@@ -70,31 +71,28 @@ def show(
     entry = Entry.of_file(name, opened.path(name))
     names = facts.class_names or [""] * len(facts.classes)
     rows = [*zip(facts.classes, names, facts.n_shots, strict=True)]
+    document = {
+        "library": str(library),
+        "name": name,
+        "file": str(entry.file),
+        "classes": [
+            {"label": label, "name": text or None, "n_pictures": n_pictures}
+            for label, text, n_pictures in rows
+        ],
+        "n_pictures": entry.n_pictures,
+        **facts.model_dump(include=FACTS),
+        **facts.origin.model_dump(mode="json"),
+        "has_features": entry.has_features,
+        "n_bytes": entry.n_bytes,
+        "bytes_a_class": round(entry.n_bytes / len(rows)),
+    }
+    console.show_table(
+        "library-show", document, ("class", "name", "pictures"), rows, right=("pictures",)
+    )
     if console.json_output:
-        document = {
-            "library": str(library),
-            "name": name,
-            "file": str(entry.file),
-            "classes": [
-                {"label": label, "name": text or None, "n_pictures": n_pictures}
-                for label, text, n_pictures in rows
-            ],
-            "n_pictures": entry.n_pictures,
-            "mode": facts.mode,
-            "n_unlabelled": facts.n_unlabelled,
-            "generator": facts.generator,
-            "generator_id": facts.generator_id,
-            "width": facts.width,
-            **facts.origin.model_dump(mode="json"),
-            "has_features": entry.has_features,
-            "n_bytes": entry.n_bytes,
-            "bytes_a_class": round(entry.n_bytes / len(rows)),
-        }
-        print_document("library-show", document)
         return
     pool = f" and {facts.n_unlabelled} unlabelled ones" if facts.n_unlabelled else ""
     kept = "kept" if entry.has_features else "left out, so no class can be added"
-    console.table(("class", "name", "pictures"), rows, right=("pictures",))
     console.note(
         f"{len(rows)} classes from {entry.n_pictures} pictures{pool}; mode {facts.mode}",
         f"encoder {facts.origin.encoder or 'not recorded'}, features {facts.width} wide",

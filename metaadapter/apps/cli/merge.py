@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from metaadapter.apps.cli.console import Console, quarantined_json
+from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.predict_table import ENDINGS, TABLES
 from metaadapter.errors import UsageError
@@ -84,14 +84,14 @@ def _merge_stores(parts: list[Path], out: Path, console: Console) -> None:
     with console.progress() as progress:
         store = merge_stores(parts, out, progress=progress)
     quarantined = [UnreadableImage(*entry) for entry in store.header.quarantined]
-    console.warn_of_pictures("these", [], quarantined)
+    about = console.warn_of_pictures("these", [], quarantined)
     n_classes = len(store.classes)
     document = {
         "store": str(out),
         "parts": [str(part) for part in parts],
         "counts": store.header.counts,
         "n_total": store.n_pictures,
-        "quarantined": quarantined_json(quarantined),
+        "quarantined": about["quarantined"],
     }
     classes = f"{n_classes} classes" if n_classes else "without classes"
     summary = (

@@ -51,8 +51,7 @@ Features = Annotated[
     ),
 ]
 _PICTURES = Argument(
-    metavar="IMAGES",
-    help="Pictures, folders, manifests, feature stores; by path or URL.",
+    metavar="IMAGES", help="Pictures, folders, manifests, feature stores; by path or URL."
 )
 Pictures = Annotated[list[Path], _PICTURES, MayBeUrl()]
 AnyPictures = Annotated[list[Path] | None, _PICTURES, MayBeUrl()]
@@ -71,10 +70,7 @@ NewLibrary = Annotated[
 Entry = Annotated[str, Argument(metavar="NAME", help="Name of an entry.")]
 MovedEncoder = Annotated[
     str | None,
-    Option(
-        metavar="NAME",
-        help="New place of the adapter's encoder; or device=cuda:1.",
-    ),
+    Option(metavar="NAME", help="New place of the adapter's encoder; or device=cuda:1."),
 ]
 EncoderOfLibrary = Annotated[
     str | None,

@@ -21,7 +21,6 @@ from typing import Any, NamedTuple, TypeAlias, get_type_hints
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from metaadapter.apps.cli.exclusions import Excludes, Needs
 from metaadapter.data.given_values import given_path
 from metaadapter.data.output_file import is_stream
 from metaadapter.data.url import Url, as_place
@@ -55,6 +54,20 @@ class Output:
 @dataclass(frozen=True, slots=True)
 class MayBeUrl:
     """Marks a parameter as pictures that may lie in a bucket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excludes:
+    """Marks a parameter as meaningless together with the named ones."""
+
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Marks a parameter as meaningless without the named one."""
+
+    other: str
 
 
 class Place(NamedTuple):

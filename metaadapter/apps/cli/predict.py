@@ -12,12 +12,12 @@ from typer import Option
 from metaadapter.apps.cli import cluster_options, field_options, options
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.outputs import Output
-from metaadapter.apps.cli.predict_cluster import predict_on_cluster
 from metaadapter.apps.cli.predict_output import Listing, PredictOutput, show_predicted
 from metaadapter.apps.cli.predict_table import (
     ENDINGS,
     TABLES,
-    NewTable,
+    new_table,
+    predict_on_cluster,
     shard_of,
     table_or_adapter,
 )
@@ -25,25 +25,22 @@ from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from metaadapter.apps.cli.predict_field import FieldRun
     from metaadapter.workflow.prediction_request import PredictionRequest
+    from metaadapter.workflow.prediction_table import PredictionTable
 
 Sort = Annotated[
     str | None,
     Option(
-        metavar="sure|doubtful|LABEL",
-        help="Surest, most doubtful or most probably LABEL first.",
+        metavar="sure|doubtful|LABEL", help="Surest, most doubtful or most probably LABEL first."
     ),
 ]
 Top = Annotated[int | None, Option(min=1, metavar="N", help="List only the first N.")]
 Labelled = Annotated[
     bool,
-    Option(
-        "--labelled",
-        help="The pictures have classes: count correct predictions.",
-    ),
+    Option("--labelled", help="The pictures have classes: count correct predictions."),
 ]
 Reject = Annotated[
     bool,
@@ -51,10 +48,7 @@ Reject = Annotated[
 ]
 Sets = Annotated[
     float | None,
-    Option(
-        metavar="FRACTION",
-        help="Also give a set that holds the true class so often.",
-    ),
+    Option(metavar="FRACTION", help="Also give a set that holds the true class so often."),
 ]
 SureOption = Annotated[
     float | None,
@@ -66,10 +60,7 @@ SureOption = Annotated[
 ]
 Together = Annotated[
     bool,
-    Option(
-        "--together",
-        help="First learn from all these pictures, without labels.",
-    ),
+    Option("--together", help="First learn from all these pictures, without labels."),
 ]
 Out = Annotated[
     Path | None,
@@ -148,11 +139,8 @@ def predict(
         precision=choice.precision,
     )
     listing.require_class_among(request.classes)
-    of_frames: dict[str, object] = {
-        "--detections": detections,
-        "--burst": burst,
-        "--allowed": allowed,
-    }
+    of_frames: dict[str, object]
+    of_frames = {"--detections": detections, "--burst": burst, "--allowed": allowed}
     of_frames |= {"--parents": parents, "--export": export}
     field = None
     if given := [name for name, value in of_frames.items() if value not in (None, [])]:
@@ -168,9 +156,10 @@ def predict(
             detections, min_confidence, *prior, [row.path for row in rows]
         )
         field = FieldRun(request, folders, boxes, burst, export or [])
-    table = None
+    open_table = None
     if table_file is not None:
-        table = NewTable.of(table_file, request, field, facts=(choice.precision,))
+        facts = (choice.precision,)
+        digest, open_table = new_table(table_file, request, field, facts=facts)
         if on_cluster:
             values = {
                 **{"adapter": adapter, "images": images, "labelled": labelled, "reject": reject},
@@ -179,9 +168,9 @@ def predict(
                 **{"min_confidence": min_confidence, "allowed": allowed, "parents": parents},
                 **{"encoder": encoder},
             }
-            predict_on_cluster(predict, values, request, table.digest, console)
+            predict_on_cluster(predict, values, request, digest, console)
             return
-    output = _run(request, field, table, listing, console)
+    output = _run(request, field, open_table, listing, console)
     if out is not None:
         store_adapter(out, output.predicted.adapter)
         n_unlabelled = output.predicted.adapter.config.n_unlabelled
@@ -225,13 +214,13 @@ def _remedy(adapter: Path, images: Sequence[Path], field: FieldRun | None) -> st
 def _run(
     request: PredictionRequest,
     field: FieldRun | None,
-    new: NewTable | None,
+    open_table: Callable[[], PredictionTable] | None,
     listing: Listing,
     console: Console,
 ) -> PredictOutput:
     from metaadapter.workflow.run_predict import run_request
 
-    with nullcontext() if new is None else new.open() as table:
+    with nullcontext() if open_table is None else open_table() as table:
         with console.progress() as progress:
             if field is None:
                 predicted = run_request(request, table=table, progress=progress)

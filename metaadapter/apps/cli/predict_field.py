@@ -1,16 +1,16 @@
-"""The part of `metaadapter predict` for camera traps, used if one of its options is given."""
+"""The part of `metaadapter predict` for camera traps, with the files for other programs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
-from metaadapter.apps.cli.field_files import FieldFiles, require_pictures
 from metaadapter.apps.field.frames import Frame
 from metaadapter.apps.field.run_predict import FieldRequest, predict_field
-from metaadapter.errors import UsageError
+from metaadapter.errors import DataError, UsageError
 from metaadapter.workflow.predictions import UNKNOWN
 
 if TYPE_CHECKING:
@@ -22,9 +22,22 @@ if TYPE_CHECKING:
     from metaadapter.workflow.prediction_table import PredictionTable
     from metaadapter.workflow.run_predict import Predicted
 
+# The beginnings of the files that an earlier run has written.
+OF_TRAPS = {
+    "megadetector": rb'\A.{0,65536}"classifier": "metaadapter ',
+    "timelapse": rb"\AFile,RelativePath,DateTime,DeleteFlag,Species,Count,Probability\r",
+    "false-triggers": rb"\Apath,box_left,box_top,box_width,box_height,camera,thing,",
+}
+OF_TIMES = {"timelapse", "camtrap-dp"}
+
 
 class FieldRun:
-    """One run of the command for camera traps."""
+    """One run of the command for camera traps, which also writes files for other programs.
+
+    Raises:
+        UsageError: The options do not go together.
+        DataError: A file cannot be written to its place.
+    """
 
     def __init__(
         self,
@@ -34,21 +47,20 @@ class FieldRun:
         burst: float | None,
         exports: Sequence[ExportPlace],
     ) -> None:
-        self._files = FieldFiles(
-            exports,
-            classifier=f"metaadapter {request.adapter.name}",
-            labels=_labels(request.classes, options),
-        )
-        if "false-triggers" in self._files.formats and options.detections is None:
+        self._exports, self._classifier = exports, f"metaadapter {request.adapter.name}"
+        for kind, path in exports:
+            self._require_writable(kind, path)
+        formats = {place.format for place in exports}
+        if "false-triggers" in formats and options.detections is None:
             raise UsageError("--export false-triggers needs the boxes of --detections; add it")
-        if request.queries.stored:
-            require_pictures(options, burst, self._files)
+        if request.queries.stored and (options.detections or burst is not None or exports):
+            raise UsageError(
+                "--detections, --burst and --export need pictures, and cannot be used with feature "
+                "stores"
+            )
+        needs_times = bool(formats & OF_TIMES) or burst is not None
         self._request = FieldRequest(
-            request,
-            options,
-            folders=folders,
-            burst=burst,
-            needs_times=self._files.needs_times or burst is not None,
+            request, options, folders=folders, burst=burst, needs_times=needs_times
         )
         self._frames: list[Frame] = []
 
@@ -75,8 +87,97 @@ class FieldRun:
         return predicted
 
     def write(self, predicted: Predicted) -> tuple[list[str], list[str]]:
-        """Write the files for other programs; see `FieldFiles.write`."""
-        return self._files.write(predicted, self._request, self._frames)
+        """Write the files; return sentences that name them, and sentences on what they lack."""
+        if not self._exports:
+            return [], []
+        from metaadapter.apps.field.frames import common_folder
+        from metaadapter.data.output_folder import write_errors
+
+        folder = common_folder(self._request.request.queries.rows)
+        written, missing = list[str](), list[str]()
+        for kind, path in self._exports:
+            with write_errors(str(path), instead="choose another place in --export"):
+                line, lacks = self._write(kind, path, predicted, folder)
+                written.append(line)
+                missing += lacks
+        return written, missing
+
+    def _write(
+        self, kind: str, path: Path, predicted: Predicted, folder: Path
+    ) -> tuple[str, Sequence[str]]:
+        """Write a file whose paths are relative to `folder`."""
+        options, predictions = self._request.options, predicted.predictions
+        labels = _labels(self._request.request.classes, options)
+        if kind == "megadetector":
+            from metaadapter.apps.field.megadetector_file import MegaDetectorFile
+
+            detected = (folder, options.detections, self._request.folders)
+            writer = MegaDetectorFile(self._classifier, labels, *detected)
+            writer.write(path, predictions(), predicted.tally.unreadable)
+            return f"wrote the answers as MegaDetector JSON to {path}", ()
+        if kind == "timelapse":
+            from metaadapter.apps.field.timelapse_file import write_timelapse
+
+            write_timelapse(path, predictions(), folder)
+            return f"wrote a table for Timelapse to {path}; its root folder is {folder}", ()
+        if kind == "camtrap-dp":
+            from metaadapter.apps.field.camtrap_package import CamtrapPackage
+
+            info = {} if options.detections is None else options.detections.info
+            detector = str(info.get("detector", "detector"))
+            names = options.fauna.scientific_names if options.fauna else {}
+            package = CamtrapPackage(path, self._classifier, folder, detector, names)
+            lacks = package.write(predictions)
+            line = f"wrote a Camera Trap Data Package to {path}; its paths are relative to {folder}"
+            return line, lacks
+        if kind == "false-triggers":
+            from metaadapter.apps.field.false_triggers import false_triggers, write_false_triggers
+
+            triggers = false_triggers(self._frames, options.min_confidence)
+            write_false_triggers(path, triggers)
+            if not triggers:
+                line = f"no box recurs often enough to be a static object; {path} has no rows"
+                return line, ()
+            n_things = len({(trigger.camera, trigger.thing) for trigger in triggers})
+            return (
+                f"{n_things} static objects have {len(triggers)} boxes, listed in {path}; "
+                "check them, then: metaadapter adapt … --background"
+            ), ()
+        from metaadapter.apps.field.answers_in_boxes import answers_in_boxes
+        from metaadapter.data.boxes.formats import write_boxes
+
+        rows = self._request.request.queries.rows
+        write_boxes(
+            answers_in_boxes(predictions(), labels, rows, folder, self._classifier), kind, path
+        )
+        line = (
+            f"wrote the answers in the format {kind} to {path}; the names of its pictures are "
+            f"relative to {folder}"
+        )
+        images = path.absolute() / "images"
+        if kind == "yolo" and not images.exists():
+            line += f"; link them: ln -s {quote(str(folder))} {quote(str(images))}"
+        return line, ()
+
+    def _require_writable(self, kind: str, path: Path) -> None:
+        """Raise an error if there is no place, or something that no earlier export has written."""
+        from metaadapter.apps.cli.outputs import Place, require_replaceable
+        from metaadapter.data.boxes.formats import WRITTEN
+        from metaadapter.data.boxes.written_files import require_place
+        from metaadapter.data.output_file import is_stream
+
+        if kind in ("yolo", "voc"):
+            if path.exists() and not path.is_dir():
+                raise UsageError(f"--export {path} is a file; {kind} is a folder of files")
+            require_place(path)
+        elif kind != "camtrap-dp" and not is_stream(path):
+            require_replaceable(Place("--export", path), {**WRITTEN, **OF_TRAPS}[kind])
+        if kind == "camtrap-dp":
+            from metaadapter.apps.field.camtrap_package import CamtrapPackage
+
+            CamtrapPackage(path, self._classifier, Path()).require_readable()
+        elif not path.absolute().parent.is_dir():
+            raise DataError(f"there is no folder {path.absolute().parent} to write {path.name}")
 
 
 def _labels(classes: Sequence[str], options: FieldOptions) -> list[str]:

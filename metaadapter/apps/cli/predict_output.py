@@ -8,7 +8,7 @@ from heapq import nsmallest
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from metaadapter.apps.cli.console import Console, print_document, quarantined_json
+from metaadapter.apps.cli.console import Console, print_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,13 +18,8 @@ if TYPE_CHECKING:
     from metaadapter.workflow.run_predict import Predicted
     from metaadapter.workflow.unlabelled_pictures import PoolEffect
 
-# Facts that not every prediction has → the titles of their columns.
-OF_SOME = {
-    "known": ("known", ""),
-    "set": ("may be",),
-    "sure": ("sure", "probability"),
-    "box": ("box",),
-}
+# The titles of columns that not every list has, in their order.
+OF_SOME = ("known", "", "may be", "sure", "its probability", "box")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +97,16 @@ def show_predicted(
         first, *others = effect.lines(request.classes)
         console.note(first)
         warnings += others
-    _note_predicted(console, request, output, warnings)
+    about = _note_predicted(console, request, output, warnings)
     if table_file is not None:
         n_written = len(output.listed) if listing.top else tally.n
         console.note(f"wrote {n_written} predictions to {table_file}")
     console.note(*output.written)
     console.warn_of("about what was written:", output.missing)
     if console.json_output:
-        warnings += output.missing
-        document = _document(request, output, effect, warnings, labelled=labelled)
-        print_document("predict", document)
+        about["warnings"] += output.missing
+        document = _document(request, output, effect, labelled=labelled)
+        print_document("predict", {**document, **about})
     elif table_file is None:
         _list_predictions(output.listed, listing.rank, console)
     if labelled:
@@ -128,27 +123,27 @@ def _effect(console: Console, predicted: Predicted) -> PoolEffect | None:
 
 def _note_predicted(
     console: Console, request: PredictionRequest, output: PredictOutput, warnings: Sequence[str]
-) -> None:
+) -> dict[str, Any]:
     predicted, tally = output.predicted, output.predicted.tally
     console.warn_of(
         f"the adapter was predicted from {len(tally.in_support)} of these very pictures, so their "
         "labels show memory, not skill:",
         tally.in_support,
     )
-    console.warn_of_pictures("these", warnings, tally.unreadable)
+    about = console.warn_of_pictures("these", warnings, tally.unreadable)
     if tally.n_unfamiliar:
         label = "their label is `unknown`" if request.options.reject else "they may be unknown"
         n, things = tally.n_classified, output.things
         console.note(f"{tally.n_unfamiliar} of {n} {things} look unfamiliar: {label}")
     if predicted.n_resumed:
         console.note(f"{predicted.n_resumed} of the predictions are from the interrupted run")
+    return about
 
 
 def _document(
     request: PredictionRequest,
     output: PredictOutput,
     effect: PoolEffect | None,
-    warnings: Sequence[str],
     *,
     labelled: bool,
 ) -> dict[str, Any]:
@@ -156,10 +151,7 @@ def _document(
     tally = predicted.tally
     return {
         "adapter": str(request.adapter),
-        "encoder": origin.encoder,
-        "zoom": origin.zoom,
-        "blocks": origin.blocks,
-        "n_views": origin.n_views,
+        **{name: getattr(origin, name) for name in ("encoder", "zoom", "blocks", "n_views")},
         "together": request.together,
         "unlabelled": effect and asdict(effect),
         "reject": options.reject,
@@ -172,8 +164,6 @@ def _document(
         "predictions": [prediction.to_dict() for prediction in output.listed],
         "shift": predicted.shift and predicted.shift.to_dict(),
         "scores": tally.scores.to_dict() if labelled else None,
-        "warnings": [*warnings],
-        "quarantined": quarantined_json(tally.unreadable),
     }
 
 
@@ -190,43 +180,33 @@ def _list_predictions(
     predictions: Sequence[Prediction], rank: str | None, console: Console
 ) -> None:
     """Print predictions as a table on a terminal, tab-separated elsewhere."""
-    numbers = ["probability", "known", f"P({rank})"]
-    titles = ["picture", "label", "probability", "runner-up", "probability"]
-    if rank is not None:
-        titles.append(numbers[-1])
-    known_to_some = [
-        name for name in OF_SOME if any(getattr(one, name) is not None for one in predictions)
+    facts = [_facts(prediction) for prediction in predictions]
+    of_some = [title for title in OF_SOME if any(title in of_one for of_one in facts)]
+    of_rank = [] if rank is None else [f"P({rank})"]
+    titles = ["picture", "label", "probability", "runner-up", "probability", *of_rank, *of_some]
+    rows = [
+        [
+            *(one.path, one.label, one.probability, one.runner_up, one.runner_up_probability),
+            *([] if rank is None else [float(one.probabilities.get(rank, 0))]),
+            *(of_one.get(title, "") for title in of_some),
+        ]
+        for one, of_one in zip(predictions, facts, strict=True)
     ]
-    for name in known_to_some:
-        titles += OF_SOME[name]
-    console.table(
-        titles,
-        [_cells(prediction, rank, known_to_some) for prediction in predictions],
-        right=numbers,
-        dim=[prediction.unfamiliar for prediction in predictions],
-    )
+    dim = [prediction.unfamiliar for prediction in predictions]
+    console.table(titles, rows, right=["probability", "known", *of_rank], dim=dim)
 
 
-def _cells(prediction: Prediction, rank: str | None, known_to_some: Sequence[str]) -> list[str]:
-    cells = [
-        *(prediction.path, prediction.label, f"{prediction.probability:.4f}"),
-        *(prediction.runner_up, f"{prediction.runner_up_probability:.4f}"),
-    ]
-    if rank is not None:
-        cells.append(f"{prediction.probabilities.get(rank, 0):.4f}")
-    for name in known_to_some:
-        cells += _fact(prediction, name) or [""] * len(OF_SOME[name])
-    return cells
-
-
-def _fact(prediction: Prediction, name: str) -> list[str]:
-    """The cells of a fact; none if the prediction lacks it, as a label of a detector does."""
-    if name == "known" and prediction.known is not None:
-        return [f"{prediction.known:.4f}", "unfamiliar" if prediction.unfamiliar else ""]
-    if name == "set" and prediction.set is not None:
-        return [", ".join(prediction.set)]
-    if name == "sure" and prediction.sure is not None and prediction.sure.path:
-        return [" > ".join(prediction.sure.path), f"{prediction.sure.probability:.4f}"]
-    if name == "box" and prediction.box is not None:
-        return [" ".join(f"{side:.3f}" for side in prediction.box)]
-    return []
+def _facts(prediction: Prediction) -> dict[str, object]:
+    """What not every prediction has, by the title of its column; a detector's label lacks all."""
+    facts: dict[str, object] = {}
+    if prediction.known is not None:
+        facts["known"] = prediction.known
+        facts[""] = "unfamiliar" if prediction.unfamiliar else ""
+    if prediction.set is not None:
+        facts["may be"] = ", ".join(prediction.set)
+    if prediction.sure is not None:
+        facts["sure"] = " > ".join(prediction.sure.path)
+        facts["its probability"] = prediction.sure.probability if prediction.sure.path else ""
+    if prediction.box is not None:
+        facts["box"] = " ".join(f"{side:.3f}" for side in prediction.box)
+    return facts

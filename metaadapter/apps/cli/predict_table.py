@@ -1,11 +1,14 @@
-"""The table that `metaadapter predict` writes: its place, its kind, and the share of a shard."""
+"""The table that `metaadapter predict` writes: its place and rows, by this process or by jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from metaadapter.apps.cli.cluster_options import parts_on_cluster
+from metaadapter.apps.cli.console import Console
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -13,7 +16,6 @@ if TYPE_CHECKING:
     from metaadapter.apps.cli.predict_output import Listing
     from metaadapter.data.shard import Shard
     from metaadapter.workflow.prediction_request import PredictionRequest
-    from metaadapter.workflow.prediction_rows import RowFormat
     from metaadapter.workflow.prediction_table import PredictionTable
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
@@ -58,48 +60,76 @@ def shard_of(
     return shard
 
 
-class NewTable(NamedTuple):
-    """A table to write, and all that its rows depend on."""
+def new_table(
+    file: Path,
+    request: PredictionRequest,
+    field: FieldRun | None,
+    *,
+    facts: Sequence[object],
+) -> tuple[str, Callable[[], PredictionTable]]:
+    """Return a digest of all that the rows depend on, also `facts`, and a function.
 
-    file: Path
-    rows: RowFormat
-    job: dict[str, Any]
-    is_resumable: bool
+    The function opens the table, with the rows of an interrupted run of the same job.
+    """
+    from metaadapter.workflow.prediction_rows import RowFormat
+    from metaadapter.workflow.prediction_table import PredictionTable
 
-    @classmethod
-    def of(
-        cls,
-        file: Path,
-        request: PredictionRequest,
-        field: FieldRun | None,
-        *,
-        facts: Sequence[object],
-    ) -> NewTable:
-        """Choose the columns; `facts` are what the rows depend on, too."""
-        from metaadapter.workflow.prediction_rows import RowFormat
+    rows = RowFormat(
+        request.classes,
+        sets=request.options.coverage is not None,
+        tree=request.stored.config.tree is not None,
+    )
+    rows = rows if field is None else field.rows(rows)
+    of_field = () if field is None else field.digest_facts
+    digest = str(request.digest(rows, *facts, *of_field))
+    job: dict[str, Any] = {"request": digest}
+    if request.shard is not None:
+        number, n_shards = request.shard
+        job |= {"pictures": request.pictures_digest, "shard": number, "n_shards": n_shards}
+    kept = job if request.is_resumable else None
+    return digest, partial(PredictionTable, file, rows, job=kept, is_shard="shard" in job)
 
-        rows = RowFormat(
-            request.classes,
-            sets=request.options.coverage is not None,
-            tree=request.stored.config.tree is not None,
+
+def predict_on_cluster(
+    predict: Callable[..., object],
+    values: Mapping[str, Any],
+    request: PredictionRequest,
+    digest: str,
+    console: Console,
+) -> None:
+    """Write the table of a request by jobs that call the command `predict` with its options.
+
+    `digest` is that of the adapter and of all other files that the rows depend on.
+    """
+    from metaadapter.data.input_digest import inputs_digest
+    from metaadapter.workflow.prediction_shards import merge_predictions
+    from metaadapter.workflow.queries import PICTURES_AT_ONCE
+    from metaadapter.workflow.stored_queries import STORED_AT_ONCE
+
+    if values["labelled"]:
+        raise UsageError(
+            "--labelled counts correct predictions in one process; leave it out, or --shard ray"
         )
-        rows = rows if field is None else field.rows(rows)
-        of_field = () if field is None else field.digest_facts
-        job: dict[str, Any] = {"request": request.digest(rows, *facts, *of_field)}
-        if request.shard is not None:
-            number, n_shards = request.shard
-            pictures = request.pictures_digest
-            job |= {"pictures": pictures, "shard": number, "n_shards": n_shards}
-        return cls(file, rows, job, request.is_resumable)
-
-    @property
-    def digest(self) -> str:
-        """The digest of the request."""
-        return str(self.job["request"])
-
-    def open(self) -> PredictionTable:
-        """Open the table, with the rows of an interrupted run of the same job."""
-        from metaadapter.workflow.prediction_table import PredictionTable
-
-        job = self.job if self.is_resumable else None
-        return PredictionTable(self.file, self.rows, job=job, is_shard="shard" in self.job)
+    file: Path = values["out"]
+    queries = request.queries
+    lengths = [(len(of_store), STORED_AT_ONCE) for of_store in queries.stored]
+    sizes = [
+        min(size, length - start)
+        for length, size in (*lengths, (len(queries.rows), PICTURES_AT_ONCE))
+        for start in range(0, length, size)
+    ]
+    stores = (stored.digest for stored in queries.stored)
+    facts = " ".join([digest, inputs_digest(queries.rows), *stores])
+    with parts_on_cluster(predict, values, "out", sizes, facts, console, ending=file.suffix) as (
+        parts,
+        _,
+    ):
+        merged = merge_predictions(parts.paths, file)
+    document = {
+        "adapter": str(request.adapter),
+        "file": str(file),
+        "n_rows": merged.n_rows,
+        "statuses": merged.statuses,
+    }
+    counts = ", ".join(f"{count:,} {status}" for status, count in merged.statuses.items())
+    console.show_result("predict-on-cluster", document, f"{file}: {merged.n_rows:,} rows, {counts}")

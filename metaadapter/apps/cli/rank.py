@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.console import Console, quarantined_json
+from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.rank_output import QuestionAnswers, RankedLists, show
 from metaadapter.errors import UsageError
@@ -110,15 +110,14 @@ def rank(
         "n_pairs": ranking.n_pairs,
         "together": together,
         "n_pictures": len(task.pictures.paths),
-        "warnings": _warn(console, adapter, task, n_pairs=ranking.n_pairs, together=together),
-        "quarantined": quarantined_json(task.pictures.quarantined),
+        **_warn(console, adapter, task, n_pairs=ranking.n_pairs, together=together),
     }
     result: QuestionAnswers | RankedLists
     if question is not None and choices is not None:
         result = _answer(task, question, choices, captions, ranking.logit_scale)
     else:
         result = _rank(task, captions, top)
-    show(console, result, out, document if console.json_output else None)
+    show(console, result, out, document)
 
 
 def _sentences(
@@ -159,8 +158,8 @@ def _rank(task: RankingTask, captions: Captions, top: int) -> RankedLists:
 
 def _warn(
     console: Console, adapter: Path, task: RankingTask, *, n_pairs: int, together: bool
-) -> list[str]:
-    """Print notes and warnings about the scores, and return the warnings."""
+) -> dict[str, Any]:
+    """Print notes and warnings about the scores, and return those about pictures."""
     warnings = [*task.pictures.warnings]
     if not n_pairs:
         console.note(
@@ -172,7 +171,7 @@ def _warn(
             f"the adapter was fitted to {task.n_of_pairs} of these pictures, so their results are "
             "better than those of new pictures"
         )
-    console.warn_of_pictures("these", warnings, task.pictures.quarantined)
+    about = console.warn_of_pictures("these", warnings, task.pictures.quarantined)
     if task.n_new:
         console.note(
             f"{task.n_new} of the captions are not among the pairs: the frozen encoder decides how "
@@ -181,4 +180,4 @@ def _warn(
         )
     if together:
         console.note("these scores depend on one another: they change with the other candidates")
-    return warnings
+    return about

@@ -133,13 +133,13 @@ def show(
     console: Console,
     result: RankedLists | QuestionAnswers,
     csv_file: Path | None,
-    document: Mapping[str, Any] | None,
+    document: Mapping[str, Any],
 ) -> None:
     """Print a result, or write it into a file."""
     if csv_file is not None:
         _write(csv_file, result)
         console.note(f"wrote the table {csv_file}")
-    if document is not None:
+    if console.json_output:
         print_document("rank", {**document, **EMPTY, **result.document()})
         return
     if csv_file is None:

@@ -146,11 +146,10 @@ class _Opening:
         from metaadapter.apps.page.app import make_app
         from metaadapter.apps.page.ports import keep_access
         from metaadapter.apps.page.projects import Projects
-        from metaadapter.features.encoder_by_name import load_encoder
 
-        load = partial(load_encoder, device=self.encoder.device, precision=self.encoder.precision)
         note = partial(keep_access, access=self.access)
-        self.projects = Projects(self.folder, self.encoder.encoder, load, note, self._fail)
+        choice = self.encoder
+        self.projects = Projects(self.folder, choice.encoder, choice.loader, note, self._fail)
         with self.projects.opened():
             yield make_app(self.projects, self.access, phone=self.phone)
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from metaadapter.apps.cli import evaluate_options as own
+from metaadapter.apps.cli import evaluate as own
 from metaadapter.apps.cli import field_options, options
-from metaadapter.apps.cli.console import Console, print_document, quarantined_json
-from metaadapter.apps.cli.evaluate import run_evaluation
+from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.report import write_report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from metaadapter.bench.scenes.study import StudyResult
-    from metaadapter.data.inputs import UnreadableImage
     from metaadapter.data.table import ImageTable
 
 STORE, EVALUATION = "frames", "evaluation"
@@ -86,10 +84,10 @@ def study(
             seed=choice.seed,
             progress=progress,
         )
-    console.warn_of_pictures("the labelled", table.warnings, report.quarantined)
-    evaluation = run_evaluation(config, out / EVALUATION, console, jobs)
+    about = console.warn_of_pictures("the labelled", table.warnings, report.quarantined)
+    evaluation = own.run_evaluation(config, out / EVALUATION, console, jobs)
     result = study_result(evaluation, str(frames), _boxes(table, detections, min_confidence))
-    _show(console, out, result, table, report.quarantined)
+    _show(console, out, result, table, about)
 
 
 def _show(
@@ -97,7 +95,7 @@ def _show(
     out: Path,
     result: StudyResult,
     table: ImageTable,
-    quarantined: Sequence[UnreadableImage],
+    about: Mapping[str, Any],
 ) -> None:
     """Write the files of the study, and print the result."""
     from metaadapter.bench.scenes.page import f1_rows, study_markdown, study_page
@@ -118,11 +116,9 @@ def _show(
     with write_errors(f"the study into {out}"):
         replace_file(out / "study.html", study_page(result))
     files = [*(str(out / f"study.{kind}") for kind in ("html", "md", "json")), *files]
-    if console.json_output:
-        more = {"files": files, "quarantined": quarantined_json(quarantined)}
-        print_document("study", {**more, **document})
-        return
-    console.table(["macro-F1 in %", *map(str, result.shots)], f1_rows(result))
+    titles = ["macro-F1 in %", *map(str, result.shots)]
+    more = {"files": files, "quarantined": about["quarantined"]}
+    console.show_table("study", {**more, **document}, titles, f1_rows(result))
     console.note("wrote " + ", ".join(files))
 
 

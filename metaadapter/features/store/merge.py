@@ -17,7 +17,8 @@ from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoding_loop import Progress, meter
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, StoreHeader, hold_folder
-from metaadapter.features.store.picture_table import COLUMNS, NUMBERED, joined, label_counts
+from metaadapter.features.store.picture_table import COLUMNS, joined, label_counts
+from metaadapter.features.store.stored_pictures import NUMBERED
 from metaadapter.features.store.writer import gathered, write_store
 
 

@@ -44,16 +44,6 @@ def test_pictures_of_nothing_that_are_missing_are_asked_for(
     assert asked not in " ".join(adapt(manifest, "--several", "all", "--json").document["warnings"])
 
 
-def test_a_store_gives_the_same_adapter_as_its_pictures(
-    adapt: Callable[..., Run], encode: Callable[..., Run], manifest: Path, tmp_path: Path
-) -> None:
-    encode(manifest)
-    of_store = adapt(tmp_path / "store", "--several", "all", "--json", out=tmp_path / "a").document
-    of_pictures = adapt(manifest, "--several", "all", "--json", out=tmp_path / "b").document
-    assert of_store["counts"] == of_pictures["counts"]
-    assert of_store["thresholds"] == pytest.approx(of_pictures["thresholds"], abs=0.02)
-
-
 def test_partial_labels_and_absent_ones(adapt: Callable[..., Run], manifest: Path) -> None:
     text = manifest.read_text().replace("0.png,heron\n", "0.png,heron;!lynx\n", 1)
     manifest.write_text(text)

@@ -23,19 +23,6 @@ def test_progress__terminal__shows_count_and_rate_on_stderr(terminal, capsys):
     assert shown.out == ""
 
 
-def test_counting__below_results__makes_room_for_each_line_of_them(terminal, capsys):
-    console = Console()
-    with console.counting("looking", below_results=True) as tell:
-        console.result("a result")
-        tell(1, 4)
-
-    shown = capsys.readouterr()
-    erased = "\x1b[2K"
-    assert f"{erased}a result\n" in shown.out
-    assert "1/4" in shown.out.partition("a result")[2]
-    assert shown.err == ""
-
-
 @pytest.mark.parametrize("silent", [OutputForm(quiet=True), OutputForm(json=True)])
 def test_progress__quiet_or_json__is_silent(terminal, capsys, silent):
     choose_output(silent)

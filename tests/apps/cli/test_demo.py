@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import metaadapter
-from metaadapter.data.decode import content_hash
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
@@ -64,12 +63,3 @@ def test_demo__figures__are_those_of_the_nearest_name_and_of_the_adapter_and_gro
     assert four == (classifier.predict(features) == labels).sum()
     assert four > zero > 12
     assert four > one
-
-
-def test_pictures__in_the_package__are_sixteen_of_each_class_and_small():
-    classes = [path.parent.name for path in PICTURES]
-
-    assert {classes.count(label) for label in classes} == {16}
-    assert len(set(classes)) == 10
-    assert sum(path.stat().st_size for path in PICTURES) < 3e6
-    assert len({content_hash(path) for path in PICTURES}) == 160

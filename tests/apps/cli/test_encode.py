@@ -20,19 +20,6 @@ def test_encode__labelled_folder__writes_a_store_and_says_what_is_in_it(encode, 
     assert FeatureStore.open(tmp_path / "store").classes == ("heron", "lynx", "red_fox")
 
 
-def test_encode__second_run__encodes_only_what_is_new_and_counts_what_left(
-    encode, pictures, unlabelled
-):
-    encode(pictures)
-    (pictures / "lynx" / "0.png").unlink()
-    shutil.copy(unlabelled / "heron-0.png", pictures / "heron")
-
-    document = encode(pictures, "--json").document
-
-    counts = [document[f"n_{kind}"] for kind in ("new", "reused", "removed", "total")]
-    assert counts == [1, 8, 1, 9]
-
-
 def test_encode__interrupted__ends_with_130_and_prints_the_command_that_goes_on(
     encode, unlabelled, encoder, tmp_path, monkeypatch
 ):
@@ -89,19 +76,6 @@ def test_encode__drop_duplicates__keeps_the_first_by_path(encode, with_copies, t
     assert len(set(store.rows.of_pictures("sha256"))) == len(names) == 9
     assert "/heron/0-copy.png" in names
     assert not {"/heron/1.png", "/lynx/copy.png"} & set(names)
-
-
-def test_encode__names__stand_in_the_store_for_the_labels(encode, encoder, labelled, tmp_path):
-    names = tmp_path / "names.json"
-    names.write_text('{"red_fox": "fox in winter"}')
-
-    result = encode(labelled, "--names", names)
-
-    store = FeatureStore.open(tmp_path / "store")
-    assert result.code == 0
-    assert store.classes == ("fox in winter", "heron", "lynx")
-    (expected,) = FrozenEncoder.load(str(encoder)).encode_texts(["fox in winter"])
-    np.testing.assert_allclose(store.class_texts()["fox in winter"], expected, atol=1e-6)
 
 
 @pytest.fixture

@@ -135,24 +135,6 @@ def test_export__options_that_do_not_fit__tell_what_to_give_and_write_nothing(
 
 
 @pytest.mark.slow
-def test_export__torch_programs__answer_as_the_adapter_does(
-    run, adapter, encoder, labelled, tmp_path
-):
-    stored, file = load_adapter(adapter), tmp_path / "pictures.pt2"
-    batch = np.random.default_rng(0).integers(0, 256, (5, 70, 33, 3), dtype=np.uint8)
-    features = torch.from_numpy(FrozenEncoder.load(str(encoder)).encode_images(batch))
-
-    done = run("export", adapter, "--torch", file, "--pixels", "--pictures", labelled, "--json")
-
-    assert done.code == 0, done.err
-    facts = {"metaadapter.json": ""}
-    program = torch.export.load(file, extra_files=facts).module()
-    expected = probabilities(features, stored.weights).numpy()
-    assert np.abs(program(torch.from_numpy(batch))[0].numpy() - expected).max() < 1e-4
-    assert json.loads(facts["metaadapter.json"])["classes"] == stored.config.classes
-
-
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_export__tflite__answers_as_the_adapter_does_and_names_the_classes(
     run, adapter, encoder, labelled, tmp_path

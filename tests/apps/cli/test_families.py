@@ -47,23 +47,6 @@ def test_family__in_the_commands_for_adapters__works(
     assert run("library", "predict", library, labelled, "--json").code == 0
 
 
-def test_without_texts__pictures_and_a_pool__give_a_classifier(
-    run, labelled, unlabelled, family_folder, tmp_path
-):
-    adapter, encoder = tmp_path / "adapter", family_folder("dinov2")
-
-    done = run(
-        *("adapt", labelled, "--out", adapter, "--encoder", encoder),
-        *("--unlabelled", unlabelled, "--json"),
-    )
-
-    assert done.code == 0, done.err
-    assert load_adapter(adapter).config.n_unlabelled > 0
-    predictions = run("predict", adapter, labelled, "--json").document["predictions"]
-    right = [row["label"] == row["path"].split("/")[-2] for row in predictions]
-    assert sum(right) / len(right) > 0.9
-
-
 def test_without_texts__names_say_nothing__and_the_answer_and_the_card_say_so(
     run, labelled, family_folder, tmp_path
 ):
@@ -81,21 +64,10 @@ def test_without_texts__names_say_nothing__and_the_answer_and_the_card_say_so(
     assert not [text for text in quiet.document["warnings"] if "gives no texts" in text]
 
 
-@pytest.mark.parametrize(
-    ("family", "command", "reason"),
-    [
-        ("clip", ("adapt", "PICTURES", "--inside", "bottleneck"), "is none: leave --inside"),
-    ],
-)
-def test_command__that_needs_a_model_of_open_clip__is_refused(
-    run, labelled, family_folder, tmp_path, family, command, reason
-):
-    places = {"PICTURES": labelled, "ENCODER": family_folder(family)}
-    more = ()
-    if command[0] == "adapt":
-        more = ("--encoder", places["ENCODER"], "--out", tmp_path / "a")
+def test_inside__without_a_model_of_open_clip__is_refused(run, labelled, family_folder, tmp_path):
+    more = ("--encoder", family_folder("clip"), "--out", tmp_path / "a")
 
-    done = run(*(places.get(part, part) for part in command), *more)
+    done = run("adapt", labelled, "--inside", "bottleneck", *more)
 
     assert done.code == 2
-    assert reason in done.err
+    assert "is none: leave --inside" in done.err

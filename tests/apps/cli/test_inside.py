@@ -205,31 +205,6 @@ def test_adapt__inside__keeps_what_was_trained_and_predicts_from_it(
     np.testing.assert_allclose(rows, stored.support.labelled_rows()[0][:3], rtol=2**-10, atol=1e-6)
 
 
-def test_adapt__inside_with_a_temperature__divides_the_logits(
-    run, train, labelled, unlabelled, tmp_path, steps, monkeypatch
-):
-    steps(3)
-    tune = inside_module.tune_inside
-
-    def tune_at(temperature):
-        def tuned(*args, **kwargs):
-            parts = tune(*args, **kwargs)
-            update = {"calibration": Calibration(temperature=temperature)}
-            return replace(parts, config=parts.config.model_copy(update=update))
-
-        return tuned
-
-    def logits(temperature=None):
-        if temperature is not None:
-            monkeypatch.setattr(inside_module, "tune_inside", tune_at(temperature))
-        train(labelled)
-        document = run("predict", tmp_path / "adapter", unlabelled, "--json").document
-        shares = np.log(probabilities(document))
-        return shares[:, :1] - shares[:, 1:]
-
-    np.testing.assert_allclose(logits(), 1.6 * logits(1.6), rtol=1e-3, atol=1e-4)
-
-
 def test_adapt__inside_with_unlabelled_pictures__sees_them_through_the_parts(
     train, labelled, clip, unlabelled, tmp_path, steps
 ):

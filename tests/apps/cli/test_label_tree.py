@@ -9,8 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaadapter.workflow.estimator import MetaAdapterClassifier
-
 TREE = "animal\n  bird\n    heron\n  mammal\n    lynx\n    red fox\n"
 
 
@@ -79,18 +77,6 @@ def test_predict__console__nothing_is_sure__leaves_both_cells_empty(
     assert all(line[-2:] == ["", ""] for line in lines)
 
 
-def test_adapt__class_without_pictures__takes_its_place(run, adapt, labelled, tree, tmp_path):
-    tree.write_text(TREE + "    wolf\n")
-
-    adapt(labelled, "--tree", tree, "--names", "wolf")
-    adapt(labelled, "--names", "wolf", out=tmp_path / "flat")
-
-    treed, flat = (MetaAdapterClassifier.load(tmp_path / name) for name in ("adapter", "flat"))
-    assert treed.stored_.config.class_tree.tree.path("wolf") == ("animal", "mammal", "wolf")
-    changes = (treed.adapter_.classes - flat.adapter_.classes).norm(dim=-1)
-    assert changes.argmax() == 3  # the wolf's; the others see its text move a little
-
-
 def test_predict__allowed_classes__have_the_sums_of_the_tree(run, treed, unlabelled):
     document = run("predict", treed, unlabelled, "--json", "--allowed", "heron,lynx").document
 
@@ -104,19 +90,9 @@ def test_predict__allowed_classes__have_the_sums_of_the_tree(run, treed, unlabel
 def test_evaluate__tree__has_figures_by_level(run, encode, labelled, tree, tmp_path):
     encode(labelled)
 
-    more = (
-        "--methods",
-        "zero-shot",
-        "--shots",
-        1,
-        "--seeds",
-        2,
-        "--jobs",
-        1,
-        "--set",
-        f"tree={tree}",
-    )
-    assert run("evaluate", tmp_path / "store", "--out", tmp_path / "run", *more).code == 0
+    few = ("--methods", "zero-shot", "--shots", 1, "--seeds", 2, "--jobs", 1)
+    more = ("--out", tmp_path / "run", "--set", f"tree={tree}")
+    assert run("evaluate", tmp_path / "store", *few, *more).code == 0
 
     rows = pd.read_csv(tmp_path / "run" / "rows.csv")
     assert (rows["level_1"] == 1).all()

@@ -139,23 +139,3 @@ def test_created_store__adapt_and_predict__work_with_and_without_texts(run, crea
 
         assert adapt.code == 0, adapt.err
         assert document["scores"]["accuracy"]["value"] > 0.9
-
-
-def test_created_store__evaluate__measures_and_checks_by_the_hash_of_features(
-    run, created, tmp_path
-):
-    features = np.array(created[1].mean_features()[0])
-    features[8:16] = features[:8]  # each heron is a lynx as well
-    twice = FeatureStore.create(
-        tmp_path / "twice", features, created[1].rows.of_pictures("label").tolist()
-    )
-    methods = "default,closed-form,zero-shot,GDA,Tip-Adapter"
-    few = ("--shots", "1", "--seeds", "1", "--jobs", "1", "--json")
-
-    for store, status in zip((*created, twice), ("pass", "pass", "fail"), strict=True):
-        out = tmp_path / f"figures of {store.folder.name}"
-        result = run("evaluate", store.folder, "--out", out, "--methods", methods, *few)
-
-        assert result.code == 0, result.err
-        boxes = {box["name"]: box["status"] for box in result.document["integrity"]}
-        assert boxes["support and queries apart"] == status

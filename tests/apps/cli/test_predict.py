@@ -201,15 +201,3 @@ def test_predict__feature_store__needs_no_encoder(
     monkeypatch.setattr(FrozenEncoder, "load", refuse_to_load)
 
     assert predict(tmp_path / "store").out == expected
-
-
-def test_predict__pictures_of_an_unread_format__are_not_passed_over_in_silence(
-    predict, unlabelled, tmp_path
-):
-    folder = shutil.copytree(unlabelled, tmp_path / "phone")
-    (folder / "IMG_0001.HEIC").write_bytes(b"not read here")
-
-    result = predict(folder, "--json")
-
-    assert result.code == 0
-    assert "1 .heic" in "".join(result.document["warnings"])
