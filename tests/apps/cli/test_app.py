@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 
 import pytest
 
@@ -185,17 +184,6 @@ def test_main__help_and_usage_errors__load_no_heavy_package():
 
     assert process.communicate()[0].endswith("\n[]\n")
     assert process.returncode == 0
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
-def test_main__output_on_a_full_disk__ends_with_3_and_says_so():
-    with Path("/dev/full").open("w") as full:
-        process = program("sys.exit(main(['--help']))", stdout=full)
-
-        _, errors = process.communicate()
-
-    assert process.returncode == 3
-    assert errors == "error: cannot write the output: No space left on device; free some space\n"
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="a system without SIGHUP")

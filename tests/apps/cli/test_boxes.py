@@ -98,34 +98,6 @@ def test_adapt__pictures_not_near__says_what_to_type(adapt, trap, tmp_path):
     assert "`adapt FILE --pictures FOLDER`" in done.err
 
 
-@pytest.mark.parametrize("options", [(), ("--pictures", "PHOTOS")])
-def test_adapt__table_with_boxes_of_another_machine__has_the_boxes(
-    adapt, trap, tmp_path, monkeypatch, options
-):
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    paths = sorted((trap / "photos").rglob("*.png"))
-    lines = [f"{path},{label}" for path, label in zip(paths, [*COLOURS] * 3, strict=True)]
-    (tmp_path / "labels.csv").write_text("\n".join(["path,label", *lines]))
-    for listed in ("/home/ann/photos", ""):  # the detector ran there, or in the folder itself
-        images = [
-            {
-                "file": "/".join(filter(None, (listed, path.parent.name, path.name))),
-                "detections": [{"category": "1", "conf": 0.9, "bbox": [*BOXES[label]]}],
-            }
-            for path, label in zip(paths, [*COLOURS] * 3, strict=True)
-        ]
-        (tmp_path / "boxes.json").write_text(json.dumps({"images": images}))
-
-        given = [str(trap / "photos") if word == "PHOTOS" else word for word in options]
-        boxes = ("--detections", tmp_path / "boxes.json", *given, "--json")
-        done = adapt(tmp_path / "labels.csv", *boxes, out=tmp_path / "other")
-
-        assert done.code == 0, done.err
-        taken = [line for line in done.document["warnings"] if "/home/ann/" in line]
-        assert len(taken) == bool(listed)
-
-
 # Formats do not know one another: each is read once, and written once.
 @pytest.mark.parametrize(
     ("source", "name"),

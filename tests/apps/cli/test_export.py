@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import runpy
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +15,6 @@ from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.known import known_probabilities
 from metaadapter.adapter.weights import probabilities
 from metaadapter.apps.cli.app import main
-from metaadapter.apps.export.checks import TOLERANCE
 from metaadapter.features.encoder import FrozenEncoder
 
 pytest.importorskip("onnx")
@@ -132,36 +129,3 @@ def test_export__options_that_do_not_fit__tell_what_to_give_and_write_nothing(
     assert done.code == code
     assert reason in done.err
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_export__tflite__answers_as_the_adapter_does_and_names_the_classes(
-    run, adapter, encoder, labelled, tmp_path
-):
-    pytest.importorskip(
-        "litert_torch", reason="the extra tflite is not installed", exc_type=ImportError
-    )
-    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
-    stored, file = load_adapter(adapter), tmp_path / "wear.tflite"
-    network = FrozenEncoder.load(str(encoder))
-
-    done = run("export", adapter, "--tflite", file, "--pictures", labelled, "--json")
-
-    assert done.code == 0, done.err
-    assert done.document["files"][0]["form"] == "tflite"
-    assert 0 < done.document["files"][0]["largest_difference"] < TOLERANCE
-    runs = interpreter.Interpreter(str(file))  # TensorFlow's names, not those of the exporter
-    runs.allocate_tensors()
-    (taken,) = runs.get_input_details()
-    picture = np.random.default_rng(0).integers(0, 256, taken["shape"], dtype=np.uint8)
-    runs.set_tensor(taken["index"], picture)
-    runs.invoke()
-    answers = sorted(runs.get_output_details(), key=lambda one: one["name"])
-    shares = runs.get_tensor(answers[0]["index"])
-    features = torch.from_numpy(network.encode_images(picture))
-    assert np.abs(shares - probabilities(features, stored.weights).numpy()).max() < 1e-4
-    with zipfile.ZipFile(file) as archive:
-        labels = archive.read("labels.txt").decode().splitlines()
-        assert json.loads(archive.read("metaadapter.json"))["classes"] == labels
-    assert labels == stored.config.classes

@@ -7,8 +7,6 @@ import shutil
 
 import pytest
 
-from metaadapter.workflow import prediction_parts
-
 KINDS = ("csv", "jsonl", "parquet")
 
 
@@ -50,32 +48,6 @@ def test_predict__out__has_a_row_for_every_picture_in_order(predict, folder, tmp
     assert again.code == 0
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_predict__shards__merge_into_the_bytes_of_one_process(
-    run, predict, folder, store_of, unlabelled, tmp_path, kind, monkeypatch
-):
-    pytest.importorskip("pyarrow")
-    monkeypatch.setattr(prediction_parts, "PICTURES_AT_ONCE", 3)
-    monkeypatch.setattr(prediction_parts, "STORED_AT_ONCE", 2)
-    sources = (store_of(unlabelled), folder)
-    whole = tmp_path / f"whole.{kind}"
-    assert predict(*sources, "--out", whole).code == 0
-    shards = [tmp_path / f"{number}.{kind}" for number in range(1, 5)]
-
-    for number, shard in enumerate(shards, start=1):
-        assert predict(*sources, "--out", shard, "--shard", f"{number}/4").code == 0
-
-    merged = run("merge", *shards, "--out", tmp_path / f"merged.{kind}", "--json")
-    assert merged.document == {
-        "schema": "metaadapter.merge-predictions/1",
-        "table": str(tmp_path / f"merged.{kind}"),
-        "parts": [str(shard) for shard in shards],
-        "n_rows": 14,
-        "statuses": {"done": 6, "duplicate": 7, "unreadable": 1},
-    }
-    assert (tmp_path / f"merged.{kind}").read_bytes() == whole.read_bytes()
-
-
 @pytest.mark.parametrize("name", ["mine.jsonl", "mine.parquet", "mine.csv"])
 def test_predict__file_that_is_no_table_of_predictions__is_kept(
     predict, unlabelled, tmp_path, name
@@ -88,6 +60,22 @@ def test_predict__file_that_is_no_table_of_predictions__is_kept(
     assert done.code == 3
     assert "would be overwritten" in done.err
     assert file.read_text() == '{"path": "a.png", "label": "fox"}\n'
+
+
+def test_merge__of_tables__says_what_the_rows_are(run, predict, folder, tmp_path):
+    shards = [tmp_path / "1.csv", tmp_path / "2.csv"]
+    for number, shard in enumerate(shards, start=1):
+        assert predict(folder, "--out", shard, "--shard", f"{number}/2").code == 0
+
+    merged = run("merge", *shards, "--out", tmp_path / "merged.csv", "--json")
+
+    assert merged.document == {
+        "schema": "metaadapter.merge-predictions/1",
+        "table": str(tmp_path / "merged.csv"),
+        "parts": [str(shard) for shard in shards],
+        "n_rows": 8,
+        "statuses": {"done": 6, "duplicate": 1, "unreadable": 1},
+    }
 
 
 def test_merge__of_tables__ends_with_the_code_of_the_fault(run, predict, unlabelled, tmp_path):

@@ -118,26 +118,6 @@ def test_train__interrupted__ends_with_130_and_the_command_that_goes_on_works(
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
-        ("--set seed=1", 2, "seed: 0 → 1"),
-        ("--set data.root={folder}", 0, ""),
-    ],
-    ids=["other seed", "other place of the stores"],
-)
-def test_train__resume_with_a_change__goes_on_only_if_it_is_of_no_account(
-    train, run, config, tmp_path, arguments, code, reason
-):
-    train()
-    changed = arguments.format(config=config, folder=tmp_path).split()
-
-    result = run("train", *changed, "--resume", tmp_path / "run")
-
-    assert result.code == code
-    assert reason in result.err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "reason"),
-    [
         ((), 2, "give a configuration, or a run to continue"),
         (("--resume", "run", "--out", "other"), 2, "give --resume or --out, not both"),
         (
