@@ -7,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from metaadapter.apps.cli.console import MAX_LISTED, Console, print_document
+from metaadapter.apps.cli.console import MAX_LISTED, Console, listed, print_document
 
 if TYPE_CHECKING:
     from metaadapter.labs.tuning.tune_inside import TunedInside, TuningStep
@@ -122,7 +122,8 @@ def _note_estimate(console: Console, adapted: Adapted) -> None:
     )
     if config.generator == ELSEWHERE:
         console.note("the estimate says little about pictures from elsewhere")
-    console.note_all("predicted wrongly when left out:", estimate.mistakes)
+    if estimate.mistakes:
+        console.note("predicted wrongly when left out:", *listed(estimate.mistakes))
     for warning in estimate.warnings(config):
         console.warn(warning)
 

@@ -92,15 +92,10 @@ class Console:
         first, *others = text.split(LINE_BREAK)
         self.say(f"error: {first}", *(f"  {line}" for line in others), style="red")
 
-    def note_all(self, heading: str, items: Sequence[object]) -> None:
-        """Note several items: the first ten, then how many more there are."""
-        if items:
-            self.note(heading, *_listed(items))
-
     def warn_of(self, heading: str, items: Sequence[object]) -> None:
         """Warn of several items: the first ten, then how many more there are."""
         if items:
-            self.warn(heading, *_listed(items))
+            self.warn(heading, *listed(items))
 
     def warn_of_pictures(
         self, which: str, warnings: Sequence[str], unreadable: Sequence[UnreadableImage]
@@ -253,7 +248,8 @@ def _print(stream: RichConsole, lines: Sequence[str], style: str = "") -> None:
     stream.print(text, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
-def _listed(items: Sequence[object]) -> list[str]:
+def listed(items: Sequence[object]) -> list[str]:
+    """The lines of several items: the first ten, then how many more there are."""
     lines = [f"  {item}" for item in items[:MAX_LISTED]]
     if len(items) > MAX_LISTED:
         lines.append(f"  … and {len(items) - MAX_LISTED} more (--json lists all)")

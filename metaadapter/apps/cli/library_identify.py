@@ -12,6 +12,7 @@ from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from metaadapter.apps.library.queries import LibraryQueries
     from metaadapter.apps.library.route import Identified
@@ -49,14 +50,9 @@ def identify(
     if together and names is not None:
         raise UsageError("--together is about pictures, and --names replaces them; give one")
     console = Console()
-    from metaadapter.apps.cli.encoder_choice import read_encoder
-    from metaadapter.apps.library.library import AdapterLibrary
-    from metaadapter.apps.library.queries import LibraryQueries
     from metaadapter.features.encoded_pictures import EncodedPictures
 
-    choice = read_encoder(encoder, of_adapter=True)
-    opened = AdapterLibrary.open(library, create=False)
-    queries = LibraryQueries(opened, choice.encoder, choice.device, choice.precision)
+    queries = open_queries(library, encoder)
     answers: list[dict[str, Any]] = []
     if names is not None:
         class_names = [name.strip() for name in names.split(",") if name.strip()]
@@ -88,6 +84,17 @@ def identify(
     rows = [_row(answer, top) for answer in answers]
     right = ("probability", "known")
     console.show_table("library-identify", document, titles, rows, right=right)
+
+
+def open_queries(library: Path, encoder: str | None) -> LibraryQueries:
+    """Return a reader of queries for an existing library, by the encoder of `--encoder`."""
+    from metaadapter.apps.cli.encoder_choice import read_encoder
+    from metaadapter.apps.library.library import AdapterLibrary
+    from metaadapter.apps.library.queries import LibraryQueries
+
+    choice = read_encoder(encoder, of_adapter=True)
+    opened = AdapterLibrary.open(library, create=False)
+    return LibraryQueries(opened, choice.encoder, choice.device, choice.precision)
 
 
 def warn_of_queries(console: Console, queries: LibraryQueries) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typer import Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.library_identify import warn_of_queries
+from metaadapter.apps.cli.library_identify import open_queries, warn_of_queries
 from metaadapter.apps.cli.outputs import Output
 
 if TYPE_CHECKING:
@@ -49,15 +49,10 @@ def predict(
     of known, `unfamiliar` or nothing.
     """
     console = Console()
-    from metaadapter.apps.cli.encoder_choice import read_encoder
-    from metaadapter.apps.library.library import AdapterLibrary
-    from metaadapter.apps.library.queries import LibraryQueries
     from metaadapter.workflow.predictions import UNKNOWN
     from metaadapter.workflow.query_shift import QuerySample
 
-    choice = read_encoder(encoder, of_adapter=True)
-    opened = AdapterLibrary.open(library, create=False)
-    queries = LibraryQueries(opened, choice.encoder, choice.device, choice.precision)
+    queries = open_queries(library, encoder)
     if reject:
         queries.require_no_class(UNKNOWN, option="--reject")
     predictions: list[dict[str, Any]] = []

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from inspect import signature
@@ -201,8 +201,16 @@ def _require_harmless_outputs(given: Sequence[Parameter]) -> None:
                 inputs[_identity(place.path)] = place
             elif not is_stream(place.path):
                 outputs.append((place, output))
+    owners: dict[Identity, Place] = {}
     for place, output in outputs:
-        _require_no_input(place, inputs)
+        for written in map(_identity, _written(place.path)):
+            if (read := inputs.get(written)) is not None:
+                raise UsageError(
+                    f"{place.parameter} {place.path} would replace the input {read.parameter} "
+                    f"{read.path}; choose another place for the output"
+                )
+            if (other := owners.setdefault(written, place)) is not place:
+                raise _clash(other, place)
         if not place.path.name.lower().endswith(output.ending):
             raise UsageError(
                 f"{place.parameter} {place.path} should have a name that ends in "
@@ -210,29 +218,10 @@ def _require_harmless_outputs(given: Sequence[Parameter]) -> None:
             )
         if output.content is not None and place.path.name.lower().endswith(output.endings):
             require_replaceable(place, output.content)
-    _require_apart([place for place, _ in outputs])
-
-
-def _require_no_input(output: Place, inputs: Mapping[Identity, Place]) -> None:
-    for written in _written(output.path):
-        if (place := inputs.get(_identity(written))) is not None:
-            raise UsageError(
-                f"{output.parameter} {output.path} would replace the input {place.parameter} "
-                f"{place.path}; choose another place for the output"
-            )
-
-
-def _require_apart(outputs: Iterable[Place]) -> None:
-    owners: dict[Identity, Place] = {}
-    for output in outputs:
-        for written in _written(output.path):
-            other = owners.setdefault(_identity(written), output)
-            if other is not output:
-                raise UsageError(_clash(other, output))
-    for output in outputs:
-        for folder in output.path.absolute().parents:
+    for place, _ in outputs:
+        for folder in place.path.absolute().parents:
             if (outer := owners.get(_identity(folder))) is not None:
-                raise UsageError(_clash(outer, output))
+                raise _clash(outer, place)
 
 
 def require_replaceable(output: Place, content: bytes) -> None:
@@ -272,8 +261,8 @@ def _has(file: Path, content: re.Pattern[bytes]) -> bool:
         return content.search(mapped) is not None
 
 
-def _clash(one: Place, other: Place) -> str:
-    return (
+def _clash(one: Place, other: Place) -> UsageError:
+    return UsageError(
         f"{one.parameter} {one.path} and {other.parameter} {other.path} would overwrite one "
         "another; choose another place for one of them"
     )

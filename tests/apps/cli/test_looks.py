@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.adapter.files import load_adapter
-from metaadapter.features.store.feature_store import FeatureStore
 
 
 @pytest.mark.parametrize(
@@ -32,17 +31,6 @@ def test_adapt_and_predict__looks__are_remembered_by_the_adapter(
         assert config.blocks == tuple(blocks.values())
         assert config.origin.block_names == tuple(blocks)
         assert f"blocks={tuple(blocks)}" in (tmp_path / "adapter" / "README.md").read_text()
-
-
-def test_encode__all_blocks__are_in_the_store_in_their_order(encode, labelled, tmp_path):
-    result = encode(labelled, looks=",blocks=joint+trunk+stages")
-
-    assert result.code == 0
-    assert "with zoom, blocks joint and trunk and stages" in result.out
-    store = FeatureStore.open(tmp_path / "store")
-    assert store.origin.blocks == {"joint": 32, "trunk": 32, "stages": 64}
-    assert store.blocks == (32, 32, 64) * 2
-    assert store.features.shape[1] == 2 * 128
 
 
 def test_adapt__from_a_store__takes_its_looks_and_refuses_others(run, encode, labelled, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,24 +82,6 @@ def test_predict__table_and_list__have_columns_for_what_is_unfamiliar_and_for_se
         assert row["label"] in row["set"].split(" | ")
     marks = [line.split("\t")[6] for line in listed]
     assert marks == ["unfamiliar" if mark else "" for mark in expected]
-
-
-def test_adapter_that_cannot_tell__predicts_as_ever_and_refuses_to_reject(
-    run, adapter, unlabelled, tmp_path
-):
-    classifier = MetaAdapterClassifier.load(adapter)
-    names = ("likeness", "likeness_bias", "known", "known_quantiles", "own_quantiles")
-    without = replace(classifier.adapter_, reject_threshold=None, **dict.fromkeys(names))
-    classifier.stored_ = replace(classifier.stored_, weights=without)
-    classifier.save(tmp_path / "older")
-
-    plain = run("predict", tmp_path / "older", unlabelled, "--json")
-    refused = run("predict", tmp_path / "older", unlabelled, "--reject")
-
-    assert plain.code == 0
-    assert {row["known"] for row in plain.document["predictions"]} == {None}
-    assert refused.code == 2
-    assert "cannot tell what is unknown" in refused.err
 
 
 def test_adapt__background__is_a_class_without_a_name(
