@@ -99,8 +99,7 @@ def read_cut(
 
     The first file has the boxes of the labelled pictures, and the last one those of the pool.
     """
-    from metaadapter.apps.field.detections import read_detections, surest_boxes
-    from metaadapter.apps.field.pool_boxes import pool_boxes
+    from metaadapter.apps.field.detections import pool_boxes, read_detections, surest_boxes
     from metaadapter.workflow.labelled_pictures import Cut
 
     if len(files) > 2 or (len(files) == 2 and pool is None):

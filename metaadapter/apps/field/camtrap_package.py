@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TypeAlias
 
-from metaadapter.apps.field.camtrap_events import Event, clock, event_of, events_of
 from metaadapter.apps.field.camtrap_metadata import (
     COLUMNS,
     DEPLOYMENTS_FILE,
@@ -21,7 +20,8 @@ from metaadapter.apps.field.camtrap_metadata import (
     read_deployments,
     read_metadata,
 )
-from metaadapter.apps.field.frames import by_frame, camera_folder, relative_name, shown_in
+from metaadapter.apps.field.events import Event, clock, event_of, events_of
+from metaadapter.apps.field.frames import by_frame, camera_name, relative_name, shown_in
 from metaadapter.apps.field.species import PEOPLE, VEHICLES, is_nothing
 from metaadapter.apps.field.species_predictions import SOURCE
 from metaadapter.data.crop import Box
@@ -108,7 +108,9 @@ class CamtrapPackage:
     ) -> dict[str, dict[str, str]]:
         cameras: dict[str, list[datetime]] = {}
         for event in events.values():
-            cameras.setdefault(self._camera(event.first), []).extend((event.start, event.end))
+            cameras.setdefault(camera_name(event.first, self.folder), []).extend(
+                (event.start, event.end)
+            )
         return {
             camera: {
                 "deploymentID": camera,
@@ -128,7 +130,7 @@ class CamtrapPackage:
                 name = relative_name(path, self.folder)
                 yield {
                     "mediaID": name,
-                    "deploymentID": self._camera(path),
+                    "deploymentID": camera_name(path, self.folder),
                     "captureMethod": "activityDetection",
                     "timestamp": _stamp(datetime.fromisoformat(time)),
                     "filePath": name,
@@ -162,7 +164,7 @@ class CamtrapPackage:
             for number, prediction in enumerate(shown_in(of_frame), start=1):
                 yield {
                     "observationID": f"{name}#{number}",
-                    "deploymentID": self._camera(path),
+                    "deploymentID": camera_name(path, self.folder),
                     "mediaID": name,
                     "eventID": relative_name(as_place(event_of(of_frame)), self.folder),
                     "eventStart": stamp,
@@ -177,7 +179,7 @@ class CamtrapPackage:
             for number, label in enumerate(animals or event.counts, start=1):
                 yield {
                     "observationID": f"{event_id}#event{number}",
-                    "deploymentID": self._camera(event.first),
+                    "deploymentID": camera_name(event.first, self.folder),
                     "eventID": event_id,
                     "eventStart": _stamp(event.start),
                     "eventEnd": _stamp(event.end),
@@ -185,9 +187,6 @@ class CamtrapPackage:
                     **classified(event.surest[label]),
                     **({"count": event.counts[label]} if animals else {}),
                 }
-
-    def _camera(self, path: Path) -> str:
-        return relative_name(camera_folder(path), self.folder).strip(".") or self.folder.name
 
     def _table(self, name: str, rows: Iterable[Row], columns: Sequence[str] | None = None) -> None:
         def write(opened: IO[bytes]) -> None:

@@ -19,6 +19,7 @@ from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import DataError
 
 ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
+MOST_LISTED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,47 @@ def surest_boxes(
     return replace(table, rows=tuple(rows), warnings=warnings)
 
 
+def pool_boxes(
+    table: ImageTable, detections: Detections, min_confidence: float, source: Path
+) -> ImageTable:
+    """Replace each unlabelled frame by its boxes of animals, which `predict` would label.
+
+    The labelled pictures are boxes as well, and whole frames beside them would teach the look of
+    the surroundings. Boxes in `table` stay. Frames without a box or without an entry are left out,
+    and warnings count them. A `DataError` if no box is left.
+    """
+    rows, without, unlisted = list[ImageRow](), list[Path](), list[Path]()
+    folders = folders_of([source], table.rows)
+    detections = detections.matched([row.path for row in table.rows], folders)
+    for row in table.rows:
+        frame = detections.of(row.path, folders)
+        if row.box is not None:
+            rows.append(row)
+        elif frame is None:
+            unlisted.append(row.path)
+        else:
+            boxes = [
+                replace(row, box=detection.box)
+                for detection in frame.above(min_confidence)
+                if detection.category in detections.classified
+            ]
+            rows += boxes
+            without += [] if boxes else [row.path]
+    if not rows:
+        _refuse_pool(detections, min_confidence, source, () if without else unlisted)
+    warnings = [*table.warnings, *detections.warnings]
+    if unlisted:
+        warnings.append(
+            f"{len(unlisted)} unlabelled pictures are left out, because {detections.source} does "
+            f"not list them: {_listed(unlisted)}"
+        )
+    if without:
+        warnings.append(
+            f"{len(without)} unlabelled pictures have no box of an animal and are left out"
+        )
+    return replace(table, rows=tuple(rows), warnings=tuple(warnings))
+
+
 def folders_of(sources: Sequence[Path], rows: Sequence[ImageRow]) -> list[Path]:
     """The folders among sources of pictures; without any, such as for a table, that around all."""
     return [source for source in sources if source.is_dir()] or [common_folder(rows)]
@@ -183,3 +225,24 @@ def _with_box(
         if detection.category in detections.classified:
             return replace(row, box=detection.box)
     return row
+
+
+def _refuse_pool(
+    detections: Detections, min_confidence: float, folder: Path, unlisted: Sequence[Path]
+) -> None:
+    if unlisted:
+        raise DataError(
+            f"the labelled pictures are boxes, and {detections.source} lists no boxes in the "
+            f"unlabelled pictures {folder} ({_listed(unlisted)}); give the detections in these by "
+            "a second --detections, or give the table of predict --out as --unlabelled"
+        )
+    raise DataError(
+        f"{detections.source} has no box of an animal with a confidence of {min_confidence} or "
+        f"more in any unlabelled picture of {folder}; lower --min-confidence, or leave out "
+        "--unlabelled"
+    )
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    more = ", …" if len(paths) > MOST_LISTED else ""
+    return ", ".join(map(str, paths[:MOST_LISTED])) + more

@@ -95,6 +95,11 @@ def relative_name(path: Path, folder: Path) -> str:
     return whole.as_posix()
 
 
+def camera_name(path: Path, folder: Path) -> str:
+    """The folder of a picture's camera, relative to `folder`; that folder's own name in it."""
+    return relative_name(camera_folder(path), folder).strip(".") or folder.name
+
+
 def shown_in(of_frame: Sequence[Prediction]) -> list[Prediction]:
     """The predictions of animals, people and vehicles; without any, the surest one of nothing."""
     shown = [prediction for prediction in of_frame if not is_nothing(prediction.label)]

@@ -1,4 +1,4 @@
-"""Events as Camtrap DP defines them: an event is a series of frames, or one frame."""
+"""Events as Camtrap DP defines them, a series of frames or one frame; the species in them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
-from metaadapter.apps.field.frames import by_frame, shown_in
+from metaadapter.apps.field.frames import by_frame, camera_name, shown_in
+from metaadapter.apps.field.species import is_nothing
+from metaadapter.data.table_file import csv_table
 from metaadapter.workflow.predictions import Prediction
 
 
@@ -58,3 +61,40 @@ def _probability(prediction: Prediction) -> float:
 def clock(time: datetime) -> datetime:
     """The time without its zone, because times with and without a zone cannot be compared."""
     return time.replace(tzinfo=None)
+
+
+class SpeciesCount(NamedTuple):
+    """How often a label was seen at a camera."""
+
+    label: str
+    camera: str
+    """The folder of the camera."""
+    individuals: int
+    """The largest number in one frame of a series, summed over all series; at least so many."""
+    pictures: int
+    """Frames with the label; for an empty frame there are no individuals."""
+
+
+def species_counts(predictions: Iterable[Prediction], folder: Path) -> list[SpeciesCount]:
+    """Count labels by camera, sorted by both; names of cameras are relative to `folder`.
+
+    A frame without a series counts as a series of its own.
+    """
+    pictures, largest = Counter[tuple[str, str]](), Counter[tuple[str, str, str]]()
+    for path, of_frame in by_frame(predictions):
+        camera, event = camera_name(path, folder), event_of(of_frame)
+        for label, n in Counter(prediction.label for prediction in shown_in(of_frame)).items():
+            pictures[label, camera] += 1
+            largest[label, camera, event] = max(largest[label, camera, event], n)
+    individuals = Counter[tuple[str, str]]()
+    for (label, camera, _), n in largest.items():
+        individuals[label, camera] += 0 if is_nothing(label) else n
+    return [
+        SpeciesCount(label, camera, individuals[label, camera], n)
+        for (label, camera), n in sorted(pictures.items())
+    ]
+
+
+def counts_table(counts: Iterable[SpeciesCount]) -> bytes:
+    """The counts as a CSV file."""
+    return csv_table(("species", "camera", "individuals", "pictures"), counts)
