@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import final, overload
+from typing import TypeAlias, final, overload
 
 from metaadapter.data.crop import Box, Crop
 from metaadapter.data.packed import Packed, ParquetCell, TarMember
@@ -50,8 +50,8 @@ class ImageRow:
 class CompactRows(Sequence[ImageRow]):
     """Rows in about 100 bytes each and not a thousand; a row is made when it is read.
 
-    All rows are in memory only as columns: paths one after the other, and numbers into the list of
-    distinct facts.
+    All rows are in memory only as columns: paths one after the other, places, and numbers
+    into the list of distinct facts.
     """
 
     def __init__(self, rows: Iterable[ImageRow]) -> None:
@@ -61,8 +61,9 @@ class CompactRows(Sequence[ImageRow]):
     @property
     def labels(self) -> Iterator[str | None]:
         """The label of each row."""
-        facts, labels = self._columns.facts, self._columns.texts["label"]
-        return (facts[label] for label in islice(labels, self._numbers.start, self._numbers.stop))
+        columns, numbers = self._columns, self._numbers
+        of_rows = islice(columns.fact_of_row, numbers.start, numbers.stop)
+        return (columns.facts[fact][0] for fact in of_rows)
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -88,67 +89,49 @@ class CompactRows(Sequence[ImageRow]):
 
 
 class _Columns:
-    """The columns of all rows; `facts` are the distinct labels, containers and so on."""
+    """The columns of all rows; `facts` are the distinct facts that rows share."""
 
     def __init__(self, rows: Iterable[ImageRow]) -> None:
         self.paths, self.ends = bytearray(), array("q", [0])
-        self.facts: list[str | None] = [None]
-        self.texts = {name: array("i") for name in TEXTS}
+        self.fact_of_row, self.places = array("i"), array("q")
         self.boxes: dict[int, Box] = {}
-        self.packed: dict[str, array[int]] = {name: array("q") for name in ("at", "length")}
-        self.containers, self.container = list[tuple[Path, str | None] | None]([None]), array("i")
-        numbers: dict[str | None, int] = {None: 0}
-        container_numbers: dict[tuple[Path, str | None] | None, int] = {None: 0}
+        numbers: dict[Facts, int] = {}
         for row in rows:
             self.paths += os.fsencode(row.path)
             self.ends.append(len(self.paths))
-            for name, column in self.texts.items():
-                text = getattr(row, name)
-                if text not in numbers:
-                    numbers[text] = len(self.facts)
-                    self.facts.append(text)
-                column.append(numbers[text])
             if row.box is not None:
-                self.boxes[len(self.container)] = row.box
-            container, at, length = _place(row)
-            if container not in container_numbers:
-                container_numbers[container] = len(self.containers)
-                self.containers.append(container)
-            self.container.append(container_numbers[container])
-            self.packed["at"].append(at)
-            self.packed["length"].append(length)
+                self.boxes[len(self.fact_of_row)] = row.box
+            facts, place = _parts(row)
+            self.fact_of_row.append(numbers.setdefault(facts, len(numbers)))
+            self.places.extend(place)
+        self.facts = [*numbers]
 
     def row(self, number: int) -> ImageRow:
         path = as_place(os.fsdecode(bytes(self.paths[self.ends[number] : self.ends[number + 1]])))
-        label, split, group, caption = (self.facts[self.texts[name][number]] for name in TEXTS)
-        place = self.containers[self.container[number]]
-        at, length = self.packed["at"][number], self.packed["length"][number]
-        packed: Packed | None = None
-        if place is not None:
-            container, column = place
-            packed = (
-                TarMember(path, container, at, length)
-                if column is None
-                else ParquetCell(path, container, column, at, length)
-            )
-        version = 0 if packed else at
-        return ImageRow(path, label, split, group, self.boxes.get(number), caption, packed, version)
+        label, split, group, caption, container, column = self.facts[self.fact_of_row[number]]
+        at, length = self.places[2 * number : 2 * number + 2]
+        box = self.boxes.get(number)
+        if container is None:
+            return ImageRow(path, label, split, group, box, caption, version=at)
+        packed: Packed = TarMember(path, container, at, length)
+        if column is not None:
+            packed = ParquetCell(path, container, column, at, length)
+        return ImageRow(path, label, split, group, box, caption, packed)
 
 
-TEXTS = ("label", "split", "group", "caption")
+Text: TypeAlias = "str | None"
+Facts: TypeAlias = "tuple[Text, Text, Text, Text, Path | None, Text]"
+"""Label, split, group, caption, and the container and column of a picture that is packed."""
 
 
-def _place(row: ImageRow) -> tuple[tuple[Path, str | None] | None, int, int]:
-    packed = row.packed
+def _parts(row: ImageRow) -> tuple[Facts, tuple[int, int]]:
+    """Return the facts that a row shares with others, and the two numbers of its place."""
+    texts, packed = (row.label, row.split, row.group, row.caption), row.packed
     if packed is None:
-        return None, row.version, 0
+        return (*texts, None, None), (row.version, 0)
     if isinstance(packed, TarMember):
-        return (packed.container, None), packed.start, packed.length
-    return (packed.container, packed.column), packed.row_group, packed.row
-
-
-def _labels(rows: Iterable[ImageRow]) -> Iterator[str | None]:
-    return (row.label for row in rows)
+        return (*texts, packed.container, None), (packed.start, packed.length)
+    return (*texts, packed.container, packed.column), (packed.row_group, packed.row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +151,9 @@ class ImageTable:
     @property
     def classes(self) -> tuple[str, ...]:
         """The distinct labels, sorted."""
-        labels = self.rows.labels if isinstance(self.rows, CompactRows) else _labels(self.rows)
+        rows = self.rows
+        # Of millions of rows only the labels are read.
+        labels = rows.labels if isinstance(rows, CompactRows) else (row.label for row in rows)
         return tuple(sorted({label for label in labels if label is not None}))
 
     @property

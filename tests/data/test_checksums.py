@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import itertools
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -122,27 +121,6 @@ def test_document__that_names_a_file_outside_its_folder__is_refused(head, name):
         read_document(head, "x/1", REMEDY)
 
 
-@pytest.mark.parametrize("files", [None, 3, ["a.bin"]])
-def test_document__sealed_without_a_table_of_files__is_refused(head, files):
-    document = {"schema": "x/1", "proof": {"files": files}}
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    document["proof"]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
-    head.write_text(json.dumps(document))
-
-    with pytest.raises(DataError, match="has no list of the files"):
-        read_document(head, "x/1", REMEDY)
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFO on this system")
-def test_proof__fifo_in_the_place_of_a_file__is_refused_at_once(document):
-    (document.parent / "a.bin").unlink()
-    os.mkfifo(document.parent / "a.bin")
-    _, result = read_document(document, "x/1", REMEDY)
-
-    with pytest.raises(DataError, match=r"cannot read .*a\.bin: it is a pipe"):
-        result.read("a.bin")
-
-
 @given(data=st.data())
 def test_document__any_change_of_its_text__is_refused_or_changes_no_value(data):
     document = sealed(VALUES, {"a.bin": "00"})
@@ -186,11 +164,6 @@ def test_document__that_lost_its_proof__is_damaged(document):
 
     with pytest.raises(DataError, match=r"head\.json is damaged .*lacks its SHA-256"):
         read_document(document, "x/1", REMEDY)
-
-
-def test_document__missing__is_refused_by_its_name(head):
-    with pytest.raises(DataError, match=r"cannot read .*head\.json: No such file"):
-        read_document(head, "x/1", REMEDY)
 
 
 def test_document__with_a_number_that_is_none__is_not_written(document):

@@ -294,20 +294,3 @@ def test_full_drive__is_an_os_error__and_all_records_before_it_stay(tmp_path):
     with opened(path) as log:
         log.verify()
         assert log.count == int(number) > 10
-
-
-def test_drive_without_locks__is_told_in_plain_words(path, monkeypatch):
-    class WithoutLocks(sqlite3.Connection):
-        def execute(self, command, *values):
-            if command.startswith("BEGIN"):
-                error = sqlite3.OperationalError("disk I/O error")
-                error.sqlite_errorname = "SQLITE_IOERR_LOCK"
-                raise error
-            return super().execute(command, *values)
-
-    connect = sqlite3.connect
-    monkeypatch.setattr(
-        sqlite3, "connect", lambda *args, **options: connect(*args, factory=WithoutLocks, **options)
-    )
-    with pytest.raises(DataError, match="drive does not support the locks of SQLite"):
-        opened(path)

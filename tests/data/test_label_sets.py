@@ -69,25 +69,3 @@ def test_lists_of_labels_in_json_lines(tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, rows)))
     read = one_row_per_picture(read_images(tmp_path / "m.jsonl", n_classes=1)).rows
     assert [row.label for row in read] == ["fox;snow", "none of these"]
-
-
-def test_boxes_of_a_coco_file_are_the_labels_of_the_whole_picture(tmp_path: Path) -> None:
-    _pictures(tmp_path, "1.png", "2.png")
-    coco = {
-        "images": [
-            {"id": 1, "file_name": "1.png", "width": 40, "height": 30},
-            {"id": 2, "file_name": "2.png", "width": 40, "height": 30},
-        ],
-        "categories": [{"id": 1, "name": "fox"}, {"id": 2, "name": "lynx"}],
-        "annotations": [
-            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 20, 20]},
-            {"id": 2, "image_id": 1, "category_id": 2, "bbox": [10, 10, 20, 20]},
-            {"id": 3, "image_id": 2, "category_id": 1, "bbox": [5, 5, 25, 20]},
-        ],
-    }
-    (tmp_path / "coco.json").write_text(json.dumps(coco))
-    rows = one_row_per_picture(read_images(tmp_path / "coco.json", n_classes=1)).rows
-    assert {row.path.name: (row.label, row.box) for row in rows} == {
-        "1.png": ("fox;lynx", None),
-        "2.png": ("fox", None),
-    }

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from metaadapter.data.reader import read_images
@@ -55,13 +53,6 @@ def test_read_images__misspelt__suggests_the_close_name(add):
         read_images(source / "my picturs" / "fox")
 
     assert f"did you mean {source / 'my pictures'}?" in str(caught.value)
-
-
-def test_read_images__relative_and_misspelt__suggests_the_close_name(add, monkeypatch):
-    monkeypatch.chdir(add("pictures/fox/1.jpg"))
-
-    with pytest.raises(DataError, match=r"did you mean .*pictures\?"):
-        read_images(Path("pictres"))
 
 
 def test_read_images__nothing_close__says_what_is_missing_where(add):

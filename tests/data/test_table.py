@@ -1,10 +1,32 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from metaadapter.data.table import ImageRow, ImageTable
+from metaadapter.data.crop import Box
+from metaadapter.data.packed import ParquetCell, TarMember
+from metaadapter.data.table import CompactRows, ImageRow, ImageTable
+
+TAR, PARQUET = Path("a.tar"), Path("b.parquet")
+ROWS = [
+    ImageRow(Path("a/1.png"), "fox", "train", "burst", Box(0.1, 0.2, 0.3, 0.4), "a fox"),
+    ImageRow(Path("ü.png"), None),
+    ImageRow(Path(os.fsdecode(b"\xff.png")), "fox", caption="another"),
+    ImageRow(TAR / "1.png", "lynx", packed=TarMember(TAR / "1.png", TAR, 512, 2**40)),
+    ImageRow(PARQUET / "x", "", packed=ParquetCell(PARQUET / "x", PARQUET, "image.bytes", 3, 7)),
+]
+
+
+def test_compact_rows__of_any_kind__are_the_rows_that_were_given():
+    rows = CompactRows(iter(ROWS))
+
+    assert len(rows) == 5
+    assert [*rows] == ROWS
+    assert rows == ROWS
+    assert rows[-1] == ROWS[-1]
+    assert ImageTable(rows, "list").classes == ImageTable(tuple(ROWS), "list").classes
 
 
 @pytest.mark.parametrize(

@@ -44,27 +44,6 @@ def test_domains__are_the_places_that_entries_came_from(seed):
     assert groups == [[0, 2, 5], [1, 4], [3]]
 
 
-def test_domains__two_random_parts_of_one_set__have_a_distance_of_about_one():
-    """The distance of the first two, by a slow loop over the formula."""
-    values = []
-    for seed in range(20):
-        means, owners = means_of([6, 9], [0, 0], seed=seed)
-        rows = normalize(means.double(), dim=-1)
-        parts = [rows[owners == number] for number in (0, 1)]
-        centres = [part.mean(0) for part in parts]
-        scatter = sum(
-            float((row - centre) @ (row - centre))
-            for part, centre in zip(parts, centres, strict=True)
-            for row in part
-        )
-        gap = float((centres[0] - centres[1]) @ (centres[0] - centres[1]))
-        values.append(gap / ((1 / 6 + 1 / 9) * scatter / 13))
-        joined = domains(means, torch.ones(15, dtype=torch.long), owners, [0, 0]) == [[0, 1]]
-        assert joined == (values[-1] <= MOST_FAR)
-
-    assert np.mean(values) == pytest.approx(1.0, abs=0.2)
-
-
 def slow_domains(means, owners):
     """The same joins, each from the rows of the two groups."""
     rows = normalize(means.double(), dim=-1)

@@ -50,38 +50,6 @@ def test_add__path__adds_folders_and_skill_files_alike(library, fitted, tmp_path
     assert library.path("birds").read_bytes() == library.path("direct").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["birds", "Birds", "BIRDS"])
-def test_add__name_that_is_there__is_refused(animals, fitted, files_in, name):
-    before = files_in(animals.folder)
-
-    with pytest.raises(UsageError, match=r"already has an entry 'birds'.*--replace"):
-        animals.add(name, fitted("ant", "bee"))
-
-    assert files_in(animals.folder) == before
-
-
-def test_remove__takes_one_file_away(animals, files_in):
-    before = files_in(animals.folder)
-
-    animals.remove("birds")
-
-    assert animals.names == ["animals", "wear"]
-    after = files_in(animals.folder)
-    assert before.keys() - after.keys() == {"entries/birds.adapter"}
-    assert {name: before[name] for name in after} == after
-
-
-def test_rename__moves_the_file_as_it_is(animals, files_in):
-    before = files_in(animals.folder)
-
-    animals.rename("birds", "Vögel")
-
-    after = files_in(animals.folder)
-    assert animals.names == ["Vögel", "animals", "wear"]
-    assert after.pop("entries/Vögel.adapter") == before.pop("entries/birds.adapter")
-    assert after == before
-
-
 @pytest.fixture
 def answers_of(animals):
     """All that a library says of an entry: each is an error, or a reason that it is left out."""
@@ -113,15 +81,6 @@ def test_entry__with_the_content_of_another__is_damaged_and_answers_nothing(anim
     animals.add("birds", entries / "wear.adapter", replace=True)
     assert animals.load("birds").classes_.tolist() == ["dress", "hat"]
     assert not damaged(animals)
-
-
-def test_entries__exchanged__are_both_damaged(animals):
-    entries = animals.folder / "entries"
-    (entries / "wear.adapter").rename(entries / "x")
-    (entries / "birds.adapter").rename(entries / "wear.adapter")
-    (entries / "x").rename(entries / "birds.adapter")
-
-    assert damaged(animals).keys() == {"birds", "wear"}
 
 
 def test_entry__removed_by_hand__is_told_until_it_is_forgotten(animals, answers_of):
@@ -252,23 +211,6 @@ def test_library__any_changes__is_what_a_dictionary_would_be(fitted, tmp_path):
         type("TheseChanges", (Changes,), facts),
         settings=settings(max_examples=12, stateful_step_count=15, deadline=None),
     )
-
-
-def test_entry__replaced_by_an_adapter_of_another_library__answers_nothing(
-    animals, fitted, answers_of, tmp_path
-):
-    other = AdapterLibrary.open(tmp_path / "other")
-    other.add("birds", fitted("heron", "owl", "raven", seed=9))
-    rows = animals.stored("birds").support.support_TNKD[0, :, 0]
-    shutil.copy(other.path("birds"), animals.folder / "entries" / "birds.adapter")
-
-    for text in answers_of("birds"):
-        assert "holds another adapter than the one that was added as 'birds'" in text
-        assert "its SHA-256 is not in library.json" in text
-    assert "birds" not in animals.route(rows).entries
-    assert "birds" not in animals.identify(rows).entries
-    animals.import_skill(other.path("birds"), "birds", replace=True)
-    assert same_answers(animals.load("birds"), other.load("birds"))
 
 
 @pytest.mark.parametrize(

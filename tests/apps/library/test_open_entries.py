@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaadapter import AdapterLibrary, MetaAdapterClassifier
+from metaadapter import AdapterLibrary
 from metaadapter.adapter.known import known_probabilities
 from metaadapter.apps.library import domains
 from metaadapter.errors import UsageError
@@ -55,44 +55,6 @@ def test_identify__pictures_of_a_task__names_its_entry(animals, name):
     assert together.entries.tolist() == [name]
     assert together.probabilities.max() >= result.probabilities.max(1).mean() - 1e-9
     assert (together.known.shape, together.is_none.shape) == ((1,), (1,))
-
-
-def test_identify__rotated_features__finds_the_same(library, fitted):
-    turn = torch.linalg.qr(torch.randn(WIDTH, WIDTH, generator=torch.Generator().manual_seed(3)))[0]
-    turned = AdapterLibrary.open(library.folder.with_name("turned"))
-    rows = np.random.default_rng(1).standard_normal((6, 2, WIDTH))
-    for number, (one, two) in enumerate(rows[:3]):
-        for into, change in ((library, np.eye(WIDTH)), (turned, turn.double().numpy())):
-            features, labels = np.stack([one, two]) @ change, ["a", "b"]
-            into.add(str(number), MetaAdapterClassifier(logit_scale=20.0).fit(features, labels))
-
-    result = library.identify(rows[3:].reshape(-1, WIDTH)).probabilities
-
-    other = turned.identify(rows[3:].reshape(-1, WIDTH) @ turn.double().numpy()).probabilities
-    np.testing.assert_allclose(result, other, rtol=0.02, atol=1e-4)  # means are kept in float16
-
-
-def test_identify__entries_under_other_names__moves_with_them(animals):
-    rows = pictures_of(animals, "birds", spread=0.5)
-    before = animals.identify(rows).probabilities
-
-    animals.rename("animals", "zoo")
-
-    result = animals.identify(rows)
-    assert result.names == ("birds", "wear", "zoo")
-    np.testing.assert_allclose(result.probabilities, before[:, [1, 2, 0]], rtol=1e-4)
-
-
-def test_library_of_one_entry__answers_as_its_adapter(library, fitted):
-    library.add("birds", fitted("heron", "owl"))
-    rows = np.random.default_rng(0).standard_normal((9, WIDTH))
-
-    result = library.route(rows)
-
-    adapter = library.load("birds")
-    assert result.labels.tolist() == adapter.predict(rows).tolist()
-    np.testing.assert_allclose(result.probabilities, adapter.predict_proba(rows).max(1))
-    assert library.identify(rows).probabilities.tolist() == [[1.0]] * 9
 
 
 def test_route__answers_as_a_slow_loop_does(apart, animals):

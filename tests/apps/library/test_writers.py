@@ -6,8 +6,6 @@ import itertools
 import multiprocessing
 import os
 import signal
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -97,19 +95,3 @@ def test_two_writers__of_different_names__wait_for_one_another(tmp_path, skill):
     library = AdapterLibrary.open(folder)
     assert len(library) == 20
     assert not [entry.name for entry in library.entries() if entry.damaged]
-
-
-def test_reader__while_an_entry_is_replaced_again_and_again__sees_whole_ones(animals, skill):
-    ends = time.monotonic() + 0.2
-
-    def replace():
-        while time.monotonic() < ends:
-            for name in ("animals", "wear"):
-                animals.add("birds", animals.path(name), replace=True)
-
-    with ThreadPoolExecutor(1) as other:
-        writing = other.submit(replace)
-        seen = {tuple(animals.load("birds").classes_.tolist()) for _ in range(25)}
-        writing.result()
-
-    assert seen <= {("fox", "lynx"), ("dress", "hat"), ("heron", "owl", "raven")}

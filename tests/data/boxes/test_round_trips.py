@@ -107,23 +107,6 @@ def test_format__written_and_read__has_the_same_boxes(name, listing):
         assert [frame.id for frame in read.frames] == [frame.id for frame in listing.frames]
 
 
-@pytest.mark.parametrize("first", WRITERS)
-@pytest.mark.parametrize("second", WRITERS)
-def test_format__read_from_another__is_the_same(animals, tmp_path, first, second):
-    (tmp_path / "one").mkdir()
-    (tmp_path / "two").mkdir()
-    once = read_boxes(written(animals, first, tmp_path / "one"))
-    sized = [
-        frame._replace(size=known.size)
-        for frame, known in zip(
-            sorted(once.frames), sorted(animals.frames), strict=True
-        )  # YOLO has no sizes
-    ]
-    twice = read_boxes(written(once._replace(frames=sized), second, tmp_path / "two"))
-
-    assert facts(twice, name=second) == facts(animals, nearly, name=second)
-
-
 def test_yolo__with_a_link_to_the_pictures__has_them_as_ultralytics_looks_for_them(
     animals, tmp_path
 ):
