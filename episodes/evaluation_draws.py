@@ -104,5 +104,5 @@ def _tasks(
     support_TNK: Int[Tensor, "T N K"],
     query_TNQ: Int[Tensor, "T N Q"],
 ) -> EpisodeRows:
-    empty_T0 = classes_TN[:, :0]
-    return EpisodeRows(classes_TN, support_TNK, query_TNQ, empty_T0, empty_T0)
+    empty_TN0, empty_T0 = support_TNK[..., :0], classes_TN[:, :0]
+    return EpisodeRows(classes_TN, support_TNK, empty_TN0, query_TNQ, empty_T0, empty_T0)

@@ -47,13 +47,15 @@ class Mixture:
         n_tasks: int,
         generator: torch.Generator,
         *,
+        twins: bool = False,
         off_class: bool = False,
+        foreign: bool = False,
         pools: PoolSpec | None = None,
     ) -> Episodes:
         """Draw tasks from one source, as `EpisodeSampler.draw` does.
 
-        The pictures of other classes are followed by an equal number of pictures, in their first
-        view, from another source with the same encoder, if there is one.
+        With `foreign`, the pictures of other classes are followed by an equal number of pictures,
+        in their first view, from another source with the same encoder, if there is one.
 
         Returns:
             The tasks on the source's device, each picture in a random view.
@@ -61,9 +63,11 @@ class Mixture:
         cumulated = self._weights.cumsum(0)
         drawn = uniform((), generator, CPU) * cumulated[-1]
         number = min(int((cumulated <= drawn).sum()), len(self.sources) - 1)
-        rows = self._samplers[number].draw(n_tasks, generator, off_class=off_class, pools=pools)
+        rows = self._samplers[number].draw(
+            n_tasks, generator, twins=twins, off_class=off_class, pools=pools
+        )
         episodes = gather(rows, self.sources[number], generator)
-        if off_class:
+        if foreign:
             episodes = self._with_foreign_strangers(episodes, number, generator)
         if pools is not None:
             episodes = self._with_foreign_pool(episodes, rows, number, pools, generator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 
 import torch
@@ -76,7 +77,9 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
     text_offset_T1D = text_cone.offset_T1D * used(batch.text_TND)
     text_TND = text_TND.clone()
     replace(text_cone, offset_T1D=text_offset_T1D).squeeze(text_TND)
-    support_TNKD = domain.moved(batch.support_TNKD)
+    support_TNKD = other_TNKD = domain.moved(batch.support_TNKD)
+    if episodes.has_views:
+        other_TNKD = domain.moved(episodes.other_views_TNKD)
     keeps_pictures_TN1, keeps_text_TN1 = _withheld(batch, fractions, draw)
     if fractions.pictureless:
         is_named_TN1 = keeps_text_TN1 & batch.text_TND.any(-1, keepdim=True)
@@ -92,6 +95,9 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
             query_TQD=domain.moved(batch.query_TQD),
             text_TND=text_TND * keeps_text_TN1,
         ),
+        twin_TNKD=domain.moved(episodes.twin_TNKD),
+        twin_mask_TNK=episodes.twin_mask_TNK & keeps_pictures_TN1,
+        other_views_TNKD=other_TNKD,
         off_class_TOD=domain.moved(episodes.off_class_TOD),
         pool_TUD=domain.moved(episodes.pool_TUD),
     )
@@ -117,15 +123,21 @@ def _scattered(episodes: Episodes, fraction: float, draw: TaskDraw) -> Episodes:
         moved_TXD = before_TXD + more_T11 * (before_TXD - along_TX1 * mean_TXD) * has_mean_TX1
         return unit(moved_TXD, was=before_TXD).reshape(pictures.shape)
 
-    n_way, n_shot = batch.support_mask_TNK.shape[1:]
-    ways_X = torch.arange(n_way, device=means_TND.device).repeat_interleave(n_shot)
+    def by_class(pictures_TNKD: Tensor) -> Tensor:
+        n_tasks, n_way, *others = pictures_TNKD.shape[:-1]
+        numbers_N = torch.arange(n_way, device=means_TND.device)
+        labels_TX = numbers_N.repeat_interleave(math.prod(others)).expand(n_tasks, -1)
+        return scatter(pictures_TNKD, labels_TX)
+
     return replace(
         episodes,
         batch=replace(
             batch,
-            support_TNKD=scatter(batch.support_TNKD, ways_X.expand(len(means_TND), -1)),
+            support_TNKD=by_class(batch.support_TNKD),
             query_TQD=scatter(batch.query_TQD, batch.query_labels_TQ),
         ),
+        twin_TNKD=by_class(episodes.twin_TNKD),
+        other_views_TNKD=by_class(episodes.other_views_TNKD),
         pool_TUD=scatter(episodes.pool_TUD, episodes.pool_labels_TU),
     )
 

@@ -19,6 +19,9 @@ from episodes.uneven import draw_uneven, shots_of_classes
 
 # T tasks, N ways, C classes, P picks. X: the domains, followed by all domains together.
 
+PictureCounts = tuple[Int[Tensor, "T N"], Int[Tensor, "T N"], Int[Tensor, "T N"]]
+"""Pictures of each class for support, twin support and queries; 0 for a missing class."""
+
 
 @final
 class EpisodeSampler:
@@ -29,7 +32,7 @@ class EpisodeSampler:
         spec: The sizes of the tasks; the sampler narrows them to what the index has.
         similarity_CC: The similarity of each pair of classes; needed for hard tasks.
         cross_domain_share: The fraction of the tasks with the support in one domain and the queries
-            in another. In all other tasks the domains are mixed.
+            and twin support in another. In all other tasks the domains are mixed.
 
     Raises:
         EpisodeError: The index has too few pictures, or a fraction is outside 0 to 1.
@@ -69,17 +72,20 @@ class EpisodeSampler:
         n_tasks: int,
         generator: torch.Generator,
         *,
+        twins: bool = False,
         off_class: bool = False,
         pools: PoolSpec | None = None,
     ) -> EpisodeRows:
         """Draw tasks.
 
         A class with too few pictures has fewer shots. It has fewer queries only if otherwise the
-        support would have no shot. All pictures of a task differ.
+        support or its twin would have no shot. All pictures of a task differ.
 
         Args:
             n_tasks: The number of tasks T.
             generator: The source of randomness; the same state gives the same tasks.
+            twins: Also draw a second support of the same classes and shot counts. A class with two
+                pictures, or with only one in the domain of the queries, has no twin.
             off_class: Also draw pictures of other classes, as many as a class has queries.
             pools: Also draw pools of unlabelled pictures; except strangers, these come from the
                 domain of the queries.
@@ -106,15 +112,16 @@ class EpisodeSampler:
             shots_TN = shots_of_classes(uneven, classes_TN.shape[1], generator)
             is_uneven_T1 = (uneven.few_T != uneven.many_T)[:, None]
             wanted_TN = torch.where(is_uneven_T1, shots_TN, wanted_TN)
-        n_shot_TN, n_query_TN = divide_pictures(
+        counts = divide_pictures(
             wanted_TN,
             spec.n_query,
             self._counts_XC[domains_T2[:, :1], classes_TN],
             self._counts_XC[domains_T2[:, 1:], classes_TN],
             is_mixed_T1,
+            twins=twins,
         )
-        support_TNK, query_TNQ = self._draw_pictures(
-            classes_TN, domains_T2, is_mixed_T1, n_shot_TN, n_query_TN, generator
+        support_TNK, twin_TNK, query_TNQ = self._draw_pictures(
+            classes_TN, domains_T2, is_mixed_T1, counts, generator
         )
         off_class_TO = classes_TN[:, :0]
         if off_class:
@@ -130,11 +137,11 @@ class EpisodeSampler:
                 self._counts_XC[cells],
                 classes_TN,
                 support_TNK,
-                (query_TNQ, off_class_TO),
+                (twin_TNK, query_TNQ, off_class_TO),
                 pools,
                 generator,
             )
-        return EpisodeRows(classes_TN, support_TNK, query_TNQ, off_class_TO, pool_TU)
+        return EpisodeRows(classes_TN, support_TNK, twin_TNK, query_TNQ, off_class_TO, pool_TU)
 
     def _draw_domains(self, n_tasks: int, generator: torch.Generator) -> Int[Tensor, "T 2"]:
         """Draw two different domains for a fraction of the tasks; other tasks mix all domains."""
@@ -169,23 +176,26 @@ class EpisodeSampler:
         classes_TN: Int[Tensor, "T N"],
         domains_T2: Int[Tensor, "T 2"],
         is_mixed_T1: Bool[Tensor, "T 1"],
-        n_shot_TN: Int[Tensor, "T N"],
-        n_query_TN: Int[Tensor, "T N"],
+        counts: PictureCounts,
         generator: torch.Generator,
-    ) -> tuple[Int[Tensor, "T N K"], Int[Tensor, "T N Q"]]:
+    ) -> tuple[Int[Tensor, "T N K"], Int[Tensor, "T N K2"], Int[Tensor, "T N Q"]]:
+        n_support_TN, n_twin_TN, n_query_TN = counts
+        n_rest_TN = n_twin_TN + n_query_TN
+
         def draw(domain_T1: Int[Tensor, "T 1"], n_TN: Int[Tensor, "T N"]) -> Int[Tensor, "T N P"]:
             cells = domain_T1, classes_TN
             return self._index.draw(self._starts_XC[cells], self._counts_XC[cells], n_TN, generator)
 
-        rows_TNP = draw(domains_T2[:, :1], n_shot_TN + n_query_TN * is_mixed_T1)
-        queries_from_TN = n_shot_TN
+        rows_TNP = draw(domains_T2[:, :1], n_support_TN + n_rest_TN * is_mixed_T1)
+        rest_from_TN = n_support_TN
         if self._cross_share:
-            second_TNP = draw(domains_T2[:, 1:], n_query_TN * ~is_mixed_T1)
-            queries_from_TN = torch.where(is_mixed_T1, n_shot_TN, rows_TNP.shape[2])
+            second_TNP = draw(domains_T2[:, 1:], n_rest_TN * ~is_mixed_T1)
+            rest_from_TN = torch.where(is_mixed_T1, n_support_TN, rows_TNP.shape[2])
             rows_TNP = torch.cat([rows_TNP, second_TNP], 2)
         return (
-            _slice(rows_TNP, torch.zeros_like(n_shot_TN), n_shot_TN),
-            _slice(rows_TNP, queries_from_TN, n_query_TN),
+            _slice(rows_TNP, torch.zeros_like(n_support_TN), n_support_TN),
+            _slice(rows_TNP, rest_from_TN, n_twin_TN),
+            _slice(rows_TNP, rest_from_TN + n_twin_TN, n_query_TN),
         )
 
 
@@ -195,17 +205,24 @@ def divide_pictures(
     support_pool_TN: Int[Tensor, "T N"],
     query_pool_TN: Int[Tensor, "T N"],
     is_one_pool_T1: Bool[Tensor, "T 1"],
-) -> tuple[Int[Tensor, "T N"], Int[Tensor, "T N"]]:
-    """Return how many pictures of each class are shots and how many are queries.
+    *,
+    twins: bool,
+) -> PictureCounts:
+    """Return how many pictures of each class are shots, twin shots and queries.
 
-    Each class should have `wanted_TN` shots from one pool of pictures, and `n_query` queries from
-    another pool, perhaps the same one. If pictures are few, the first shot comes first, then the
-    queries, then the other shots. A class without a picture in a pool has neither.
+    Each class should have `wanted_TN` shots from one pool of pictures, and `n_query` queries and,
+    with `twins`, as many shots again from another pool, perhaps the same one. If pictures are few,
+    the first shots come first, then the queries, then the other shots.
     """
-    query_TN = (query_pool_TN - is_one_pool_T1.long()).clamp(max=n_query)
-    most_TN = support_pool_TN - query_TN * is_one_pool_T1
+    is_one_TN = is_one_pool_T1.long()
+    has_twin_TN = (query_pool_TN >= 2 + is_one_TN).long() * twins
+    query_TN = (query_pool_TN - has_twin_TN - is_one_TN).clamp(max=n_query)
+    takers_TN = is_one_TN + has_twin_TN
+    most_TN = (query_pool_TN - query_TN) // takers_TN.clamp(min=1)
+    most_TN = torch.where(takers_TN > 0, most_TN, support_pool_TN).minimum(support_pool_TN)
     is_usable_TN = (support_pool_TN > 0) & (query_pool_TN > 0)
-    return wanted_TN.minimum(most_TN) * is_usable_TN, query_TN * is_usable_TN
+    shots_TN = wanted_TN.minimum(most_TN) * is_usable_TN
+    return shots_TN, shots_TN * has_twin_TN, query_TN * is_usable_TN
 
 
 def _slice(

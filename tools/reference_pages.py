@@ -19,10 +19,8 @@ CONFIGURATIONS = (
     *("metaadapter.training.config.TrainConfig", "metaadapter.training.config.DataConfig"),
     *("metaadapter.training.config.SourceConfig", "metaadapter.training.config.SyntheticConfig"),
     *("episodes.spec.EpisodeSpec", "episodes.perturb.Perturbations", "episodes.pools.PoolSpec"),
-    *(
-        "metaadapter.generator.generator.GeneratorConfig",
-        "metaadapter.training.loss_terms.LossWeights",
-    ),
+    *("metaadapter.generator.generator.GeneratorConfig",),
+    *("metaadapter.training.loss_terms.LossWeights", "metaadapter.training.config.InnerConfig"),
     *("metaadapter.training.config.OptimConfig", "metaadapter.training.config.ValidateConfig"),
     "metaadapter.bench.evaluation.config.EvaluationConfig",
 )

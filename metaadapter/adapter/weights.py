@@ -131,6 +131,14 @@ class AdapterWeights(TensorFields):
         names = {"class_bias", "logit_scale", "alpha"} & self.tensors().keys()
         return replace(self, **{name: divided(getattr(self, name)) for name in names})
 
+    def text_alone(self) -> AdapterWeights:
+        """Return the text adapter: class vectors and cache, without the visual bottleneck."""
+        return replace(self, centre=None, down=None, bias=None, up=None, visual_ratio=None)
+
+    def visual_alone(self, unadapted: AdapterWeights) -> AdapterWeights:
+        """Return `unadapted` behind the visual bottleneck of this adapter."""
+        return replace(unadapted, **dict(zip(_VISUAL, self.visual or (), strict=False)))
+
     def _part(self, names: tuple[str, ...]) -> tuple[Tensor, ...] | None:
         tensors = self.tensors()
         return tuple(tensors[name] for name in names if name in tensors) or None

@@ -103,6 +103,16 @@ class DataConfig(Strict):
         return self
 
 
+class InnerConfig(Strict):
+    """Gradient steps from the predicted adapter on its support, as part of the objective."""
+
+    steps: Annotated[int, Field(ge=0)] = 0
+    lr: Positive = 0.1
+    order: Literal["first", "second"] = "first"
+    share: Fraction = 0.5
+    """The fraction of the draws whose query loss is computed after the steps."""
+
+
 class OptimConfig(Strict):
     """AdamW; the learning rate rises linearly, then falls along a cosine to zero."""
 
@@ -138,13 +148,14 @@ class TrainConfig(Strict):
     episodes: EpisodeSpec = EpisodeSpec()
     perturb: Perturbations = Perturbations()
     pools: PoolSpec = PoolSpec()
-    """The pools of tasks, if the loss has a term for them."""
+    """The pools of tasks, if a loss term needs them."""
     start: str | None = None
     """The generator whose weights training starts from: "default", a folder, `None` for random."""
     generator: str | None = None
     """FILE.py:CLASS, an `AdapterGenerator` of your own that replaces the network that ships."""
     network: GeneratorConfig = GeneratorConfig()
     loss: LossWeights = LossWeights()
+    inner: InnerConfig = InnerConfig()
     optim: OptimConfig = OptimConfig()
     validation: Annotated[ValidateConfig, Field(alias="validate")] = ValidateConfig()
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from metaadapter.training.processes import Processes
 
-USES = ("episodes", "perturb")
+USES = ("episodes", "perturb", "inner")
 
 
 def stream(seed: int, name: str) -> torch.Generator:

@@ -12,30 +12,51 @@ from metaadapter.adapter.support import Support
 from metaadapter.generator.span import span_of
 
 
-def in_span(episodes: Episodes) -> Episodes:
+def in_span(episodes: Episodes, *, twins: bool, views: bool) -> Episodes:
     """Return the tasks in fewer coordinates, with the same losses of a `Generator` without pools.
 
     A `Generator` reads inner products of labelled pictures and texts, and predicts combinations of
     them. So losses need of other pictures the inner products with these, and the length. Rows of
     adapters, and of their gradients, then have as many numbers as there are pictures and texts.
-    Tasks whose features are hardly wider than that are returned unchanged.
+
+    Args:
+        episodes: Tasks; those whose features are hardly wider than that are returned unchanged.
+        twins: Whether adapters are predicted from the twins, too; if not, there are none after it.
+        views: The same for the other views.
     """
     batch = episodes.batch
-    span = span_of(Support.of_batch(batch, episodes.logit_scale, episodes.blocks))
+    labelled = {"support_TNKD": (batch.support_TNKD, batch.support_mask_TNK)}
+    if twins:
+        labelled["twin_TNKD"] = episodes.twin_TNKD, episodes.twin_mask_TNK
+    if views:
+        labelled["other_views_TNKD"] = episodes.other_views_TNKD, batch.support_mask_TNK
+    rows, masks = zip(*labelled.values(), strict=True)
+    support = Support.of_batch(batch, episodes.logit_scale, episodes.blocks)
+    span = span_of(
+        replace(support, support_TNKD=torch.cat(rows, 2), support_mask_TNK=torch.cat(masks, 2))
+    )
     if span is None:
         return episodes
     # No row of the span has a part outside it.
-    support_TNKC, text_TNC = (
+    inside_TNKC, text_TNC = (
         pad(part, (0, 1)) for part in (span.support.support_TNKD, span.support.text_TND)
     )
+    shots = [part.shape[2] for part in rows]
+    inside = dict(zip(labelled, torch.split(inside_TNKC, shots, 2), strict=True))
+    support_TNKC = inside.pop("support_TNKD")
     others = [batch.query_TQD, episodes.off_class_TOD, episodes.class_means_TND, episodes.pool_TUD]
     query_TQC, off_class_TOC, means_TNC, pool_TUC = torch.split(
         span.project(torch.cat(others, 1)), [part.shape[1] for part in others], 1
     )
     *blocks, last = span.support.blocks or (0,)
+    none_TNKC, n_twins = support_TNKC[:, :, :0], episodes.twin_mask_TNK.shape[2] if twins else 0
     return replace(
         episodes,
         batch=replace(batch, support_TNKD=support_TNKC, query_TQD=query_TQC, text_TND=text_TNC),
+        twin_TNKD=inside.get("twin_TNKD", none_TNKC),
+        twin_mask_TNK=episodes.twin_mask_TNK[:, :, :n_twins],
+        other_views_TNKD=inside.get("other_views_TNKD", support_TNKC),
+        has_views=views,
         off_class_TOD=off_class_TOC,
         class_means_TND=means_TNC,
         pool_TUD=pool_TUC,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, cast, final
 
 import torch
@@ -19,6 +20,7 @@ from metaadapter.errors import DataError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.checkpoint import Checkpoint
 from metaadapter.training.config import TrainConfig
+from metaadapter.training.inner_loop import adapt_steps
 from metaadapter.training.loss_terms import weighted_sum
 from metaadapter.training.new_generator import new_generator
 from metaadapter.training.objective import objective, own_code_errors
@@ -179,8 +181,10 @@ class Trainer:
         episodes = self._mixture.draw(
             self._n_tasks,
             self._random["episodes"],
-            off_class=config.loss.known > 0,
-            pools=config.pools if config.loss.pool else None,
+            twins=config.loss.draws > 0,
+            off_class=config.loss.off_class > 0 or config.loss.known > 0,
+            foreign=config.loss.known > 0,
+            pools=config.pools if config.loss.of_pools else None,
         )
         fractions = config.perturbations_of(episodes.source)
         episodes = perturb(episodes, fractions, self._random["perturb"])
@@ -189,9 +193,12 @@ class Trainer:
     def _loss(self, episodes: Episodes) -> dict[str, Tensor]:
         """Return the loss terms of tasks, and add the gradient of their weighted sum."""
         config = self.config
+        inner, adapt, own = config.inner, None, self._own_losses
+        if inner.steps and float(torch.rand((), generator=self._random["inner"])) <= inner.share:
+            adapt = partial(adapt_steps, n_steps=inner.steps, lr=inner.lr, order=inner.order)
         try:
             with own_code_errors("generator", config.generator):
-                terms = objective(self._network, episodes, config.loss, own=self._own_losses)
+                terms = objective(self._network, episodes, config.loss, adapt=adapt, own=own)
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             return {"total": torch.tensor(math.nan)}
         if not terms:  # no task had a picture left for a pool

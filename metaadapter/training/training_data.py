@@ -42,7 +42,7 @@ class TrainingData:
             for kind, loaded in self.validation.items()
         }
         with _as_data_errors():
-            pools = config.pools if config.loss.pool else None
+            pools = config.pools if config.loss.of_pools else None
             return Validator(
                 sets,
                 config.validation,

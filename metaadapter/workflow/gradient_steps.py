@@ -118,6 +118,12 @@ def own_log_probability(weights: AdapterWeights, support: Support) -> Float[Tens
     return _own(classify(support.support_TNKD.flatten(1, 2), weights))
 
 
+def support_loss(weights: AdapterWeights, support: Support) -> Float[Tensor, " T"]:
+    """Return the mean cross-entropy of each task's labelled pictures; 0 if it has none."""
+    log_p_TNK = own_log_probability(weights, support)
+    return -mean_where(log_p_TNK.flatten(1), support.present_TNK.flatten(1))
+
+
 def _reader(start: AdapterWeights, rows_TXD: Tensor) -> Callable[[AdapterWeights], Tensor]:
     """Return `classify` for fixed rows, where all that the steps do not change is computed once."""
     adapted_TXD = apply_adapter(rows_TXD, start)

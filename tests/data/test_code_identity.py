@@ -20,7 +20,7 @@ import json
 from os import path
 from typing import TYPE_CHECKING
 
-from metaadapter.adapter.known import known_logits
+from metaadapter.adapter.divergence import symmetric_divergence
 
 import helper
 

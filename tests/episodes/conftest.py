@@ -45,13 +45,14 @@ def require_sound():
             assert len(set(classes)) == len(classes)
             seen: list[int] = []
             for way, c in enumerate(rows.classes_TN[task].tolist()):
-                support, query = (
+                support, twin, query = (
                     [row for row in part[task, way].tolist() if row >= 0]
-                    for part in (rows.support_TNK, rows.query_TNQ)
+                    for part in (rows.support_TNK, rows.twin_TNK, rows.query_TNQ)
                 )
-                assert all(labels[row] == c for row in support + query)
+                assert all(labels[row] == c for row in support + twin + query)
                 assert (len(support) > 0) == (len(query) > 0) == (c >= 0)
-                seen += support + query
+                assert len(twin) in (0, len(support))
+                seen += support + twin + query
             off_class = [row for row in rows.off_class_TO[task].tolist() if row >= 0]
             assert not {labels[row] for row in off_class} & set(classes)
             seen += off_class

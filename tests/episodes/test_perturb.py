@@ -24,6 +24,8 @@ def pictures_of(episodes):
     parts = (
         episodes.batch.support_TNKD.flatten(1, 2),
         episodes.batch.query_TQD,
+        episodes.twin_TNKD.flatten(1, 2),
+        episodes.other_views_TNKD.flatten(1, 2),
         episodes.off_class_TOD,
     )
     return torch.cat(parts, 1)
@@ -46,7 +48,7 @@ def make_episodes(make_source, draw):
     def make(n_tasks=12, *, n_way=(3, 5), n_shot=(1, 4), n_views=2, width=8):
         source = make_source([c for c in range(7) for _ in range(16)], n_views=n_views, width=width)
         spec = EpisodeSpec(n_way, n_shot, 2)
-        episodes = Mixture([source], spec).draw(n_tasks, draw)
+        episodes = Mixture([source], spec).draw(n_tasks, draw, twins=True)
         return replace(in_float64(episodes), batch=in_float64(episodes.batch))
 
     return make
@@ -112,10 +114,11 @@ def test_perturb__rows__have_length_1_and_padding_stays_zero(episodes, draw, swi
 def test_perturb__labels_masks_and_origin__stay(episodes, draw):
     changed = perturb(episodes, only(**dict.fromkeys(SWITCHES, 1.0)), draw)
 
-    for name in ("off_class_mask_TO", "class_means_TND", "source"):
+    for name in ("off_class_mask_TO", "class_means_TND", "source", "has_views"):
         assert getattr(changed, name) is getattr(episodes, name)
     for name in ("query_labels_TQ", "class_mask_TN"):
         assert getattr(changed.batch, name) is getattr(episodes.batch, name)
+    assert torch.equal(changed.twin_mask_TNK, episodes.twin_mask_TNK)
     assert torch.equal(changed.batch.support_mask_TNK, episodes.batch.support_mask_TNK)
 
 
@@ -132,6 +135,8 @@ def test_perturb__other_domain__is_the_same_for_labelled_and_unlabelled_pictures
             query_TQD=support_TNKD.flatten(1, 2),
             query_labels_TQ=torch.where(mask_TNK.flatten(1), 0, -1),
         ),
+        twin_TNKD=support_TNKD,
+        twin_mask_TNK=mask_TNK,
         off_class_TOD=support_TNKD.flatten(1, 2),
         off_class_mask_TO=mask_TNK.flatten(1),
     )
@@ -141,6 +146,7 @@ def test_perturb__other_domain__is_the_same_for_labelled_and_unlabelled_pictures
     support_TXD = changed.batch.support_TNKD.flatten(1, 2)
     assert not torch.equal(support_TXD, shown_twice.batch.query_TQD)
     assert torch.equal(changed.batch.query_TQD, support_TXD)
+    assert torch.equal(changed.twin_TNKD.flatten(1, 2), support_TXD)
     assert torch.equal(changed.off_class_TOD, support_TXD)
 
 
@@ -244,12 +250,17 @@ def test_scatter__formula__is_that_of_a_loop(make_episodes, draw):
     after = perturb(before, only(scatter=1.0), draw)
 
     factors = set()
-    labelled = before.batch.support_TNKD, after.batch.support_TNKD
+    parts = {
+        "support": (before.batch.support_TNKD, after.batch.support_TNKD),
+        "twin": (before.twin_TNKD, after.twin_TNKD),
+        "views": (before.other_views_TNKD, after.other_views_TNKD),
+    }
     for task in range(40):
         rows = [
-            (way, old, new)
-            for way, shots in enumerate(zip(*(part[task] for part in labelled), strict=True))
-            for old, new in zip(*shots, strict=True)
+            (way, old[task, way, shot], new[task, way, shot])
+            for old, new in parts.values()
+            for way in range(old.shape[1])
+            for shot in range(old.shape[2])
         ]
         labels = before.batch.query_labels_TQ[task]
         rows += [

@@ -28,14 +28,14 @@ def present(rows):
 
 def tasks_of(rows):
     """(classes, other pictures of the task, pool) of each task."""
-    parts = (rows.support_TNK, rows.query_TNQ, rows.off_class_TO)
+    parts = (rows.support_TNK, rows.twin_TNK, rows.query_TNQ, rows.off_class_TO)
     for task in range(len(rows.classes_TN)):
         taken = [row for part in parts for row in present(part[task])]
         yield present(rows.classes_TN[task]), taken, present(rows.pool_TU[task])
 
 
 def test_pools__balanced__have_as_many_other_pictures_of_each_class(sampler, draw):
-    rows = sampler.draw(40, draw, off_class=True, pools=BALANCED)
+    rows = sampler.draw(40, draw, twins=True, off_class=True, pools=BALANCED)
 
     for classes, taken, pool in tasks_of(rows):
         assert Counter(LABELS[row] for row in pool) == dict.fromkeys(classes, 6)

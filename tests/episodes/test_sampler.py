@@ -81,6 +81,7 @@ def test_sampler__distribution__is_that_of_the_slow_loop(fact, draw):
     n_query=st.integers(1, 8),
     imbalance=st.sampled_from([0.0, 1.5]),
     hard_share=st.sampled_from([0.0, 0.5]),
+    twins=st.booleans(),
     off_class=st.booleans(),
     seed=st.integers(0, 2**32),
 )
@@ -92,6 +93,7 @@ def test_sampler__any_table__gives_sound_tasks(
     n_query,
     imbalance,
     hard_share,
+    twins,
     off_class,
     seed,
 ):
@@ -105,7 +107,7 @@ def test_sampler__any_table__gives_sound_tasks(
     )
 
     generator = torch.Generator().manual_seed(seed)
-    rows = sampler.draw(8, generator, off_class=off_class)
+    rows = sampler.draw(8, generator, twins=twins, off_class=off_class)
 
     assert require_sound(rows, labels) >= 8 * 4
 
@@ -143,13 +145,15 @@ def test_sampler__imbalance__makes_shots_of_one_task_unequal_within_its_bounds(d
     assert abs(float(shots.double().log().mean()) - math.log(8)) < 0.05
 
 
-def test_sampler__off_class__are_as_many_as_the_queries_of_a_class(draw):
+def test_sampler__twins_and_off_class__have_as_many_shots_and_queries(draw):
     sampler = EpisodeSampler(LabelIndex.from_labels([0, 1, 2, 3] * 10), SPEC)
 
-    rows, bare = sampler.draw(20, draw, off_class=True), sampler.draw(4, draw)
+    rows, bare = sampler.draw(20, draw, twins=True, off_class=True), sampler.draw(4, draw)
 
+    assert torch.equal(rows.twin_TNK >= 0, rows.support_TNK >= 0)
     assert rows.off_class_TO.shape == (20, SPEC.n_query)
     assert (rows.off_class_TO >= 0).all()
+    assert bare.twin_TNK.shape[2] == 0
     assert bare.off_class_TO.shape == (4, 0)
 
 
@@ -166,41 +170,48 @@ def test_sampler__split__gives_the_same_tasks_in_parts(draw):
 
 def test_sampler__first_shots__are_a_prefix(draw):
     sampler = EpisodeSampler(LabelIndex.from_labels([0, 1] * 10), EpisodeSpec((2, 2), (4, 4), 1))
-    rows = sampler.draw(3, draw)
+    rows = sampler.draw(3, draw, twins=True)
 
     fewer = rows.first(2)
 
     assert torch.equal(fewer.support_TNK, rows.support_TNK[..., :2])
+    assert torch.equal(fewer.twin_TNK, rows.twin_TNK[..., :2])
     assert torch.equal(fewer.query_TNQ, rows.query_TNQ)
 
 
-def test_sampler__cross_domain__support_and_queries_are_of_two_domains(draw, require_sound):
+def test_sampler__cross_domain__support_and_the_rest_are_of_two_domains(draw, require_sound):
     labels = [c for c in range(4) for _ in range(9)]
     domains = torch.tensor([0, 1, 2] * 12)
     sampler = EpisodeSampler(LabelIndex.from_labels(labels, domains), SPEC, cross_domain_share=1.0)
 
-    rows = sampler.draw(300, draw)
+    rows = sampler.draw(300, draw, twins=True)
 
     require_sound(rows, labels)
     pairs = set()
     for task in range(300):
         of = {
             name: {int(domains[r]) for r in part[task].flatten().tolist() if r >= 0}
-            for name, part in (("support", rows.support_TNK), ("query", rows.query_TNQ))
+            for name, part in (
+                ("support", rows.support_TNK),
+                ("twin", rows.twin_TNK),
+                ("query", rows.query_TNQ),
+            )
         }
+        assert of["twin"] == of["query"]
         assert len(of["support"]) == len(of["query"]) == 1
         pairs.add((*of["support"], *of["query"]))
     assert pairs == {(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)}
 
 
-def test_sampler__one_picture_a_class_and_domain__gives_one_shot(draw, require_sound):
+def test_sampler__one_picture_a_class_and_domain__gives_one_shot_and_no_twin(draw, require_sound):
     labels, domains = [0, 0, 1, 1, 2, 2], [0, 1] * 3
     sampler = EpisodeSampler(LabelIndex.from_labels(labels, domains), SPEC, cross_domain_share=1.0)
 
-    rows = sampler.draw(50, draw)
+    rows = sampler.draw(50, draw, twins=True)
 
     assert require_sound(rows, labels) > 200
     assert rows.support_TNK.shape[2] == 1
+    assert rows.twin_TNK.shape[2] == 0
 
 
 def test_sampler__part_of_the_tasks_cross_domain__others_mix_the_domains(draw, require_sound):

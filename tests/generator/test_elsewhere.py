@@ -37,7 +37,7 @@ def blocked(tasks, logit_scale):
 
 
 def without_bottleneck(weights):
-    return replace(weights, **dict.fromkeys(("centre", "down", "bias", "up", "visual_ratio")))
+    return weights.text_alone()
 
 
 @pytest.mark.parametrize("logit_scale", [25.0, None])

@@ -13,7 +13,14 @@ from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import load_training_data
 
 WITHOUT_VALIDATION = ("data.validation_classes=[]", "data.validation_domains=[]")
-ALL = ("loss.known=1", "perturb.scatter=0.5", "episodes.uneven=0.5", "episodes.imbalance=0.5")
+CONFIGS = {
+    "second order": ("inner.steps=1", "inner.share=1.0", "inner.order=second"),
+    "all terms and perturbations": (
+        *("loss.draws=1", "loss.views=1", "loss.modalities=1", "loss.off_class=1", "loss.known=1"),
+        *("perturb.scatter=0.5", "episodes.uneven=0.5", "episodes.imbalance=0.5"),
+    ),
+}
+each_config = pytest.mark.parametrize("overrides", CONFIGS.values(), ids=CONFIGS)
 
 
 def make_trainer(config, device):
@@ -26,8 +33,9 @@ def make_trainer(config, device):
     return trainer
 
 
-def test_backward__tensors_without_values__never_miss_them(load):
-    trainer = make_trainer(load(*WITHOUT_VALIDATION, *ALL), torch.device("meta"))
+@each_config
+def test_backward__tensors_without_values__never_miss_them(load, overrides):
+    trainer = make_trainer(load(*WITHOUT_VALIDATION, *overrides), torch.device("meta"))
 
     draws = [trainer._backward() for _ in range(2)]
 
@@ -38,8 +46,9 @@ def test_backward__tensors_without_values__never_miss_them(load):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_backward__on_a_gpu__never_waits_for_it(load):
-    trainer = make_trainer(load(*WITHOUT_VALIDATION, *ALL), torch.device("cuda"))
+@each_config
+def test_backward__on_a_gpu__never_waits_for_it(load, overrides):
+    trainer = make_trainer(load(*WITHOUT_VALIDATION, *overrides), torch.device("cuda"))
     trainer._backward()  # the first one fills caches
 
     torch.cuda.set_sync_debug_mode("error")

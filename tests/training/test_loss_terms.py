@@ -37,7 +37,7 @@ def sources():
 def episodes(sources):
     mixture = Mixture(sources, EpisodeSpec((3, 5), (1, 4), 3, imbalance=0.4))
     draw = torch.Generator().manual_seed(1)
-    return mixture.draw(4, draw, off_class=True)
+    return mixture.draw(4, draw, off_class=True, foreign=True)
 
 
 def softplus(value):

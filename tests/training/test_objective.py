@@ -9,12 +9,15 @@ from torch.nn.functional import normalize
 
 from episodes import EpisodeBatch, Episodes
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import classify
+from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.training.loss_terms import LossWeights, query_loss, weighted_sum
 from metaadapter.training.objective import objective
 from tests.random_networks import generator_at_work
 
-ALL = LossWeights(query=1.0, pool=1.0)
+TERMS = ["query", "draws", "views", "modalities", "off_class"]
+POOL_TERMS = ["pool", "pool_kept", "pool_halves"]
+TERMS += POOL_TERMS
+ALL = LossWeights(**dict.fromkeys(TERMS, 1.0))
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,7 @@ def generator():
 def episodes():
     """Three tasks of 4, 3 and 2 ways with masks of all kinds; what they leave out is no zero.
 
-    The third task has no picture of another class and a class without a shot.
+    The second task has no twin, the third no picture of another class and a class without a shot.
     """
     draw = torch.Generator().manual_seed(2)
 
@@ -35,6 +38,7 @@ def episodes():
 
     class_mask_TN = torch.arange(4) < torch.tensor([[4], [3], [2]])
     shots_TN = torch.tensor([[3, 1, 2, 3], [2, 2, 1, 0], [3, 0, 0, 0]])
+    twins_TN = torch.tensor([[2, 1, 2, 2], [0, 0, 0, 0], [1, 1, 0, 0]])
     batch = EpisodeBatch(
         support_TNKD=rows(4, 3),
         support_mask_TNK=torch.arange(3) < shots_TN[..., None],
@@ -45,6 +49,10 @@ def episodes():
     )
     return Episodes(
         batch=batch,
+        twin_TNKD=rows(4, 2),
+        twin_mask_TNK=torch.arange(2) < twins_TN[..., None],
+        other_views_TNKD=rows(4, 3),
+        has_views=True,
         off_class_TOD=rows(3),
         off_class_mask_TO=torch.arange(3) < torch.tensor([[3], [1], [0]]),
         class_means_TND=rows(4),
@@ -75,6 +83,9 @@ def alone(episodes, task):
             text_TND=part(batch.text_TND, ways),
             class_mask_TN=part(batch.class_mask_TN, ways),
         ),
+        twin_TNKD=part(episodes.twin_TNKD, ways),
+        twin_mask_TNK=part(episodes.twin_mask_TNK, ways),
+        other_views_TNKD=part(episodes.other_views_TNKD, ways),
         off_class_TOD=part(episodes.off_class_TOD, episodes.off_class_mask_TO[task]),
         off_class_mask_TO=part(
             episodes.off_class_mask_TO, episodes.off_class_mask_TO[task].nonzero()[:, 0]
@@ -96,39 +107,88 @@ def loss(logits, labels, n_way):
     return sum(losses) / len(losses) / math.log(n_way)
 
 
+def divergence(left, right):
+    return sum(p * math.log(p / q) for p, q in zip(softmax(left), softmax(right), strict=True))
+
+
 def slow_objective(generator, episodes):
-    """Both terms, task by task without padding and number by number."""
-    query, pool = [], []
+    """Each term, task by task without padding and number by number."""
+    query, pool, by_term = [], [], {name: [] for name in TERMS[1:] if name != "pool"}
     for task in range(len(episodes.batch.text_TND)):
         one = alone(episodes, task)
         batch, n_way = one.batch, one.batch.text_TND.shape[1]
-        support = Support.of_tasks(
-            batch.support_TNKD, batch.text_TND, batch.support_mask_TNK, logit_scale=20.0
+
+        def predict(support, mask, batch=batch):
+            return generator.predict(
+                Support.of_tasks(support, batch.text_TND, mask, logit_scale=20.0)
+            )
+
+        def answers(weights, features=batch.query_TQD):
+            return classify(features, weights)[0].tolist()
+
+        predicted = predict(batch.support_TNKD, batch.support_mask_TNK)
+        logits = answers(predicted)
+        labels = batch.query_labels_TQ[0].tolist()
+        query.append(loss(logits, labels, n_way))
+
+        unadapted = AdapterWeights.zero_shot(batch.text_TND, 20.0)
+        visual = replace(
+            predicted,
+            classes=batch.text_TND,
+            class_bias=unadapted.class_bias,
+            logit_scale=unadapted.logit_scale,
+            **dict.fromkeys(("keys", "values", "alpha", "beta")),
         )
-        bare, pooled = map(generator.predict, (support, support.with_pool(one.pool_TUD[0])))
-        own = one.pool_labels_TU[0]
-        relative = 0.0
-        for features, labels in (
-            (batch.query_TQD[0], batch.query_labels_TQ[0].tolist()),
-            (one.pool_TUD[0, own >= 0], own[own >= 0].tolist()),
-        ):
-            if labels:
-                before, after = (
-                    loss(classify(features[None], adapters)[0].tolist(), labels, n_way)
-                    for adapters in (bare, pooled)
-                )
-                relative += after / (before + 0.05)
+        pairs = {
+            "draws": (logits, answers(predict(one.twin_TNKD, one.twin_mask_TNK))),
+            "views": (logits, answers(predict(one.other_views_TNKD, batch.support_mask_TNK))),
+            "modalities": (answers(visual), answers(predicted.text_alone())),
+        }
+        if not one.twin_mask_TNK.any():
+            del pairs["draws"]
+        for name, (left, right) in pairs.items():
+            for a, b in zip(left, right, strict=True):
+                by_term[name].append((divergence(a, b) + divergence(b, a)) / 2)
+        n_pool = one.pool_TUD.shape[1]
+
+        def with_pool(pictures, batch=batch, one=one):
+            bare = Support.of_tasks(
+                batch.support_TNKD, batch.text_TND, batch.support_mask_TNK, logit_scale=20.0
+            )
+            return generator.predict(bare.with_pool(one.pool_TUD[0, pictures]))
+
+        pooled = with_pool(range(n_pool))
+        relative = loss(answers(pooled), labels, n_way) / (query[-1] + 0.05)
+        own = one.pool_labels_TU[0].tolist()
+        known = [u for u in range(n_pool) if own[u] >= 0]
+        if known:
+            theirs = [own[u] for u in known]
+            result, before = (
+                loss(answers(adapters, one.pool_TUD[:, known]), theirs, n_way)
+                for adapters in (pooled, predicted)
+            )
+            relative += result / (before + 0.05)
         pool.append(relative / 2)
-        logits = classify(batch.query_TQD, bare)[0].tolist()
-        query.append(loss(logits, batch.query_labels_TQ[0].tolist(), n_way))
-    return {"query": sum(query) / len(query), "pool": sum(pool) / len(pool)}
+        if n_pool:
+            halves = [answers(with_pool(range(start, n_pool, 2))) for start in (0, 1)]
+            for name, left, right in (
+                ("pool_kept", answers(pooled), logits),
+                ("pool_halves", *halves),
+            ):
+                for a, b in zip(left, right, strict=True):
+                    by_term[name].append((divergence(a, b) + divergence(b, a)) / 2)
+        off_class = one.off_class_TOD
+        before, after = answers(unadapted, off_class), answers(predicted, off_class)
+        by_term["off_class"] += [divergence(a, b) for a, b in zip(before, after, strict=True)]
+    means = {name: sum(values) / len(values) for name, values in by_term.items()}
+    return {"query": sum(query) / len(query), "pool": sum(pool) / len(pool)} | means
 
 
 def test_objective__every_term__is_that_of_a_slow_loop_without_padding(generator, episodes):
     terms = objective(generator, episodes, ALL)
 
     expected = slow_objective(generator, episodes)
-    assert list(terms) == list(expected)
+    assert list(terms) == TERMS
     assert {name: float(term.detach()) for name, term in terms.items()} == pytest.approx(
         expected, rel=1e-9
     )
@@ -149,7 +209,7 @@ def test_objective__gradient__is_finite_with_classes_masked_out(generator, episo
 
 @pytest.mark.parametrize(
     ("part", "own"),
-    [("pool", {"pool": 1.0}), ("known", {"known": 1.0})],
+    [("pool", {"pool": 1.0, "pool_kept": 0.1, "pool_halves": 0.1}), ("known", {"known": 1.0})],
 )
 def test_objective__terms_of_one_part_alone__teach_that_part_alone(generator, episodes, part, own):
     weights = LossWeights(query=0.0, **own)
@@ -162,6 +222,21 @@ def test_objective__terms_of_one_part_alone__teach_that_part_alone(generator, ep
     generator.zero_grad()
     names = (name for name, _ in getattr(generator, part).named_parameters())
     assert reached == {f"{part}.{name}" for name in names}
+
+
+def test_objective__steps_inside__change_the_query_term_alone(generator, episodes):
+    seen = []
+
+    def adapt(weights, support):
+        seen.append((support.support_TNKD, support.support_mask_TNK))
+        return replace(weights, classes=2 * weights.classes)
+
+    plain = objective(generator, episodes, ALL)
+    adapted = objective(generator, episodes, ALL, adapt=adapt)
+
+    assert seen == [(episodes.batch.support_TNKD, episodes.batch.support_mask_TNK)]
+    assert adapted.pop("query") != plain.pop("query")
+    torch.testing.assert_close(adapted, plain, rtol=0, atol=0)
 
 
 def test_query_loss__unequal_ways_and_queries__weigh_each_task_alike(episodes):

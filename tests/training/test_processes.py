@@ -92,9 +92,10 @@ def one_with_the_tasks_of_two(config):
     return trainer, moments
 
 
-@pytest.mark.parametrize(
-    "overrides", [(), pytest.param(("loss.known=0.3",), marks=pytest.mark.slow)]
-)
+EVERYTHING = ("loss.draws=0.3", "loss.off_class=0.1", "inner.steps=1", "inner.share=0.5")
+
+
+@pytest.mark.parametrize("overrides", [(), pytest.param(EVERYTHING, marks=pytest.mark.slow)])
 def test_train__two_processes__equal_one_with_the_same_tasks(
     train_in_two, load, tmp_path, overrides
 ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from functools import partial
 
 import pytest
 import torch
@@ -10,11 +11,12 @@ from torch.nn.functional import normalize
 
 from episodes import EpisodeBatch, Episodes
 from metaadapter.training import objective as module
+from metaadapter.training.inner_loop import adapt_steps
 from metaadapter.training.loss_terms import LossWeights
 from metaadapter.training.objective import objective
 from tests.random_networks import generator_at_work
 
-TERMS = ["query", "known"]
+TERMS = ["query", "draws", "views", "modalities", "off_class", "known"]
 ALL = LossWeights(**dict.fromkeys(TERMS, 1.0))
 BLOCKS = 400, 300
 
@@ -40,6 +42,7 @@ def episodes(request):
     support_TNKD[0, 0, 1] = support_TNKD[0, 0, 0]
     text_TND[1, 2] = 0.0
     shots_TN = torch.tensor([[3, 1, 2, 3], [2, 2, 1, 0], [3, 1, 0, 0]])
+    twins_TN = torch.tensor([[2, 1, 2, 2], [0, 0, 0, 0], [1, 1, 0, 0]])
     batch = EpisodeBatch(
         support_TNKD=support_TNKD,
         support_mask_TNK=torch.arange(3) < shots_TN[..., None],
@@ -50,6 +53,10 @@ def episodes(request):
     )
     return Episodes(
         batch=batch,
+        twin_TNKD=rows(4, 2),
+        twin_mask_TNK=torch.arange(2) < twins_TN[..., None],
+        other_views_TNKD=rows(4, 3),
+        has_views=True,
         off_class_TOD=rows(3),
         off_class_mask_TO=torch.arange(3) < torch.tensor([[3], [1], [1]]),
         class_means_TND=rows(4),
@@ -72,9 +79,9 @@ def with_rows(episodes, change):
     return changed(episodes, batch=changed(episodes.batch))
 
 
-def terms_and_gradient(generator, episodes):
+def terms_and_gradient(generator, episodes, adapt=None):
     generator.zero_grad()
-    terms = objective(generator, episodes, ALL)
+    terms = objective(generator, episodes, ALL, adapt=adapt)
     torch.stack(list(terms.values())).sum().backward()
     gradients = {
         name: p.grad.clone() for name, p in generator.named_parameters() if p.grad is not None
@@ -86,18 +93,21 @@ def terms_and_gradient(generator, episodes):
 def in_all_coordinates(monkeypatch):
     def computed(*arguments, **options):
         with monkeypatch.context() as patch:
-            patch.setattr(module, "in_span", lambda episodes: episodes)
+            patch.setattr(module, "in_span", lambda episodes, **_: episodes)
             return terms_and_gradient(*arguments, **options)
 
     return computed
 
 
+@pytest.mark.parametrize("n_steps", [0, 2])
 def test_objective__in_the_span__has_the_losses_and_gradients_of_all_coordinates(
-    generator, episodes, in_all_coordinates
+    generator, episodes, in_all_coordinates, n_steps
 ):
-    terms, gradients = terms_and_gradient(generator, episodes)
+    adapt = partial(adapt_steps, n_steps=n_steps, lr=0.1) if n_steps else None
 
-    expected, expected_gradients = in_all_coordinates(generator, episodes)
+    terms, gradients = terms_and_gradient(generator, episodes, adapt=adapt)
+
+    expected, expected_gradients = in_all_coordinates(generator, episodes, adapt=adapt)
     assert set(terms) == set(TERMS)
     assert min(expected.values()) > 1e-4  # each has something to say
     torch.testing.assert_close(terms, expected, rtol=1e-6, atol=1e-8)

@@ -126,6 +126,7 @@ def _hold_out(rows: EpisodeRows, fraction: float, name: str) -> EpisodeRows:
         rows,
         classes_TN=rows.classes_TN[:, :n_known],
         support_TNK=rows.support_TNK[:, :n_known],
+        twin_TNK=rows.twin_TNK[:, :n_known],
         query_TNQ=rows.query_TNQ[:, :n_known],
         off_class_TO=rows.query_TNQ[:, n_known:].flatten(1),
     )

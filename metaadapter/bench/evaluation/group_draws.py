@@ -63,6 +63,7 @@ def group_draws(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRo
     return EpisodeRows(
         classes_TN,
         support_TNK,
+        support_TNK[..., :0],
         query_XQ.reshape(*classes_TN.shape, -1),
         empty_T0,
         empty_T0,

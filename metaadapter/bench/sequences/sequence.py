@@ -107,5 +107,6 @@ def _parts(rows: EpisodeRows, n_parts: int, data: EvaluationSet) -> Iterator[Epi
             rows,
             classes_TN=rows.classes_TN[:, first:end],
             support_TNK=rows.support_TNK[:, first:end],
+            twin_TNK=rows.twin_TNK[:, first:end],
             query_TNQ=rows.query_TNQ[:, first:end],
         )
