@@ -51,7 +51,7 @@ def write_sealed(path, values, files):
     [
         ("feature store", "n_views", 10**9),
         ("feature store", "n_views", 3),
-        ("feature store", "n_rows", 10**12),
+        ("feature store", "n_pictures", 10**12),
         ("feature store", "logit_scale", float("inf")),
         ("feature store", "logit_scale", -1.0),
         ("feature store", "generation", 10**30),

@@ -79,6 +79,8 @@ def test_none_row__takes_pictures_shows_them_and_hides_them(page):
 
     for place in (1, 2):  # so that the row is within the window
         page.locator(".class-toggle").nth(place).click()
+    # A picture that arrives during the drag moves the row away from under the pointer.
+    page.wait_for_function("[...document.images].every(image => image.complete)")
     page.locator(".class .shot[title^='dress/shoe.jpg']").drag_to(row)
     expect(row.locator(".count")).to_have_text("1")
     toggle.click()
