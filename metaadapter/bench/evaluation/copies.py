@@ -46,7 +46,7 @@ def copy_numbers(keys: Sequence[np.ndarray]) -> Int[np.ndarray, " n"]:
     return _linked(len(keys[0]), pairs)
 
 
-def _linked(n: int, pairs: Sequence[Int[np.ndarray, "2 m"]]) -> Int[np.ndarray, " n"]:
+def _linked(n: int, pairs: Sequence[Int[np.ndarray, "2 _"]]) -> Int[np.ndarray, " n"]:
     """Return a number for each of n pictures, equal for linked pictures, also along a chain."""
     one, other = np.concatenate([*pairs, np.empty((2, 0), dtype=int)], axis=1)
     graph = coo_array((np.ones(len(one)), (one, other)), shape=(n, n))
