@@ -1,4 +1,4 @@
-"""What the camera wrote into a picture file, such as the time; and series of pictures."""
+"""Facts that a camera writes into a picture file, such as the time; and series of pictures."""
 
 from __future__ import annotations
 

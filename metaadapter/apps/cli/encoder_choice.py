@@ -24,7 +24,7 @@ OF_ADAPTERS = {"encoder", "device", "precision"}
 
 
 class EncoderChoice(BaseModel):
-    """What `--encoder` says; `None` stands for the choice of the store, adapter or encoder."""
+    """The settings of `--encoder`; `None` is the choice of the store, adapter or encoder."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

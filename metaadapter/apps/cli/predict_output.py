@@ -197,7 +197,7 @@ def _list_predictions(
 
 
 def _facts(prediction: Prediction) -> dict[str, object]:
-    """What not every prediction has, by the title of its column; a detector's label lacks all."""
+    """Title of a column → a value that some predictions lack; a detector's label lacks all."""
     facts: dict[str, object] = {}
     if prediction.known is not None:
         facts["known"] = prediction.known

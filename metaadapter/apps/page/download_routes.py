@@ -67,7 +67,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a download is made from: the open project, and the least probability that counts."""
+    """The source of a download: the open project, and the least probability that counts."""
 
     session: Session
     exports: Exports
@@ -138,7 +138,7 @@ def taken(
         ),
     ] = 0.0,
 ) -> Taken:
-    """What the downloads of a request are made from."""
+    """Return the source of the downloads of a request."""
     return Taken(session, state.exports, threshold)
 
 

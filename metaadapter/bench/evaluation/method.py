@@ -58,7 +58,7 @@ class Measured:
     identity: str
     """A text that changes when the answers may change: with code, constants or weights."""
     fit: Any
-    """What is measured."""
+    """Returns adapters, or a function that gives logits, for the supports of tasks."""
     meta_training: MetaTraining | None
     """The data that it was made from before its first task; None without a record."""
     sees_joint_alone: bool = False

@@ -78,7 +78,7 @@ class SeveralTask(NamedTuple):
 
     @property
     def support(self) -> Support:
-        """What a generator reads, in which all labels are known."""
+        """The support that a generator reads; all its labels are known."""
         return Support.of_rows(
             unit_rows(self.rows_ND),
             torch.from_numpy(self.shows_NC.astype(np.int8)),

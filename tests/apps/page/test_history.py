@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -50,7 +51,7 @@ def history(opened):
 
 
 def records(path):
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         return list(connection.execute("SELECT kind, value FROM records"))
 
 
@@ -101,12 +102,12 @@ def test_full_disk__makes_no_edit_and_loses_none(history, path, monkeypatch):
 
 
 def changed_value(path):
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE records SET value = replace(value, 'to b', 'to c')")
 
 
 def lost_record(path):
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM records WHERE number = 3")
 
 
