@@ -518,13 +518,17 @@ def _connect(path: Path, seconds: float, *settings: str) -> sqlite3.Connection:
         check_same_thread=False,
     )
     connection.text_factory = _text
-    for setting in (
-        *settings,
-        "synchronous = FULL",
-        "trusted_schema = OFF",
-        "cell_size_check = ON",
-    ):
-        connection.execute(f"PRAGMA {setting}")
+    try:
+        for setting in (
+            *settings,
+            "synchronous = FULL",
+            "trusted_schema = OFF",
+            "cell_size_check = ON",
+        ):
+            connection.execute(f"PRAGMA {setting}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
