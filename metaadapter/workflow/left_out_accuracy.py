@@ -177,7 +177,10 @@ def estimate_accuracy(pictures: EncodedPictures, stored: StoredAdapter) -> LeftO
         for place, row in enumerate(stored.support.order)
     ]
     left_out = leave_one_out(
-        stored.support, generator, n_steps=config.n_steps, group=torch.tensor(groups)
+        stored.support,
+        generator,
+        n_steps=config.n_steps,
+        group=torch.tensor(groups, dtype=torch.long),
     )
     if not len(left_out.pictures):
         return None
