@@ -13,7 +13,6 @@ way: when such a file is closed, POSIX ends the locks of SQLite as well.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import socket
 import sqlite3
@@ -21,6 +20,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeAlias, final
@@ -40,9 +40,8 @@ CREATION = (
     "CREATE TABLE state (count INTEGER NOT NULL, last BLOB NOT NULL, writer TEXT NOT NULL)",
     "INSERT INTO state VALUES (0, '', '')",
 )
-# The bytes of a name that is not UTF-8 stay as they are.
-INSERTION = "INSERT INTO records VALUES (?, ?, CAST(? AS TEXT), ?, ?)"
 SELECTION = "SELECT number, kind, key, value, digest FROM records WHERE number {} ORDER BY number"
+# The record 0 has the purpose as its key, and the job to which the others belong as its value.
 HEAD = "head"
 # The errors that arise when a row is not the expected record.
 DAMAGE = (AttributeError, RecursionError, TypeError, ValueError)
@@ -73,9 +72,10 @@ class Database:
     """A log of records in one file, to which one process at a time appends.
 
     `purpose` says what the records are, such as "the edits of a project"; a file of another purpose
-    is refused. `head`, a JSON value, says to which job the records belong: those of another job
-    count as absent, and the next append replaces them. `owner` and `instead` are for messages.
-    With `repairs`, all is checked, and a damaged file keeps the records before the damage.
+    is refused, unless it is "". `head`, a JSON value, says to which job the records belong: those
+    of another job count as absent, and the next append replaces them. `owner` and `instead` are for
+    messages. With `repairs`, all is checked, and a damaged file keeps the records before the
+    damage.
     """
 
     def __init__(
@@ -103,8 +103,8 @@ class Database:
         """The number of records."""
         self.head = head
         """To which job the records belong; without `writes`, as the file has it."""
-        self._purpose, self._head = purpose, json_text(head)
-        self._owner, self._instead, self._writes = owner or str(path), instead, writes
+        self._purpose, self._owner, self._instead = purpose, owner or str(path), instead
+        self._writes = writes
         self._last = b""
         """The digest of the last record."""
         self._is_other = False
@@ -116,15 +116,12 @@ class Database:
             self._open()
             if repairs:
                 self.verify()
-        except DamagedDatabase:
+        except BaseException as error:
             self.close()
-            if not repairs:
+            if not (repairs and isinstance(error, DamagedDatabase)):
                 raise
             salvage(path, path, purpose)
             self._open()
-        except BaseException:
-            self.close()
-            raise
 
     def __enter__(self) -> Self:
         return self
@@ -147,14 +144,8 @@ class Database:
         with self._transaction():
             if self._is_other:
                 self._cut(-1)
-                self._insert([(HEAD, self._purpose, parse_json(self._head))])
+                self._insert([(HEAD, self._purpose, self.head)])
             self._insert(items)
-
-    def replace(self, items: Iterable[Item]) -> None:
-        """Replace all records in one transaction."""
-        with self._transaction():
-            self._cut(-1)
-            self._insert([(HEAD, self._purpose, parse_json(self._head)), *items])
 
     def truncate(self, count: int) -> None:
         """Remove all records but the first `count`."""
@@ -162,25 +153,24 @@ class Database:
             with self._transaction():
                 self._cut(count)
 
-    def records(self, kind: str | None = None, after: int = 0) -> Iterator[Record]:
-        """Yield the records of a kind in their order, those after a number.
+    def records(self, kind: str | None = None) -> Iterator[Record]:
+        """Yield the records of a kind, by default of all kinds, in their order.
 
         Raises:
             DamagedDatabase: A record that should come next is damaged or missing.
         """
-        count, digest = self.count, None
+        count, number, digest = self.count, -1, b""
         if not count:
             return
-        number = max(after, 0) - 1
         with self._explained():
-            for row in self._execute(SELECTION.format("BETWEEN ? AND ?"), (number + 1, count)):
+            for row in self._execute(SELECTION.format("<= ?"), (count,)):
                 # The kind is chosen here, because a changed kind would be left out in silence.
                 number += 1
                 try:
                     record, digest = _checked(row, number, digest)
                 except DAMAGE as error:
                     raise self._damaged(number, str(error)) from error
-                if number > after and kind in (None, record.kind):
+                if number and kind in (None, record.kind):
                     yield record
         if number < count:
             raise self._damaged(number + 1, f"{count - number} are missing")
@@ -236,17 +226,21 @@ class Database:
             self._connection = _connect(regular(self.path), SECONDS_TO_OPEN)
             is_new = self._require_own()
             if self._writes:
-                self._take_lock()
-                is_new = self._require_own()  # another process may have been faster
+                self._execute("BEGIN IMMEDIATE")
+                # A writer lets go of its lock for a moment after a transaction, and takes it again.
+                self._execute("ROLLBACK")
+                time.sleep(SECONDS_BETWEEN)
+                self._execute("PRAGMA journal_mode = DELETE")
+            # What another process appends while this one reads is not seen.
+            self._execute("BEGIN IMMEDIATE" if self._writes else "BEGIN")
+            is_new = is_new and self._require_own()  # another process may have been faster
             self._execute(f"PRAGMA busy_timeout = {SECONDS * 1000:.0f}")
-            if is_new and self._writes:
-                self._create()
-            elif not is_new:
-                if not self._writes:
-                    self._execute("BEGIN")  # what another process appends meanwhile is not seen
+            if not is_new:
                 self._read_state()
-                if self._writes:
-                    self._sign()
+            elif self._writes:
+                self._create()
+            if self._writes:
+                self._sign()
 
     def _require_own(self) -> bool:
         """Refuse a file of another program or of a newer version; return whether it is empty."""
@@ -272,24 +266,12 @@ class Database:
             )
         return False
 
-    def _take_lock(self) -> None:
-        self._execute("BEGIN IMMEDIATE")
-        # A writer lets go of its lock for a moment after each transaction, and takes it again.
-        self._execute("ROLLBACK")
-        time.sleep(SECONDS_BETWEEN)
-        self._execute("PRAGMA journal_mode = DELETE")
-        self._execute("BEGIN IMMEDIATE")
-
     def _create(self) -> None:
-        self._execute("ROLLBACK")
-        self._execute("PRAGMA auto_vacuum = FULL")
-        self._execute("BEGIN IMMEDIATE")
         for command in CREATION:
             self._execute(command)
         self.count = -1
-        self._insert([(HEAD, self._purpose, parse_json(self._head))])
+        self._insert([(HEAD, self._purpose, self.head)])
         self._execute("UPDATE state SET count = ?, last = ?", (self.count, self._last))
-        self._sign()
         sync_folder(self.path.parent)
 
     def _sign(self) -> None:
@@ -313,12 +295,12 @@ class Database:
             raise self._damaged(end[0] + 1, f"the last {n_lost} are missing")
         if state != end:
             raise self._damaged(end[0], "it should not be the last one")
-        if record.key != self._purpose:
+        if record.key != (self._purpose or record.key):
             raise DataError(
                 f"{self.path} has {record.key}, not {self._purpose}; move it away, or "
                 f"{self._instead}"
             )
-        self._is_other = self._writes and json_text(record.value) != self._head
+        self._is_other = self._writes and json_text(record.value) != json_text(self.head)
         self.head = self.head if self._writes else record.value
         self.count, self._last = (0, b"") if self._is_other else state
 
@@ -328,54 +310,41 @@ class Database:
     def _transaction(self) -> Iterator[None]:
         """Run a block in a transaction; after an error, nothing of it has happened."""
         with self._lock, self._explained():
-            before = self.count, self._last, self._is_other
+            before = self.count, self._last
             try:
                 if self._connection is not None and not self._connection.in_transaction:
                     self._execute("BEGIN IMMEDIATE")
-                self._require_same()
+                state = self._execute("SELECT count, last FROM state").fetchone()
+                if not self._is_other and state != before:
+                    raise self._changed()
                 yield
                 self._execute("UPDATE state SET count = ?, last = ?", (self.count, self._last))
-                self._commit()
-            except BaseException:
-                self.count, self._last, self._is_other = before
+                self._execute("COMMIT")
+            except BaseException as error:
+                self.count, self._last = before
+                # While a program reads, a transaction is open that could not be written.
+                is_read = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
                 if self._connection is not None and self._connection.in_transaction:
                     with suppress(sqlite3.Error):
                         self._execute("ROLLBACK")
+                    if is_read:
+                        raise DataError(
+                            f"another program reads {self.path}, such as an SQLite browser, and "
+                            "does not let go of it; nothing was written to it: close it there, "
+                            "then try again"
+                        ) from error
                 raise
             self._is_other = False
             with suppress(sqlite3.Error):  # then the next transaction tries again
                 self._execute("BEGIN IMMEDIATE")
 
-    def _commit(self) -> None:
-        try:
-            self._execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if not error.sqlite_errorname.startswith("SQLITE_BUSY"):
-                raise
-            raise DataError(
-                f"another program reads {self.path}, such as an SQLite browser, and does not let "
-                "go of it; nothing was written to it: close it there, then try again"
-            ) from error
-
-    def _require_same(self) -> None:
-        state = self._execute("SELECT count, last FROM state").fetchone()
-        if not self._is_other and state != (self.count, self._last):
-            raise DataError(
-                f"another program has changed {self.path} since this one read it; nothing was "
-                "written to it: run the command again, which reads the file again"
-            )
-
     def _insert(self, items: Iterable[Item]) -> None:
-        assert self._connection is not None
-
-        def rows() -> Iterator[tuple[int, str, bytes, str, bytes]]:
-            for kind, key, value in items:
-                text, number = json_text(value), self.count + 1
-                self._last = _digest(self._last, number, kind, key, text)
-                self.count = number
-                yield number, kind, key.encode(errors="surrogateescape"), text, self._last
-
-        self._connection.executemany(INSERTION, rows())
+        for kind, key, value in items:
+            text = json_text(value)
+            self.count += 1
+            self._last = _digest(self._last, self.count, kind, key, text)
+            row = self.count, kind, key, text, self._last
+            self._execute("INSERT INTO records VALUES (?, ?, ?, ?, ?)", row)
 
     def _cut(self, count: int) -> None:
         """Remove the records after a number; −1 removes the head, too."""
@@ -405,38 +374,37 @@ class Database:
                 f"a copy, or move it away, or {self._instead}"
             )
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return self._held()
-        if "LOCK" in name or name in ("SQLITE_NOLFS", "SQLITE_PROTOCOL"):
-            return self._without_locks()
-        if name == "SQLITE_READONLY_DBMOVED":
             return DataError(
-                f"another program has moved, replaced or removed {self.path} since this one opened "
-                "it; nothing was written to it: run the command again"
+                f"another run is writing to {self._owner} ({self._writer()}); wait until it has "
+                f"ended, or {self._instead}"
             )
+        if "LOCK" in name or name in ("SQLITE_NOLFS", "SQLITE_PROTOCOL"):
+            return DataError(
+                f"cannot lock {self.path}: its drive does not support the locks of SQLite, as many "
+                f"network drives; {self._instead} on a local drive"
+            )
+        if name == "SQLITE_READONLY_DBMOVED":
+            return self._changed()
         for beginning, number in DRIVE_ERRORS.items():
             if name.startswith(beginning):
                 return OSError(number, os.strerror(number), str(self.path))
         return MemoryError(str(error)) if name == "SQLITE_NOMEM" else self._damaged(0, str(error))
 
-    def _held(self) -> DataError:
+    def _writer(self) -> str:
         """Say who has the lock."""
         try:
             with closing(_connect(self.path, SECONDS)) as connection:
                 writer = parse_json(connection.execute("SELECT writer FROM state").fetchone()[0])
-                who = "process {pid} on {host} since {since}".format_map(writer)
+                return "process {pid} on {host} since {since}".format_map(writer)
         except (KeyError, TypeError, ValueError):
-            who = "it has just begun"
+            return "it has just begun"
         except sqlite3.Error:
-            who = "or its drive does not support the locks of SQLite, as many network drives"
-        return DataError(
-            f"another run is writing to {self._owner} ({who}); wait until it has ended, or "
-            f"{self._instead}"
-        )
+            return "or its drive does not support the locks of SQLite, as many network drives"
 
-    def _without_locks(self) -> DataError:
+    def _changed(self) -> DataError:
         return DataError(
-            f"cannot lock {self.path}: its drive does not support the locks of SQLite, as many "
-            f"network drives; {self._instead} on a local drive"
+            f"another program has changed, moved, replaced or removed {self.path} since this one "
+            "opened it; nothing was written to it: run the command again"
         )
 
     def _damaged(self, number: int, reason: str) -> DamagedDatabase:
@@ -465,6 +433,7 @@ def salvage(path: Path, out: Path, purpose: str = "") -> int:
     unfinished, head, digest, items = _unfinished(out), None, b"", list[Item]()
     with (
         suppress(sqlite3.Error),
+        # A file whose end is cut off can be read in this way, too.
         closing(_connect(regular(path), SECONDS, "writable_schema = ON")) as source,
     ):
         for number, row in enumerate(source.execute(SELECTION.format(">= 0"))):
@@ -490,11 +459,8 @@ def salvage(path: Path, out: Path, purpose: str = "") -> int:
 
 def check_database(path: Path) -> tuple[Path, str]:
     """Return a file and its fault, "" if all records are whole; its purpose may be any."""
-    purpose = ""
-    with suppress(sqlite3.Error, TypeError), closing(_connect(path, SECONDS)) as connection:
-        (purpose,) = connection.execute("SELECT key FROM records WHERE number = 0").fetchone()
     try:
-        with Database(path, purpose, writes=False) as log:
+        with Database(path, "", writes=False) as log:
             log.verify()
     except (MetaAdapterError, OSError) as error:
         return path, str(error)
@@ -509,7 +475,6 @@ def _unfinished(path: Path) -> Path:
 
 
 def _connect(path: Path, seconds: float, *settings: str) -> sqlite3.Connection:
-    """Open a file; with "writable_schema = ON" also one whose end is cut off can be read."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
         uri=True,
@@ -517,14 +482,9 @@ def _connect(path: Path, seconds: float, *settings: str) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
-    connection.text_factory = _text
+    settings = *settings, "synchronous = FULL", "trusted_schema = OFF", "cell_size_check = ON"
     try:
-        for setting in (
-            *settings,
-            "synchronous = FULL",
-            "trusted_schema = OFF",
-            "cell_size_check = ON",
-        ):
+        for setting in settings:
             connection.execute(f"PRAGMA {setting}")
     except BaseException:
         connection.close()
@@ -532,26 +492,20 @@ def _connect(path: Path, seconds: float, *settings: str) -> sqlite3.Connection:
     return connection
 
 
-def _text(content: bytes) -> str:
-    return content.decode(errors="surrogateescape")
-
-
-def _checked(
-    row: tuple[Any, ...] | None, number: int, before: bytes | None
-) -> tuple[Record, bytes]:
+def _checked(row: tuple[Any, ...] | None, number: int, before: bytes) -> tuple[Record, bytes]:
     """Return a record and its digest; an error of `DAMAGE` unless it is whole and has its place.
 
-    `before` is the digest of the record before it; None if it is not known.
+    `before` is the digest of the record before it.
     """
     if row is None or row[0] != number:
         raise ValueError("it is missing")
     _, kind, key, text, digest = row
-    if before is not None and _digest(before, number, kind, key, text) != digest:
+    if _digest(before, number, kind, key, text) != digest:
         raise ValueError("its digest differs from when it was written")
     return Record(number, kind, key, parse_json(text)), digest
 
 
 def _digest(before: bytes, number: int, kind: str, key: str, text: str) -> bytes:
-    digest = hashlib.sha256(before + json_text([number, kind, key]).encode())
+    digest = sha256(before + json_text([number, kind, key]).encode())
     digest.update(text.encode())
     return digest.digest()

@@ -227,7 +227,8 @@ def repair(path: Path) -> str:
                 with suppress(MetaAdapterError), Database(copy, PURPOSE, writes=False) as kept:
                     items = [(one.kind, one.key, one.value) for one in kept.records()]
                     if len(items) > log.count:
-                        log.replace(items)
+                        log.truncate(0)
+                        log.append(items)
                         best = copy.stem
     if best:
         return f"the edits are those of the copy of {best}"
