@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from metaadapter.adapter.stored import StoredAdapter, tensor_bytes
+from metaadapter.data.checksums import joined_hash
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
@@ -90,8 +90,7 @@ def with_towers(
 def parts_mark(inside: InsideConfig, towers: Mapping[str, Tensor]) -> str:
     """Return a hash that differs between two different sets of parts."""
     facts = json_text(inside.model_dump(mode="json"), sort_keys=True)
-    content = facts.encode() + tensor_bytes(dict(sorted(towers.items())))
-    return hashlib.sha256(content).hexdigest()
+    return joined_hash([facts, tensor_bytes(dict(sorted(towers.items())))])
 
 
 def parts_of(encoder: Any) -> tuple[Any, TowerParts]:

@@ -22,7 +22,6 @@ from metaadapter.adapter.listed_skills import listing
 from metaadapter.adapter.skill import seal_skill, skill_contents
 from metaadapter.adapter.stored import StoredAdapter, adapter_of_files, file_contents
 from metaadapter.data.checksums import write_document
-from metaadapter.data.given_values import given_path
 from metaadapter.data.hub import is_hub_name
 from metaadapter.data.output_folder import (
     hold_lock,
@@ -30,7 +29,7 @@ from metaadapter.data.output_folder import (
     require_own_or_empty,
     write_errors,
 )
-from metaadapter.data.regular_files import is_regular
+from metaadapter.data.regular_files import given_path, is_regular
 from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
 
 LOCK_FILE, LOCK_OF_SKILLS = ".lock", ".adapter.lock"

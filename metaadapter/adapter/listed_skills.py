@@ -6,14 +6,13 @@ that are put into the library by hand are entries too, without being listed.
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from metaadapter.adapter.layout import CONFIG_FILE, SKILL_SUFFIX, open_skill
-from metaadapter.data.checksums import FileSource, read_document, write_document
+from metaadapter.data.checksums import FileSource, content_hash, read_document, write_document
 from metaadapter.errors import DataError, MetaAdapterError
 
 MARK_FILE, ENTRIES, SCHEMA = "library.json", "entries", "metaadapter.library/1"
@@ -30,7 +29,7 @@ def skill_name(skill: Path) -> str:
 
 def seal_of(skill: FileSource) -> str:
     """Return a hash of an adapter, of the document that has the hashes of its other files."""
-    return hashlib.sha256(skill.read(CONFIG_FILE)).hexdigest()
+    return content_hash(skill.read(CONFIG_FILE))
 
 
 def read_list(library: Path) -> dict[str, str]:

@@ -24,7 +24,6 @@ from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.tensor_fields import require_shapes
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.data.safetensors_header import texts_of
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError
 
@@ -155,3 +154,11 @@ def _support_of(
         rows, labels, text, logit_scale=config.logit_scale, blocks=config.blocks, pool=pool
     )
     return support, hashes
+
+
+def texts_of(content: bytes) -> dict[str, str]:
+    """Return the texts of a safetensors file by name; the package itself needs a UTF-8 path."""
+    # Eight bytes of length, then the header as JSON.
+    header = parse_json(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    texts: dict[str, str] = header.get("__metadata__", {})
+    return texts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,12 +15,19 @@ from metaadapter.data.decode import open_image
 from metaadapter.data.inputs import name_of, open_readable
 from metaadapter.data.machine_errors import is_of_network
 from metaadapter.data.packed import Packed
-from metaadapter.data.table import ImageTable
+from metaadapter.data.table import ImageRow, ImageTable
 
 EXIF_TIME = "%Y:%m:%d %H:%M:%S"
 OFFSET = re.compile(r"[+-]\d\d:\d\d")
 # A series has pictures of one folder, each taken at most this long after the one before.
 GAP = timedelta(seconds=60)
+MAKERS = (
+    *("reconyx", "bushnell", "browning", "cuddeback", "spypoint", "moultrie", "stealth cam"),
+    *("uovision", "scoutguard", "ltl acorn", "trail", "covert", "burrel", "wildgame"),
+)
+"""Makers of camera traps, as EXIF data has them, in lower case."""
+EMPTY = frozenset({"empty", "blank"})
+"""The names, in lower case, of the class of frames without an animal."""
 
 
 def capture_time(file: Path | Packed) -> datetime | None:
@@ -75,3 +83,20 @@ def exif_of(file: Path | Packed) -> tuple[Image.Exif, dict[int, object]]:
         if is_of_network(error):
             raise
         return Image.Exif(), {}
+
+
+def are_whole_frames(
+    rows: Sequence[ImageRow], classes: Iterable[str], *, given: bool = False
+) -> bool:
+    """Return whether pictures seem to be whole frames of camera traps.
+
+    They are if it is `given`, if a class is named empty or blank, or if the EXIF data of the first
+    picture name a maker of camera traps; not if a picture has a box.
+    """
+    if not rows or any(row.box is not None for row in rows):
+        return False
+    if given or EMPTY & {*map(str.casefold, classes)}:
+        return True
+    exif, _ = exif_of(rows[0].file)
+    maker = f"{exif.get(ExifTags.Base.Make)} {exif.get(ExifTags.Base.Model)}".casefold()
+    return any(name in maker for name in MAKERS)

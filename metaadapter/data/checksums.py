@@ -84,7 +84,7 @@ class Proof:
             for candidate in (name, _unnamed(path).name):
                 if source.has(candidate):
                     content = source.read(candidate)
-                    if hashlib.sha256(content).hexdigest() == self.files[name]:
+                    if content_hash(content) == self.files[name]:
                         return content
             if not source.has(name):
                 source.read(name)  # raises the reason
@@ -109,7 +109,7 @@ class Proof:
 
 def sealed_document(values: Mapping[str, Any], contents: Mapping[str, bytes]) -> bytes:
     """Return the values as a JSON document with the hashes of the files beside it."""
-    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    hashes = {name: content_hash(content) for name, content in contents.items()}
     return (json_text(sealed(values, hashes), indent=2) + "\n").encode()
 
 
@@ -221,7 +221,7 @@ def unsealed(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str
 
 def _seal(document: Mapping[str, Any]) -> str:
     text = json_text(document, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return content_hash(text)
 
 
 def _name_files(path: Path) -> None:
@@ -241,15 +241,17 @@ def _unnamed(path: Path) -> Path:
 
 def content_hash(*contents: bytes | str) -> str:
     """Return the SHA-256 of a content; of several, that of their hashes one after the other."""
-    hashes = [
-        hashlib.sha256(
-            content.encode(errors="surrogateescape") if isinstance(content, str) else content
-        )
-        for content in contents
-    ]
-    if len(hashes) > 1:
-        return content_hash(b"".join(one.digest() for one in hashes))
-    return hashes[0].hexdigest()
+    if len(contents) > 1:
+        return joined_hash(bytes.fromhex(content_hash(content)) for content in contents)
+    return joined_hash(contents)
+
+
+def joined_hash(parts: Iterable[bytes | str]) -> str:
+    """Return the SHA-256 of parts one after the other, which need not be in memory together."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode(errors="surrogateescape") if isinstance(part, str) else part)
+    return digest.hexdigest()
 
 
 def file_hash(path: Path) -> str:

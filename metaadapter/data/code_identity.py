@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import inspect
 import marshal
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from pathlib import Path
 from pkgutil import resolve_name
 from types import CodeType, ModuleType
 from typing import Any
+
+from metaadapter.data.checksums import content_hash
 
 PROJECT = ("metaadapter", "episodes")
 
@@ -24,7 +25,7 @@ def code_identity(*code: Any) -> str:
     programs = sorted(f"{file.name} {_program(file.read_bytes())}" for file in files)
     # Classes that were typed into a notebook are in no file.
     programs += [_compiled(item) for item in code if not isinstance(item, Path)]
-    return hashlib.sha256("\n".join(programs).encode()).hexdigest()[:12]
+    return content_hash("\n".join(programs))[:12]
 
 
 def modules_run_through(*code: Any) -> list[Path]:

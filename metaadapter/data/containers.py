@@ -12,9 +12,9 @@ import numpy as np
 
 from metaadapter.data.packed import TarMember
 from metaadapter.data.parquet_pictures import list_parquet, picture_column
-from metaadapter.data.picture_names import SPLIT_NAMES, are_splits
 from metaadapter.data.table import CompactRows, ImageRow, ImageTable
 from metaadapter.data.tar_pictures import list_tar
+from metaadapter.data.walk import SPLIT_NAMES, are_splits
 from metaadapter.errors import DataError
 
 TAR, PARQUET = ".tar", ".parquet"

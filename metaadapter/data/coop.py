@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from metaadapter.data.folder import read_folder, subfolders
+from metaadapter.data.folder import read_folder
 from metaadapter.data.regular_files import is_regular, read_utf8
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.data.table import ImageRow, ImageTable
+from metaadapter.data.walk import subfolders
 from metaadapter.errors import DataError
 
 SPLITS = ("train", "val", "test")

@@ -9,17 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from metaadapter.data.containers import holds_pictures, read_containers
-from metaadapter.data.machine_errors import CONNECTION, is_of_network
-from metaadapter.data.picture_names import (
+from metaadapter.data.regular_files import regular
+from metaadapter.data.table import CompactRows, ImageRow, ImageTable
+from metaadapter.data.url import Url
+from metaadapter.data.walk import (
     PICTURE_SUFFIXES,
     SPLIT_NAMES,
     are_splits,
     is_picture,
-    is_visible,
+    subfolders,
+    walk,
 )
-from metaadapter.data.regular_files import regular
-from metaadapter.data.table import CompactRows, ImageRow, ImageTable
-from metaadapter.data.url import Url
 from metaadapter.errors import DataError
 
 # The file of sentences about a class, one per line, in the folder of the class.
@@ -99,37 +99,6 @@ def _with_facts(folder: Path, row: ImageRow, depth: int, *, labelled: bool) -> I
 def _label(class_parts: tuple[str, ...]) -> str:
     # Macs write é as two characters, unlike most manifests.
     return unicodedata.normalize("NFC", class_parts[-1])
-
-
-def walk(folder: Path) -> Iterator[Path]:
-    """Yield the visible files in a folder and below, sorted; links to parents are not followed."""
-    real = folder.resolve()
-    yield from _files(folder, frozenset({real, *real.parents}))
-
-
-def subfolders(folder: Path) -> list[Path]:
-    """Return the visible folders directly in a folder, sorted by path."""
-    return sorted(path for path in _visible(folder) if path.is_dir())
-
-
-def _files(folder: Path, ancestors: frozenset[Path]) -> Iterator[Path]:
-    # Sorted folder by folder, so that a list of millions is never in memory.
-    for path in sorted(_visible(folder)):
-        if not path.is_dir():
-            yield path
-        elif (real := path.resolve()) not in ancestors:
-            yield from _files(path, ancestors | {real})
-
-
-def _visible(folder: Path) -> list[Path]:
-    try:
-        paths = list(folder.iterdir())
-    except OSError as error:
-        raise DataError(
-            f"cannot look into the folder {folder}: {error.strerror}; "
-            + (CONNECTION if is_of_network(error) else "change its permissions or move it away")
-        ) from error
-    return [path for path in paths if is_visible(path.name)]
 
 
 def _descriptions(

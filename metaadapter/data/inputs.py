@@ -1,24 +1,34 @@
-"""The forms in which pictures are accepted, and the error for a picture that cannot be read."""
+"""The forms in which pictures are accepted, and the error for a picture that cannot be read.
+
+Digests of lists of pictures tell, without reading the pictures, whether they are those of before.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from io import BufferedIOBase, BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 import numpy as np
 from PIL import Image
 
+from metaadapter.data.checksums import joined_hash
 from metaadapter.data.crop import Crop
-from metaadapter.data.machine_errors import is_shortage
+from metaadapter.data.machine_errors import is_of_network, is_shortage
 from metaadapter.data.packed import Packed, ParquetCell, TarMember
 from metaadapter.data.regular_files import regular
+from metaadapter.data.table import ImageRow
 from metaadapter.data.url import Url, as_place
 from metaadapter.errors import DataError, UsageError
 
+# Requests for the facts of files in a bucket.
+REQUESTS_AT_ONCE, ROWS_AT_ONCE = 32, 1024
 # Of a larger file in a bucket only the parts that are asked for are fetched, and not kept.
 READ_AT_ONCE = 2**26
 
@@ -31,6 +41,12 @@ picture file, a binary file object, an open picture of Pillow, or an array of ui
 
 Picture: TypeAlias = "Path | Packed | Crop | bytes | Image.Image"
 """The results of `as_picture`; unlike a file object they can be read twice."""
+
+# The status of an input, in tables of predictions.
+DONE = "done"
+UNREADABLE = "unreadable"
+DUPLICATE = "duplicate"
+"""The content is that of an earlier input."""
 
 
 class UnreadableImage(DataError):
@@ -114,3 +130,58 @@ def open_readable(place: Path | Packed) -> Iterator[BufferedIOBase]:
             raise
         reason = (error.strerror or str(error)).lower()
         raise UnreadableImage(name_of(place), reason) from error
+
+
+def inputs_digest(rows: Iterable[ImageRow]) -> str:
+    """Return a digest of all facts about pictures, and of file sizes and modification times.
+
+    Of a `Url` it has the version, which a listed row has and any other one asks for.
+    """
+    facts_of_container = cache(_facts)
+
+    def texts() -> Iterator[str]:
+        for row, facts in _with_facts(rows):
+            packed, place = row.packed, None
+            if packed is not None:
+                place, facts = packed[2:], facts_of_container(packed.container)
+            yield repr((*_listed(row), place, facts))
+
+    return joined_hash(texts())
+
+
+def listing_digest(rows: Iterable[ImageRow]) -> str:
+    """Return a digest of a list of pictures, which is the same on every machine with these paths.
+
+    It covers paths, labels, splits, groups and boxes, but no contents.
+    """
+    return joined_hash(repr(_listed(row)) for row in rows)
+
+
+def _listed(row: ImageRow) -> tuple[object, ...]:
+    return os.fspath(row.path), row.label, row.split, row.group, row.box
+
+
+def _with_facts(rows: Iterable[ImageRow]) -> Iterator[tuple[ImageRow, tuple[int, ...]]]:
+    rows = iter(rows)
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:  # begins no thread before it is asked
+        while part := list(islice(rows, ROWS_AT_ONCE)):
+            asked = any(isinstance(row.file, Url) and not row.version for row in part)
+            yield from zip(part, (threads.map if asked else map)(_facts_of, part), strict=True)
+
+
+def _facts_of(row: ImageRow) -> tuple[int, ...]:
+    if row.packed is not None:
+        return ()  # those of its container count
+    return (row.version,) if row.version else _facts(row.path)
+
+
+def _facts(path: Path) -> tuple[int, ...]:
+    try:
+        if isinstance(path, Url):
+            return (path.version(),)
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        if is_of_network(error):
+            raise
+        return ()
+    return status.st_size, status.st_mtime_ns

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from metaadapter.data.crop import Box
 from metaadapter.data.label_sets import NO_LABEL, SEPARATOR
-from metaadapter.data.parquet_file import open_parquet
+from metaadapter.data.packed import open_parquet
 from metaadapter.data.regular_files import is_regular, read_utf8
 from metaadapter.data.strict_json import parse_json
 from metaadapter.data.table import ImageRow, ImageTable

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metaadapter.data.manifest import COLUMNS
-from metaadapter.data.packed import ParquetCell, packed_name
-from metaadapter.data.parquet_file import open_parquet
+from metaadapter.data.packed import ParquetCell, open_parquet, packed_name
 from metaadapter.data.strict_json import parse_json
 from metaadapter.data.table import ImageRow
 from metaadapter.errors import DataError

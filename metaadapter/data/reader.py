@@ -9,11 +9,12 @@ from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE, boxed_table
 from metaadapter.data.boxes.formats import recognized
 from metaadapter.data.containers import holds_pictures, read_containers
 from metaadapter.data.coop import CLASS_LISTS, read_coop_split
-from metaadapter.data.folder import read_folder, subfolders
+from metaadapter.data.folder import read_folder
 from metaadapter.data.machine_errors import CONNECTION, is_of_network
 from metaadapter.data.manifest import is_manifest, read_manifest
 from metaadapter.data.regular_files import expanded, not_found
 from metaadapter.data.table import CompactRows, ImageRow, ImageTable
+from metaadapter.data.walk import subfolders
 from metaadapter.errors import DataError, UsageError
 
 ALL_SPLITS = "all"

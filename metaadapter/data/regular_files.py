@@ -1,4 +1,4 @@
-"""Open only regular files for reading, not pipes or devices; read texts in UTF-8."""
+"""Paths and texts that a user gives; only regular files are read, not pipes or devices."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import difflib
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -94,3 +95,19 @@ def read_utf8(file: Path, kind: str, *, saved_as: str) -> str:
 def _system_drives() -> frozenset[int]:
     # A folder of this name that is not a mount point is an ordinary folder.
     return frozenset(path.stat().st_dev for path in SYSTEM_FOLDERS if os.path.ismount(path))
+
+
+def given_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path; `UsageError` for an empty text, which `Path` takes for the current folder."""
+    as_place(path)
+    return Path(path)
+
+
+def given_places(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """Return the places of files and folders; a text or path by itself is one place."""
+    return [as_place(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+
+
+def given_texts(texts: str | Iterable[str]) -> list[str]:
+    """Return texts such as names; a text by itself is one, not a list of its letters."""
+    return [texts] if isinstance(texts, str) else list(texts)

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeAlias
 
-from metaadapter.data.output_file import write_output
+from metaadapter.data.output_folder import write_output
 from metaadapter.data.plain_text import in_csv
 from metaadapter.data.strict_json import json_text
 

@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from metaadapter.data.packed import TarMember, packed_name
-from metaadapter.data.picture_names import is_picture, is_visible
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import parse_json
 from metaadapter.data.table import ImageRow
+from metaadapter.data.walk import is_picture, is_visible
 from metaadapter.errors import DataError
 
 LABEL, FACTS, TEXT = "cls", "json", "txt"

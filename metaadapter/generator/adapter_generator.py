@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +15,8 @@ from torch import Tensor, nn
 from metaadapter.adapter.card import card_with_metadata
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, require_adapters
-from metaadapter.data.checksums import read_document, sealed_document, write_document
+from metaadapter.data.checksums import joined_hash, read_document, sealed_document, write_document
 from metaadapter.data.code_identity import code_identity
-from metaadapter.data.given_values import given_path
 from metaadapter.data.hub import (
     PREFIX,
     HubName,
@@ -31,7 +29,7 @@ from metaadapter.data.hub import (
 )
 from metaadapter.data.hub_upload import Kind, Pushed, push_files
 from metaadapter.data.plain_text import in_markdown
-from metaadapter.data.regular_files import regular
+from metaadapter.data.regular_files import given_path, regular
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.independent_classes import independent_classes
@@ -232,11 +230,10 @@ def generator_id(generator: AdapterGenerator) -> str:
 
     The identity of a generator of your own changes with its code, too.
     """
-    digest = hashlib.sha256(generator.identity_text().encode())
+    parts = [generator.identity_text()]
     for name, tensor in sorted(generator.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:12]
+        parts += [name, tensor.detach().cpu().contiguous().numpy().tobytes()]
+    return joined_hash(parts)[:12]
 
 
 def fetched_generator(name: str | Path, *, named_by: str = "") -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from metaadapter.data.given_values import given_path
 from metaadapter.data.hub import PREFIX, HubName, is_hub_name
+from metaadapter.data.regular_files import given_path
 from metaadapter.data.user_code import explain, load_user_code, user_code_and_folder
 from metaadapter.errors import UsageError
 from metaadapter.generator.adapter_generator import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from metaadapter.data.checksums import TRAINING_RECORD, write_document
+from metaadapter.data.checksums import TRAINING_RECORD, content_hash, write_document
 from metaadapter.data.output_folder import open_after, require_no_link, write_errors
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import IncompatibleArtifact
@@ -141,7 +140,7 @@ class _Run:
         step = self.checkpoint and self.checkpoint.values.get("step")
         data, config = self.conditions.data, self.trainer.config.plain()
         values = [step, data, config, installed_versions()]
-        return hashlib.sha256(json_text(values).encode()).hexdigest()
+        return content_hash(json_text(values))
 
 
 def _advance(

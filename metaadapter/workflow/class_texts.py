@@ -16,7 +16,7 @@ from jaxtyping import Float32
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import as_array, moderate_rows
 from metaadapter.data.class_names import require_new_spelling
-from metaadapter.data.given_values import given_texts
+from metaadapter.data.regular_files import given_texts
 from metaadapter.errors import UsageError
 from metaadapter.features.prompts import readable_name
 from metaadapter.workflow.sentence_weights import weigh_sentences

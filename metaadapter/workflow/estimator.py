@@ -22,8 +22,8 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import AdapterWeights, probabilities
-from metaadapter.data.given_values import given_path
 from metaadapter.data.hub import place_of
+from metaadapter.data.regular_files import given_path
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.origin import Origin

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE
-from metaadapter.data.capture_time import with_series
+from metaadapter.data.capture_time import are_whole_frames, with_series
 from metaadapter.data.class_names import alike_labels, spelled_alike
 from metaadapter.data.label_sets import (
     LabelCell,
@@ -25,7 +25,6 @@ from metaadapter.data.label_sets import (
 )
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import CompactRows, ImageTable
-from metaadapter.data.whole_frames import are_whole_frames
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.blocks import default_blocks
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, is_store, read_store

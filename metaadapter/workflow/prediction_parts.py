@@ -15,8 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.data.input_digest import inputs_digest
-from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.inputs import UnreadableImage, inputs_digest
 from metaadapter.data.output_folder import write_errors
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows

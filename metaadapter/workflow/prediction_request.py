@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,8 @@ from pathlib import Path
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.stored import StoredAdapter, file_contents
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE
-from metaadapter.data.input_digest import listing_digest
+from metaadapter.data.checksums import content_hash
+from metaadapter.data.inputs import listing_digest
 from metaadapter.data.shard import Shard
 from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
@@ -50,17 +50,16 @@ class PredictionRequest:
         """A digest of the adapter and the options; other `facts` enter by their `repr`."""
         config = self.stored.config
         parts = version("metaadapter"), self.options, facts, config.inside
-        digest = hashlib.sha256(repr((*parts, config.tree)).encode())
-        for name, content in sorted(file_contents(self.stored).items()):
-            digest.update(f"{name} {hashlib.sha256(content).hexdigest()}".encode())
-        return digest.hexdigest()
+        files = sorted(file_contents(self.stored).items())
+        named = [(name, content_hash(content)) for name, content in files]
+        return content_hash(repr((*parts, config.tree, named)))
 
     @property
     def pictures_digest(self) -> str:
         """A digest of the stores and of the list of the pictures to encode."""
         digests = [stored.digest for stored in self.queries.stored]
         digests.append(listing_digest(self.queries.rows))
-        return hashlib.sha256(repr(digests).encode()).hexdigest()
+        return content_hash(repr(digests))
 
 
 def request_predictions(

@@ -12,8 +12,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from metaadapter.adapter.label_tree import SureAnswer
-from metaadapter.data.input_status import DONE, DUPLICATE, UNREADABLE
-from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.inputs import DONE, DUPLICATE, UNREADABLE, UnreadableImage
 from metaadapter.data.manifest import UNREADABLE_REASON
 from metaadapter.data.table_file import Cell, Column
 from metaadapter.errors import DataError

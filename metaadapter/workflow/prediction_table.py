@@ -18,7 +18,7 @@ from metaadapter.adapter.label_tree import SureAnswer
 from metaadapter.data.crop import Box
 from metaadapter.data.db import ENDING, Database, Record
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.output_file import is_stream
+from metaadapter.data.output_folder import is_stream
 from metaadapter.data.table_file import write_table
 from metaadapter.errors import DataError, Interrupted
 from metaadapter.workflow.accuracy import Tally

@@ -12,9 +12,9 @@ from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.label_tree_file import fitted_tree, read_label_tree
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.class_names import require_own_spelling
-from metaadapter.data.given_values import given_path, given_texts
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.label_sets import NO_LABEL, LabelCell, hints
+from metaadapter.data.regular_files import given_path, given_texts
 from metaadapter.data.url import as_place
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError

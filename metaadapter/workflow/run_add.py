@@ -18,8 +18,8 @@ from metaadapter.adapter.files import (
 )
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import unit_rows
-from metaadapter.data.given_values import given_path, given_places, given_texts
 from metaadapter.data.hub import is_hub_name
+from metaadapter.data.regular_files import given_path, given_places, given_texts
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision

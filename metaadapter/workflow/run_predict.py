@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.data.given_values import given_path, given_places
+from metaadapter.data.regular_files import given_path, given_places
 from metaadapter.data.shard import pick_shard
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import require_some

@@ -18,7 +18,7 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import SHOWN, UNKNOWN
 from metaadapter.adapter.weights import probabilities
 from metaadapter.data.class_names import require_own_spelling
-from metaadapter.data.given_values import given_path
+from metaadapter.data.regular_files import given_path
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.workflow.fit_adapter import fit_support
 from metaadapter.workflow.labelled_support import labelled_support

@@ -4,7 +4,8 @@ import unicodedata
 
 import pytest
 
-from metaadapter.data.folder import read_folder, walk
+from metaadapter.data.folder import read_folder
+from metaadapter.data.walk import walk
 
 
 def content(folder, table):

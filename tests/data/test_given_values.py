@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from metaadapter.data.given_values import given_path, given_places, given_texts
+from metaadapter.data.regular_files import given_path, given_places, given_texts
 from metaadapter.data.url import Url
 from metaadapter.errors import UsageError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from metaadapter.data.crop import Box
-from metaadapter.data.input_digest import inputs_digest, listing_digest
+from metaadapter.data.inputs import inputs_digest, listing_digest
 from metaadapter.data.packed import TarMember
 from metaadapter.data.table import ImageRow
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from metaadapter.data.opened_files import OpenedFiles
+from metaadapter.data.user_code import OpenedFiles
 
 
 @pytest.fixture

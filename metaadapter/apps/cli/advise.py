@@ -90,8 +90,7 @@ def _lines(source: Path, advised: AdvisedPictures) -> list[str]:
 
 def write_page(page_file: Path, page: str) -> None:
     """Write an HTML page, and its folder if needed."""
-    from metaadapter.data.output_file import write_output
-    from metaadapter.data.output_folder import write_errors
+    from metaadapter.data.output_folder import write_errors, write_output
 
     with write_errors(f"the page {page_file}", instead="choose another --page"):
         page_file.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
+
+from metaadapter.data.checksums import content_hash
 
 if TYPE_CHECKING:
     from metaadapter.apps.cli.console import Console
@@ -74,7 +75,7 @@ def parts_on_cluster(
     name = choice.encoder if "adapter" in values else choice.name
     kept["encoder"] = choice  # not the name of a file, whose content may change
     depends_on = version("metaadapter"), sorted(kept.items()), facts, _encoder(name)
-    request = hashlib.sha256(repr(depends_on).encode()).hexdigest()
+    request = content_hash(repr(depends_on))
     address = values["shard"].partition("@")[2] or None
     outputs: list[str] = []
     with ExitStack() as held:
@@ -119,7 +120,7 @@ def _encoder(name: str | None) -> str:
 
     Without a name the encoder is that of the adapter, which knows its fingerprint.
     """
-    from metaadapter.data.input_digest import inputs_digest
+    from metaadapter.data.inputs import inputs_digest
     from metaadapter.data.table import ImageRow
     from metaadapter.data.user_code import user_code_and_folder
     from metaadapter.features.encoder_source import encoder_files

@@ -97,7 +97,7 @@ def encode(
     share_one_heap()
     console = Console()
     from metaadapter.apps.cli.encoder_choice import read_encoder
-    from metaadapter.data.whole_frames import are_whole_frames
+    from metaadapter.data.capture_time import are_whole_frames
     from metaadapter.features.store.encode_to_store import encode_to_store
     from metaadapter.features.store.feature_store import FeatureStore
 

@@ -22,8 +22,7 @@ def encode_on_cluster(
 ) -> EncodeReport:
     """Make the store of `table` by jobs that call the command `encode` with its own options."""
     from metaadapter.apps.cluster.parts import remove_parts
-    from metaadapter.data.input_digest import inputs_digest
-    from metaadapter.data.inputs import UnreadableImage
+    from metaadapter.data.inputs import UnreadableImage, inputs_digest
     from metaadapter.features.store.encode_to_store import EncodeReport
     from metaadapter.features.store.header import HEADER_FILE
     from metaadapter.features.store.merge import merge_stores

@@ -194,7 +194,7 @@ def _heat_map_files(out: Path | None, paths: Sequence[Path], phrase: str) -> lis
     """Return the file for each picture; if two pictures share a name, all files get numbers."""
     if out is None:
         return [None] * len(paths)
-    from metaadapter.data.picture_names import PICTURE_SUFFIXES
+    from metaadapter.data.walk import PICTURE_SUFFIXES
     from metaadapter.labs.grounding.heat_map import phrase_of
 
     suffix = out.suffix.lower()

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple, TypeAlias, get_type_hints
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from metaadapter.data.given_values import given_path
-from metaadapter.data.output_file import is_stream
+from metaadapter.data.output_folder import is_stream
+from metaadapter.data.regular_files import given_path
 from metaadapter.data.url import Url, as_place
 from metaadapter.errors import DataError, UsageError
 

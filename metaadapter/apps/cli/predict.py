@@ -192,7 +192,7 @@ def _require_one_label(request: PredictionRequest, option: str) -> None:
 
 def _note_boxes(console: Console, request: PredictionRequest, *, is_of_traps: bool) -> None:
     """Note that boxes would help, if the pictures are whole frames of camera traps."""
-    from metaadapter.data.whole_frames import are_whole_frames
+    from metaadapter.data.capture_time import are_whole_frames
 
     rows = () if request.queries.stored else request.queries.rows
     if are_whole_frames(rows, request.classes, given=is_of_traps):

@@ -164,7 +164,7 @@ class FieldRun:
         from metaadapter.apps.cli.outputs import Place, require_replaceable
         from metaadapter.data.boxes.formats import WRITTEN
         from metaadapter.data.boxes.written_files import require_place
-        from metaadapter.data.output_file import is_stream
+        from metaadapter.data.output_folder import is_stream
 
         if kind in ("yolo", "voc"):
             if path.exists() and not path.is_dir():

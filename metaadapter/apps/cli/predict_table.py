@@ -39,7 +39,7 @@ def shard_of(
     text: str | None, table: Path | None, listing: Listing, *, is_exported: bool
 ) -> Shard | None:
     """Read --shard, which excludes options that need all pictures."""
-    from metaadapter.data.output_file import is_stream
+    from metaadapter.data.output_folder import is_stream
     from metaadapter.data.shard import read_shard
 
     shard = read_shard(text)
@@ -101,7 +101,7 @@ def predict_on_cluster(
 
     `digest` is that of the adapter and of all other files that the rows depend on.
     """
-    from metaadapter.data.input_digest import inputs_digest
+    from metaadapter.data.inputs import inputs_digest
     from metaadapter.workflow.prediction_shards import merge_predictions
     from metaadapter.workflow.queries import PICTURES_AT_ONCE
     from metaadapter.workflow.stored_queries import STORED_AT_ONCE

@@ -33,8 +33,7 @@ from metaadapter.apps.export.int8 import (
 from metaadapter.apps.export.models import FeatureModel, PictureModel
 from metaadapter.apps.export.targets import ExportTargets
 from metaadapter.apps.export.web_page import write_web_page
-from metaadapter.data.output_file import write_output
-from metaadapter.data.output_folder import write_errors
+from metaadapter.data.output_folder import write_errors, write_output
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder

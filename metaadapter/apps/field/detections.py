@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from metaadapter.apps.field.frames import common_folder
 from metaadapter.data.boxes.formats import read_boxes
 from metaadapter.data.boxes.frame_detections import ANIMAL, FrameDetections
 from metaadapter.data.boxes.picture_search import DEEPEST, parts_of
-from metaadapter.data.checksums import file_hash
+from metaadapter.data.checksums import content_hash, file_hash
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import DataError
 
@@ -115,7 +114,7 @@ def read_detections(source: Path) -> Detections:
             frames.setdefault(name, frame)
     info = listing.info or {"detector": f"boxes of {listing.format}"}
     sha256 = file_hash(source) if source.is_file() else ""
-    sha256 = sha256 or hashlib.sha256(repr(listing.frames).encode(errors="replace")).hexdigest()
+    sha256 = sha256 or content_hash(repr(listing.frames))
     return Detections(
         source, sha256, info, listing.categories, frames, (*listing.warnings(source),)
     )

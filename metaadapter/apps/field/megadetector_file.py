@@ -17,7 +17,7 @@ from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.boxes.frame_detections import ANIMAL, FrameDetections
 from metaadapter.data.crop import Box
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.output_file import write_output
+from metaadapter.data.output_folder import write_output
 from metaadapter.data.strict_json import json_text
 from metaadapter.data.url import as_place
 from metaadapter.workflow.predictions import Prediction

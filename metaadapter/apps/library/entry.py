@@ -23,8 +23,8 @@ from metaadapter.adapter.layout import (
 from metaadapter.adapter.listed_skills import seal_of
 from metaadapter.adapter.skill import skill_bytes
 from metaadapter.adapter.stored import signature_of_file
-from metaadapter.data.given_values import given_path
 from metaadapter.data.hub import is_hub_name
+from metaadapter.data.regular_files import given_path
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 

@@ -44,8 +44,8 @@ from metaadapter.apps.library.folder import (
 from metaadapter.apps.library.names import entry_name, missing_entry
 from metaadapter.apps.library.open_entries import OpenEntries, comparable, text_means
 from metaadapter.apps.library.route import Identified, Routed, identified, routed
-from metaadapter.data.given_values import given_path, given_texts
 from metaadapter.data.output_folder import replace_file, sync_folder, write_errors
+from metaadapter.data.regular_files import given_path, given_texts
 from metaadapter.errors import DataError, MetaAdapterError, UsageError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.prompts import readable_name

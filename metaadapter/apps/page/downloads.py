@@ -20,8 +20,7 @@ from metaadapter.apps.page.entries import NONE, PictureEntry
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
 from metaadapter.apps.page.snapshot import Snapshot
-from metaadapter.data.input_status import DONE
-from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.inputs import DONE, UnreadableImage
 from metaadapter.data.label_sets import LabelCell
 from metaadapter.data.plain_text import csv_bytes
 from metaadapter.data.stored_zip import zip_entry

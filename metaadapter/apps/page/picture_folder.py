@@ -6,7 +6,6 @@ name whenever it is read. No link is followed.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import re
@@ -20,7 +19,7 @@ from PIL import Image
 from metaadapter.apps.page.entries import CropEntry
 from metaadapter.apps.page.leftovers import move_aside, set_others_aside
 from metaadapter.apps.page.limits import Limits
-from metaadapter.data.checksums import file_hash
+from metaadapter.data.checksums import content_hash, file_hash
 from metaadapter.data.crop import Crop
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage, open_readable
@@ -77,7 +76,7 @@ class PictureFolder:
         """The content of a picture; an `UnreadableImage` if it is missing or differs."""
         path = self.path(picture)
         content = _content(path)
-        if id_of(hashlib.sha256(content).hexdigest()) != picture:
+        if id_of(content_hash(content)) != picture:
             raise UnreadableImage(path, DIFFERS)
         return content
 

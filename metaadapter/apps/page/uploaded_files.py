@@ -12,8 +12,8 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.data.picture_names import LEFTOVERS
 from metaadapter.data.plain_text import one_line
+from metaadapter.data.walk import LEFTOVERS
 
 if TYPE_CHECKING:
     from fastapi import UploadFile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from metaadapter.data.opened_files import OpenedFiles
+from metaadapter.data.user_code import OpenedFiles
 
 Tables = dict[str, dict[str, list[Any]]]
 """Name of a table → name of a column → values, as JSON keeps them."""

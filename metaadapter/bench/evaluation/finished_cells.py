@@ -8,9 +8,9 @@ from typing import final
 
 from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables
 from metaadapter.data.db import Database
-from metaadapter.data.opened_files import changed_files
 from metaadapter.data.output_folder import write_errors
 from metaadapter.data.strict_json import json_text
+from metaadapter.data.user_code import changed_files
 
 CELLS_FILE, PURPOSE, KIND = "cells.db", "the cells of an evaluation", "cell"
 KEPT = "Finished cells are kept; the same command continues there"

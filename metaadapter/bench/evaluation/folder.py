@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draw_config import DrawConfig
 from metaadapter.bench.evaluation.finished_cells import CELLS_FILE, PURPOSE, FinishedCells
-from metaadapter.data.checksums import Proof, read_document, write_document
+from metaadapter.data.checksums import Proof, content_hash, read_document, write_document
 from metaadapter.data.db import Database
 from metaadapter.data.output_folder import require_own_or_empty, write_errors
 from metaadapter.data.strict_json import json_text
@@ -153,7 +152,7 @@ def read_run(folder: Path, schema: str) -> Iterator[FinishedRun]:
         raise DataError(f"{unfinished} (its tables lack cells that its configuration asks for)")
     try:
         config = EvaluationConfig.model_validate(summary["config"])
-        digest = hashlib.sha256(json_text(record, sort_keys=True).encode()).hexdigest()[:12]
+        digest = content_hash(json_text(record, sort_keys=True))[:12]
         yield FinishedRun(folder, config, digest, summary, proof)
     except (KeyError, OSError, TypeError, ValueError) as error:
         if isinstance(error, DataError):

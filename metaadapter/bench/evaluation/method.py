@@ -13,7 +13,7 @@ from metaadapter.adapter.weights import AdapterWeights, LogitFunction
 from metaadapter.bench.evaluation.evaluation_set import same_name
 from metaadapter.bench.evaluation.picture_task import PictureAnswers, PictureTask
 from metaadapter.bench.peers.unknown_scores import Score
-from metaadapter.data.opened_files import OpenedFiles
+from metaadapter.data.user_code import OpenedFiles
 from metaadapter.errors import DataError
 from metaadapter.training.training_record import read_training_record
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -42,6 +41,7 @@ from metaadapter.bench.peers.meta_trained import (
     shipped_folder,
 )
 from metaadapter.bench.peers.unknown_scores import READ_WORDS, SCORES
+from metaadapter.data.checksums import content_hash
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.hub import is_hub_name
 from metaadapter.data.machine_errors import is_shortage
@@ -114,7 +114,7 @@ def load_method(name: str) -> Method:
 
 def text_digest(text: str) -> str:
     """Return twelve hexadecimal digits from the hash of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return content_hash(text)[:12]
 
 
 def _joint_alone(name: str) -> Method:

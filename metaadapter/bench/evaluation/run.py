@@ -23,8 +23,8 @@ from metaadapter.bench.evaluation.summary import Ranks, across_domains, records
 from metaadapter.bench.evaluation.tables import table_files
 from metaadapter.bench.evaluation.task_bench import TaskBench
 from metaadapter.data.checksums import write_document
-from metaadapter.data.given_values import given_path
 from metaadapter.data.output_folder import write_errors
+from metaadapter.data.regular_files import given_path
 from metaadapter.errors import UsageError
 from metaadapter.features.device import choose_device
 

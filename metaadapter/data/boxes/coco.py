@@ -22,7 +22,7 @@ from metaadapter.data.boxes.listing import (
     numbered,
 )
 from metaadapter.data.crop import Box
-from metaadapter.data.output_file import write_output
+from metaadapter.data.output_folder import write_output
 from metaadapter.data.strict_json import json_text
 
 CROWD = "surround crowds (iscrowd), and are left out"

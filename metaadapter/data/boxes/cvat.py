@@ -23,7 +23,7 @@ from metaadapter.data.boxes.listing import (
 )
 from metaadapter.data.boxes.xml_tree import add, number_of, size_of, text_of
 from metaadapter.data.crop import Box
-from metaadapter.data.output_file import write_output
+from metaadapter.data.output_folder import write_output
 
 SCORE = "score"
 NO_BOX = "are of a kind that has no box, and are left out"

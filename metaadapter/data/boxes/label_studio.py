@@ -27,9 +27,9 @@ from metaadapter.data.boxes.listing import (
     rotated,
 )
 from metaadapter.data.crop import Box
-from metaadapter.data.output_file import write_output
-from metaadapter.data.picture_names import is_picture
+from metaadapter.data.output_folder import write_output
 from metaadapter.data.strict_json import json_text, parse_json
+from metaadapter.data.walk import is_picture
 
 # Columns of every row of JSON-MIN and CSV, beside those of the task and the answers.
 MARKS = {"annotation_id", "annotator", "lead_time"}

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from metaadapter.data.boxes.frame_detections import FrameDetections
-from metaadapter.data.folder import subfolders
-from metaadapter.data.picture_names import PICTURE_SUFFIXES
 from metaadapter.data.regular_files import is_regular
+from metaadapter.data.walk import PICTURE_SUFFIXES, subfolders
 from metaadapter.errors import DataError
 
 # Names that are tried to choose a folder.

@@ -19,10 +19,9 @@ from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.boxes.listing import Listing, around, numbered, plain
 from metaadapter.data.boxes.written_files import write_files
 from metaadapter.data.crop import Box
-from metaadapter.data.folder import walk
-from metaadapter.data.picture_names import is_picture
 from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.url import Url
+from metaadapter.data.walk import is_picture, walk
 
 SPLITS = ("train", "val", "test")
 NAMES, USUAL = ("classes.txt", "obj.names"), ("data.yaml", "data.yml", "dataset.yaml")

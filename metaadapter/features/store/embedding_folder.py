@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.parquet_file import open_parquet
+from metaadapter.data.packed import open_parquet
 from metaadapter.data.regular_files import regular
 from metaadapter.data.url import Url
 from metaadapter.errors import DataError

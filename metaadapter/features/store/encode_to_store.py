@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metaadapter.data.input_digest import listing_digest
-from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.inputs import UnreadableImage, listing_digest
 from metaadapter.data.output_folder import write_errors
 from metaadapter.data.shard import Shard, pick_shard
 from metaadapter.data.table import ImageTable

@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float16, Int
 
-from metaadapter.data.input_digest import inputs_digest
-from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.inputs import UnreadableImage, inputs_digest
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoding_loop import Progress, meter
 from metaadapter.features.encoding_pipeline import Outcome, Pipeline

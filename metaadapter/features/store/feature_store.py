@@ -12,9 +12,8 @@ import numpy as np
 from jaxtyping import Float16, Float32, Shaped
 
 from metaadapter.data.checksums import Proof, content_hash
-from metaadapter.data.given_values import given_path
 from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.regular_files import regular
+from metaadapter.data.regular_files import given_path, regular
 from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder

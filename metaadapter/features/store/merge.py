@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Int
 
-from metaadapter.data.given_values import given_path, given_places
 from metaadapter.data.output_folder import write_errors
+from metaadapter.data.regular_files import given_path, given_places
 from metaadapter.data.shard import require_all_shards
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoding_loop import Progress, meter

@@ -24,12 +24,11 @@ from metaadapter.adapter.layout import (
     WEIGHTS_FILE,
     open_adapter,
 )
-from metaadapter.adapter.stored import UNUSABLE, tensor_bytes
+from metaadapter.adapter.stored import UNUSABLE, tensor_bytes, texts_of
 from metaadapter.data.checksums import read_document
 from metaadapter.data.manifest import is_manifest
 from metaadapter.data.plain_text import in_markdown, one_line
 from metaadapter.data.reader import read_images
-from metaadapter.data.safetensors_header import texts_of
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows

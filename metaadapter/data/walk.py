@@ -1,0 +1,67 @@
+"""The visible files in folders, and the names of pictures among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from metaadapter.data.machine_errors import CONNECTION, is_of_network
+from metaadapter.errors import DataError
+
+# In lower case; `decode` reads their formats.
+PICTURE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif"),
+    *(".tif", ".tiff", ".bmp", ".ppm", ".pgm"),
+)
+# Files that file managers and archivers leave behind; names that begin with a dot are skipped too.
+LEFTOVERS = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir"})
+
+SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
+
+
+def is_picture(path: PurePath) -> bool:
+    """Return whether a file has the name of a picture."""
+    return path.suffix.lower() in PICTURE_SUFFIXES
+
+
+def is_visible(name: str) -> bool:
+    """Return whether a file or folder of this name is for a user to see."""
+    return not name.startswith(".") and name not in LEFTOVERS
+
+
+def are_splits(parents: set[tuple[str, ...]]) -> bool:
+    """Return whether the uppermost of all these folders are splits, such as train and test."""
+    tops = {names[0] for names in parents if names}
+    holding_classes = {names[0] for names in parents if len(names) > 1}
+    return bool(tops) and tops == holding_classes and {t.lower() for t in tops} <= SPLIT_NAMES
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """Yield the visible files in a folder and below, sorted; links to parents are not followed."""
+    real = folder.resolve()
+    yield from _files(folder, frozenset({real, *real.parents}))
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the visible folders directly in a folder, sorted by path."""
+    return sorted(path for path in _visible(folder) if path.is_dir())
+
+
+def _files(folder: Path, ancestors: frozenset[Path]) -> Iterator[Path]:
+    # Sorted folder by folder, so that a list of millions is never in memory.
+    for path in sorted(_visible(folder)):
+        if not path.is_dir():
+            yield path
+        elif (real := path.resolve()) not in ancestors:
+            yield from _files(path, ancestors | {real})
+
+
+def _visible(folder: Path) -> list[Path]:
+    try:
+        paths = list(folder.iterdir())
+    except OSError as error:
+        raise DataError(
+            f"cannot look into the folder {folder}: {error.strerror}; "
+            + (CONNECTION if is_of_network(error) else "change its permissions or move it away")
+        ) from error
+    return [path for path in paths if is_visible(path.name)]
