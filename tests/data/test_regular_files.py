@@ -3,10 +3,19 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
-from metaadapter.data.regular_files import is_regular, regular
+from metaadapter.data.regular_files import (
+    given_path,
+    given_places,
+    given_texts,
+    is_regular,
+    regular,
+)
+from metaadapter.data.url import Url
+from metaadapter.errors import UsageError
 
 posix = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such files on this system")
 
@@ -54,3 +63,20 @@ def test_regular__that_leads_nowhere__is_an_error_of_the_system(tmp_path, name):
 def test_regular__folder__is_told(tmp_path):
     with pytest.raises(IsADirectoryError, match="it is a folder"):
         regular(tmp_path)
+
+
+def test_given_places__a_single_text_or_path__is_one_place():
+    assert given_places("/new/photos") == given_places(Path("/new/photos")) == [Path("/new/photos")]
+    assert given_places(["a", Path("b"), "memory://c"]) == [Path("a"), Path("b"), Url("memory://c")]
+
+
+def test_given_texts__a_single_text__is_one_text():
+    assert given_texts("dress") == ["dress"]
+    assert given_texts(("dress", "hat")) == ["dress", "hat"]
+
+
+def test_given_path__an_empty_text__is_refused_and_not_the_current_folder():
+    for read in (given_path, given_places):
+        with pytest.raises(UsageError, match="an empty text is no path"):
+            read("")
+    assert given_path(".") == Path()
