@@ -5,10 +5,7 @@ Terminals need `one_line`, HTML and SVG escaping as well, Markdown `in_markdown`
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterable
 from typing import TypeVar
 
 # Control characters, line and paragraph separators, marks of writing direction, and bytes of a file
@@ -51,14 +48,6 @@ def in_csv(cell: Cell) -> Cell | str:
 def from_csv(cell: Cell) -> Cell | str:
     """Undo `in_csv`."""
     return APOSTROPHE.sub("", cell) if isinstance(cell, str) else cell
-
-
-def csv_bytes(rows: Iterable[Iterable[object]], *, line_end: str = "\r\n") -> bytes:
-    """Return rows as CSV in UTF-8; texts that look like formulas get an apostrophe."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator=line_end)
-    writer.writerows(map(in_csv, row) for row in rows)
-    return text.getvalue().encode(errors="surrogateescape")
 
 
 def is_text(text: str) -> bool:

@@ -26,7 +26,8 @@ class Column(NamedTuple):
     """The name of a column, and the kind of its values."""
 
     name: str
-    kind: type[str | float | int | bool] = str
+    kind: type[str | float | int | bool] | None = str
+    """None for texts that another program needs as they are, even if they look like formulas."""
 
 
 def write_table(
@@ -91,26 +92,23 @@ def _write_parquet(
     import pyarrow
     from pyarrow.parquet import ParquetWriter
 
-    types = {str: pyarrow.string(), float: pyarrow.float64()}
-    types |= {bool: pyarrow.bool_(), int: pyarrow.int64()}
+    types: dict[Any, Any] = {str: pyarrow.string(), None: pyarrow.string()}
+    types |= {float: pyarrow.float64(), bool: pyarrow.bool_(), int: pyarrow.int64()}
     fields = [(_in_unicode(column.name), types[column.kind]) for column in columns]
     schema = pyarrow.schema(fields, metadata={"metaadapter": f"metaadapter.{title}/1"})
     n_rows = min(max(CELLS_IN_A_GROUP // len(columns), 1), MOST_ROWS_IN_A_GROUP)
     with ParquetWriter(file, schema) as writer:
-        for part in _in_parts(rows, n_rows):
+        rest = iter(rows)
+        while part := list(islice(rest, n_rows)):
             arrays = [
-                pyarrow.array(map(_in_unicode, cells) if column.kind is str else cells, field.type)
+                pyarrow.array(
+                    map(_in_unicode, cells) if column.kind in (str, None) else cells, field.type
+                )
                 for column, field, cells in zip(
                     columns, schema, zip(*part, strict=True), strict=True
                 )
             ]
             writer.write_batch(pyarrow.record_batch(arrays, schema=schema))
-
-
-def _in_parts(rows: Iterable[Row], n: int) -> Iterator[list[Row]]:
-    rest = iter(rows)
-    while part := list(islice(rest, n)):
-        yield part
 
 
 def _in_unicode(cell: Any) -> Any:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metaadapter.apps.cli.console import Console
-from metaadapter.data.plain_text import in_csv
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ def evaluate_several(out: Path, given: Mapping[str, Any], console: Console, *, d
     from metaadapter.bench.several.tasks import SeveralSet
     from metaadapter.data.checksums import write_document
     from metaadapter.data.output_folder import write_errors
+    from metaadapter.data.table_file import csv_table
 
     usual = {"seeds": DEFAULT_SEEDS, "methods": _methods(given.get("methods"))}
     config = load_evaluation(None, {**usual, **given})
@@ -50,9 +50,8 @@ def evaluate_several(out: Path, given: Mapping[str, Any], console: Console, *, d
         "n_measured": result.n_measured,
         "means": means.to_dict("records"),
     }
-    scores = scores.assign(set=scores["set"].map(in_csv))
     with write_errors(f"the evaluation into {out}"):
-        content = scores.to_csv(index=False).encode(errors="surrogateescape")
+        content = csv_table(scores.columns, scores.itertuples(index=False))
         write_document(out / SUMMARY_FILE, {"schema": SCHEMA, **document}, {SCORES_FILE: content})
     titles = ["set", "shots", "method", "mAP", "F1", "F1 in hindsight", "calibration error"]
     rows = [

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 import mimetypes
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import TypeAlias
 
 from metaadapter.apps.field.camtrap_metadata import (
     COLUMNS,
@@ -28,6 +27,7 @@ from metaadapter.data.crop import Box
 from metaadapter.data.output_folder import replace_file
 from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.strict_json import json_text
+from metaadapter.data.table_file import Column, write_table
 from metaadapter.data.url import as_place
 from metaadapter.errors import DataError
 from metaadapter.workflow.predictions import NONE_OF_THESE, UNKNOWN, Prediction
@@ -189,15 +189,10 @@ class CamtrapPackage:
                 }
 
     def _table(self, name: str, rows: Iterable[Row], columns: Sequence[str] | None = None) -> None:
-        def write(opened: IO[bytes]) -> None:
-            text = io.TextIOWrapper(opened, encoding="utf-8", errors="surrogateescape", newline="")
-            table = csv.DictWriter(text, columns or COLUMNS[name], restval="", lineterminator="\n")
-            table.writeheader()
-            table.writerows(rows)
-            text.flush()
-            text.detach()
-
-        replace_file(self.out / f"{name}.csv", write)
+        names = columns or COLUMNS[name]
+        cells = ([row.get(column) for column in names] for row in rows)
+        # Other programs look for files by these names.
+        write_table(self.out / f"{name}.csv", [Column(column, None) for column in names], cells)
 
 
 def _is_own(observations: Path) -> bool:

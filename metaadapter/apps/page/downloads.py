@@ -22,7 +22,6 @@ from metaadapter.apps.page.session import Session
 from metaadapter.apps.page.snapshot import Snapshot
 from metaadapter.data.inputs import DONE, UnreadableImage
 from metaadapter.data.label_sets import LabelCell
-from metaadapter.data.plain_text import csv_bytes
 from metaadapter.data.stored_zip import zip_entry
 from metaadapter.data.table_file import ROWS_AT_ONCE, Row, csv_table
 from metaadapter.features.encoded_pictures import EncodedPictures
@@ -95,7 +94,7 @@ def prediction_table(pictures: list[SortedPicture], contents: Contents) -> bytes
     With boxes it also has the columns of `metaadapter predict --out` for boxes and times.
     """
     has_boxes = any(contents.pictures[picture.id].crop for picture in pictures)
-    rows: list[tuple[object, ...]] = [(*HEADER, *BOX_CELLS) if has_boxes else HEADER]
+    rows = list[Row]()
     for picture in pictures:
         prediction = picture.prediction
         is_none = contents.pictures[picture.id].label == NONE
@@ -112,7 +111,7 @@ def prediction_table(pictures: list[SortedPicture], contents: Contents) -> bytes
             )
         boxes = _box_cells(contents.pictures[picture.id]) if has_boxes else ()
         rows.append((picture.name, picture.answer, *numbers, picture.id, *boxes))
-    return csv_bytes(rows)
+    return csv_table((*HEADER, *BOX_CELLS) if has_boxes else HEADER, rows)
 
 
 def label_table(session: Session) -> bytes:
@@ -160,7 +159,7 @@ def label_manifest(contents: Contents) -> bytes:
         for _, entry in contents.ordered_pictures
         if entry.labels
     ]
-    return csv_bytes([("path", "label"), *rows])
+    return csv_table(("path", "label"), rows)
 
 
 def require_own_names(contents: Contents) -> None:
