@@ -132,7 +132,7 @@ def _usable(
     progress: Callable[[Progress], None] | None,
 ) -> Iterator[np.ndarray]:
     """Yield usable features and enter their facts; enter the others in `left_out`."""
-    advance = meter("read", len(folder), progress)
+    advance = meter("read", folder.n_rows, progress)
     for part, start, features, entries in folder.read([*columns.values()]):
         rows = features.astype(np.float32)
         lengths = np.linalg.norm(rows, axis=1)
@@ -148,9 +148,9 @@ def _usable(
         advance(len(rows))
         if usable.any():
             yield rows[usable]
-    if len(folder) == len(left_out):
+    if folder.n_rows == len(left_out):
         raise DataError(
-            f"none of the {len(folder)} rows in {folder.path} can be used: each is zero, not "
+            f"none of the {folder.n_rows} rows in {folder.path} can be used: each is zero, not "
             "finite or without a path"
         )
 

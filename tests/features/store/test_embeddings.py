@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.features.store import store_to_embeddings as writing
-from metaadapter.features.store.embedding_folder import EmbeddingFolder
+from metaadapter.features.store import embedding_folder as writing
+from metaadapter.features.store.embedding_folder import EmbeddingFolder, store_to_embeddings
 from metaadapter.features.store.embeddings_to_store import embeddings_to_store
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.store.store_to_embeddings import store_to_embeddings
 from metaadapter.features.views import unit_rows
 
 LABELS = ("heron", "lynx")
@@ -108,21 +107,16 @@ def damage(folder, name, content):
             "img_emb_1.npy has 3 rows, but .*metadata_1.parquet has 2",
         ),
         (
-            lambda f: np.save(f / "img_emb/img_emb_1.npy", np.ones((2, 16), np.float32)),
-            "16 numbers of float16 a row, but .*img_emb_1.npy has 16 numbers of float32",
-        ),
-        (
             lambda f: np.save(f / "img_emb/img_emb_1.npy", np.ones((2, 15), np.float16)),
-            "16 numbers of float16 a row, but .* has 15 numbers",
+            r"expected features as \(pictures, 16\) .* got \(2, 15\)",
         ),
         (
             lambda f: np.save(f / "img_emb/img_emb_0.npy", np.ones((2, 16), np.int8)),
             r"expected features .* got \(2, 16\) of int8",
         ),
-        (lambda f: shutil.copy(f / "img_emb/img_emb_1.npy", f / "img_emb/img_emb_01.npy"), "same"),
         (
-            lambda f: shutil.copy(f / "img_emb/img_emb_1.npy", f / "img_emb/copy.npy"),
-            "got copy.npy",
+            lambda f: shutil.copy(f / "img_emb/img_emb_1.npy", f / "img_emb/img_emb_01.npy"),
+            "part 01 .* metadata has no",
         ),
         (
             lambda f: damage(f, "img_emb/img_emb_3.npy", b"\x93NUMPY broken"),
