@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.tensor_fields import TensorFields, require_shapes
@@ -91,12 +92,11 @@ def _principal(
     """Return principal directions, whose largest entry is positive, and squares along them."""
     if n_kept == 0:
         return rows[:0], rows.new_zeros(0)
-    if len(rows) > rows.shape[1]:  # solve the smaller of two problems
-        squares, columns = torch.linalg.eigh(rows.T @ rows)
-        squares, directions = squares.flip(0).clamp(min=0), columns.T.flip(0)
-    else:
-        _, lengths, directions = torch.linalg.svd(rows, full_matrices=False)
-        squares = lengths.square()
+    is_wide = len(rows) <= rows.shape[1]  # solve the smaller of two problems
+    squares, columns = torch.linalg.eigh(rows @ rows.T if is_wide else rows.T @ rows)
+    squares, directions = squares.flip(0).clamp(min=0), columns.T.flip(0)
     directions, squares = directions[:n_kept], squares[:n_kept]
+    if is_wide:
+        directions = normalize(directions @ rows, dim=-1)
     largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
     return directions * largest.sign(), squares

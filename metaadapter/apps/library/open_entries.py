@@ -105,7 +105,8 @@ class OpenEntries:
         try:
             if len(names) == 1:
                 return self._stored(names[0])
-            return compose({name: self.adapter((name,)) for name in names})
+            # Many parts must not displace composed adapters, which take seconds.
+            return compose({name: self._read((name,)) for name in names})
         except MetaAdapterError as error:
             raise _Unusable(names, str(error)) from error
 

@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 from metaadapter import AdapterLibrary, MetaAdapterClassifier
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import probabilities
+from metaadapter.apps.library import open_entries
 from metaadapter.apps.library.domains import MOST_FAR, domains
 
 WIDTH = 24
@@ -128,6 +129,20 @@ def test_route__entries_of_one_domain__answers_as_their_merge_to_the_bit(library
     owner = {label: "one" if label < "a2" else "two" for label in classes.tolist()}
     assert result.entries.tolist() == [owner[label] for label in result.labels]
     assert (result.labels == labels).mean() > 0.9
+
+
+def test_route__reading_the_parts_of_a_domain__forgets_no_adapter(library, task, monkeypatch):
+    read, original = [], AdapterLibrary.stored
+    monkeypatch.setattr(open_entries, "MOST_CACHED", 2)
+    monkeypatch.setattr(
+        AdapterLibrary, "stored", lambda self, name: read.append(name) or original(self, name)
+    )
+    rows, _ = task.draw(["a0", "b0"], 5)
+
+    for _ in range(3):
+        library.route(rows)
+
+    assert sorted(read) == ["far", "one", "two"]
 
 
 def test_route__a_changed_entry__changes_the_merge(library, task):
