@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import final
 
@@ -106,21 +106,25 @@ class Mixture:
         return replace(episodes, pool_TUD=pool_TUD)
 
     def _foreign_to(self, number: int) -> list[tuple[TaskSource, Int[Tensor, " n"]]]:
-        """Return other sources with this encoder, and their rows of classes that this one lacks."""
         if number not in self._foreign:
-            home, foreign = self.sources[number], []
-            names = {name.casefold() for name in home.classes}
-            for source in self.sources:
-                is_alike = source.features_nVD.shape[2] == home.features_nVD.shape[2]
-                is_alike &= source.encoder == home.encoder and source.blocks == home.blocks
-                if names and source.classes and is_alike:
-                    other = torch.tensor([name.casefold() not in names for name in source.classes])
-                    is_other_n = other[source.labels_n]
-                    rows_n = (is_other_n & (source.labels_n >= 0)).nonzero()[:, 0]
-                    if len(rows_n):
-                        foreign.append((source, rows_n))
-            self._foreign[number] = foreign
+            self._foreign[number] = foreign_rows(self.sources[number], self.sources)
         return self._foreign[number]
+
+
+def foreign_rows(
+    home: TaskSource, sources: Iterable[TaskSource]
+) -> list[tuple[TaskSource, Int[Tensor, " n"]]]:
+    """Return other sources with this encoder, and their rows of classes that this one lacks."""
+    foreign, names = [], {name.casefold() for name in home.classes}
+    for source in sources:
+        is_alike = source.features_nVD.shape[2] == home.features_nVD.shape[2]
+        is_alike &= source.encoder == home.encoder and source.blocks == home.blocks
+        if names and source.classes and is_alike:
+            other = torch.tensor([name.casefold() not in names for name in source.classes])
+            rows_n = (other[source.labels_n] & (source.labels_n >= 0)).nonzero()[:, 0]
+            if len(rows_n):
+                foreign.append((source, rows_n))
+    return foreign
 
 
 def _one_of(

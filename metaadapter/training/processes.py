@@ -7,14 +7,13 @@ leave whole networks without a gradient.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor, distributed, nn
@@ -113,13 +112,13 @@ class Processes:
         """Return whether the flag is true in any process."""
         return bool(self.sum(torch.tensor([float(flag)])) > 0)
 
-    def gather(self, values: Tensor) -> list[Tensor]:
-        """Return this tensor of each process, by rank; the shapes must be equal."""
+    def gather(self, value: Any) -> list[Any]:
+        """Return this value of each process, by rank."""
         if self.size == 1:
-            return [values]
-        parts = [torch.empty_like(values) for _ in range(self.size)]
+            return [value]
+        parts = [None] * self.size
         with _lost_processes(self.rank, self.size):
-            distributed.all_gather(parts, values)
+            distributed.all_gather_object(parts, value)
         return parts
 
     def average(self, network: nn.Module) -> None:
@@ -145,14 +144,14 @@ class Processes:
         ):
             part.copy_(mean.view_as(part))
 
-    def require_same(self, digest: str, what: str) -> None:
-        """Raise `DataError` if this SHA-256 differs between the processes."""
-        digests = self.gather(torch.frombuffer(bytearray.fromhex(digest), dtype=torch.uint8))
-        others = [rank for rank, one in enumerate(digests) if not one.equal(digests[0])]
+    def require_same(self, value: Any, what: str) -> None:
+        """Raise `DataError` if this value differs between the processes."""
+        values = self.gather(value)
+        others = [str(rank) for rank, one in enumerate(values) if one != values[0]]
         if others:
             raise DataError(
-                f"{what} of process(es) {', '.join(map(str, others))} differ from those of process "
-                "0; give all processes, on every machine, the same files and the same versions"
+                f"{what} of process(es) {', '.join(others)} differ from those of process 0; give "
+                "all processes, on every machine, the same files and the same versions"
             )
 
     @contextmanager
@@ -166,11 +165,10 @@ class Processes:
             yield
         except Exception as error:
             cause = error
-        digest = bytes(32) if cause is None else hashlib.sha256(str(cause).encode()).digest()
-        digests = self.gather(torch.frombuffer(bytearray(digest), dtype=torch.uint8))
-        if cause is not None and (self.is_first or not digests[0].equal(digests[self.rank])):
+        messages = self.gather(None if cause is None else str(cause))
+        if cause is not None and (self.is_first or str(cause) != messages[0]):
             raise cause
-        if any(bool(one.any()) for one in digests):
+        if any(message is not None for message in messages):
             raise OtherProcessFailed(
                 "another process of this run has failed; its message tells why"
             ) from cause

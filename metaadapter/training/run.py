@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from metaadapter.data.checksums import TRAINING_RECORD, content_hash, write_document
+from metaadapter.data.checksums import TRAINING_RECORD, write_document
 from metaadapter.data.output_folder import open_after, require_no_link, write_errors
-from metaadapter.data.strict_json import json_text
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.generator.adapter_generator import save_generator
 from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
@@ -75,7 +74,9 @@ def train(
     with joined() as processes, ExitStack() as held:
         with processes.together():
             run = _Run.open(folder, config, config_text, device, processes, held)
-        processes.require_same(run.digest, "the data, the code, the packages or the saved state")
+        saved = checkpoint.values["step"] if (checkpoint := run.checkpoint) else None
+        own = [saved, run.conditions.data, config.plain(), installed_versions()]
+        processes.require_same(own, "the data, the code, the packages or the saved state")
         if processes.is_first:
             write_config(folder, config, config_text)
         seconds = _advance(run, tell, should_stop)
@@ -133,14 +134,6 @@ class _Run:
         mixture, validator = data.mixture(config, place), data.validator(config, place)
         trainer = Trainer(config, mixture, validator, place, processes)
         return cls(folder, trainer, checkpoint, now, sources, processes)
-
-    @property
-    def digest(self) -> str:
-        """A digest of all that must be the same in all processes."""
-        step = self.checkpoint and self.checkpoint.values.get("step")
-        data, config = self.conditions.data, self.trainer.config.plain()
-        values = [step, data, config, installed_versions()]
-        return content_hash(json_text(values))
 
 
 def _advance(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import ChainMap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 
 from episodes import ClassSplit, EpisodeSpec, TaskSource, synthetic_source
+from metaadapter.data.checksums import content_hash
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError
@@ -97,7 +97,7 @@ def load_source(
         tasks,
         classes,
         encoder=stores[0].encoder,
-        digest=_digest([classes, tasks.logit_scale], [texts], parts),
+        digest=_digest([classes, tasks.logit_scale, [store.identity for store in stores]]),
         stores=config.stores,
         folders=tuple(store.folder for store in stores),
         picture_hashes=frozenset(chain.from_iterable(part.hashes() for part in parts)),
@@ -129,23 +129,8 @@ def _classes(config: SourceConfig, stores: Sequence[FeatureStore]) -> tuple[str,
     return tuple(sorted(wanted))
 
 
-def _digest(
-    values: Any, texts: Iterable[np.ndarray] = (), parts: Iterable[KeptPictures] = ()
-) -> str:
-    """Return a hash for stored values; computed values may differ slightly between machines."""
-    digest = hashlib.sha256(json_text(values).encode())
-
-    def add(dtype: str, shape: tuple[int, ...], pieces: Iterable[np.ndarray]) -> None:
-        digest.update(f"{dtype} {shape}".encode())
-        for piece in pieces:
-            digest.update(np.ascontiguousarray(piece).data)
-
-    for text in texts:
-        add(text.dtype.str, text.shape, [text])
-    for part in parts:
-        add("<f2", part.shape, part.parts())
-        add(part.labels.dtype.str, part.labels.shape, [part.labels])
-    return digest.hexdigest()
+def _digest(values: Any) -> str:
+    return content_hash(json_text(values))
 
 
 def _synthetic(

@@ -22,6 +22,7 @@ from episodes import (
     nested_draws,
 )
 from episodes.draws import draw_off_class
+from episodes.mixture import foreign_rows
 from episodes.pools import PoolSpec, draw_pools
 from episodes.tasks import first_views
 from metaadapter.adapter.known import known_logits
@@ -94,11 +95,12 @@ class Validator:
             sums_X4[number] = torch.tensor(_measure(generator, source, chunk, far))
         accuracy: Tables = {"classes": {}, "domains": {}}
         loss: Tables = {"classes": {}, "domains": {}}
-        added: dict[tuple[Kind, str, int], list[float]] = {}
-        for (kind, source, n, _), sums in zip(work, processes.sum(sums_X4).tolist(), strict=True):
-            before = added.get((kind, source.name, n), [0.0] * 4)
-            added[kind, source.name, n] = [old + new for old, new in zip(before, sums, strict=True)]
-        for (kind, name, n), (n_correct, n_queries, losses, n_tasks) in added.items():
+        added: dict[tuple[Kind, str, int], Tensor] = {}
+        for (kind, source, n, _), sums_4 in zip(work, processes.sum(sums_X4), strict=True):
+            place = kind, source.name, n
+            added[place] = added[place] + sums_4 if place in added else sums_4
+        for (kind, name, n), sums_4 in added.items():
+            n_correct, n_queries, losses, n_tasks = sums_4.tolist()
             accuracy[kind].setdefault(name, {})[n] = n_correct / max(n_queries, 1)
             loss[kind].setdefault(name, {})[n] = losses / n_tasks
         return Validation(step, accuracy, loss)
@@ -128,24 +130,13 @@ class Validator:
 def _far_strangers(
     source: TaskSource, others: Sequence[TaskSource], seed: int
 ) -> Float[Tensor, "O D"]:
-    """Return first views of labelled pictures from other sources with this encoder and width."""
-    width = source.features_nVD.shape[2]
-    foreign = [
-        other
-        for other in others
-        if other is not source
-        and (other.encoder, other.features_nVD.shape[2]) == (source.encoder, width)
-    ]
-    labelled = [(other.labels_n >= 0).nonzero()[:, 0] for other in foreign]
-    # Pictures are chosen by their numbers, because features may be on disk.
-    owners_n = torch.repeat_interleave(torch.tensor([len(one) for one in labelled]).long())
-    generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(owners_n), generator=generator)[:N_STRANGERS]
-    if not len(chosen):
-        return source.text_CD.new_zeros(0, width)
-    numbers_n = torch.cat(labelled)
-    pairs = zip(owners_n[chosen].tolist(), numbers_n[chosen], strict=True)
-    return torch.stack([first_views(foreign[owner], number) for owner, number in pairs])
+    """Return first views of pictures from other sources with this encoder, as many from each."""
+    generator, foreign = torch.Generator().manual_seed(seed), foreign_rows(source, others)
+    parts = [source.text_CD.new_zeros(0, source.text_CD.shape[1])]
+    for other, rows_n in foreign:
+        chosen = torch.randperm(len(rows_n), generator=generator)[: N_STRANGERS // len(foreign)]
+        parts.append(first_views(other, rows_n[chosen]))
+    return torch.cat(parts)
 
 
 def _with_pools(index: LabelIndex, rows: EpisodeRows, pools: PoolSpec, seed: int) -> EpisodeRows:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -58,6 +59,18 @@ def test_validator__every_round__has_the_same_tasks(source):
     first, second = validator(generator, 1), validator(generator, 2)
 
     assert (first.accuracy, first.loss) == (second.accuracy, second.loss)
+
+
+def test_validator__of_the_known_head__has_strangers_of_other_classes_of_the_same_encoder(source):
+    twin = replace(source, name="twin", classes=tuple("abcdefgh"))
+    home = replace(source, classes=(*"abcdef", "x", "y"))
+
+    validator = Validator({"classes": [home], "domains": [twin]}, CONFIG, seed=5, strangers=True)
+
+    of_others = twin.features_nVD[twin.labels_n >= 6, 0]
+    far = validator._far["set"]
+    assert 0 < len(far) <= len(of_others)
+    assert (far[:, None] == of_others).all(-1).any(1).all()
 
 
 TABLES = {
