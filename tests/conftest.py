@@ -184,7 +184,7 @@ def store_in():
     hash have the same features.
     """
     from metaadapter.features.fingerprint import Fingerprint
-    from metaadapter.features.origin import Origin, Recipe
+    from metaadapter.features.origin import Recipe
     from metaadapter.features.store.feature_store import FeatureStore
     from metaadapter.features.store.header import StoreHeader
     from metaadapter.features.store.picture_table import label_counts, table_of
@@ -205,8 +205,8 @@ def store_in():
         )
         classes = tuple(sorted(set(counts) - {""}))
         fingerprint = Fingerprint(encoder, "none", width, False, encoder, (0.0,) * 32)
-        origin = Origin(encoder=encoder, fingerprint=fingerprint, n_views=n_views)
-        recipe = Recipe(origin, "fp32", 20.0)
+        made = {"precision": "fp32", "logit_scale": 20.0, "n_views": n_views}
+        recipe = Recipe(encoder=encoder, fingerprint=fingerprint, **made)
         features = rng.standard_normal((len(labels) * n_views, width))
         texts = unit_rows(rng.standard_normal((len(classes), width)).astype(np.float32))
         if spread is not None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from metaadapter.features.fingerprint import probe_picture
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.origin import Origin, Recipe
+from metaadapter.features.origin import Recipe
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, StoreHeader, hold_folder
@@ -94,8 +94,12 @@ def write_encoder(encoder: str, network: ImageEncoder, out: Path, sets: Collecti
     probe = to_features(network.encode_images([probe_picture()]))[0]
     of_network = network.name.partition("@")[0]
     fingerprint = fingerprint_of(network, f"{of_network}@{encoder}", probe)
-    origin = Origin(encoder=fingerprint.encoder, fingerprint=fingerprint)
-    recipe = Recipe(origin, network.precision, LOGIT_SCALE)
+    recipe = Recipe(
+        encoder=fingerprint.encoder,
+        fingerprint=fingerprint,
+        precision=network.precision,
+        logit_scale=LOGIT_SCALE,
+    )
     for name in sets:
         facts = stores[name].header
         table = table_of(pictures[name])

@@ -5,9 +5,8 @@ A feature store also has a recipe: the origin and the precision of its features.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -35,7 +34,7 @@ class Origin(BaseModel):
     """Names and widths of the blocks in each look; empty if there is only the joint block."""
 
     @classmethod
-    def of(cls, encoder: ImageEncoder, views: int = 1, seed: int = 0) -> Origin:
+    def of(cls, encoder: ImageEncoder, views: int = 1, seed: int = 0) -> Self:
         """Return the origin of an encoder's features; `UsageError` if a number is too small."""
         if views < 1 or seed < 0:
             name, least, number = ("views", 1, views) if views < 1 else ("seed", 0, seed)
@@ -47,6 +46,9 @@ class Origin(BaseModel):
             seed=seed,
             zoom=encoder.zoom,
             blocks=dict(encoder.look_blocks),
+            # Of a recipe; an origin has no such entries.
+            precision=encoder.precision,
+            logit_scale=encoder.logit_scale,
         )
 
     @property
@@ -63,47 +65,25 @@ class Origin(BaseModel):
             self.fingerprint.require_match(other, owner=owner)
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Origin):
     """The facts that determine the features of a store; features of two recipes never mix."""
 
-    origin: Origin
+    encoder: str
+    fingerprint: Fingerprint
     precision: str
-    logit_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
-
-    def __post_init__(self) -> None:
-        for name in ("encoder", "fingerprint"):
-            if getattr(self.origin, name) is None:
-                raise ValueError(f"{name} is missing")
-
-    @classmethod
-    def of(cls, encoder: ImageEncoder, views: int = 1, seed: int = 0) -> Recipe:
-        """Return the recipe of an encoder's features."""
-        return cls(Origin.of(encoder, views, seed), encoder.precision, encoder.logit_scale)
-
-    @property
-    def fingerprint(self) -> Fingerprint:
-        """The fingerprint of the encoder."""
-        assert self.origin.fingerprint is not None
-        return self.origin.fingerprint
-
-    def entries(self) -> dict[str, Any]:
-        """Return the entries of a JSON document, which `read_entries` reads."""
-        precision = {"precision": self.precision, "logit_scale": self.logit_scale}
-        return self.origin.model_dump() | precision
+    logit_scale: Annotated[float, Field(gt=0)] | None
 
     @property
     def settings(self) -> dict[str, str]:
         """The settings by the names that `--encoder` has for them."""
-        origin = self.origin
         settings = {
-            "zoom": "yes" if origin.zoom else "no",
-            "blocks": "+".join(origin.block_names),
+            "zoom": "yes" if self.zoom else "no",
+            "blocks": "+".join(self.block_names),
             "precision": self.precision,
-            "views": str(origin.n_views),
+            "views": str(self.n_views),
         }
         # Without random views the seed has no effect.
-        return settings | ({"seed": str(origin.seed)} if origin.n_views > 1 else {})
+        return settings | ({"seed": str(self.seed)} if self.n_views > 1 else {})
 
     def require_same(self, stored: Recipe, folder: Path) -> None:
         """Raise `IncompatibleArtifact` unless features of this recipe may be added to a store."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import read_logit_scale
-from metaadapter.features.origin import Origin, Recipe
+from metaadapter.features.origin import Recipe
 from metaadapter.features.store.header import HEADER_FILE, Quarantined, StoreHeader, hold_folder
 from metaadapter.features.store.picture_table import label_counts, table_of
 from metaadapter.features.store.stored_pictures import StoredPicture
@@ -169,12 +168,17 @@ def _recipe(
         if not is_text(encoder):
             raise DataError(f"the encoder {encoder!r} has half a character; give another name")
         fingerprint = Fingerprint.of_name(encoder, dim)
-        origin = Origin(encoder=encoder, fingerprint=fingerprint, n_views=n_views)
-        return Recipe(origin, "unknown", logit_scale)
+        return Recipe(
+            encoder=encoder,
+            fingerprint=fingerprint,
+            n_views=n_views,
+            precision="unknown",
+            logit_scale=logit_scale,
+        )
     if encoder.dim != dim:
         raise DataError(
             f"expected features {encoder.dim} wide, as the encoder {encoder.name} computes them, "
             f"got features {dim} wide"
         )
     recipe = Recipe.of(encoder, n_views)
-    return recipe if logit_scale is None else replace(recipe, logit_scale=logit_scale)
+    return recipe.model_copy(update={"logit_scale": logit_scale or recipe.logit_scale})

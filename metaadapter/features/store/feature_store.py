@@ -146,7 +146,7 @@ class FeatureStore:
 
         n, n_views, dim = (
             header.n_pictures,
-            header.recipe.origin.n_views,
+            header.recipe.n_views,
             header.recipe.fingerprint.dim,
         )
         features = load("features", np.float16, header.n_rows, dim).reshape(n, n_views, dim)
@@ -175,7 +175,7 @@ class FeatureStore:
     @property
     def origin(self) -> Origin:
         """The encoder and the views of the features."""
-        return self.header.recipe.origin
+        return Origin(**dict(self.header.recipe))
 
     @property
     def fingerprint(self) -> Fingerprint:

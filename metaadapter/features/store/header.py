@@ -69,14 +69,14 @@ class StoreHeader:
     @property
     def n_rows(self) -> int:
         """The number of rows of features, one for each view of each picture."""
-        return self.n_pictures * self.recipe.origin.n_views
+        return self.n_pictures * self.recipe.n_views
 
     def write(self, folder: Path) -> None:
         """Replace `store.json`, with the hashes of the other files, in one step."""
         values = {
             "schema": SCHEMA,
             "metaadapter": version("metaadapter"),
-            **self.recipe.entries(),
+            **self.recipe.model_dump(),
             "dim": self.recipe.fingerprint.dim,
             "dtype": "float16",
             "unit_rows": True,
@@ -101,7 +101,7 @@ class StoreHeader:
             raise DataError(_missing(folder))
         values, proof = read_document(path, SCHEMA, REMEDY)
         try:
-            return read_entries(cls, {**values, "recipe": {**values, "origin": values}}), proof
+            return read_entries(cls, {**values, "recipe": values}), proof
         except ValueError as error:
             raise DataError(f"an entry of {path} cannot be read: {error}; {REMEDY}") from error
 

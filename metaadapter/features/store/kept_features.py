@@ -54,7 +54,7 @@ class KeptFeatures(Mapping[str, Float16[np.ndarray, "views dim"]]):
         self.hashes: list[str] = []
         self.places: dict[str, int] = {}
         self._folder, self._file, self._owner = folder, folder / FEATURES_FILE, owner
-        self._shape = recipe.origin.n_views, recipe.fingerprint.dim
+        self._shape = recipe.n_views, recipe.fingerprint.dim
         self._row_bytes = 2 * self._shape[0] * self._shape[1]
         self._waiting: dict[str, Float16[np.ndarray, "views dim"]] = {}
         self._begun_at = self._committed_at = time.monotonic()
@@ -73,7 +73,7 @@ class KeptFeatures(Mapping[str, Float16[np.ndarray, "views dim"]]):
             values = {**stored[""], "origin": stored[""]}
             recipe.require_same(read_entries(Recipe, values), self._folder.parent)
         else:
-            self.database.add(RECIPE, "", recipe.entries())
+            self.database.add(RECIPE, "", recipe.model_dump())
         require_no_link(self._file)
         self._file.touch()
         with regular(self._file).open("rb") as file:

@@ -61,7 +61,7 @@ def commit(
 ) -> None:
     """Write the other files of a store whose features are written, and then `store.json`."""
     files, dim = header.files, header.recipe.fingerprint.dim
-    picture_bytes = header.recipe.origin.n_views * dim * np.dtype(np.float16).itemsize
+    picture_bytes = header.recipe.n_views * dim * np.dtype(np.float16).itemsize
     hashes = chunk_hashes(folder / files["features"], header.n_pictures, picture_bytes)
     arrays = {"chunks": hashes}
     if header.classes:
