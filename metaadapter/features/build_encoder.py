@@ -18,8 +18,7 @@ from metaadapter.features.encoder_proof import PROOF_FILE, proven_digest
 from metaadapter.features.encoder_source import EncoderSource
 from metaadapter.features.fingerprint import PROBE_SENTENCE, probe_picture
 from metaadapter.features.open_clip_model import build_open_clip
-from metaadapter.features.second_tower import build_second
-from metaadapter.features.timm_model import build_timm
+from metaadapter.features.timm_tower import build_second, build_timm
 from metaadapter.features.transformers_model import build_transformers
 
 
@@ -41,9 +40,8 @@ def build_model(source: EncoderSource) -> EncoderModel:
         if source.text is not None:
             model = _with_texts(model, build_model(source.text), source)
         if source.second is not None:
-            config = model.network.visual.preprocess_cfg
             probe = model.preprocess(probe_picture())[None]
-            second = build_second(source.second, probe, config["mean"], config["std"])
+            second = build_second(source.second, probe, model.network.visual.preprocess_cfg)
             model = model._replace(second=second)
     return model
 

@@ -36,7 +36,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import LARGEST
 from metaadapter.features.networks import ImageNetwork, fold_batch_norms, shared_copy
 from metaadapter.features.prompts import mean_over_templates, require_names, resolve_templates
-from metaadapter.features.second_tower import SEPARATOR
+from metaadapter.features.timm_tower import SEPARATOR
 from metaadapter.features.whitening import read_whitening
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

@@ -9,8 +9,6 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor, nn
 
-from metaadapter.features.second_tower import SecondTower
-
 
 class EncoderModel(NamedTuple):
     """A model with two towers, or only one for pictures, and perhaps a second image tower.
@@ -23,7 +21,7 @@ class EncoderModel(NamedTuple):
     preprocess: Callable[[Image.Image], Tensor]
     tokenize: Callable[[list[str]], Tensor] | None
     """Maps n sentences to their token numbers (n, length); None for a model without texts."""
-    second: SecondTower | None = None
+    second: nn.Module | None = None
     digest: str = ""
     """The digest of the network's weights, if its folder proves it."""
 

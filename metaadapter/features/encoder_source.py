@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -12,7 +13,7 @@ from metaadapter.data.hub import PREFIX
 from metaadapter.data.regular_files import expanded, is_regular
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.hub import hub_folder
-from metaadapter.features.second_tower import SAFE_SUFFIX, SEPARATOR, SecondSource, resolve_second
+from metaadapter.features.timm_tower import SAFE_SUFFIX, SEPARATOR, TimmSource, resolve_timm
 from metaadapter.features.transformers_model import CONFIG_FILE as TRANSFORMERS_CONFIG
 from metaadapter.features.transformers_model import WEIGHTS, family_in
 from metaadapter.features.whitening import WHITENING_FILE
@@ -23,6 +24,8 @@ EMBEDDED: dict[str, int | None] = {"tiny": None, "tiny-128": 128}
 CONFIG_FILE = "open_clip_config.json"
 TEXT_SEPARATOR = "+text:"
 TIMM = SEPARATOR.removeprefix("+")
+# Splits a name into names of encoders.
+BETWEEN_PARTS = re.compile(rf"{re.escape(TEXT_SEPARATOR)}|\+(?={TIMM})")
 WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
 
 
@@ -37,11 +40,11 @@ class EncoderSource:
     image_size: int | None = None
     folder: Path | None = None
     """The folder of the weights and their whitening; None for a tag or a file."""
-    second: SecondSource | None = None
+    second: TimmSource | None = None
     text: EncoderSource | None = None
     """The encoder whose text tower is used in place of its own."""
     library: Literal["open_clip", "transformers"] = "open_clip"
-    timm: SecondSource | None = None
+    timm: TimmSource | None = None
     """The model of timm that is the encoder's image tower; such an encoder has no texts."""
 
     @property
@@ -74,7 +77,7 @@ def resolve_encoder(name: str) -> EncoderSource:
     """Find the model and the weights of an encoder by its name, as for `FrozenEncoder.load`."""
     first, separator, second_name = name.partition(SEPARATOR)
     if separator:
-        source, second = resolve_encoder(first), resolve_second(second_name)
+        source, second = resolve_encoder(first), resolve_timm(second_name)
         return replace(source, name=f"{source.name}{SEPARATOR}{second.name}", second=second)
     first, separator, text_name = name.partition(TEXT_SEPARATOR)
     if separator:
@@ -85,8 +88,10 @@ def resolve_encoder(name: str) -> EncoderSource:
         # The cache names a folder by its commit.
         return replace(_folder(folder), name=name, weights=folder.name)
     if name.startswith(TIMM):
-        tower = resolve_second(name.removeprefix(TIMM))
-        return EncoderSource(f"{TIMM}{tower.name}", tower.model, None, tower.name, timm=tower)
+        tower = resolve_timm(name.removeprefix(TIMM))
+        return EncoderSource(
+            f"{TIMM}{tower.name}", tower.model, None, tower.name, folder=tower.folder, timm=tower
+        )
     if name in EMBEDDED:
         return replace(_folder(TINY), name=name, image_size=EMBEDDED[name])
     if name and (folder := expanded(name)).is_dir():
@@ -111,7 +116,7 @@ def _folder(folder: Path) -> EncoderSource:
         if is_regular(folder / TRANSFORMERS_CONFIG):
             if family_in(folder) is not None:
                 return _transformers(folder)
-            tower, place = resolve_second(str(folder)), str(folder)
+            tower, place = resolve_timm(str(folder)), str(folder)
             return EncoderSource(place, place, None, folder.name, folder=folder, timm=tower)
         raise DataError(
             f"the folder {folder} is no encoder: expected {CONFIG_FILE} in it, or "
@@ -159,16 +164,12 @@ def encoder_files(name: str) -> list[Path]:
 
     A part of the name that the hub or a package fetches has none.
     """
-    clips, _, second = name.partition(SEPARATOR)
-    parts = [part for part in clips.split(TEXT_SEPARATOR) if not part.startswith(PREFIX)]
-    sources = [resolve_encoder(part) for part in parts]
-    towers = [source.timm for source in sources] + ([resolve_second(second)] if second else [])
-    files = [tower.file for tower in towers if tower is not None and tower.file is not None]
-    for source in sources:
-        if source.folder is not None:
-            files += sorted(filter(is_regular, source.folder.iterdir()))
-        if source.pretrained is not None and Path(source.pretrained).is_absolute():
-            files.append(Path(source.pretrained))
+    files: list[Path] = []
+    for part in BETWEEN_PARTS.split(name):
+        if not part.startswith(PREFIX):
+            source = resolve_encoder(part)
+            files += sorted(filter(is_regular, source.folder.iterdir())) if source.folder else []
+            files += [Path(source.named_file)] if source.named_file else []
     return files
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.features.views import look_widths
 
 
 class Origin(BaseModel):
@@ -39,17 +40,22 @@ class Origin(BaseModel):
         if views < 1 or seed < 0:
             name, least, number = ("views", 1, views) if views < 1 else ("seed", 0, seed)
             raise UsageError(f"{name} must be {least} or more, got {number}")
-        return cls(
-            encoder=encoder.name,
-            fingerprint=encoder.fingerprint,
-            n_views=views,
-            seed=seed,
-            zoom=encoder.zoom,
-            blocks=dict(encoder.look_blocks),
+        facts = {
+            "encoder": encoder.name,
+            "fingerprint": encoder.fingerprint,
+            "n_views": views,
+            "seed": seed,
+            "zoom": encoder.zoom,
+            "blocks": dict(encoder.look_blocks),
             # Of a recipe; an origin has no such entries.
-            precision=encoder.precision,
-            logit_scale=encoder.logit_scale,
-        )
+            "precision": encoder.precision,
+            "logit_scale": encoder.logit_scale,
+        }
+        return cls.model_validate(facts)
+
+    def look_widths(self, dim: int) -> tuple[int, ...]:
+        """Return the widths of the blocks of a feature, look by look; () for a single block."""
+        return look_widths(dim, self.zoom, tuple(self.blocks.values()))
 
     @property
     def block_names(self) -> tuple[str, ...]:

@@ -6,19 +6,17 @@ import re
 
 from metaadapter.data.hub import PREFIX, HubName
 from metaadapter.data.user_code import is_user_code
-from metaadapter.features.encoder_source import EMBEDDED
-
-_BETWEEN_PARTS = re.compile(r"\+text:|\+(?=timm:)")
+from metaadapter.features.encoder_source import BETWEEN_PARTS, EMBEDDED
 
 
 def is_public_name(name: str) -> bool:
     """Return whether a name of an encoder holds no path of this machine."""
-    return all(map(_is_public, _BETWEEN_PARTS.split(name)))
+    return all(map(_is_public, BETWEEN_PARTS.split(name)))
 
 
 def base_models(name: str) -> list[str]:
     """Return the repositories of the hub with the weights of an encoder, as far as it is known."""
-    models = (_repository(part) for part in _BETWEEN_PARTS.split(name))
+    models = (_repository(part) for part in BETWEEN_PARTS.split(name))
     return list(dict.fromkeys(filter(None, models)))
 
 

@@ -88,9 +88,8 @@ def look_widths(dim: int, zoom: bool, blocks: Sequence[int] = ()) -> tuple[int, 
 
 def joint_columns(dim: int, zoom: bool, blocks: Mapping[str, int]) -> list[int]:
     """Return the columns of the joint blocks in a row; all columns if there is no other block."""
-    wide = dim // n_looks(zoom)
-    joint = blocks.get("joint", wide)
-    return [first + column for first in range(0, dim, wide) for column in range(joint)]
+    places = [place for place, _ in text_places(dim, zoom, blocks)]
+    return [column for place in places for column in range(place.start, place.stop)]
 
 
 def text_places(dim: int, zoom: bool, blocks: Mapping[str, int]) -> tuple[tuple[slice, float], ...]:

@@ -14,7 +14,6 @@ from metaadapter.adapter.support import SHOWN, Support
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.data.label_sets import LabelSets
 from metaadapter.errors import UsageError
-from metaadapter.features.views import look_widths
 from metaadapter.workflow.class_texts import sentence_features, text_features
 from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.sentence_weights import weigh_sentences
@@ -107,6 +106,6 @@ def support_of(
         texts,
         labelled.encoder,
         logit_scale=labelled.logit_scale,
-        blocks=look_widths(width, origin.zoom, tuple(origin.blocks.values())),
+        blocks=origin.look_widths(width),
     )
     return support, classes

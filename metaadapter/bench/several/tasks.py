@@ -17,7 +17,6 @@ from metaadapter.errors import DataError
 from metaadapter.features.encoded_pictures import read_store
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.views import look_widths
 from metaadapter.workflow.class_texts import text_features
 
 MOST_QUERIES = 1000
@@ -62,7 +61,7 @@ class SeveralSet:
             sets.shows_NC,
             text_features(names, sets.classes, width, encoder),
             store.logit_scale,
-            look_widths(width, origin.zoom, tuple(origin.blocks.values())),
+            origin.look_widths(width),
         )
 
 

@@ -20,7 +20,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.checked_rows import CheckedRows
 from metaadapter.features.store.header import REMEDY, StoreHeader
-from metaadapter.features.views import look_widths, mean_of_views
+from metaadapter.features.views import mean_of_views
 
 if TYPE_CHECKING:
     from metaadapter.features.store.picture_table import PictureTable
@@ -190,8 +190,7 @@ class FeatureStore:
     @property
     def blocks(self) -> tuple[int, ...]:
         """The widths of the blocks of a feature, look by look; () for a single block."""
-        origin = self.origin
-        return look_widths(self.fingerprint.dim, origin.zoom, tuple(origin.blocks.values()))
+        return self.origin.look_widths(self.fingerprint.dim)
 
     @property
     def n_views(self) -> int:

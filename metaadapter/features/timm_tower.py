@@ -1,9 +1,9 @@
-"""A second image tower next to that of a CLIP: any model of timm, whose features form a block."""
+"""Models of timm: image towers of their own, or a second tower whose features form a block."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.regular_files import expanded, is_regular
 from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
+from metaadapter.features.encoder_model import EncoderModel, TwoTowers
+from metaadapter.features.fingerprint import probe_picture
 
 SEPARATOR = "+timm:"
 CONFIG_FILE = "config.json"
@@ -30,8 +32,8 @@ PARTS_OF_CHECKPOINTS = ("state_dict_ema", "model_ema", "state_dict", "model")
 
 
 @dataclass(frozen=True, slots=True)
-class SecondSource:
-    """The arguments with which timm builds the tower after `+timm:` in an encoder's name."""
+class TimmSource:
+    """The arguments with which timm builds the tower after `timm:` in an encoder's name."""
 
     name: str
     model: str
@@ -39,13 +41,18 @@ class SecondSource:
     """The weights; None if timm fetches them from the hub."""
 
     @property
+    def folder(self) -> Path | None:
+        """The folder of the model; None if its name is that of a model of timm."""
+        return self.file.parent if self.file and self.model.startswith(LOCAL) else None
+
+    @property
     def named_file(self) -> str:
         """The weights file in the name, as in MODEL/FILE; "" if the name has none."""
-        return "" if self.model.startswith(LOCAL) else str(self.file or "")
+        return "" if self.folder else str(self.file or "")
 
 
-def resolve_second(name: str) -> SecondSource:
-    """Find the model after `+timm:`: a model of timm, MODEL/FILE, or a folder."""
+def resolve_timm(name: str) -> TimmSource:
+    """Find the model after `timm:`: a model of timm, MODEL/FILE, or a folder."""
     import timm
 
     if name and (folder := expanded(name)).is_dir():
@@ -55,7 +62,7 @@ def resolve_second(name: str) -> SecondSource:
                 "in it, as timm.models.save_for_hf writes them and the hub has them"
             )
         folder = folder.resolve()
-        return SecondSource(str(folder), f"{LOCAL}{folder}", _weights_in(folder))
+        return TimmSource(str(folder), f"{LOCAL}{folder}", _weights_in(folder))
     if name.startswith(("/", "./", "../", "~")):
         raise UsageError(f"there is no folder {name}; expected the folder of a model of timm")
     model, _, weights = name.partition("/")
@@ -68,55 +75,72 @@ def resolve_second(name: str) -> SecondSource:
             "folder; timm.list_pretrained() lists all"
         )
     if not weights:
-        return SecondSource(model, model)
+        return TimmSource(model, model)
     file = expanded(weights)
     if not is_regular(file):
         raise UsageError(f"there is no weights file {weights} for the model {model} of timm")
-    return SecondSource(f"{model}/{file.resolve()}", model, file.resolve())
+    return TimmSource(f"{model}/{file.resolve()}", model, file.resolve())
 
 
 @final
-class SecondTower(nn.Module):
-    """A model of timm that encodes pictures preprocessed for a CLIP, without resizing them."""
+class TimmTower(nn.Module):
+    """A model of timm without its classifier, from pixels to pooled features.
+
+    Attributes:
+        preprocess_cfg: The mean and the deviation of colours that it expects, and further settings.
+    """
 
     factor: Tensor
     shift: Tensor
 
-    def __init__(self, model: nn.Module, mean: Sequence[float], deviation: Sequence[float]) -> None:
+    def __init__(self, model: nn.Module, colours: Mapping[str, Any] | None = None) -> None:
+        """Keep the model; with `colours`, the pixels have their mean and deviation instead."""
         from timm import data
 
         super().__init__()
         self.model = model
         resolve: Any = data.resolve_model_data_config  # type: ignore[attr-defined]
-        expected = resolve(model)
-        clip, timm = (
-            torch.tensor([list(means), list(deviations)])[..., None, None]
-            for means, deviations in ((mean, deviation), (expected["mean"], expected["std"]))
+        self.preprocess_cfg: dict[str, Any] = resolve(model)
+        given, own = (
+            torch.tensor([list(config["mean"]), list(config["std"])])[..., None, None]
+            for config in (colours or self.preprocess_cfg, self.preprocess_cfg)
         )
-        self.register_buffer("factor", clip[1] / timm[1])
-        self.register_buffer("shift", (clip[0] - timm[0]) / timm[1])
+        # They are no weights, so they do not belong to the identity of an encoder.
+        self.register_buffer("factor", given[1] / own[1], persistent=False)
+        self.register_buffer("shift", (given[0] - own[0]) / own[1], persistent=False)
 
-    def forward(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n _"]:
-        """Return the pooled features of pictures that were preprocessed for the CLIP."""
+    def forward(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
+        """Return the features of preprocessed pictures."""
         features: Tensor = self.model(pixels * self.factor + self.shift)
         return features
 
 
+def build_timm(source: TimmSource) -> EncoderModel:
+    """Build an encoder without texts on the CPU in float32, with timm's own preprocessing."""
+    from timm import data
+
+    timm_data: Any = data
+    with _timm_errors(source):
+        tower = TimmTower(_network(source, None)).eval()
+        preprocess = timm_data.create_transform(**tower.preprocess_cfg, is_training=False)
+        _require_row(tower, preprocess(probe_picture())[None])
+    return EncoderModel(TwoTowers(tower), preprocess, tokenize=None)
+
+
 def build_second(
-    source: SecondSource,
-    probe: Float[Tensor, "1 3 height width"],
-    mean: Sequence[float],
-    deviation: Sequence[float],
-) -> SecondTower:
-    """Build the tower on the CPU in float32; the probe is a picture preprocessed for the CLIP."""
-    with timm_errors(source):
-        tower = SecondTower(timm_network(source, probe.shape[-1]), mean, deviation).eval()
-        with torch.inference_mode():
-            require_row(tower(probe))
+    source: TimmSource, probe: Float[Tensor, "1 3 height width"], colours: Mapping[str, Any]
+) -> TimmTower:
+    """Build a second tower on the CPU in float32.
+
+    The probe is a picture preprocessed for the CLIP, whose `colours` have a mean and a deviation.
+    """
+    with _timm_errors(source):
+        tower = TimmTower(_network(source, probe.shape[-1]), colours).eval()
+        _require_row(tower, probe)
     return tower
 
 
-def timm_network(source: SecondSource, size: int | None) -> nn.Module:
+def _network(source: TimmSource, size: int | None) -> nn.Module:
     """Return a model of timm without classifier, for pictures of a size, or of its own if None."""
     import timm
 
@@ -163,7 +187,7 @@ def _tensors(file: Path) -> dict[str, Tensor]:
 
 
 @contextmanager
-def timm_errors(source: SecondSource) -> Iterator[None]:
+def _timm_errors(source: TimmSource) -> Iterator[None]:
     """Turn an error within a block into one that says why a model of timm cannot be used."""
     try:
         yield
@@ -173,13 +197,15 @@ def timm_errors(source: SecondSource) -> Iterator[None]:
         raise _explain(source, error) from error
 
 
-def require_row(features: Tensor) -> None:
+def _require_row(tower: TimmTower, picture: Tensor) -> None:
     """Raise a `ValueError` unless the output for one picture is a row of features."""
-    if features.ndim != 2:
-        raise ValueError(f"for one picture its output has the shape {tuple(features.shape)}")
+    with torch.inference_mode():
+        shape = tuple(tower(picture).shape)
+    if len(shape) != 2:
+        raise ValueError(f"for one picture its output has the shape {shape}")
 
 
-def _explain(source: SecondSource, error: Exception) -> MetaAdapterError:
+def _explain(source: TimmSource, error: Exception) -> MetaAdapterError:
     reason = " ".join(str(error).split())[:300]
     if source.file is None and _is_network_error(error):
         from timm import get_pretrained_cfg
