@@ -15,9 +15,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from episodes import TaskSource, to_learn2learn
-from metaadapter._compat import import_learn2learn
+from episodes.learn2learn_bridge import import_learn2learn
 from metaadapter.apps.cli.process import keep_freed_memory
-from metaadapter.errors import MissingPackage
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import load_training_data
@@ -57,7 +56,7 @@ def _measured(n_tasks: int, repeats: int) -> dict[str, float]:
         for name, make in peers.items():
             try:
                 sides[f"{name}_tasks_s"] = make()
-            except (ImportError, MissingPackage) as reason:
+            except ImportError as reason:
                 first = str(reason).splitlines()[0]
                 print(f"meta-training: left out {name}: {first}", file=sys.stderr)
         seconds: dict[str, list[float]] = {name: [] for name in sides}

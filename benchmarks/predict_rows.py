@@ -20,7 +20,7 @@ from PIL import Image
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.data.decode import decode_image
-from metaadapter.features.encoding_loop import fast_batch_size
+from metaadapter.features.encoding_pipeline import fast_batch_size
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.prediction_request import request_predictions

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from contextlib import suppress
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.data import TensorDataset
+
+INSTALL = """\
+A plain `pip install learn2learn` fails to build on Python 3.11 and later, or downgrades numpy below
+version 2. In a checkout, `make test-slow` installs learn2learn. Elsewhere (a C compiler is needed):
+    pip install gym requests tqdm torchvision
+    pip install --no-deps learn2learn==0.2.0 --config-settings="--build-option=build_ext\""""
 
 
 def to_learn2learn(
@@ -28,17 +35,7 @@ def to_learn2learn(
     Raises:
         ImportError: learn2learn is not installed or does not load.
     """
-    # learn2learn imports gym, whose notice to replace it only learn2learn's authors can follow.
-    with suppress(ImportError):
-        import_module("gym_notices.notices").notices.clear()
-    try:
-        data: Any = import_module("learn2learn.data")
-    # Not only ImportError: newer versions of other packages break it in many ways.
-    except Exception as reason:
-        raise ImportError(
-            f"learn2learn cannot be imported ({type(reason).__name__}: {reason}); "
-            "install it with the package's `learn2learn` extra"
-        ) from reason
+    data: Any = import_learn2learn().data
     table = data.MetaDataset(TensorDataset(features_nD, labels_n))
     draw = [
         data.transforms.FusedNWaysKShots(table, n=n_way, k=n_shot + n_query),
@@ -47,3 +44,17 @@ def to_learn2learn(
         data.transforms.RemapLabels(table, shuffle=False),
     ]
     return data.Taskset(table, task_transforms=draw, num_tasks=n_tasks)
+
+
+def import_learn2learn() -> ModuleType:
+    """Import learn2learn (about a second); `ImportError` says how to install it."""
+    # learn2learn imports gym, whose notice to replace it only learn2learn's authors can follow.
+    with suppress(ImportError):
+        import_module("gym_notices.notices").notices.clear()
+    try:
+        return import_module("learn2learn")
+    # Not only ImportError: newer versions of other packages break it in many ways.
+    except Exception as reason:
+        raise ImportError(
+            f"learn2learn cannot be imported ({type(reason).__name__}: {reason}). {INSTALL}"
+        ) from reason

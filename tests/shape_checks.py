@@ -17,8 +17,10 @@ import jaxtyping
 _check = jaxtyping.jaxtyped
 
 
-def check_shapes(code: Any = None, *, typechecker: Callable[[Any], Any]) -> Any:
+def check_shapes(code: Any = None, *, typechecker: Callable[[Any], Any] | None = None) -> Any:
     """Decorate as `jaxtyping.jaxtyped` does, if the signature gives the shape of an array."""
+    if code == "context":
+        return _check(code)
     if code is None:
         return partial(check_shapes, typechecker=typechecker)
     if isinstance(code, (classmethod, staticmethod)):

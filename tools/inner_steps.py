@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from episodes import EpisodeBatch
-from metaadapter._compat import import_learn2learn
+from episodes.learn2learn_bridge import import_learn2learn
 from metaadapter.adapter.support import Support
 from metaadapter.bench.peers.maml import N_STEPS, logits, loss_weight
 

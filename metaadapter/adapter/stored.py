@@ -92,7 +92,7 @@ def adapter_of_files(
     """Return the adapter that these files hold; an error about a tensor names the path."""
     try:
         weights = AdapterWeights(**load(contents[WEIGHTS_FILE]))
-        sizes = {"N": len(config.classes), "D": config.width, "3": 3, "G": len(FRACTIONS)}
+        sizes = {"N": len(config.classes), "D": config.width, "G": len(FRACTIONS)}
         require_shapes(AdapterWeights, weights.tensors(), **sizes)
         support, hashes = _support_of(contents.get(SUPPORT_FILE), config)
         towers = load(contents[TOWERS_FILE]) if TOWERS_FILE in contents else {}

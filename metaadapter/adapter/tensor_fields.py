@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import torch
+from jaxtyping import Float, jaxtyped
 from torch import Tensor
 
 Fields = TypeVar("Fields", bound="TensorFields")
@@ -47,31 +48,23 @@ class TensorFields:
         )
 
 
-TASKS = "*T"  # the task axis, which a file does not have
-
-
 def require_shapes(kind: type[Any], tensors: Mapping[str, Tensor], **sizes: int) -> None:
     """Raise `ValueError` unless tensors of one task fit the jaxtyping annotations of a dataclass.
 
     A letter in annotations means one size in all fields; `sizes` gives the sizes that are known.
     """
-    for name, hint in _hints(kind).items():  # type: ignore[arg-type]
-        if (tensor := tensors.get(name)) is None:
-            continue
-        # The hint is X, or X | None.
-        declared = next(part for part in (hint, *get_args(hint)) if hasattr(part, "dim_str"))
-        axes = declared.dim_str.removeprefix(TASKS).split()
-        shape = tuple(tensor.shape)
-        expected = [sizes.get(axis, axis) for axis in axes]
-        # A letter gets its size where it first appears.
-        fits = len(axes) == len(shape) and all(
-            sizes.setdefault(axis, size) == size for axis, size in zip(axes, shape, strict=True)
-        )
-        if not (fits and tensor.is_floating_point()):
-            raise ValueError(
-                f"{name} should be ({', '.join(map(str, expected))}) real numbers, got shape "
-                f"{shape} of {tensor.dtype}"
-            )
+    with jaxtyped("context"):
+        # Binds the letters, and the task axis, which a file does not have.
+        for letters, shape in {"*T": (), **{name: (size,) for name, size in sizes.items()}}.items():
+            isinstance(torch.empty(shape, device="meta"), Float[Tensor, letters])
+        for name, hint in _hints(kind).items():  # type: ignore[arg-type]
+            if name in tensors and not isinstance(tensors[name], hint):
+                axes = next(part for part in (hint, *get_args(hint)) if hasattr(part, "dim_str"))
+                known = ", ".join(f"{letter} = {size}" for letter, size in sizes.items())
+                raise ValueError(
+                    f"{name} should be real numbers ({axes.dim_str}) with {known}, got shape "
+                    f"{tuple(tensors[name].shape)} of {tensors[name].dtype}"
+                )
 
 
 @cache

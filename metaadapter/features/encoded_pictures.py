@@ -15,6 +15,7 @@ from metaadapter.data.table import ImageRow
 from metaadapter.data.url import Url
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoding_loop import Progress, encode_pictures
+from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, REMEDY
@@ -86,26 +87,17 @@ def encode_rows(
 
     The result lists pictures that cannot be read, and warns of copies with different labels.
     """
-    features, contents = encode_pictures(
-        [row.picture for row in rows], encoder, views=views, seed=seed, progress=progress
+    pipeline = Pipeline(encoder, views, seed)
+    features, contents = encode_pictures([row.picture for row in rows], pipeline, progress=progress)
+    pairs = list(zip(rows, contents, strict=True))
+    pictures = tuple(StoredPicture.of(row, one) for row, one in pairs if isinstance(one, str))
+    return EncodedPictures(
+        pictures,
+        features,
+        tuple(one for one in contents if isinstance(one, UnreadableImage)),
+        contradictions(equal_pictures(pictures)),
+        tuple(row for row, one in pairs if isinstance(one, str)),
     )
-    pictures, quarantined = part_readable(rows, contents)
-    warnings = contradictions(equal_pictures(pictures))
-    pairs = zip(rows, contents, strict=True)
-    readable = tuple(row for row, content in pairs if isinstance(content, str))
-    return EncodedPictures(pictures, features, quarantined, warnings, readable)
-
-
-def part_readable(
-    rows: Sequence[ImageRow], contents: Sequence[str | UnreadableImage]
-) -> tuple[tuple[StoredPicture, ...], tuple[UnreadableImage, ...]]:
-    """Split pictures into those with features and those that could not be read."""
-    pictures = tuple(
-        StoredPicture.of(row, content)
-        for row, content in zip(rows, contents, strict=True)
-        if isinstance(content, str)
-    )
-    return pictures, tuple(error for error in contents if isinstance(error, UnreadableImage))
 
 
 def require_some(n_pictures: int, quarantined: Sequence[UnreadableImage]) -> None:

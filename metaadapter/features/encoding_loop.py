@@ -8,17 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float32
 
-from metaadapter.data.inputs import ImageInput, Picture, UnreadableImage, as_picture
+from metaadapter.data.inputs import ImageInput, Picture, as_picture
 from metaadapter.errors import UsageError
-from metaadapter.features.encoding_pipeline import Features, LookEncoder, OnError, Outcome, Pipeline
+from metaadapter.features.encoding_pipeline import Features, Outcome, Pipeline
 from metaadapter.features.views import mean_of_views
 
 Stage = Literal["times", "encode", "texts", "captions", "read", "merge", "tune"]
-
-ON_CPU, ON_GPU, ELSEWHERE = 4, 64, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +35,10 @@ class Progress:
 
 def encode_pictures(
     images: Iterable[ImageInput] | np.ndarray,
-    encoder: LookEncoder,
+    pipeline: Pipeline,
     *,
-    views: int = 1,
-    seed: int = 0,
-    batch_size: int | None = None,
-    on_error: OnError = "skip",
     progress: Callable[[Progress], None] | None = None,
-) -> tuple[Float32[np.ndarray, "read dim"], tuple[str | UnreadableImage, ...]]:
+) -> tuple[Float32[np.ndarray, "read dim"], tuple[Outcome, ...]]:
     """Encode a list of pictures in memory, as `encode_to_store` does.
 
     The last digits may differ, because a store fills up its last batch.
@@ -53,30 +46,17 @@ def encode_pictures(
     Return a unit row for each readable picture, the mean of its views; and for every picture its
     content hash, or the error if it could not be read.
     """
-    if on_error not in ("raise", "skip"):
-        raise UsageError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
-    contents, features = encode_new(
-        images,
-        encoder,
-        views=views,
-        seed=seed,
-        batch_size=batch_size,
-        on_error=on_error,
-        progress=progress,
-    )
+    contents, features = encode_new(images, pipeline, progress=progress)
     rows = [features[content] for content in contents if isinstance(content, str)]
-    return mean_of_views(np.array(rows, np.float16).reshape(-1, views, encoder.dim)), contents
+    shape = -1, pipeline.views, pipeline.encoder.dim
+    return mean_of_views(np.array(rows, np.float16).reshape(shape)), contents
 
 
 def encode_new(
     images: Iterable[ImageInput] | np.ndarray,
-    encoder: LookEncoder,
+    pipeline: Pipeline,
     *,
-    views: int = 1,
-    seed: int = 0,
-    batch_size: int | None = None,
     known: Container[str] = frozenset(),
-    on_error: OnError = "skip",
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[tuple[Outcome, ...], dict[str, Features]]:
     """Encode the pictures whose content is not known yet, each content once.
@@ -85,12 +65,9 @@ def encode_new(
     hash, or the error if it could not be read; and the features of the new contents by their hash.
     """
     pictures = _as_pictures(images)
-    pipeline = make_pipeline(
-        encoder, views=views, seed=seed, batch_size=batch_size, on_error=on_error
-    )
     # A thread for each batch: a single picture is faster on all of torch's threads.
     n_batches = -(-len(pictures) // pipeline.pictures_at_once)
-    pipeline = replace(pipeline, workers=max(1, min(pipeline.workers, n_batches)))
+    pipeline = replace(pipeline, workers=max(1, min(pipeline.n_workers, n_batches)))
     features: dict[str, Features] = {}
     outcomes: list[Outcome] = []
     advance = meter("encode", len(pictures), progress)
@@ -99,33 +76,6 @@ def encode_new(
         outcomes += part.outcomes
         advance(len(part.outcomes))
     return tuple(outcomes), features
-
-
-def make_pipeline(
-    encoder: LookEncoder,
-    *,
-    views: int,
-    seed: int,
-    batch_size: int | None,
-    workers: int | None = None,
-    fixed_batches: bool = False,
-    on_error: OnError = "skip",
-) -> Pipeline:
-    """Return a pipeline; by default with a fast batch size and as many threads as torch uses."""
-    workers = torch.get_num_threads() if workers is None else workers
-    batch_size = fast_batch_size(encoder) if batch_size is None else batch_size
-    for option, value in {"views": views, "batch_size": batch_size, "workers": workers}.items():
-        if value < 1:
-            raise UsageError(f"{option} must be 1 or more, got {value}")
-    return Pipeline(encoder, views, seed, batch_size, workers, fixed_batches, on_error)
-
-
-def fast_batch_size(encoder: LookEncoder) -> int:
-    """Return a fast number of looks per batch; on a CPU a layer's output then fits the cache."""
-    device = getattr(encoder, "device", None)
-    if not isinstance(device, torch.device):
-        return ELSEWHERE
-    return ON_CPU if device.type == "cpu" else ON_GPU
 
 
 def meter(

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from torch import Tensor
 from metaadapter.data.decode import is_large, read_once
 from metaadapter.data.inputs import Picture, UnreadableImage, name_of
 from metaadapter.data.machine_errors import is_shortage
+from metaadapter.errors import UsageError
 from metaadapter.features.views import n_looks, view_pixels
 
 OnError = Literal["raise", "skip"]
@@ -77,25 +78,40 @@ class Pipeline:
         encoder: The encoder.
         views: The number of views of each picture.
         seed: The seed of the random crops.
-        batch_size: The most looks in a batch.
-        workers: The number of threads that read; on a CPU they also encode.
+        batch_size: The most looks in a batch; a fast number for the device if None.
+        workers: The number of threads that read, and on a CPU also encode; as many as torch uses if
+            None.
         fixed_batches: Fill up each batch to `batch_size`, and divide torch's threads as for many
             batches: the last digits of a feature depend on both, but not on the other pictures.
         on_error: "raise" ends with the first picture that cannot be read.
     """
 
     encoder: LookEncoder
-    views: int
-    seed: int
-    batch_size: int
-    workers: int
+    views: int = 1
+    seed: int = 0
+    batch_size: int | None = None
+    workers: int | None = None
     fixed_batches: bool = False
     on_error: OnError = "skip"
+
+    def __post_init__(self) -> None:
+        if self.on_error not in get_args(OnError):
+            raise UsageError(f"on_error must be 'raise' or 'skip', got {self.on_error!r}")
+        for option in ("views", "batch_size", "workers"):
+            value = getattr(self, option)
+            if value is not None and value < 1:
+                raise UsageError(f"{option} must be 1 or more, got {value}")
+
+    @property
+    def n_workers(self) -> int:
+        """The number of threads that read."""
+        return self.workers or torch.get_num_threads()
 
     @property
     def pictures_at_once(self) -> int:
         """The number of pictures in a batch."""
-        return max(1, self.batch_size // (self.views * n_looks(self.encoder.zoom)))
+        size = self.batch_size or fast_batch_size(self.encoder)
+        return max(1, size // (self.views * n_looks(self.encoder.zoom)))
 
     def run(
         self, pictures: Iterable[Picture], is_known: Callable[[str], bool]
@@ -106,11 +122,13 @@ class Pipeline:
         contents of all parts that were yielded; several threads call it.
         """
         n_threads = torch.get_num_threads()
-        share = partial(torch.set_num_threads, max(1, n_threads // self.workers))
-        readers = ThreadPoolExecutor(self.workers, "read", initializer=share)
-        device = getattr(self.encoder, "device", None)
-        on_cpu = not isinstance(device, torch.device) or device.type == "cpu"
-        encoders = readers if on_cpu else ThreadPoolExecutor(ENCODERS_BESIDE, "encode")
+        share = partial(torch.set_num_threads, max(1, n_threads // self.n_workers))
+        readers = ThreadPoolExecutor(self.n_workers, "read", initializer=share)
+        encoders = (
+            readers
+            if _place(self.encoder) in ("cpu", "")
+            else ThreadPoolExecutor(ENCODERS_BESIDE, "encode")
+        )
         waits = True
         try:
             yield from self._run(iter(pictures), is_known, readers, encoders)
@@ -133,7 +151,7 @@ class Pipeline:
         size = self.pictures_at_once
         under_way: set[str] = set()
         encoding: deque[tuple[Finished, Future[np.ndarray] | None]] = deque()
-        most_waiting = self.workers if encoders is readers else ENCODERS_BESIDE
+        most_waiting = self.n_workers if encoders is readers else ENCODERS_BESIDE
 
         def is_new(sha256: str) -> bool:
             return not is_known(sha256) and sha256 not in under_way
@@ -149,7 +167,7 @@ class Pipeline:
             return part
 
         # Results are taken in order, so a slow picture must not leave the other threads idle.
-        reading = deque(map(read, islice(pictures, size + 2 * self.workers)))
+        reading = deque(map(read, islice(pictures, size + 2 * self.n_workers)))
         part, batch = Finished(), list[Pixels]()
         while reading:
             outcome, pixels = reading.popleft().result()
@@ -196,6 +214,18 @@ class Pipeline:
         return rows.reshape(len(batch), self.views, -1).astype(np.float16)
 
 
+def fast_batch_size(encoder: LookEncoder) -> int:
+    """Return a fast number of looks per batch; on a CPU a layer's output then fits the cache."""
+    return FAST_BATCH.get(_place(encoder), 64)
+
+
+def _place(encoder: LookEncoder) -> str:
+    """Return the kind of device of an encoder; "" if it does not tell."""
+    device = getattr(encoder, "device", None)
+    return device.type if isinstance(device, torch.device) else ""
+
+
+FAST_BATCH = {"cpu": 4, "": 32}
 # Known pictures need no batch; after so many of them the others are encoded all the same.
 MOST_OUTCOMES = 1024
 _NO_ROWS = np.empty((0, 0), np.float16)

@@ -18,6 +18,7 @@ from metaadapter.data.inputs import ImageInput, UnreadableImage
 from metaadapter.errors import UsageError
 from metaadapter.features.device import choose_device
 from metaadapter.features.encoding_loop import encode_pictures
+from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.fingerprint import (
     PROBE_SENTENCE,
     Fingerprint,
@@ -164,9 +165,8 @@ class ImageEncoder(Protocol):
             UnreadableImage: A picture cannot be read.
             UsageError: `images` is not a list of pictures, or an argument is out of range.
         """
-        features, contents = encode_pictures(
-            images, self, views=views, seed=seed, batch_size=batch_size, on_error=on_error
-        )
+        pipeline = Pipeline(self, views, seed, batch_size, on_error=on_error)
+        features, contents = encode_pictures(images, pipeline)
         if on_error == "raise":
             return features
         errors = {

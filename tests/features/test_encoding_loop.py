@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from metaadapter.features.encoding_loop import make_pipeline
+from metaadapter.features.encoding_pipeline import Pipeline
 
 
 class SlowExceptOnBlack:
@@ -33,7 +33,7 @@ class SlowExceptOnBlack:
 def test_encode__interrupted__does_not_wait_for_the_pictures_under_way():
     encoder = SlowExceptOnBlack()
 
-    pipeline = make_pipeline(encoder, views=1, seed=0, batch_size=1, workers=2)
+    pipeline = Pipeline(encoder, batch_size=1, workers=2)
     pictures = [Image.new("RGB", (2, 2), (tone, 0, 0)) for tone in (0, 1, 2)]
 
     parts = pipeline.run(pictures, lambda _: False)

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import higher
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, pad
 
-from metaadapter._compat import import_higher
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.training.inner_loop import adapt_steps
@@ -52,7 +52,7 @@ def meta_gradient_by_higher(weights, support, query):
     rows = support.flatten(0, 1)
     labels = torch.arange(len(support)).repeat_interleave(support.shape[1])
     optimizer = torch.optim.SGD(learner.parameters(), lr=LR)
-    with import_higher().innerloop_ctx(learner, optimizer) as (functional, steps):
+    with higher.innerloop_ctx(learner, optimizer) as (functional, steps):
         start = list(functional.parameters(time=0))
         for _ in range(N_STEPS):
             now = list(functional.parameters())

@@ -4,12 +4,12 @@ import functools
 from dataclasses import replace
 from itertools import islice
 
+import higher
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
-from metaadapter._compat import import_higher
 from metaadapter.adapter.weights import classify
 from metaadapter.workflow import gradient_steps as gradient_steps_module
 from metaadapter.workflow.gradient_steps import (
@@ -58,7 +58,7 @@ def by_higher(start, loss_of):
     """The adapter of one task after the steps down `loss_of` its learner, unrolled by higher."""
     learner = Learner(start)
     optimizer = torch.optim.Adam(learner.parameters(), lr=LR, eps=EPSILON)
-    with import_higher().innerloop_ctx(learner, optimizer) as (functional, steps):
+    with higher.innerloop_ctx(learner, optimizer) as (functional, steps):
         for _ in range(N_STEPS):
             held = sum(offset.square().mean() for offset in functional.parameters())
             steps.step(loss_of(functional) + ANCHOR / N_SHOT * held)

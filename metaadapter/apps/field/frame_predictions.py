@@ -19,6 +19,7 @@ from metaadapter.data.boxes.frame_detections import Detection
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress, encode_pictures
+from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.stored_pictures import StoredPicture, contradictions, equal_pictures
@@ -165,9 +166,7 @@ def _encode(
     ]
     features, contents = encode_pictures(
         [row.picture for row in rows],
-        encoder,
-        views=origin.n_views,
-        seed=origin.seed,
+        Pipeline(encoder, origin.n_views, origin.seed),
         progress=progress,
     )
     pictures = tuple(

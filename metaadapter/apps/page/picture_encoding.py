@@ -15,6 +15,7 @@ from metaadapter.apps.page.snapshot import EncodedRow, encoded_rows
 from metaadapter.data.crop import Crop
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.features.encoding_loop import encode_new
+from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 
 # After this many pictures, encoding pauses to see which pictures are the most urgent now.
@@ -68,7 +69,9 @@ class PictureEncoding:
         if not new:
             return {}
         pictures = [contents[picture] for picture in new]
-        outcomes, rows = encode_new(pictures, self._project.encoder, known=self._project.features)
+        outcomes, rows = encode_new(
+            pictures, Pipeline(self._project.encoder), known=self._project.features
+        )
         self._project.features.add(rows)
         if self._project.features.is_due:
             self._project.features.commit()

@@ -14,6 +14,7 @@ from metaadapter.data.manifest import COLUMNS
 from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.encoding_loop import Progress, encode_pictures, meter
+from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.class_texts import encode_class_texts
 from metaadapter.features.store.create_store import create_store
@@ -173,7 +174,7 @@ def _compare(folder: EmbeddingFolder, encoder: ImageEncoder, column: str) -> lis
     """
     _, _, features, (paths,) = next(folder.read([column]))
     at_place = [n for n, path in enumerate(paths) if is_regular(Path(str(path)))][:N_COMPARED]
-    ours, contents = encode_pictures([Path(str(paths[n])) for n in at_place], encoder)
+    ours, contents = encode_pictures([Path(str(paths[n])) for n in at_place], Pipeline(encoder))
     readable = [isinstance(content, str) for content in contents]
     theirs = unit_rows(features[at_place][readable].astype(np.float32))
     cosines = np.sum(ours * theirs, axis=1)

@@ -15,7 +15,8 @@ from metaadapter.data.shard import Shard, pick_shard
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import require_some
-from metaadapter.features.encoding_loop import Progress, make_pipeline
+from metaadapter.features.encoding_loop import Progress
+from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
 from metaadapter.features.store.class_texts import encode_class_texts
@@ -101,14 +102,7 @@ def encode_to_store(
     started = time.monotonic()
     rows = pick_shard(table.rows, shard)
     recipe = Recipe.of(encoder, views, seed)
-    pipeline = make_pipeline(
-        encoder,
-        views=views,
-        seed=seed,
-        batch_size=batch_size,
-        workers=workers,
-        fixed_batches=True,
-    )
+    pipeline = Pipeline(encoder, views, seed, batch_size, workers, fixed_batches=True)
     with hold_folder(out):
         before = FeatureStore.open(out) if (out / HEADER_FILE).exists() else None
         if before is not None:

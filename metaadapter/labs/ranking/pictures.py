@@ -14,6 +14,7 @@ from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.table import ImageTable
 from metaadapter.features.encoded_pictures import require_some
 from metaadapter.features.encoding_loop import Progress, encode_pictures
+from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
@@ -70,9 +71,7 @@ def encode_table(
     rows = list({(row.path, row.box): row for row in table.rows}.values())
     features, contents = encode_pictures(
         [row.picture for row in rows],
-        encoder,
-        views=origin.n_views,
-        seed=origin.seed,
+        Pipeline(encoder, origin.n_views, origin.seed),
         progress=progress,
     )
     unreadable = tuple(content for content in contents if isinstance(content, UnreadableImage))

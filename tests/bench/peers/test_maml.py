@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
-from metaadapter._compat import import_learn2learn
+from episodes.learn2learn_bridge import import_learn2learn
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.peers.maml import N_STEPS, RESIDUAL_SCALE
 
