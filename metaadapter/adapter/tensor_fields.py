@@ -56,7 +56,7 @@ def require_shapes(kind: type[Any], tensors: Mapping[str, Tensor], **sizes: int)
     with jaxtyped("context"):
         # Binds the letters, and the task axis, which a file does not have.
         for letters, shape in {"*T": (), **{name: (size,) for name, size in sizes.items()}}.items():
-            isinstance(torch.empty(shape, device="meta"), Float[Tensor, letters])
+            isinstance(torch.empty(shape, device="meta"), Float[Tensor, letters])  # type: ignore[arg-type]
         for name, hint in _hints(kind).items():  # type: ignore[arg-type]
             if name in tensors and not isinstance(tensors[name], hint):
                 axes = next(part for part in (hint, *get_args(hint)) if hasattr(part, "dim_str"))
