@@ -19,7 +19,7 @@ from pathlib import Path
 from torch.nn.functional import normalize
 from metaadapter import AdapterLibrary, MetaAdapterClassifier
 from metaadapter.adapter import StoredAdapter
-from metaadapter.adapter.skill import skill_bytes
+from metaadapter.adapter.files import skill_bytes
 draw = torch.Generator().manual_seed(0)
 folder = Path(sys.argv[1])
 libraries = {size: AdapterLibrary.open(folder / str(size)) for size in SIZES}

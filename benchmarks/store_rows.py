@@ -17,7 +17,7 @@ import torch
 
 from episodes import EpisodeSampler, EpisodeSpec, TaskSource, gather
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.training import kept_pictures
+from metaadapter.training import sources
 
 N_LARGE, N_SMALL, WIDTH, N_OF_CLASS = 1_000_000, 10_000, 64, 100
 N_TASKS, N_PART, REPEATS = 512, 32, 8
@@ -50,7 +50,7 @@ def _create(folder: Path, n_rows: int) -> None:
 
 def _read(folder: Path) -> dict[str, float]:
     torch.set_num_threads(1)
-    kept_pictures.MOST_IN_MEMORY = 0
+    sources.MOST_IN_MEMORY = 0
     small, _, _ = _source(folder / "small")
     base = _own_gib()
     large, opened, indexed = _source(folder / "large")
@@ -77,10 +77,10 @@ def _source(folder: Path) -> tuple[TaskSource, float, float]:
     start = time.perf_counter()
     store = FeatureStore.open(folder)
     opened = time.perf_counter() - start
-    part = kept_pictures.KeptPictures.of_classes(store, store.classes)
+    part = sources.KeptPictures.of_classes(store, store.classes)
     source = TaskSource(
         name=folder.name,
-        features_nVD=kept_pictures.features_of([part], average_views=False),
+        features_nVD=sources.features_of([part], average_views=False),
         labels_n=torch.from_numpy(part.labels),
         text_CD=torch.zeros(len(store.classes), WIDTH),
         logit_scale=100.0,

@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from episodes.draws import TaskDraw
 from episodes.perturb_texts import spread, unit
-from episodes.task_draw import TaskDraw
 from episodes.tasks import EpisodeBatch
 
 # Upper end of a uniform draw, in units of the spread around the task's mean.

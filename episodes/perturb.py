@@ -10,9 +10,9 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from episodes.domain import draw_domain
+from episodes.draws import TaskDraw
 from episodes.errors import require_fraction
 from episodes.perturb_texts import perturb_texts, unit, used
-from episodes.task_draw import TaskDraw
 from episodes.tasks import EpisodeBatch, Episodes
 
 LEAST_SCATTER, MOST_SCATTER = 1.0, 8.0

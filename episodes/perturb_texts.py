@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.linalg import vector_norm
 from torch.nn.functional import normalize
 
-from episodes.task_draw import TaskDraw
+from episodes.draws import TaskDraw
 
 # The length of the noise in a made text, in units of the root mean square length of the centred
 # class means. With isotropic noise of 6 in the 1,024 coordinates of tiny's texts, ten classes of

@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.nn.functional import embedding
 
 from episodes.draws import uniform, upload
-from episodes.source import TaskSource
-from episodes.stored_features import StoredFeatures
+from episodes.source import StoredFeatures, TaskSource
 
 # T tasks, N ways, K shots, Q queries (of a class in row numbers, of a task in features), O pictures
 # of other classes, U unlabelled pictures, D feature width, r = pictures × views.

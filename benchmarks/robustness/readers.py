@@ -27,7 +27,7 @@ from metaadapter.data.db import Database
 from metaadapter.errors import DataError
 from metaadapter.features.store import kept_features
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.training.checkpoint import load_checkpoint
+from metaadapter.training.run_folder import load_checkpoint
 
 Content: TypeAlias = dict[str, Any]
 # The rounding step of a unit feature in float16, plus differences between batches in float32.

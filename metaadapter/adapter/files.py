@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from metaadapter.adapter.card import adapter_card
-from metaadapter.adapter.config import read_config, stored_facts
+from metaadapter.adapter.config import AdapterConfig, read_config, stored_facts
 from metaadapter.adapter.layout import (
+    CAPTION_SCHEMA,
     CARD_FILE,
     CONFIG_FILE,
+    MEMBERS,
+    REMEDY,
+    SIGNATURE_FILE,
+    SUPPORT_FILE,
     TENSOR_FILES,
     is_caption_adapter,
     is_skill,
     open_adapter,
+    open_skill,
 )
 from metaadapter.adapter.listed_skills import listing
-from metaadapter.adapter.skill import seal_skill, skill_contents
-from metaadapter.adapter.stored import StoredAdapter, adapter_of_files, file_contents
-from metaadapter.data.checksums import write_document
+from metaadapter.adapter.stored import (
+    StoredAdapter,
+    adapter_of_files,
+    file_contents,
+    signature_of_file,
+    tensor_bytes,
+)
+from metaadapter.adapter.task_signature import TaskSignature
+from metaadapter.data.checksums import read_document, sealed_document, write_document
 from metaadapter.data.hub import is_hub_name
 from metaadapter.data.output_folder import (
     hold_lock,
@@ -30,6 +42,7 @@ from metaadapter.data.output_folder import (
     write_errors,
 )
 from metaadapter.data.regular_files import given_path, is_regular
+from metaadapter.data.stored_zip import zip_bytes
 from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
 
 LOCK_FILE, LOCK_OF_SKILLS = ".lock", ".adapter.lock"
@@ -139,3 +152,61 @@ def hold_adapter(path: Path) -> AbstractContextManager[None]:
         lock = path.parent / LOCK_OF_SKILLS
         return hold_lock(lock, owner, reentrant=True, wait=SECONDS_TO_WAIT)
     return hold_lock(path / LOCK_FILE, owner, reentrant=True)
+
+
+def skill_bytes(adapter: StoredAdapter, old_card: bytes = b"", *, features: bool = True) -> bytes:
+    """Return the content of a skill file.
+
+    Without `features` the support and the hashes of its pictures are left out, so no class can be
+    added later. The weights stay, with the keys of a cache, which are features, too.
+    """
+    contents = skill_contents(adapter)
+    if not features:
+        contents.pop(SUPPORT_FILE, None)
+    return seal_skill(stored_facts(adapter.config), contents, adapter_card(adapter, old_card))
+
+
+def skill_contents(adapter: StoredAdapter) -> dict[str, bytes]:
+    """Return file name → content for all tensors, always with the signature of the task."""
+    return file_contents(adapter) | {SIGNATURE_FILE: tensor_bytes(adapter.task_signature.tensors())}
+
+
+def seal_skill(facts: Mapping[str, Any], contents: Mapping[str, bytes], card: bytes) -> bytes:
+    """Return a skill file with a card, the contents, and the facts with their proof."""
+    members = {CARD_FILE: card, **sealed_members(facts, contents)}
+    return zip_bytes({name: members[name] for name in MEMBERS if name in members})
+
+
+def sealed_members(facts: Mapping[str, Any], contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the contents, and the configuration with the facts and the proof of the contents."""
+    return {CONFIG_FILE: sealed_document(facts, contents), **contents}
+
+
+def read_signature(skill: Path) -> tuple[AdapterConfig, TaskSignature]:
+    """Read the configuration of a skill file and the signature of its task, and nothing else."""
+    config, proof = read_config(skill, open_skill(skill, CONFIG_FILE, SIGNATURE_FILE))
+    return config, signature_of_file(proof.read(SIGNATURE_FILE), config, skill)
+
+
+def check_skill(skill: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the path of each file in a skill file, and its error, "" if it has none."""
+    try:
+        place = open_skill(skill)
+        if is_caption_adapter(skill, place):
+            _, proof = read_document(skill / CONFIG_FILE, CAPTION_SCHEMA, REMEDY, source=place)
+        else:
+            _, proof = read_config(skill, place)
+    except MetaAdapterError as error:
+        yield skill, str(error)
+        return
+    for name in place.sizes:
+        fault = ""
+        # The configuration was checked when it was read; the card has only a CRC-32.
+        if name not in (CONFIG_FILE, CARD_FILE):
+            try:
+                proof.read(name)
+            except MetaAdapterError as error:
+                fault = str(error)
+        yield skill / name, fault
+    for name in sorted(set(proof.files) - set(place.sizes)):
+        yield skill / name, f"{name} is missing from {skill}"

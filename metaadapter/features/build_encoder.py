@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, final
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from metaadapter.data.checksums import read_document
 from metaadapter.data.hub import cache_alone_if_unreachable
 from metaadapter.data.silence import silence
 from metaadapter.errors import UsageError
 from metaadapter.features import encoder_source
 from metaadapter.features.encoder_model import EncoderModel, TwoTowers
-from metaadapter.features.encoder_proof import PROOF_FILE, proven_digest
 from metaadapter.features.encoder_source import EncoderSource
 from metaadapter.features.fingerprint import PROBE_SENTENCE, probe_picture
 from metaadapter.features.open_clip_model import build_open_clip
 from metaadapter.features.timm_tower import build_second, build_timm
 from metaadapter.features.transformers_model import build_transformers
+
+PROOF_FILE, SCHEMA = "encoder.json", "metaadapter.encoder/1"
+REINSTALL = "`pip install --force-reinstall --no-deps metaadapter` restores the package's files"
+REMEDY = (
+    f"restore it from a copy ({REINSTALL}); if you changed a folder of your own on purpose, "
+    f"delete its {PROOF_FILE}"
+)
+
+
+def proven_digest(folder: Path) -> str:
+    """Check all files of an encoder folder, and return the digest of its weights.
+
+    Returns:
+        The `digest_weights` of the unchanged weights; "" for a folder without a proof.
+
+    Raises:
+        DataError: A file is missing, damaged or changed.
+        IncompatibleArtifact: A newer version wrote the proof.
+    """
+    values, proof = read_document(folder / PROOF_FILE, SCHEMA, REMEDY)
+    for name in proof.files:
+        proof.find(name)
+    return str(values["digest"])
 
 
 def build_model(source: EncoderSource) -> EncoderModel:

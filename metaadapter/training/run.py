@@ -14,12 +14,14 @@ from metaadapter.data.checksums import TRAINING_RECORD, write_document
 from metaadapter.data.output_folder import open_after, require_no_link, write_errors
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.generator.adapter_generator import save_generator
-from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.config import TrainConfig
+from metaadapter.training.figures import Moment
 from metaadapter.training.processes import Processes, joined
 from metaadapter.training.run_folder import (
+    Checkpoint,
     Conditions,
     hold_run,
+    load_checkpoint,
     require_same,
     require_same_conditions,
     training_device,
@@ -33,7 +35,6 @@ from metaadapter.training.run_summary import (
 )
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import load_training_data
-from metaadapter.training.validation import Moment
 
 CHECKPOINT, LOG, SUMMARY, BEST = "checkpoint.json", "log.jsonl", "summary.json", "best"
 RESUMABLE = "The last saved state is kept; resume it with --resume"

@@ -1,14 +1,16 @@
-"""The folder of a training run: its configuration, its lock, and what it begins with again."""
+"""The folder of a training run: its configuration, its lock, and its checkpoint."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load, save
+from torch import Tensor
 
 from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.code_identity import code_identity
@@ -68,7 +70,7 @@ def require_same_conditions(before: Conditions, now: Conditions) -> None:
 
 
 CONFIG, RESOLVED, RUN_SCHEMA = "config.toml", "resolved.json", "metaadapter.training_run/1"
-REMEDY = "give --resume a folder that `metaadapter train` wrote, or start a new run with --out"
+REMEDY = "give --resume a run folder that is whole, or start a new run with --out ANOTHER_FOLDER"
 # The files of a run that was killed before it began.
 UNFINISHED = {f"{CONFIG}.new.tmp", f"{CONFIG}.new", f"{RESOLVED}.tmp"}
 
@@ -161,3 +163,41 @@ def _require_empty(folder: Path) -> None:
             f"{folder} is not empty; resume the run in it with --resume {folder}, or choose "
             "another folder with --out"
         )
+
+
+CHECKPOINT_SCHEMA = "metaadapter.training_checkpoint/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Tensors in named groups ("network", "optimizer", …), and plain values."""
+
+    tensors: Mapping[str, Mapping[str, Tensor]]
+    values: Mapping[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write the document `path` and the tensors beside it; a crash leaves the old ones."""
+        flat = {
+            # Cloned: safetensors refuses tensors that share memory.
+            f"{group}/{name}": tensor.detach().cpu().clone().contiguous()
+            for group, members in self.tensors.items()
+            for name, tensor in members.items()
+        }
+        about = {"schema": CHECKPOINT_SCHEMA, "groups": list(self.tensors), **self.values}
+        write_document(path, about, {_tensors_of(path): save(flat)})
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU; `DataError` or `IncompatibleArtifact` says what is wrong."""
+    values, proof = read_document(path, CHECKPOINT_SCHEMA, REMEDY)
+    del values["schema"]
+    groups: dict[str, dict[str, Tensor]] = {group: {} for group in values.pop("groups")}
+    # Sorted, because safetensors gives them in any order.
+    for key, tensor in sorted(load(proof.read(_tensors_of(path))).items()):
+        group, _, name = key.partition("/")
+        groups[group][name] = tensor
+    return Checkpoint(groups, values)
+
+
+def _tensors_of(path: Path) -> str:
+    return path.with_suffix(".safetensors").name

@@ -14,11 +14,11 @@ from metaadapter.errors import DataError
 from metaadapter.generator.adapter_generator import generator_id
 from metaadapter.generator.pretrained import SHIPPED
 from metaadapter.training.config import TrainConfig
+from metaadapter.training.figures import Validation
 from metaadapter.training.run_folder import Conditions
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import TrainingData
 from metaadapter.training.training_record import read_training_record
-from metaadapter.training.validation import Validation
 
 PACKAGES = ("metaadapter", "torch", "numpy", "safetensors", "pydantic")
 

@@ -18,8 +18,8 @@ from episodes.perturb import perturb
 from metaadapter.data.user_code import load_user_code
 from metaadapter.errors import DataError
 from metaadapter.generator.adapter_generator import AdapterGenerator
-from metaadapter.training.checkpoint import Checkpoint
 from metaadapter.training.config import TrainConfig
+from metaadapter.training.figures import LearnedDraw, Moment, StepFigures, Validation, step_figures
 from metaadapter.training.inner_loop import adapt_steps
 from metaadapter.training.loss_terms import weighted_sum
 from metaadapter.training.new_generator import new_generator
@@ -27,8 +27,7 @@ from metaadapter.training.objective import objective, own_code_errors
 from metaadapter.training.optimizer import make_optimizer, make_schedule
 from metaadapter.training.processes import ALONE, Processes
 from metaadapter.training.random_streams import RandomStreams
-from metaadapter.training.step_figures import LearnedDraw, StepFigures, step_figures
-from metaadapter.training.validation import Moment, Validation
+from metaadapter.training.run_folder import Checkpoint
 from metaadapter.training.validator import Validator
 
 MOST_GRADIENT = 1.0

@@ -17,8 +17,8 @@ from metaadapter.errors import DataError
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.training.config import TrainConfig
+from metaadapter.training.figures import Kind
 from metaadapter.training.sources import LoadedSource, load_source
-from metaadapter.training.validation import Kind
 from metaadapter.training.validator import Validator
 
 

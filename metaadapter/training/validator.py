@@ -30,9 +30,9 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.config import ValidateConfig
+from metaadapter.training.figures import Kind, Tables, Validation
 from metaadapter.training.loss_terms import known_loss, query_loss
 from metaadapter.training.processes import ALONE, Processes
-from metaadapter.training.validation import Kind, Tables, Validation
 
 N_QUERY, MOST_WAYS, N_STRANGERS = 15, 20, 60
 # The number of tasks, of up to twenty ways and sixteen shots, that are classified at a time.

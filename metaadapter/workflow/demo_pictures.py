@@ -8,7 +8,7 @@ from metaadapter.data.checksums import file_hash, read_document
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError
-from metaadapter.features.encoder_proof import REINSTALL
+from metaadapter.features.build_encoder import REINSTALL
 
 DEMO = Path(__file__).parents[1] / "assets" / "demo"
 PICTURES, HASHES_FILE, SCHEMA = "pictures", "pictures.json", "metaadapter.demo/1"

@@ -11,18 +11,17 @@ from pathlib import Path
 
 from metaadapter.adapter.card import card_with_metadata, facts_of
 from metaadapter.adapter.config import AdapterConfig, stored_facts
-from metaadapter.adapter.files import load_adapter, read_card
+from metaadapter.adapter.files import load_adapter, read_card, sealed_members, skill_bytes
 from metaadapter.adapter.layout import CONFIG_FILE, SKILL_SUFFIX, TENSOR_FILES
 from metaadapter.adapter.listed_skills import ENTRIES, MARK_FILE
-from metaadapter.adapter.skill import sealed_members, skill_bytes
 from metaadapter.adapter.stored import StoredAdapter, file_contents
 from metaadapter.data.hub import PREFIX, is_hub_name
 from metaadapter.data.hub_upload import Kind, Pushed, push_files
 from metaadapter.data.plain_text import in_markdown
 from metaadapter.data.regular_files import given_path
 from metaadapter.errors import UsageError
+from metaadapter.features.encoder_source import base_models, is_public_name
 from metaadapter.features.origin import Origin
-from metaadapter.features.public_name import base_models, is_public_name
 from metaadapter.generator import adapter_generator
 from metaadapter.generator.pretrained import load_generator
 

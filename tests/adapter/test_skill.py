@@ -13,8 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaadapter.adapter.config import AdapterConfig, read_config
-from metaadapter.adapter.files import load_adapter, store_adapter
-from metaadapter.adapter.skill import check_skill, read_signature, skill_bytes
+from metaadapter.adapter.files import (
+    check_skill,
+    load_adapter,
+    read_signature,
+    skill_bytes,
+    store_adapter,
+)
 from metaadapter.adapter.stored import StoredAdapter, tensor_bytes
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.task_signature import TaskSignature

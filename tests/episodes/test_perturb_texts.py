@@ -7,8 +7,8 @@ import torch
 from torch.nn.functional import normalize
 
 from episodes import perturb_texts as made_texts
+from episodes.draws import TaskDraw
 from episodes.perturb_texts import NOISES, perturb_texts
-from episodes.task_draw import TaskDraw
 
 
 def rows(*shape, seed=0):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.features.public_name import base_models, is_public_name
+from metaadapter.features.encoder_source import base_models, is_public_name
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from metaadapter.errors import DataError
-from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
+from metaadapter.training.run_folder import Checkpoint, load_checkpoint
 
 
 def test_checkpoint__saved_and_loaded__is_bit_for_bit_the_same(tmp_path):

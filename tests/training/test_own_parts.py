@@ -12,9 +12,9 @@ from metaadapter.adapter.weights import classify
 from metaadapter.errors import UsageError
 from metaadapter.generator.adapter_generator import generator_id
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.training.checkpoint import load_checkpoint
 from metaadapter.training.config_file import load_config
 from metaadapter.training.run import train
+from metaadapter.training.run_folder import load_checkpoint
 
 PARTS = Path(__file__).with_name("own_parts.py")
 

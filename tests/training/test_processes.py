@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from metaadapter.errors import DataError, UsageError
-from metaadapter.training.checkpoint import load_checkpoint
 from metaadapter.training.processes import OtherProcessFailed, Processes, joined
 from metaadapter.training.random_streams import RandomStreams
 from metaadapter.training.run import train
+from metaadapter.training.run_folder import load_checkpoint
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import load_training_data
 

@@ -13,9 +13,8 @@ from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.generator.adapter_generator import generator_id
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training import run as run_module
-from metaadapter.training.checkpoint import Checkpoint, load_checkpoint
 from metaadapter.training.run import train
-from metaadapter.training.run_folder import open_run
+from metaadapter.training.run_folder import Checkpoint, load_checkpoint, open_run
 
 WITHOUT_VALIDATION = ("data.validation_classes=[]", "data.validation_domains=[]")
 

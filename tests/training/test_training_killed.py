@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from metaadapter.training.checkpoint import load_checkpoint
 from metaadapter.training.run import train
+from metaadapter.training.run_folder import load_checkpoint
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.config import ValidateConfig
-from metaadapter.training.validation import Validation
+from metaadapter.training.figures import Validation
 from metaadapter.training.validator import Validator
 
 CONFIG = ValidateConfig(tasks=13, shots=(1, 3))

@@ -112,7 +112,7 @@ def _machine() -> Iterator[Check]:
 def _files_of_package() -> Check:
     """Compare the files that the package ships with the hashes that ship with them."""
     from metaadapter.data.checksums import check_files
-    from metaadapter.features.encoder_proof import REINSTALL
+    from metaadapter.features.build_encoder import REINSTALL
     from metaadapter.features.encoder_source import TINY
     from metaadapter.workflow.demo_pictures import demo_pictures
 
@@ -158,9 +158,9 @@ def file_checks(place: Path) -> Iterator[Check]:
 
 def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     """Yield each file with its fault; "" if it has no fault, `None` if it has no hash."""
+    from metaadapter.adapter.files import check_skill
     from metaadapter.adapter.layout import SKILL_SUFFIX
     from metaadapter.adapter.listed_skills import MARK_FILE
-    from metaadapter.adapter.skill import check_skill
     from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.page.project import check_project, projects_in
     from metaadapter.data.checksums import check_files

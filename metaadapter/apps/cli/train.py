@@ -20,8 +20,8 @@ from metaadapter.errors import Interrupted, MetaAdapterError, UsageError
 
 if TYPE_CHECKING:
     from metaadapter.training.config import TrainConfig
+    from metaadapter.training.figures import Moment
     from metaadapter.training.run_summary import RunSummary
-    from metaadapter.training.validation import Moment
 
 
 Config = Annotated[

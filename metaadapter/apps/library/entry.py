@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from metaadapter.adapter.config import AdapterConfig, read_config
-from metaadapter.adapter.files import load_adapter, read_card
+from metaadapter.adapter.files import load_adapter, read_card, skill_bytes
 from metaadapter.adapter.layout import (
     CONFIG_FILE,
     SIGNATURE_FILE,
@@ -21,7 +21,6 @@ from metaadapter.adapter.layout import (
     open_skill,
 )
 from metaadapter.adapter.listed_skills import seal_of
-from metaadapter.adapter.skill import skill_bytes
 from metaadapter.adapter.stored import signature_of_file
 from metaadapter.data.hub import is_hub_name
 from metaadapter.data.regular_files import given_path

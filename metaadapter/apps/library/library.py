@@ -16,7 +16,14 @@ from sklearn.utils.validation import check_array
 from torch import Tensor
 
 from metaadapter.adapter.config import AdapterConfig, read_config
-from metaadapter.adapter.files import hold_adapter, load_adapter, read_card, require_adapter_folder
+from metaadapter.adapter.files import (
+    hold_adapter,
+    load_adapter,
+    read_card,
+    read_signature,
+    require_adapter_folder,
+    skill_bytes,
+)
 from metaadapter.adapter.known import require_fraction
 from metaadapter.adapter.layout import CONFIG_FILE, SKILL_SUFFIX, open_skill
 from metaadapter.adapter.listed_skills import (
@@ -27,7 +34,6 @@ from metaadapter.adapter.listed_skills import (
     readings_of_list,
     seal_of,
 )
-from metaadapter.adapter.skill import read_signature, skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.unit_rows import as_array, unit_rows

@@ -17,7 +17,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
-from metaadapter.adapter.skill import skill_bytes
+from metaadapter.adapter.files import skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.export.web_page import fixed_contents
 from metaadapter.apps.field.camtrap_package import CamtrapPackage

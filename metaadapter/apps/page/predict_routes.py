@@ -12,8 +12,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, model_serializer
 from starlette.concurrency import run_in_threadpool
 
-from metaadapter.adapter.files import load_adapter
-from metaadapter.adapter.skill import skill_bytes
+from metaadapter.adapter.files import load_adapter, skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.page.answer_routes import Shift
 from metaadapter.apps.page.answers import fit
