@@ -29,6 +29,7 @@ from rich.progress import Progress, TimeElapsedColumn
 from torch import Tensor
 from torch.nn.functional import normalize
 from torch.nn.utils import clip_grad_norm_
+from torch.optim.lr_scheduler import LambdaLR
 
 from episodes import EpisodeBatch, TaskSource
 from metaadapter.adapter.support import Support
@@ -42,7 +43,7 @@ from metaadapter.errors import DataError
 from metaadapter.training.config import OptimConfig, TrainConfig
 from metaadapter.training.config_file import load_config
 from metaadapter.training.loss_terms import query_loss
-from metaadapter.training.optimizer import WEIGHT_DECAY, make_schedule
+from metaadapter.training.optimizer import WEIGHT_DECAY, rate_of_step
 from metaadapter.training.random_streams import stream
 from metaadapter.training.sources import LoadedSource
 from metaadapter.training.trainer import MOST_GRADIENT
@@ -193,7 +194,7 @@ def learn(
         lr=optim.lr,
         weight_decay=WEIGHT_DECAY,
     )
-    schedule = make_schedule(optimizer, optim.steps)
+    schedule = LambdaLR(optimizer, partial(rate_of_step, n_steps=optim.steps))
     for step in range(optim.steps):
         optimizer.zero_grad()
         total = 0.0

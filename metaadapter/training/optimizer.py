@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import LambdaLR
 
 WEIGHT_DECAY = 0.01
 MOST_WARMUP = 100
@@ -24,14 +23,9 @@ def make_optimizer(network: nn.Module, lr: float) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=lr, weight_decay=WEIGHT_DECAY, fused=True)
 
 
-def make_schedule(optimizer: torch.optim.Optimizer, n_steps: int) -> LambdaLR:
-    """Return the learning rates of `n_steps` steps: a linear rise, then a cosine to zero."""
+def rate_of_step(step: int, n_steps: int) -> float:
+    """Return the learning rate of a step relative to the highest: a rise, then a cosine to zero."""
     warmup = max(1, min(MOST_WARMUP, n_steps // 5))
-
-    # One formula, because torch before 2.8 warns when its own SequentialLR joins two schedules.
-    def fraction(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, n_steps - warmup)))
-
-    return LambdaLR(optimizer, fraction)
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, n_steps - warmup)))

@@ -73,13 +73,6 @@ class Processes:
         """Whether this process writes the run and prints its results."""
         return self.rank == 0
 
-    def own(self, name: str) -> str:
-        """Return a name for random numbers of this process; the first has those of a lone one.
-
-        A seed of rank + seed would repeat the tasks of a run with the next seed.
-        """
-        return name if self.is_first else f"{name} of process {self.rank}"
-
     def device(self, name: str) -> str:
         """Return the name of this process's device: of several on a machine, each has one GPU."""
         if self.size == 1 or not (name == "cuda" or (name == "auto" and torch.cuda.is_available())):
@@ -185,5 +178,5 @@ def _lost_processes(rank: int, size: int) -> Iterator[None]:
         raise DataError(
             f"process {rank} of {size} has lost another process of this run, which has ended or "
             f"does not answer ({str(error).splitlines()[0]}). The last saved state, if any, is "
-            f"kept; continue it with --resume and {size} processes"
+            "kept; continue it with --resume"
         ) from error

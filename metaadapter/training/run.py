@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,11 +19,10 @@ from metaadapter.training.figures import Moment
 from metaadapter.training.processes import Processes, joined
 from metaadapter.training.run_folder import (
     Checkpoint,
-    Conditions,
     hold_run,
     load_checkpoint,
     require_same,
-    require_same_conditions,
+    require_same_data,
     training_device,
     write_config,
 )
@@ -52,7 +51,8 @@ def train(
 ) -> RunSummary:
     """Train a run from its last saved state, and keep its best generator in `best/`.
 
-    An interrupted run gets the same weights as one that is not interrupted, up to rounding.
+    An interrupted run gets the same weights as one that is not interrupted, up to rounding, if it
+    has as many processes.
 
     If torchrun has started several processes, they share the tasks of each step. All must see the
     folder and the stores; the first process alone writes, and all return the summary.
@@ -69,19 +69,19 @@ def train(
     Raises:
         DataError: Sources are missing, have changed, or overlap with validation; training diverges;
             the folder is not empty, not a run, or used by another run; or a process is lost.
-        UsageError: The device cannot train; the configuration, the user's code or the number of
-            processes has changed; or the processes cannot share the tasks of a step.
+        UsageError: The device cannot train; the configuration or the user's code has changed; or
+            the processes cannot share the tasks of a step.
     """
     with joined() as processes, ExitStack() as held:
         with processes.together():
             run = _Run.open(folder, config, config_text, device, processes, held)
         saved = checkpoint.values["step"] if (checkpoint := run.checkpoint) else None
-        own = [saved, run.conditions.data, config.plain(), installed_versions()]
+        own = [saved, run.data, config.plain(), installed_versions()]
         processes.require_same(own, "the data, the code, the packages or the saved state")
         if processes.is_first:
             write_config(folder, config, config_text)
         seconds = _advance(run, tell, should_stop)
-        summary = summarise(folder, run.trainer, seconds, run.conditions, run.sources)
+        summary = summarise(folder, run.trainer, seconds, run.device, processes.size, run.sources)
         if processes.is_first:
             with write_errors(f"the training run {folder}", _kept(folder)):
                 write_document(folder / SUMMARY, {"schema": TRAINING_RECORD, **summary.to_dict()})
@@ -96,7 +96,9 @@ class _Run:
     folder: Path
     trainer: Trainer
     checkpoint: Checkpoint | None
-    conditions: Conditions
+    device: str
+    data: dict[str, str]
+    """Digests by source."""
     sources: dict[str, list[dict[str, Any]]]
     processes: Processes
 
@@ -118,23 +120,18 @@ class _Run:
             held.enter_context(hold_run(folder, is_new=is_new))
         path = folder / CHECKPOINT
         checkpoint = load_checkpoint(path) if path.exists() else None
-        before = checkpoint and Conditions(**checkpoint.values["conditions"])
-        if before and device == "auto":
-            device = before.device
+        if checkpoint and device == "auto":
+            device = checkpoint.values["device"]
         place = training_device(processes.device(device))
         data = load_training_data(config)
-        now = Conditions(
-            # Each process has its own GPU.
-            device=str(place) if processes.size == 1 else place.type,
-            n_processes=processes.size,
-            data=data.digests(),
-        )
-        if before:
-            require_same_conditions(before, now)
+        if checkpoint:
+            require_same_data(checkpoint.values["data"], data.digests())
         sources = described_sources(data, config)
         mixture, validator = data.mixture(config, place), data.validator(config, place)
         trainer = Trainer(config, mixture, validator, place, processes)
-        return cls(folder, trainer, checkpoint, now, sources, processes)
+        # Each process has its own GPU.
+        device = str(place) if processes.size == 1 else place.type
+        return cls(folder, trainer, checkpoint, device, data.digests(), sources, processes)
 
 
 def _advance(
@@ -171,7 +168,8 @@ def _advance(
                 about = {
                     "log_position": log.tell() if log else 0,
                     "seconds": seconds,
-                    "conditions": asdict(run.conditions),
+                    "device": run.device,
+                    "data": run.data,
                 }
                 state = trainer.state(about)
                 if log:

@@ -23,16 +23,6 @@ from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import resolved_config
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """The conditions as a checkpoint stores them."""
-
-    device: str
-    n_processes: int
-    data: dict[str, str]
-    """Digests by source."""
-
-
 def training_device(name: str) -> torch.device:
     """Return the device with this name; "auto" is the first CUDA GPU, or the CPU without one."""
     if name == "auto":
@@ -45,22 +35,9 @@ def training_device(name: str) -> torch.device:
     return choose_device(name)
 
 
-def require_same_conditions(before: Conditions, now: Conditions) -> None:
-    """Raise an error if a run cannot continue.
-
-    Each process has its own stream of tasks, so their number must stay.
-
-    Raises:
-        DataError: The data of the run have changed.
-        UsageError: The number of processes has changed.
-    """
-    if before.n_processes != now.n_processes:
-        raise UsageError(
-            f"the run has {before.n_processes} process(es), each with its own stream of tasks, and "
-            f"cannot continue with {now.n_processes}; start {before.n_processes} (torchrun "
-            f"--nproc-per-node {before.n_processes} on one machine), or start a new run with --out"
-        )
-    changed = [name for name, digest in before.data.items() if now.data.get(name) != digest]
+def require_same_data(before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Raise `DataError` unless the data of a run have these digests, by source, still."""
+    changed = [name for name, digest in before.items() if now.get(name) != digest]
     if changed:
         raise DataError(
             f"the data of {', '.join(map(repr, changed))} have changed since the run began: "

@@ -15,7 +15,6 @@ from metaadapter.generator.adapter_generator import generator_id
 from metaadapter.generator.pretrained import SHIPPED
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.figures import Validation
-from metaadapter.training.run_folder import Conditions
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import TrainingData
 from metaadapter.training.training_record import read_training_record
@@ -82,7 +81,8 @@ def summarise(
     folder: Path,
     trainer: Trainer,
     seconds: float,
-    conditions: Conditions,
+    device: str,
+    n_processes: int,
     sources: dict[str, list[dict[str, Any]]],
 ) -> RunSummary:
     """Return the summary of a run after its last step so far."""
@@ -99,9 +99,9 @@ def summarise(
         generator=generator_id(generator),
         n_parameters=sum(parameter.numel() for parameter in generator.parameters()),
         seed=trainer.config.seed,
-        device=conditions.device,
+        device=device,
         threads=torch.get_num_threads(),
-        n_processes=conditions.n_processes,
+        n_processes=n_processes,
         data=sources,
         versions=installed_versions(),
     )

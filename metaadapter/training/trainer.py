@@ -24,9 +24,9 @@ from metaadapter.training.inner_loop import adapt_steps
 from metaadapter.training.loss_terms import weighted_sum
 from metaadapter.training.new_generator import new_generator
 from metaadapter.training.objective import objective, own_code_errors
-from metaadapter.training.optimizer import make_optimizer, make_schedule
+from metaadapter.training.optimizer import make_optimizer, rate_of_step
 from metaadapter.training.processes import ALONE, Processes
-from metaadapter.training.random_streams import RandomStreams
+from metaadapter.training.random_streams import streams_of_step
 from metaadapter.training.run_folder import Checkpoint
 from metaadapter.training.validator import Validator
 
@@ -61,7 +61,7 @@ class Trainer:
         self._processes = processes
         optim = config.optim
         self._n_draws, self._n_tasks = processes.share(optim.draws_per_step, optim.tasks_per_draw)
-        self._random = RandomStreams(config.seed, processes, device)
+        self._device = device
         self._network = new_generator(config).to(device)
         self._own_losses = {
             name.rpartition(":")[2]: load_user_code(name, kind="loss")
@@ -69,7 +69,6 @@ class Trainer:
             if kind == "loss"
         }
         self._optimizer = make_optimizer(self._network, config.optim.lr)
-        self._schedule = make_schedule(self._optimizer, config.optim.steps)
         averaging = get_ema_multi_avg_fn(config.optim.ema)  # type: ignore[no-untyped-call]
         self._average = AveragedModel(self._network, multi_avg_fn=averaging).eval()
         self._averaged = cast(AdapterGenerator, self._average.module)
@@ -114,14 +113,12 @@ class Trainer:
                 for number, moments in self._optimizer.state_dict()["state"].items()
                 for name, tensor in moments.items()
             },
-            "random": self._random.state(),
             "best": self._best_weights,
         }
         values = {
             "step": self.step,
             "n_skipped": self.n_skipped,
             "skipped_in_a_row": self._skipped_in_a_row,
-            "schedule": self._schedule.state_dict(),
             "first": self.first and self.first.to_dict(),
             "best": self.best and self.best.to_dict(),
         }
@@ -132,15 +129,11 @@ class Trainer:
         tensors, values = checkpoint.tensors, checkpoint.values
         self._network.load_state_dict(tensors["network"])
         self._average.load_state_dict(tensors["average"])
-        self._schedule.load_state_dict(values["schedule"])
         optimizer = self._optimizer.state_dict()
         for key, tensor in tensors["optimizer"].items():
             number, _, name = key.partition(".")
             optimizer["state"].setdefault(int(number), {})[name] = tensor
-        for group, lr in zip(optimizer["param_groups"], self._schedule.get_last_lr(), strict=True):
-            group["lr"] = lr
         self._optimizer.load_state_dict(optimizer)
-        self._random.restore(tensors["random"], values["step"])
         self._best_weights = dict(tensors["best"])
         self.step, self.n_skipped = values["step"], values["n_skipped"]
         self._skipped_in_a_row = values["skipped_in_a_row"]
@@ -150,10 +143,13 @@ class Trainer:
 
     def _advance(self) -> Moment:
         started = time.monotonic()
-        lr = float(self._schedule.get_last_lr()[0])
+        optim, seed, rank = self.config.optim, self.config.seed, self._processes.rank
+        lr = optim.lr * rate_of_step(self.step - self.n_skipped, optim.steps)
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
         self._optimizer.zero_grad()
-        with self._random.of_step(self.step):
-            draws = [self._backward() for _ in range(self._n_draws)]
+        with streams_of_step(seed, self.step, rank, self._device) as random:
+            draws = [self._backward(random) for _ in range(self._n_draws)]
         self._processes.average(self._network)
         norm = clip_grad_norm_(self._network.parameters(), MOST_GRADIENT)
         sources = [source.name for source in self._mixture.sources]
@@ -174,26 +170,26 @@ class Trainer:
             validation=self._validate() if self.is_due else None,
         )
 
-    def _backward(self) -> LearnedDraw:
+    def _backward(self, random: Mapping[str, torch.Generator]) -> LearnedDraw:
         """Draw tasks from one source, and add the gradient of their loss."""
         config = self.config
         episodes = self._mixture.draw(
             self._n_tasks,
-            self._random["episodes"],
+            random["episodes"],
             twins=config.loss.draws > 0,
             off_class=config.loss.off_class > 0 or config.loss.known > 0,
             foreign=config.loss.known > 0,
             pools=config.pools if config.loss.of_pools else None,
         )
         fractions = config.perturbations_of(episodes.source)
-        episodes = perturb(episodes, fractions, self._random["perturb"])
-        return LearnedDraw(episodes.source, self._loss(episodes))
+        episodes = perturb(episodes, fractions, random["perturb"])
+        return LearnedDraw(episodes.source, self._loss(episodes, random["inner"]))
 
-    def _loss(self, episodes: Episodes) -> dict[str, Tensor]:
+    def _loss(self, episodes: Episodes, random: torch.Generator) -> dict[str, Tensor]:
         """Return the loss terms of tasks, and add the gradient of their weighted sum."""
         config = self.config
         inner, adapt, own = config.inner, None, self._own_losses
-        if inner.steps and float(torch.rand((), generator=self._random["inner"])) <= inner.share:
+        if inner.steps and float(torch.rand((), generator=random)) <= inner.share:
             adapt = partial(adapt_steps, n_steps=inner.steps, lr=inner.lr, order=inner.order)
         try:
             with own_code_errors("generator", config.generator):
@@ -210,7 +206,6 @@ class Trainer:
         terms = figures.terms
         if figures.is_finite:
             self._optimizer.step()
-            self._schedule.step()
             self._average.update_parameters(self._network)
             self._skipped_in_a_row = 0
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from metaadapter.training.random_streams import streams_of_step
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import load_training_data
 
@@ -37,7 +38,8 @@ def make_trainer(config, device):
 def test_backward__tensors_without_values__never_miss_them(load, overrides):
     trainer = make_trainer(load(*WITHOUT_VALIDATION, *overrides), torch.device("meta"))
 
-    draws = [trainer._backward() for _ in range(2)]
+    with streams_of_step(0, 0, 0, torch.device("cpu")) as random:
+        draws = [trainer._backward(random) for _ in range(2)]
 
     assert all(term.device.type == "meta" for draw in draws for term in draw.terms.values())
     assert all(draw.terms for draw in draws)
@@ -49,11 +51,11 @@ def test_backward__tensors_without_values__never_miss_them(load, overrides):
 @each_config
 def test_backward__on_a_gpu__never_waits_for_it(load, overrides):
     trainer = make_trainer(load(*WITHOUT_VALIDATION, *overrides), torch.device("cuda"))
-    trainer._backward()  # the first one fills caches
-
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        for _ in range(3):
-            trainer._backward()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+    with streams_of_step(0, 0, 0, torch.device("cuda")) as random:
+        trainer._backward(random)  # the first one fills caches
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            for _ in range(3):
+                trainer._backward(random)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")

@@ -13,7 +13,7 @@ from torch import nn
 
 from metaadapter.errors import DataError, UsageError
 from metaadapter.training.processes import OtherProcessFailed, Processes, joined
-from metaadapter.training.random_streams import RandomStreams
+from metaadapter.training.random_streams import streams_of_step
 from metaadapter.training.run import train
 from metaadapter.training.run_folder import load_checkpoint
 from metaadapter.training.trainer import Trainer
@@ -78,18 +78,16 @@ def one_with_the_tasks_of_two(config):
     """Train in this process on the tasks that two processes draw, one after the other."""
     data, cpu = load_training_data(config), torch.device("cpu")
     trainer = Trainer(config, data.mixture(config, cpu), data.validator(config, cpu), cpu)
-    streams = [RandomStreams(config.seed, Processes(rank, 2), cpu) for rank in range(2)]
     backward, calls = trainer._backward, []
 
-    def of_the_next_process():
+    def of_the_next_process(_):
         calls.append(1)
-        trainer._random = streams[(len(calls) - 1) % 2]
-        return backward()
+        rank = (len(calls) - 1) % 2
+        with streams_of_step(config.seed, trainer.step, rank, cpu) as random:
+            return backward(random)
 
     trainer._backward = of_the_next_process
-    own, moments = trainer._random, list(trainer.steps())
-    trainer._random = own
-    return trainer, moments
+    return trainer, list(trainer.steps())
 
 
 EVERYTHING = ("loss.draws=0.3", "loss.off_class=0.1", "inner.steps=1", "inner.share=0.5")
@@ -142,7 +140,7 @@ def test_train__one_process_killed__others_end_and_a_resume_goes_on_exactly(trai
     assert killed is None
     assert isinstance(lost, DataError)
     assert "process 0 of 2 has lost another process of this run" in str(lost)
-    assert "--resume and 2 processes" in str(lost)
+    assert "continue it with --resume" in str(lost)
     assert at == 4
     assert resumed == train_in_two("whole")
     ends = [state_of(tmp_path / name).tensors for name in ("killed", "whole")]

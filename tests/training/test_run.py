@@ -240,7 +240,7 @@ def edit_checkpoint(folder, edit):
 
 def test_train__resumed_without_a_device__takes_that_of_the_run(start, monkeypatch):
     folder, config, _ = start("run", **stop_at(2))
-    edit_checkpoint(folder, lambda saved: saved.values["conditions"].update(device="cuda:7"))
+    edit_checkpoint(folder, lambda saved: saved.values.update(device="cuda:7"))
     devices = []
 
     def note(name):

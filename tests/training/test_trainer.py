@@ -7,6 +7,7 @@ import torch
 
 from metaadapter.errors import DataError
 from metaadapter.training import trainer as trainer_module
+from metaadapter.training.random_streams import streams_of_step
 from metaadapter.training.training_data import load_training_data
 
 LONGER = ("optim.steps=40", "validate.tasks=30", "validate.every=40")
@@ -86,11 +87,12 @@ def test_trainer__many_draws_a_step__have_the_gradient_of_their_mean(make_traine
     gradients = []
 
     for trainer, n_draws in ((one, 1), (two, 2)):
-        for _ in range(2 // n_draws):
-            trainer._optimizer.zero_grad()
-            for _ in range(n_draws):
-                trainer._backward()
-            gradients.append(trainer._network.heads.task.weight.grad.clone())
+        with streams_of_step(0, 0, 0, torch.device("cpu")) as random:
+            for _ in range(2 // n_draws):
+                trainer._optimizer.zero_grad()
+                for _ in range(n_draws):
+                    trainer._backward(random)
+                gradients.append(trainer._network.heads.task.weight.grad.clone())
 
     torch.testing.assert_close(gradients[2], (gradients[0] + gradients[1]) / 2)
 
