@@ -147,6 +147,15 @@ def test_train__one_process_killed__others_end_and_a_resume_goes_on_exactly(trai
     torch.testing.assert_close(ends[0], ends[1], rtol=0, atol=0)
 
 
+@pytest.mark.slow
+def test_train__begun_in_two_processes__continues_alone(train_in_two, tmp_path, load):
+    train_in_two("run", should_stop=lambda _: lambda: True)
+
+    summary = train(tmp_path / "run", load(), device="cpu")
+
+    assert (summary.ending, summary.n_processes) == ("finished", 1)
+
+
 @pytest.mark.parametrize("messages", [("a", "a"), ("a", "b"), ("", "b"), ("a", "")])
 def test_together__errors__are_their_own_unless_the_first_process_has_the_same(messages):
     def work(rank):
