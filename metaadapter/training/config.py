@@ -12,7 +12,6 @@ from episodes import EpisodeSpec
 from episodes.perturb import Perturbations
 from episodes.pools import PoolSpec
 from metaadapter.data.user_code import user_code_and_folder
-from metaadapter.generator.elsewhere import ELSEWHERE
 from metaadapter.generator.generator import GeneratorConfig
 from metaadapter.training.loss_terms import LossWeights
 
@@ -166,26 +165,16 @@ class TrainConfig(Strict):
 
     @model_validator(mode="after")
     def _has_one_generator(self) -> TrainConfig:
-        if self.start is not None and (self.generator or self.network != GeneratorConfig()):
+        given = [self.start is not None, bool(self.generator), self.network != GeneratorConfig()]
+        if sum(given) > 1:
             raise ValueError(
-                "`start` names a generator that has its network and its shape already; leave out "
-                "`generator` and `network`"
+                "`start` (a generator with its network and shape), `generator` (your own code) and "
+                "`network` (the shape of the generator that ships) exclude one another; keep one"
             )
-        if self.start is not None and (
-            self.start in ("", "closed-form", ELSEWHERE) or ".py:" in self.start
-        ):
-            raise ValueError(f"expected start as 'default' or a folder, got {self.start!r}")
-        if self.generator is None:
-            return self
-        if user_code_and_folder(self.generator) != (self.generator, ""):
+        if self.generator and user_code_and_folder(self.generator) != (self.generator, ""):
             raise ValueError(
                 f"expected generator as FILE.py:CLASS, got {self.generator!r}; leave it out to "
                 "train the network that ships"
-            )
-        if self.network != GeneratorConfig():
-            raise ValueError(
-                "`network` is the shape of the generator that ships; leave it out with a "
-                "`generator` of your own"
             )
         return self
 

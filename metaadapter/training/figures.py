@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
@@ -136,13 +138,9 @@ class StepFigures:
 
 
 def step_figures(
-    draws: Sequence[LearnedDraw],
-    grad_norm: Tensor,
-    processes: Processes,
-    names: Sequence[str],
-    sources: Sequence[str],
+    draws: Sequence[LearnedDraw], grad_norm: Tensor, processes: Processes
 ) -> StepFigures:
-    """Return the figures of a step; `names` are those of all terms, in the same order everywhere.
+    """Return the figures of a step, over the draws of all processes.
 
     This reads the results from the device, once for all, and so waits for it.
     """
@@ -151,21 +149,15 @@ def step_figures(
     device = next((one.device for one in values if one.device.type != "cpu"), grad_norm.device)
     *numbers, norm = torch.stack([one.to(device, torch.float64) for one in values]).tolist()
     left = iter(numbers)
-    # The sum and the number of the values of each term, then of the totals of each source.
-    of_terms = {name: [0.0, 0.0] for name in names}
-    of_sources = {name: [0.0, 0.0] for name in sources}
-    for draw in draws:
-        terms = {name: next(left) for name in draw.terms}
-        added = [(of_terms[name], value) for name, value in terms.items()]
+    own = [(draw.source, {name: next(left) for name in draw.terms}) for draw in draws]
+    of_terms, of_sources = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    for source, terms in chain.from_iterable(processes.gather(own)):
+        for name, value in terms.items():
+            of_terms[name].append(value)
         if "total" in terms:
-            added.append((of_sources[draw.source], terms["total"]))
-        for sums, value in added:
-            sums[0] += value
-            sums[1] += 1
-    rows = [*of_terms.values(), *of_sources.values()]
-    summed = iter(processes.sum(torch.tensor(rows, dtype=torch.float64)).tolist())
+            of_sources[source].append(terms["total"])
     means, of_source = (
-        {name: total / n for name, (total, n) in zip(group, summed, strict=False) if n}
-        for group in (names, sources)
+        {name: sum(values) / len(values) for name, values in group.items()}
+        for group in (of_terms, of_sources)
     )
     return StepFigures(means, norm, of_source)

@@ -152,9 +152,7 @@ class Trainer:
             draws = [self._backward(random) for _ in range(self._n_draws)]
         self._processes.average(self._network)
         norm = clip_grad_norm_(self._network.parameters(), MOST_GRADIENT)
-        sources = [source.name for source in self._mixture.sources]
-        names = [*self.config.loss.by_name, "total"]
-        figures = step_figures(draws, norm, self._processes, names, sources)
+        figures = step_figures(draws, norm, self._processes)
         self.step += 1
         self._update(figures)
         n_tasks = self._n_draws * self._n_tasks * self._processes.size

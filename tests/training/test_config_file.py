@@ -51,7 +51,7 @@ def test_load_config__override__is_read_as_toml_or_as_a_bare_word(load, override
         ("inner.order=third", r"inner\.order: expected 'first' or 'second', got 'third'"),
         ("generator=closed-form", r"expected generator as FILE\.py:CLASS, got 'closed-form'"),
         ("generator='own.py:Own@run/best'", r"expected generator as FILE\.py:CLASS, got 'own\.py"),
-        ("generator='own.py:Own'", r"`network` is the shape of the generator that ships; leave"),
+        ("generator='own.py:Own'", "exclude one another; keep one"),
         (
             "loss.own={zeros=1.0}",
             r"loss: expected FILE\.py:FUNCTION as a key of loss\.own, got 'zeros'",

@@ -90,19 +90,9 @@ def test_train__from_a_generator__changes_its_pools_alone_and_records_what_both_
     }
 
 
-@pytest.mark.parametrize(
-    ("start", "more", "message"),
-    [
-        *(
-            (start, "", "expected start as 'default' or a folder")
-            for start in ("closed-form", "", "mine.py:Generator")
-        ),
-        ("default", "\n[network]\nwidth = 16\n", "leave out `generator` and `network`"),
-    ],
-)
-def test_load_config__start_that_cannot_be__is_refused(write, start, more, message):
-    path = write(start)
-    path.write_text(path.read_text() + more, encoding="utf-8")
+def test_load_config__start_and_another_network__is_refused(write):
+    path = write("default")
+    path.write_text(path.read_text() + "\n[network]\nwidth = 16\n", encoding="utf-8")
 
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match="exclude one another; keep one"):
         load_config(path)
