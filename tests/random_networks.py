@@ -39,7 +39,7 @@ def random_encoder(vision: dict[str, Any], name: str, **options: Any) -> FrozenE
     network.visual.preprocess_cfg = seen
     preprocess = open_clip.image_transform(side, False, mean=seen["mean"], std=seen["std"])
     model = EncoderModel(network, preprocess, open_clip.SimpleTokenizer(context_length=16))
-    return FrozenEncoder(model, EncoderSource(f"{name}/random", name, None, "random"), **options)
+    return FrozenEncoder(model, EncoderSource(f"{name}/random", name, "random"), **options)
 
 
 @contextmanager

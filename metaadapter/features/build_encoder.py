@@ -53,13 +53,10 @@ def build_model(source: EncoderSource) -> EncoderModel:
     if folder is not None and (folder == encoder_source.TINY or (folder / PROOF_FILE).exists()):
         digest = proven_digest(folder)
     with silence(), cache_alone_if_unreachable() if source.is_fetched else nullcontext():
-        if source.timm is not None:
-            model = build_timm(source.timm)
-        elif source.library == "transformers":
-            assert folder is not None
+        if source.library == "transformers" and folder is not None:
             model = build_transformers(folder)
         else:
-            model = build_open_clip(source)
+            model = build_timm(source) if source.library == "timm" else build_open_clip(source)
         model = model._replace(digest=digest)
         if source.text is not None:
             model = _with_texts(model, build_model(source.text), source)

@@ -24,7 +24,12 @@ from metaadapter.features.blocks import (
 from metaadapter.features.build_encoder import build_model
 from metaadapter.features.device import Precision, choose_device, require_precision
 from metaadapter.features.encoder_model import EncoderModel
-from metaadapter.features.encoder_source import EMBEDDED, EncoderSource, resolve_encoder
+from metaadapter.features.encoder_source import (
+    EMBEDDED,
+    SEPARATOR,
+    EncoderSource,
+    resolve_encoder,
+)
 from metaadapter.features.fingerprint import (
     PROBE_SENTENCE,
     Fingerprint,
@@ -36,7 +41,6 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import LARGEST
 from metaadapter.features.networks import ImageNetwork, fold_batch_norms, shared_copy
 from metaadapter.features.prompts import mean_over_templates, require_names, resolve_templates
-from metaadapter.features.timm_tower import SEPARATOR
 from metaadapter.features.whitening import read_whitening
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

@@ -14,7 +14,6 @@ from metaadapter.data.regular_files import expanded, is_regular
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.hub import hub_folder
-from metaadapter.features.timm_tower import SAFE_SUFFIX, SEPARATOR, TimmSource, resolve_timm
 from metaadapter.features.transformers_model import CONFIG_FILE as TRANSFORMERS_CONFIG
 from metaadapter.features.transformers_model import WEIGHTS, family_in
 from metaadapter.features.whitening import WHITENING_FILE
@@ -24,10 +23,13 @@ TINY = Path(__file__).parents[1] / "assets" / "tiny"
 EMBEDDED: dict[str, int | None] = {"tiny": None, "tiny-128": 128}
 CONFIG_FILE = "open_clip_config.json"
 TEXT_SEPARATOR = "+text:"
-TIMM = SEPARATOR.removeprefix("+")
+SEPARATOR, TIMM = "+timm:", "timm:"
+LOCAL = "local-dir:"
 # Splits a name into names of encoders.
 BETWEEN_PARTS = re.compile(rf"{re.escape(TEXT_SEPARATOR)}|\+(?={TIMM})")
-WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
+SAFE_SUFFIX = ".safetensors"
+# The preferred one first.
+WEIGHTS_SUFFIXES = (SAFE_SUFFIX, ".bin", ".pth", ".pt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,41 +38,43 @@ class EncoderSource:
 
     name: str
     model: str
-    pretrained: str | None
     weights: str
-    image_size: int | None = None
+    """The tag or the name of the weights, for people."""
+    library: Literal["open_clip", "transformers", "timm"] = "open_clip"
+    """An encoder of timm is an image tower, without texts."""
+    tag: str | None = None
+    """The weights that open_clip fetches; None for those in a folder or file."""
+    file: Path | None = None
+    """The weights in a single file, or those that timm reads in a folder."""
     folder: Path | None = None
     """The folder of the weights and their whitening; None for a tag or a file."""
-    second: TimmSource | None = None
+    image_size: int | None = None
+    second: EncoderSource | None = None
+    """The model of timm that is the second image tower."""
     text: EncoderSource | None = None
     """The encoder whose text tower is used in place of its own."""
-    library: Literal["open_clip", "transformers"] = "open_clip"
-    timm: TimmSource | None = None
-    """The model of timm that is the encoder's image tower; such an encoder has no texts."""
 
     @property
     def files(self) -> str:
         """The weights, and the configuration of a folder, as a subject of error messages."""
         if self.folder is None:
-            return f"the weights {self.pretrained or self.weights}"
-        is_open_clip = self.library == "open_clip" and self.timm is None
-        config = CONFIG_FILE if is_open_clip else TRANSFORMERS_CONFIG
+            return f"the weights {self.file or self.weights}"
+        config = CONFIG_FILE if self.library == "open_clip" else TRANSFORMERS_CONFIG
         files = (self.folder / config, *sorted(weights_files(self.folder)))
         return f"the files {', '.join(map(str, files))}"
 
     @property
     def is_fetched(self) -> bool:
         """Whether open_clip or timm fetches a part by its name, from the hub or from its cache."""
-        towers = [tower for tower in (self.timm, self.second) if tower is not None]
-        is_tag = self.pretrained is not None and not self.named_file
-        return is_tag or any(tower.file is None for tower in towers)
+        is_by_name = self.tag is not None or (self.library == "timm" and self.file is None)
+        return is_by_name or (self.second is not None and self.second.is_fetched)
 
     @property
     def named_file(self) -> str:
         """The weights file in the name, as in MODEL/FILE; "" if the name has none."""
-        if self.pretrained is not None and Path(self.pretrained).is_absolute():
-            return self.pretrained
-        parts = (part for part in (self.text, self.timm, self.second) if part is not None)
+        if self.file is not None and self.folder is None:
+            return str(self.file)
+        parts = (part for part in (self.text, self.second) if part is not None)
         return next(filter(None, (part.named_file for part in parts)), "")
 
 
@@ -78,8 +82,8 @@ def resolve_encoder(name: str) -> EncoderSource:
     """Find the model and the weights of an encoder by its name, as for `FrozenEncoder.load`."""
     first, separator, second_name = name.partition(SEPARATOR)
     if separator:
-        source, second = resolve_encoder(first), resolve_timm(second_name)
-        return replace(source, name=f"{source.name}{SEPARATOR}{second.name}", second=second)
+        source, second = resolve_encoder(first), _timm(second_name)
+        return replace(source, name=f"{source.name}+{second.name}", second=second)
     first, separator, text_name = name.partition(TEXT_SEPARATOR)
     if separator:
         source, text = resolve_encoder(first), resolve_encoder(text_name)
@@ -89,10 +93,7 @@ def resolve_encoder(name: str) -> EncoderSource:
         # The cache names a folder by its commit.
         return replace(_folder(folder), name=name, weights=folder.name)
     if name.startswith(TIMM):
-        tower = resolve_timm(name.removeprefix(TIMM))
-        return EncoderSource(
-            f"{TIMM}{tower.name}", tower.model, None, tower.name, folder=tower.folder, timm=tower
-        )
+        return _timm(name.removeprefix(TIMM))
     if name in EMBEDDED:
         return replace(_folder(TINY), name=name, image_size=EMBEDDED[name])
     if name and (folder := expanded(name)).is_dir():
@@ -105,10 +106,10 @@ def resolve_encoder(name: str) -> EncoderSource:
     tags = open_clip.list_pretrained_tags_by_model(model)
     tag = weights.lower().replace("-", "_")  # open_clip accepts both spellings
     if tag in tags:
-        return EncoderSource(f"{model}/{tag}", model, tag, tag)
+        return EncoderSource(f"{model}/{tag}", model, tag, tag=tag)
     if weights and is_regular(file := expanded(weights)):
         file = file.resolve()
-        return EncoderSource(f"{model}/{file}", model, str(file), file.name)
+        return EncoderSource(f"{model}/{file}", model, file.name, file=file)
     raise UsageError(_unknown_weights(model, weights, tags))
 
 
@@ -117,8 +118,7 @@ def _folder(folder: Path) -> EncoderSource:
         if is_regular(folder / TRANSFORMERS_CONFIG):
             if family_in(folder) is not None:
                 return _transformers(folder)
-            tower, place = resolve_timm(str(folder)), str(folder)
-            return EncoderSource(place, place, None, folder.name, folder=folder, timm=tower)
+            return replace(_timm(str(folder)), name=str(folder), weights=folder.name)
         raise DataError(
             f"the folder {folder} is no encoder: expected {CONFIG_FILE} in it, or "
             f"{TRANSFORMERS_CONFIG} of a model of transformers or timm, as in a model folder of a "
@@ -133,7 +133,7 @@ def _folder(folder: Path) -> EncoderSource:
             f"the encoder folder {folder} has {CONFIG_FILE} but no weights; "
             "put open_clip_model.safetensors next to it"
         )
-    return EncoderSource(str(folder), f"local-dir:{folder}", None, folder.name, folder=folder)
+    return EncoderSource(str(folder), f"{LOCAL}{folder}", folder.name, folder=folder)
 
 
 def _transformers(folder: Path) -> EncoderSource:
@@ -144,7 +144,53 @@ def _transformers(folder: Path) -> EncoderSource:
             "hub a pull request may have such weights: hf-hub:ORGANISATION/MODEL@refs/pr/N"
         )
     name = str(folder)
-    return EncoderSource(name, name, None, folder.name, folder=folder, library="transformers")
+    return EncoderSource(name, name, folder.name, "transformers", folder=folder)
+
+
+def _timm(name: str) -> EncoderSource:
+    """Find the model after `timm:`: a model of timm, MODEL/FILE, or a folder."""
+    import timm
+
+    if name and (folder := expanded(name)).is_dir():
+        if not is_regular(folder / TRANSFORMERS_CONFIG):
+            raise DataError(
+                f"the folder {folder} is no model of timm: expected {TRANSFORMERS_CONFIG} and the "
+                "weights in it, as timm.models.save_for_hf writes them and the hub has them"
+            )
+        folder = folder.resolve()
+        model, file = f"{LOCAL}{folder}", _weights_of_timm(folder)
+        return EncoderSource(
+            f"{TIMM}{folder}", model, str(folder), "timm", file=file, folder=folder
+        )
+    if name.startswith(("/", "./", "../", "~")):
+        raise UsageError(f"there is no folder {name}; expected the folder of a model of timm")
+    model, _, weights = name.partition("/")
+    if not timm.is_model(model):
+        near = get_close_matches(model, timm.list_models(), n=4, cutoff=0.5)
+        hint = f"did you mean {', '.join(near)}? " if near else ""
+        raise UsageError(
+            f"timm has no model {model!r}: {hint}expected the name of one of its models as in "
+            "tiny+timm:vit_small_patch14_dinov2.lvd142m, MODEL/FILE with a weights file, or a "
+            "folder; timm.list_pretrained() lists all"
+        )
+    if not weights:
+        return EncoderSource(f"{TIMM}{model}", model, model, "timm")
+    file = expanded(weights)
+    if not is_regular(file):
+        raise UsageError(f"there is no weights file {weights} for the model {model} of timm")
+    file = file.resolve()
+    return EncoderSource(f"{TIMM}{model}/{file}", model, f"{model}/{file}", "timm", file=file)
+
+
+def _weights_of_timm(folder: Path) -> Path:
+    files = sorted(file for file in folder.iterdir() if is_regular(file))
+    for suffix in WEIGHTS_SUFFIXES:
+        if file := next((file for file in files if file.suffix == suffix), None):
+            return file
+    raise DataError(
+        f"the folder {folder} has {TRANSFORMERS_CONFIG} but no weights; put model{SAFE_SUFFIX} "
+        "next to it"
+    )
 
 
 def weights_files(folder: Path) -> list[Path]:

@@ -24,7 +24,7 @@ def build_open_clip(source: EncoderSource) -> EncoderModel:
     try:
         network, preprocess = open_clip.create_model_from_pretrained(
             source.model,
-            source.pretrained,
+            source.tag or (source.file and str(source.file)),
             weights_only=True,
             force_image_size=source.image_size,
             # open_clip only warns about weights trained with QuickGELU in a model without it.
@@ -41,14 +41,14 @@ def build_open_clip(source: EncoderSource) -> EncoderModel:
 def _tag(source: EncoderSource) -> dict[str, Any]:
     import open_clip
 
-    return dict(open_clip.get_pretrained_cfg(source.model, source.pretrained or ""))
+    return dict(open_clip.get_pretrained_cfg(source.model, source.tag or ""))
 
 
 def _preprocessing_of_file(source: EncoderSource) -> dict[str, Any]:
     """Return the preprocessing that all tags of the architecture share; {} if they differ."""
     import open_clip
 
-    if source.pretrained is None or _tag(source):
+    if source.file is None:
         return {}
     tags = open_clip.list_pretrained_tags_by_model(source.model)
     configs = [open_clip.get_pretrained_cfg(source.model, tag) for tag in tags]

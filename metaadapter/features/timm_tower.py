@@ -5,8 +5,6 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, final
 
@@ -16,70 +14,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.regular_files import expanded, is_regular
-from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
+from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError
 from metaadapter.features.encoder_model import EncoderModel, TwoTowers
+from metaadapter.features.encoder_source import SAFE_SUFFIX, EncoderSource
 from metaadapter.features.fingerprint import probe_picture
 
-SEPARATOR = "+timm:"
-CONFIG_FILE = "config.json"
-LOCAL = "local-dir:"
-SAFE_SUFFIX = ".safetensors"
-# Suffixes of weights files, the preferred one first.
-WEIGHTS_SUFFIXES = (SAFE_SUFFIX, ".bin", ".pth", ".pt")
 # The names under which training scripts store the weights in a checkpoint.
 PARTS_OF_CHECKPOINTS = ("state_dict_ema", "model_ema", "state_dict", "model")
-
-
-@dataclass(frozen=True, slots=True)
-class TimmSource:
-    """The arguments with which timm builds the tower after `timm:` in an encoder's name."""
-
-    name: str
-    model: str
-    file: Path | None = None
-    """The weights; None if timm fetches them from the hub."""
-
-    @property
-    def folder(self) -> Path | None:
-        """The folder of the model; None if its name is that of a model of timm."""
-        return self.file.parent if self.file and self.model.startswith(LOCAL) else None
-
-    @property
-    def named_file(self) -> str:
-        """The weights file in the name, as in MODEL/FILE; "" if the name has none."""
-        return "" if self.folder else str(self.file or "")
-
-
-def resolve_timm(name: str) -> TimmSource:
-    """Find the model after `timm:`: a model of timm, MODEL/FILE, or a folder."""
-    import timm
-
-    if name and (folder := expanded(name)).is_dir():
-        if not is_regular(folder / CONFIG_FILE):
-            raise DataError(
-                f"the folder {folder} is no model of timm: expected {CONFIG_FILE} and the weights "
-                "in it, as timm.models.save_for_hf writes them and the hub has them"
-            )
-        folder = folder.resolve()
-        return TimmSource(str(folder), f"{LOCAL}{folder}", _weights_in(folder))
-    if name.startswith(("/", "./", "../", "~")):
-        raise UsageError(f"there is no folder {name}; expected the folder of a model of timm")
-    model, _, weights = name.partition("/")
-    if not timm.is_model(model):
-        near = get_close_matches(model, timm.list_models(), n=4, cutoff=0.5)
-        hint = f"did you mean {', '.join(near)}? " if near else ""
-        raise UsageError(
-            f"timm has no model {model!r}: {hint}expected the name of one of its models as in "
-            "tiny+timm:vit_small_patch14_dinov2.lvd142m, MODEL/FILE with a weights file, or a "
-            "folder; timm.list_pretrained() lists all"
-        )
-    if not weights:
-        return TimmSource(model, model)
-    file = expanded(weights)
-    if not is_regular(file):
-        raise UsageError(f"there is no weights file {weights} for the model {model} of timm")
-    return TimmSource(f"{model}/{file.resolve()}", model, file.resolve())
 
 
 @final
@@ -115,7 +56,7 @@ class TimmTower(nn.Module):
         return features
 
 
-def build_timm(source: TimmSource) -> EncoderModel:
+def build_timm(source: EncoderSource) -> EncoderModel:
     """Build an encoder without texts on the CPU in float32, with timm's own preprocessing."""
     from timm import data
 
@@ -128,7 +69,7 @@ def build_timm(source: TimmSource) -> EncoderModel:
 
 
 def build_second(
-    source: TimmSource, probe: Float[Tensor, "1 3 height width"], colours: Mapping[str, Any]
+    source: EncoderSource, probe: Float[Tensor, "1 3 height width"], colours: Mapping[str, Any]
 ) -> TimmTower:
     """Build a second tower on the CPU in float32.
 
@@ -140,7 +81,7 @@ def build_second(
     return tower
 
 
-def _network(source: TimmSource, size: int | None) -> nn.Module:
+def _network(source: EncoderSource, size: int | None) -> nn.Module:
     """Return a model of timm without classifier, for pictures of a size, or of its own if None."""
     import timm
 
@@ -164,16 +105,6 @@ def _network(source: TimmSource, size: int | None) -> nn.Module:
     return model
 
 
-def _weights_in(folder: Path) -> Path:
-    files = sorted(file for file in folder.iterdir() if is_regular(file))
-    for suffix in WEIGHTS_SUFFIXES:
-        if file := next((file for file in files if file.suffix == suffix), None):
-            return file
-    raise DataError(
-        f"the folder {folder} has {CONFIG_FILE} but no weights; put model{SAFE_SUFFIX} next to it"
-    )
-
-
 def _tensors(file: Path) -> dict[str, Tensor]:
     """Read the weights in a file; code in a pickle never runs."""
     if file.suffix == SAFE_SUFFIX:
@@ -187,7 +118,7 @@ def _tensors(file: Path) -> dict[str, Tensor]:
 
 
 @contextmanager
-def _timm_errors(source: TimmSource) -> Iterator[None]:
+def _timm_errors(source: EncoderSource) -> Iterator[None]:
     """Turn an error within a block into one that says why a model of timm cannot be used."""
     try:
         yield
@@ -205,18 +136,18 @@ def _require_row(tower: TimmTower, picture: Tensor) -> None:
         raise ValueError(f"for one picture its output has the shape {shape}")
 
 
-def _explain(source: TimmSource, error: Exception) -> MetaAdapterError:
+def _explain(source: EncoderSource, error: Exception) -> MetaAdapterError:
     reason = " ".join(str(error).split())[:300]
     if source.file is None and _is_network_error(error):
         from timm import get_pretrained_cfg
 
         # A name without a tag means a repository with one.
-        repository = getattr(get_pretrained_cfg(source.name), "hf_hub_id", None)
+        repository = getattr(get_pretrained_cfg(source.model), "hf_hub_id", None)
         return DataError(
-            f"the weights of the model {source.name} of timm are not on this machine and could not "
-            f"be downloaded. On a machine with a network run `hf download "
-            f"{repository or f'timm/{source.name}'} --local-dir {source.name}`, copy that folder "
-            f"here and write timm: and its path in place of timm:{source.name}"
+            f"the weights of the model {source.model} of timm are not on this machine and could "
+            f"not be downloaded. On a machine with a network run `hf download "
+            f"{repository or f'timm/{source.model}'} --local-dir {source.model}`, copy that folder "
+            f"here and write timm: and its path in place of timm:{source.model}"
         )
     if isinstance(error, pickle.UnpicklingError):
         return IncompatibleArtifact(
@@ -224,7 +155,7 @@ def _explain(source: TimmSource, error: Exception) -> MetaAdapterError:
             "code, which is never run; expected tensors only, best as .safetensors"
         )
     return IncompatibleArtifact(
-        f"the model {source.file or source.name} of timm cannot be used: expected an image tower "
+        f"the model {source.file or source.model} of timm cannot be used: expected an image tower "
         f"with matching weights and pooled features; timm says: {reason}"
     )
 

@@ -45,7 +45,7 @@ def small_clip(seed=0):
     """An encoder with random weights, always the same for a seed."""
     network = random_clip(VIT, seed=seed)
     tokenize = open_clip.SimpleTokenizer(context_length=16)
-    source = EncoderSource("small", "small", None, "random")
+    source = EncoderSource("small", "small", "random")
     return FrozenEncoder(EncoderModel(network, preprocess, tokenize), source, zoom=False)
 
 

@@ -30,7 +30,7 @@ def architecture(request):
     network = open_clip.create_model(name)
     preprocess = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), False)
     model = EncoderModel(network, preprocess, open_clip.get_tokenizer(name))
-    source = EncoderSource(f"{name}/random", name, None, "random")
+    source = EncoderSource(f"{name}/random", name, "random")
     return FrozenEncoder(model, source, zoom=False), width
 
 

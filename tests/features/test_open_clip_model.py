@@ -23,7 +23,7 @@ from metaadapter.features.fingerprint import uses_quick_gelu
 def test_resolve__model_and_tag__is_what_open_clip_takes(name):
     tag = "laion2b_s34b_b79k"
 
-    assert resolve_encoder(name) == EncoderSource(f"ViT-B-32/{tag}", "ViT-B-32", tag, tag)
+    assert resolve_encoder(name) == EncoderSource(f"ViT-B-32/{tag}", "ViT-B-32", tag, tag=tag)
 
 
 @pytest.mark.parametrize(
