@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -19,10 +19,6 @@ from metaadapter.features.origin import Origin
 from metaadapter.features.towers.config import InsideConfig
 
 SCHEMA = "metaadapter.adapter/1"
-# Facts that a file names only if the adapter has them.
-OPTIONAL = ("inside", "tree", "several")
-# More views would take hours for each picture.
-MOST_VIEWS = 10_000
 
 
 @cache  # each time, the metadata of the package would be read from its file
@@ -30,19 +26,9 @@ def _library_version() -> str:
     return version("metaadapter")
 
 
-def _require_few_views(origin: Origin) -> Origin:
-    if origin.n_views > MOST_VIEWS:
-        raise ValueError(f"expected at most {MOST_VIEWS} views, got {origin.n_views}")
-    return origin
-
-
 def _require_no_circle(parents: dict[str, str]) -> dict[str, str]:
     LabelTree(parents)
     return parents
-
-
-StoredOrigin: TypeAlias = Annotated[Origin, AfterValidator(_require_few_views)]
-"""An origin that was read from a file."""
 
 
 class SeveralConfig(BaseModel):
@@ -86,7 +72,7 @@ class AdapterConfig(BaseModel):
     """The names that were encoded as text; "" for a class that was given as a vector."""
     descriptions: list[list[str]] | None = None
     """The descriptions of each class; `None` if no class has any."""
-    origin: StoredOrigin = Origin()
+    origin: Origin = Origin()
     """The encoder without the parts in its image tower."""
     inside: InsideConfig | None = None
     """The adapters inside the encoder's image tower; `None` without any."""
@@ -125,8 +111,7 @@ class AdapterConfig(BaseModel):
 
 def stored_facts(config: AdapterConfig) -> dict[str, Any]:
     """Return the values of `adapter_config.json`."""
-    unused = {name for name in OPTIONAL if getattr(config, name) is None}
-    return {"schema": SCHEMA, **config.model_dump(mode="json", exclude=unused)}
+    return {"schema": SCHEMA, **config.model_dump(mode="json", exclude_none=True)}
 
 
 def read_config(adapter: Path, place: FileSource | None = None) -> tuple[AdapterConfig, Proof]:

@@ -75,10 +75,9 @@ class TaskSignature(TensorFields):
     def require_task(self, n_way: int, width: int) -> None:
         """Raise `ValueError` unless a signature from a file fits the task and is usable."""
         tensors = self.tensors()
-        counts = tensors.pop("counts")
         require_shapes(TaskSignature, tensors, N=n_way, D=width)
-        if counts.shape != (n_way,) or counts.is_floating_point() or (counts < 0).any():
-            raise ValueError(f"counts should be {n_way} whole numbers from 0, got {counts.numpy()}")
+        if (self.counts < 0).any():
+            raise ValueError("a count of the signature is negative")
         # By numpy, as starting the threads of torch takes a thousand times longer than this check.
         if not all(np.isfinite(tensor.numpy()).all() for tensor in tensors.values()):
             raise ValueError("a number of the signature is NaN or infinite")

@@ -62,7 +62,7 @@ def require_shapes(kind: type[Any], tensors: Mapping[str, Tensor], **sizes: int)
                 axes = next(part for part in (hint, *get_args(hint)) if hasattr(part, "dim_str"))
                 known = ", ".join(f"{letter} = {size}" for letter, size in sizes.items())
                 raise ValueError(
-                    f"{name} should be real numbers ({axes.dim_str}) with {known}, got shape "
+                    f"{name} should be {axes.__name__} with {known}, got shape "
                     f"{tuple(tensors[name].shape)} of {tensors[name].dtype}"
                 )
 

@@ -8,8 +8,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Float64
 
-# PyTorch does not scale rows with smaller entries to length 1; squares of larger ones overflow.
-SMALL, LARGE = 1e-6, 1e100
 SAME = 0.9999
 """The cosine of a row with a copy of it that was rounded to half precision is above this."""
 
@@ -23,11 +21,9 @@ def as_array(values: Any) -> Any:
 
 
 def moderate_rows(X: Any) -> Float64[np.ndarray, "*rows D"]:
-    """Return the rows, each scaled if its length would underflow to 0 or overflow."""
+    """Return the rows, each scaled so that its length neither underflows to 0 nor overflows."""
     rows = np.array(X, dtype=np.float64)
     largest = np.maximum(rows.max(-1, initial=0.0), -rows.min(-1, initial=0.0))[..., None]
-    if ((largest == 0) | (largest > SMALL) & (largest < LARGE)).all():
-        return rows
     # A power of two changes no digit.
     moderate: np.ndarray = np.ldexp(rows, -np.frexp(largest)[1])
     return moderate

@@ -15,6 +15,9 @@ from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.views import look_widths
 
+# More views would take hours for each picture.
+MOST_VIEWS = 10_000
+
 
 class Origin(BaseModel):
     """The facts about how features were made: features of equal origins may be compared."""
@@ -25,7 +28,7 @@ class Origin(BaseModel):
     """The name of the encoder, as `load_encoder` takes it; None if it is not recorded."""
     fingerprint: Fingerprint | None = None
     """Tells whether another encoder computes the same features; None if it is not recorded."""
-    n_views: Annotated[int, Field(ge=1)] = 1
+    n_views: Annotated[int, Field(ge=1, le=MOST_VIEWS)] = 1
     """The number of views of each picture, of which all but the first are random crops."""
     seed: Annotated[int, Field(ge=0)] = 0
     """The seed of the random crops."""
@@ -36,10 +39,11 @@ class Origin(BaseModel):
 
     @classmethod
     def of(cls, encoder: ImageEncoder, views: int = 1, seed: int = 0) -> Self:
-        """Return the origin of an encoder's features; `UsageError` if a number is too small."""
-        if views < 1 or seed < 0:
-            name, least, number = ("views", 1, views) if views < 1 else ("seed", 0, seed)
-            raise UsageError(f"{name} must be {least} or more, got {number}")
+        """Return the origin of an encoder's features; `UsageError` if a number is out of range."""
+        if not 1 <= views <= MOST_VIEWS:
+            raise UsageError(f"views must be 1 to {MOST_VIEWS:,}, got {views}")
+        if seed < 0:
+            raise UsageError(f"seed must be 0 or more, got {seed}")
         facts = {
             "encoder": encoder.name,
             "fingerprint": encoder.fingerprint,

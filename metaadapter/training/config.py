@@ -165,16 +165,16 @@ class TrainConfig(Strict):
 
     @model_validator(mode="after")
     def _has_one_generator(self) -> TrainConfig:
+        if self.generator and user_code_and_folder(self.generator) != (self.generator, ""):
+            raise ValueError(
+                f"expected generator as FILE.py:CLASS, got {self.generator!r}; leave it out to "
+                "train the network that ships"
+            )
         given = [self.start is not None, bool(self.generator), self.network != GeneratorConfig()]
         if sum(given) > 1:
             raise ValueError(
                 "`start` (a generator with its network and shape), `generator` (your own code) and "
                 "`network` (the shape of the generator that ships) exclude one another; keep one"
-            )
-        if self.generator and user_code_and_folder(self.generator) != (self.generator, ""):
-            raise ValueError(
-                f"expected generator as FILE.py:CLASS, got {self.generator!r}; leave it out to "
-                "train the network that ships"
             )
         return self
 

@@ -148,7 +148,10 @@ def test_load_adapter__tensors_of_another_save__are_noticed(tmp_path, weights):
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
-        (torch.eye(3, 8), r"classes should be .*N D\) with N = 2, D = 8, .*got shape \(3, 8\)"),
+        (
+            torch.eye(3, 8),
+            r"classes should be Float.* N D.* with N = 2, D = 8, .*got shape \(3, 8\)",
+        ),
         (torch.eye(2, 8) * torch.nan, r"adapter_model\.safetensors holds weights that are NaN"),
         (torch.full((2, 8), torch.inf), r"adapter_model\.safetensors holds weights that are NaN"),
     ],

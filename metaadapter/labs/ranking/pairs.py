@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import load
 
 from metaadapter.adapter.card import renew_card
-from metaadapter.adapter.config import StoredOrigin
 from metaadapter.adapter.files import write_adapter_files
 from metaadapter.adapter.layout import (
     CAPTION_SCHEMA,
@@ -60,7 +59,7 @@ class PairsConfig(BaseModel):
     captions: Annotated[list[str], Field(min_length=1)]
     templates: Annotated[list[str], Field(min_length=1)] = ["{}"]
     """The templates that captions are put into before they are encoded, here and in rankings."""
-    origin: StoredOrigin = Origin()
+    origin: Origin = Origin()
 
 
 def _facts(config: PairsConfig) -> str:
