@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -38,7 +40,7 @@ class RandomTasks:
         self, logit_scale: float | Tensor | None, views: Tensor | None = None
     ) -> Support:
         parts = self.pictures, self.text, self.mask, self.classes
-        return Support.of_tasks(*parts, logit_scale=logit_scale, views_TNKVD=views)
+        return replace(Support.of_tasks(*parts, logit_scale=logit_scale), views_TNKVD=views)
 
     @property
     def canonical(self) -> CanonicalSupport:

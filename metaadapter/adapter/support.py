@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Bool, Float, Int, Int8
 from torch import Tensor
+from torch.nn.functional import one_hot
 from torch.nn.utils.rnn import pad_sequence
 
 from episodes import EpisodeBatch
@@ -61,7 +62,6 @@ class Support(TensorFields):
         class_mask_TN: Bool[Tensor, "T N"] | None = None,
         *,
         logit_scale: Float[Tensor, " T"] | float | None = None,
-        views_TNKVD: Float[Tensor, "T N K V D"] | None = None,
         blocks: tuple[int, ...] = (),
     ) -> Support:
         """Build the support of many tasks; by default without texts, and with nothing masked out.
@@ -78,9 +78,7 @@ class Support(TensorFields):
         scale_T = None
         if logit_scale is not None:
             scale_T = torch.as_tensor(logit_scale).to(text_TND).expand(n_tasks)
-        return cls(
-            support_TNKD, support_mask_TNK, text_TND, class_mask_TN, scale_T, views_TNKVD, blocks
-        )
+        return cls(support_TNKD, support_mask_TNK, text_TND, class_mask_TN, scale_T, blocks=blocks)
 
     @classmethod
     def of_batch(
@@ -201,13 +199,8 @@ class Support(TensorFields):
     @property
     def targets_TMN(self) -> Float[Tensor, "T M N"]:
         """One-hot classes of `rows_TMD`, zeros where there is no picture."""
-        return self.is_own(slice(None)).to(self.text_TND.dtype)
-
-    def is_own(self, rows: slice) -> Bool[Tensor, "T R N"]:
-        """Return, for these of the M places, a mask of the class of the picture there."""
-        own_TR, present_TR = self.own_and_present(rows)
-        classes_N = torch.arange(self.n_way, device=present_TR.device)
-        return (own_TR[..., None] == classes_N) & present_TR[..., None]
+        own_TM, present_TM = self.own_and_present(slice(None))
+        return (one_hot(own_TM, self.n_way) * present_TM[..., None]).to(self.text_TND.dtype)
 
     def own_and_present(self, rows: slice) -> tuple[Int[Tensor, "T R"], Bool[Tensor, "T R"]]:
         """Return the classes of these of the M places, and where there is a picture."""

@@ -23,12 +23,11 @@ def adapt_steps(
     *,
     n_steps: int,
     lr: float,
-    anchor: float = ANCHOR,
     order: Literal["first", "second"] = "first",
 ) -> AdapterWeights:
     """Return T adapters with class vectors and biases fine-tuned, each on its own support.
 
-    This is gradient descent at rate `lr` on the cross-entropy of the support plus `anchor` · the
+    This is gradient descent at rate `lr` on the cross-entropy of the support plus `ANCHOR` · the
     mean over classes of ‖w − w₀‖² + (b − b₀)², where w₀ and b₀ are the predicted values. All else
     stays as predicted; so do masked-out classes, whose bias is −∞, and tasks without a picture.
 
@@ -37,7 +36,7 @@ def adapt_steps(
     """
     point = weights.classes, weights.class_bias
     for _ in range(n_steps):
-        gradients = _gradients(weights, point, support, anchor, second=order == "second")
+        gradients = _gradients(weights, point, support, second=order == "second")
         point = point[0] - lr * gradients[0], point[1] - lr * gradients[1]
     return replace(weights, classes=point[0], class_bias=point[1])
 
@@ -46,7 +45,6 @@ def _gradients(
     start: AdapterWeights,
     point: tuple[Tensor, Tensor],
     support: Support,
-    anchor: float,
     *,
     second: bool,
 ) -> tuple[Tensor, ...]:
@@ -56,7 +54,7 @@ def _gradients(
         classes, bias = (x if x.requires_grad else x.detach().requires_grad_() for x in point)
         current = replace(start, classes=classes, class_bias=bias)
         loss_T = support_loss(current, support)
-        loss_T = loss_T + anchor * _distance(current, start, support.present_TNK)
+        loss_T = loss_T + ANCHOR * _distance(current, start, support.present_TNK)
         return torch.autograd.grad(loss_T.sum(), (classes, bias), create_graph=second)
 
 

@@ -10,9 +10,9 @@ from torch.nn.functional import cross_entropy, pad
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.training.inner_loop import adapt_steps
+from metaadapter.training.inner_loop import ANCHOR, adapt_steps
 
-LR, ANCHOR, N_STEPS = 0.3, 0.5, 3
+LR, N_STEPS = 0.3, 3
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_adapt_steps__second_order__has_the_loss_and_meta_gradient_of_higher(mak
     bias = weights.class_bias.clone().requires_grad_()
     start = replace(weights, classes=classes, class_bias=bias)
 
-    adapted = adapt_steps(start, support, n_steps=N_STEPS, lr=LR, anchor=ANCHOR, order="second")
+    adapted = adapt_steps(start, support, n_steps=N_STEPS, lr=LR, order="second")
     loss = query_loss(adapted, query)
     gradients = torch.autograd.grad(loss, (classes, bias))
 
@@ -111,7 +111,7 @@ def test_adapt_steps__padded_classes_and_shots__change_nothing(make_task, order)
         classes=pad(weights.classes, (0, 0, 0, 1)),
         class_bias=pad(weights.class_bias, (0, 1), value=-torch.inf),
     )
-    options = {"n_steps": 3, "lr": LR, "anchor": ANCHOR, "order": order}
+    options = {"n_steps": 3, "lr": LR, "order": order}
 
     alone = adapt_steps(weights, support, **options)
     pictures = pad(support.support_TNKD, (0, 0, 0, 2, 0, 1))
