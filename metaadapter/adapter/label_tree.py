@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import eq
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,7 +62,7 @@ class LabelTree:
     def distance(self, one: str, other: str) -> int:
         """Return the number of edges between two names, through the root if nothing else joins."""
         paths = self.path(one), self.path(other)
-        return len(paths[0]) + len(paths[1]) - 2 * n_common(*paths)
+        return len(paths[0]) + len(paths[1]) - 2 * sum(map(eq, *paths))
 
     def renamed(self, names: Mapping[str, str]) -> LabelTree:
         """Return the tree with other names: old → new."""
@@ -179,9 +180,3 @@ class ClassTree:
             shares.append(min(share, 1.0))
         label, last = (path[-1], shares[-1]) if path else (None, 1.0)
         return SureAnswer(label, last, len(path), tuple(path), tuple(shares))
-
-
-def n_common(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return how many names two paths share from the top."""
-    pairs = zip(one, other, strict=False)
-    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
