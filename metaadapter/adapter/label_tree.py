@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from operator import eq
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,7 +61,8 @@ class LabelTree:
     def distance(self, one: str, other: str) -> int:
         """Return the number of edges between two names, through the root if nothing else joins."""
         paths = self.path(one), self.path(other)
-        return len(paths[0]) + len(paths[1]) - 2 * sum(map(eq, *paths))
+        n_shared = sum(one == other for one, other in zip(*paths, strict=False))
+        return len(paths[0]) + len(paths[1]) - 2 * n_shared
 
     def renamed(self, names: Mapping[str, str]) -> LabelTree:
         """Return the tree with other names: old → new."""
