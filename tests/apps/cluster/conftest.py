@@ -156,19 +156,3 @@ def pictures(tmp_path):
         return "pictures"
 
     return write
-
-
-@pytest.fixture
-def same_files():
-    """Asserts that two folders have the same files with the same bytes."""
-
-    def compare(one: Path, other: Path) -> None:
-        contents = [
-            {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*.*")}
-            for folder in (one, other)
-        ]
-        assert contents[0].keys() == contents[1].keys()
-        for name, content in contents[0].items():
-            assert content == contents[1][name], name
-
-    return compare
