@@ -69,7 +69,7 @@ def _unit_batches(
 ) -> Iterator[Float16[np.ndarray, "some views dim"]]:
     """Yield unit rows of given features, and enter the hash of each picture."""
     shape: tuple[int, ...] = ()
-    for part in [features] if hasattr(features, "shape") else _read(features):
+    for part in [features] if hasattr(features, "shape") else features:
         batch = np.asarray(part)
         is_real = np.issubdtype(batch.dtype, np.floating)
         if batch.ndim not in (2, 3) or not is_real or 0 in batch.shape[1:]:
@@ -95,42 +95,29 @@ def _unit_batches(
         raise DataError("expected the features of at least one picture, got none")
 
 
-def _read(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    if not isinstance(batches, Iterable):
-        raise DataError(f"expected features as an array or batches of arrays, got {batches!r}")
-    try:
-        yield from batches
-    except OSError as error:  # an error of the user's program, not of writing the store
-        raise DataError(f"the batches of features ended with an error: {error}") from error
-
-
 def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, ...]:
-    # As lists, since a column of pandas would look a row number up in its index.
-    given = {name: list(column) for name, column in columns.items() if column is not None}
-    for name, column in given.items():
-        if len(column) != len(hashes):
+    facts = list[list[str]]()
+    for name in ("paths", "labels", "splits", "groups"):
+        values = columns.get(name)
+        if values is None:
+            values = [f"picture {row}" if name == "paths" else None for row in range(len(hashes))]
+        facts.append([_entry(name, row, value) for row, value in enumerate(values)])
+        if len(facts[-1]) != len(hashes):
             raise DataError(
                 f"expected {len(hashes)} {name}, one for each picture with features; got "
-                f"{len(column)}"
+                f"{len(facts[-1])}"
             )
-    paths = given.get("paths") or [f"picture {row}" for row in range(len(hashes))]
-    for row, path in enumerate(paths):
-        if not is_text(str(path)):
-            raise DataError(f"paths[{row}] is {path!r}, which has half a character; correct it")
-    facts = (
-        [_entry(name, row, entry) for row, entry in enumerate(given.get(name, [None] * len(paths)))]
-        for name in ("labels", "splits", "groups")
-    )
-    return tuple(map(StoredPicture, map(str, paths), *facts, hashes))
+    return tuple(map(StoredPicture, *facts, hashes))
 
 
 def _entry(column: str, row: int, value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, str | Integral) and is_text(str(value)):
+    if isinstance(value, str | Path | Integral) and is_text(str(value)):
         return str(value)
     raise DataError(
-        f"{column}[{row}] is {value!r}; expected text, a whole number, or None if unknown"
+        f"{column}[{row}] is {value!r}; expected text without half characters, a whole number, or "
+        "None if unknown"
     )
 
 
