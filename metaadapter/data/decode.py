@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import IO, Any, cast
@@ -91,19 +91,11 @@ def upright_size(place: Path | Packed) -> tuple[int, int]:
     Raises:
         UnreadableImage: The file is missing, or its header is no picture's.
     """
-    with open_readable(place) as file:
-        try:
-            image = open_image(name_of(place), file)
-            width, height = image.size
-            # The orientations 5 to 8 turn the picture by 90 degrees.
-            return (height, width) if _orientation(image) >= 5 else (width, height)
-        except UnreadableImage:
-            raise
-        except Exception as error:  # damaged files raise nearly any type of error
-            if is_of_network(error):
-                raise
-            reason = f"truncated or damaged ({str(error) or type(error).__name__})"
-            raise UnreadableImage(name_of(place), reason) from error
+    with open_readable(place) as file, _named_damage(name_of(place)):
+        image = open_image(name_of(place), file)
+        width, height = image.size
+        # The orientations 5 to 8 turn the picture by 90 degrees.
+        return (height, width) if _orientation(image) >= 5 else (width, height)
 
 
 def content_hash(image: ImageInput) -> str:
@@ -171,15 +163,23 @@ def _decode(path: Path | str, source: BufferedIOBase | Image.Image) -> Image.Ima
     image = source if isinstance(source, Image.Image) else None
     # Two threads may share an open picture, whose file can be read only once.
     loading = _LOADING if image else nullcontext()
+    with _named_damage(path):
+        try:
+            image = image or open_image(path, cast("BufferedIOBase", source), of_pixels=True)
+            return _upright_rgb(path, image, loading)
+        except MemoryError as error:
+            if image is None or not is_large(image):
+                raise
+            raise UnreadableImage(path, "too large for the memory of this machine") from error
+
+
+@contextmanager
+def _named_damage(path: Path | str) -> Iterator[None]:
+    """Turn the error of a damaged file into an `UnreadableImage`."""
     try:
-        image = image or open_image(path, cast("BufferedIOBase", source), of_pixels=True)
-        return _upright_rgb(path, image, loading)
-    except UnreadableImage:
+        yield
+    except (UnreadableImage, MemoryError):
         raise
-    except MemoryError as error:
-        if image is None or not is_large(image):
-            raise
-        raise UnreadableImage(path, "too large for the memory of this machine") from error
     except Exception as error:  # damaged files raise nearly any type of error
         if is_of_network(error):
             raise
