@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from metaadapter.data.boxes.listing import Listing
-from metaadapter.data.output_folder import replace_file, require_own_or_empty
-from metaadapter.data.regular_files import is_regular, regular
-from metaadapter.data.strict_json import json_text, parse_json
+from metaadapter.data.checksums import read_document, write_document
+from metaadapter.data.output_folder import require_own_or_empty
+from metaadapter.data.regular_files import is_regular
 
 MARK, SCHEMA = "metaadapter.json", "metaadapter.boxes/1"
+REMEDY = "remove the folder, or choose another --export"
 
 
 def require_place(folder: Path) -> None:
@@ -27,17 +28,18 @@ def write_files(folder: Path, files: Mapping[str, bytes], listing: Listing) -> N
     places = {inside(folder, name): content for name, content in files.items()}
     require_place(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    before = _written(folder)
+    marked = is_regular(folder / MARK)
+    before = read_document(folder / MARK, SCHEMA, REMEDY)[0]["files"] if marked else []
     # The mark comes first, so that the next run may replace what an interrupted one has left.
     names = sorted({*files, *before})
     mark = {"schema": SCHEMA, "format": listing.format, "files": names}
-    replace_file(folder / MARK, json_text(mark))
+    write_document(folder / MARK, mark)
     for name in {*before} - {*files}:
         inside(folder, name).unlink(missing_ok=True)
     for place, content in places.items():
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
-    replace_file(folder / MARK, json_text(mark | {"files": sorted(files)}))
+    write_document(folder / MARK, mark | {"files": sorted(files)})
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -48,15 +50,3 @@ def inside(folder: Path, name: str) -> Path:
     if path.is_absolute() or ".." in path.parts or not place.resolve().is_relative_to(real):
         raise ValueError(f"{name!r} leads out of the folder {folder}")
     return place
-
-
-def _written(folder: Path) -> list[str]:
-    mark = folder / MARK
-    if not is_regular(mark):
-        return []
-    try:
-        value = parse_json(regular(mark).read_bytes())
-    except ValueError:
-        return []
-    names = value.get("files") if isinstance(value, dict) else None
-    return [name for name in names or () if isinstance(name, str)]
