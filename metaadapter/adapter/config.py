@@ -14,6 +14,7 @@ from metaadapter.adapter.layout import CONFIG_FILE, REMEDY, is_caption_adapter, 
 from metaadapter.data.checksums import FileSource, Proof, read_document
 from metaadapter.data.hub import is_hub_name
 from metaadapter.data.regular_files import not_found
+from metaadapter.data.strict_json import wrong_values
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.origin import Origin
 from metaadapter.features.towers.config import InsideConfig
@@ -143,9 +144,8 @@ def read_config(adapter: Path, place: FileSource | None = None) -> tuple[Adapter
     try:
         facts = AdapterConfig(**{key: stored[key] for key in stored if key != "schema"})
     except ValidationError as error:
-        wrong = ", ".join(".".join(map(str, item["loc"])) or item["msg"] for item in error.errors())
         raise IncompatibleArtifact(
-            f"{path} has values that are missing or wrong: {wrong}; it is damaged or of another "
+            f"{path} has wrong values: {wrong_values(error)}; it is damaged or of another "
             "version, so adapt again"
         ) from error
     return facts, proof

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 # Half a character (a lone surrogate) has no UTF-8; DC80 to DCFF stand for undecodable bytes.
 HALF = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")
@@ -29,6 +32,12 @@ def parse_json(text: str | bytes) -> Any:
 def json_text(value: Any, **form: Any) -> str:
     """Return a value as JSON; `form` has arguments of `json.dumps`. NaN is a `ValueError`."""
     return json.dumps(value, allow_nan=False, **form)
+
+
+def wrong_values(error: ValidationError) -> str:
+    """Return the places of values that are missing or wrong, and the reasons."""
+    faults = ((".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors())
+    return ", ".join(f"{place}: {reason}" if place else reason for place, reason in faults)
 
 
 def _finite(text: str) -> float:

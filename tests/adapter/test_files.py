@@ -111,7 +111,7 @@ def test_store_adapter__place_without_permission__says_which(tmp_path, weights, 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"classes": None}, "missing or wrong: classes"),
+        ({"classes": None}, "wrong values: classes"),
         (
             {"schema": "metaadapter.adapter/9"},
             "expected schema .*/1', found .*/9'; upgrade",

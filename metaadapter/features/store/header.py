@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 from metaadapter.data.checksums import Proof, read_document, write_document
 from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
+from metaadapter.data.strict_json import wrong_values
 from metaadapter.errors import DataError
 from metaadapter.features.origin import Recipe
 
@@ -128,14 +128,7 @@ def read_entries(kind: type[Value], values: Any) -> Value:
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        raise ValueError(", ".join(map(_fault, error.errors()))) from None
-
-
-def _fault(error: ErrorDetails) -> str:
-    if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    fault = "missing" if error["type"] == "missing" else "of the wrong kind"
-    return f"{'.'.join(map(str, error['loc']))} is {fault}"
+        raise ValueError(wrong_values(error)) from None
 
 
 def _missing(folder: Path) -> str:
