@@ -1,7 +1,7 @@
 """The pictures of a project on disk, in files named by their hashes, and their thumbnails.
 
 A name that comes from a client never becomes the name of a file. A picture is compared with its
-name whenever it is read. No link is followed.
+name whenever it is read, and a thumbnail with the hash at its end. No link is followed.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ MEDIA_TYPES = (
 BROWSER_TYPES = {"image/jpeg", "image/png", "image/webp", "image/gif"}
 PICTURES_FOLDER, THUMBNAILS_FOLDER = "pictures", "thumbnails"
 DIFFERS = "its content is not that of the picture that was added"
-# The last bytes of a whole JPEG file.
-END_OF_JPEG = b"\xff\xd9"
+# A thumbnail ends with a hash of its picture's id and its own JPEG file; viewers ignore it.
+PROOF_BYTES = 64
 
 
 def id_of(sha256: str) -> str:
@@ -92,8 +92,9 @@ class PictureFolder:
         path = self._thumbnails / self.path(picture).name
         with self._writing:
             with suppress(UnreadableImage):
-                jpeg = _content(path)
-                if jpeg.endswith(END_OF_JPEG):
+                content = _content(path)
+                jpeg = content[:-PROOF_BYTES]
+                if content == _with_proof(picture, jpeg):
                     return jpeg
             jpeg = _thumbnail(decode_image(self.image(picture, crop)))
             with suppress(OSError):  # the thumbnail is made again the next time
@@ -128,11 +129,11 @@ class PictureFolder:
             sync_folder(self._pictures)
 
     def _write_thumbnail(self, picture: str, jpeg: bytes) -> None:
-        # Nothing is synced: a thumbnail that a power cut damages has no end, and is made again.
+        # Nothing is synced: a thumbnail that a power cut damages has no proof, and is made again.
         unfinished = self._thumbnails / f"{picture}.tmp"
         unfinished.unlink(missing_ok=True)  # a link may have this name
         with unfinished.open("xb") as file:
-            file.write(jpeg)
+            file.write(_with_proof(picture, jpeg))
         unfinished.replace(self._thumbnails / picture)
 
     def set_others_aside(self, wanted: Container[str]) -> int:
@@ -168,6 +169,10 @@ def _content(path: Path) -> bytes:
 def _thumbnail(picture: Image.Image) -> bytes:
     picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     return jpeg_bytes(picture)
+
+
+def _with_proof(picture: str, jpeg: bytes) -> bytes:
+    return jpeg + content_hash(picture, jpeg).encode()
 
 
 def jpeg_bytes(picture: Image.Image, quality: int = JPEG_QUALITY) -> bytes:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Form, HTTPException, Request, Response, UploadFile
 from fastapi.routing import APIRoute
 from pydantic import Field
+from python_multipart.multipart import parse_options_header
 
 from metaadapter.apps.page.dependencies import OpenSession
 from metaadapter.apps.page.forms import RequestForm
@@ -20,6 +21,8 @@ from metaadapter.apps.page.uploaded_files import not_saved
 
 # The texts of a form, such as the id of a class, and the bytes of one of them.
 MAX_TEXTS, MAX_TEXT_BYTES = 8, 65_536
+# The last boundary of a form, and what may follow it, which means nothing.
+MAX_END_BYTES = 1024
 
 
 class UploadRoute(APIRoute):
@@ -48,6 +51,17 @@ class UploadRoute(APIRoute):
 
 
 class _Portion(Request):
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        # The framework would take a form without its end, but not the last file in it.
+        _, options = parse_options_header(self.headers["content-type"])
+        end, last = b"--" + options.get(b"boundary", b"") + b"--", b""
+        async for chunk in super().stream():
+            last = (last + chunk)[-MAX_END_BYTES:]
+            yield chunk
+        if end not in last:
+            sentence = "The form has no end, so a file of it may be incomplete. Send it again."
+            raise Refusal(400, "form", sentence)
+
     def form(self, **_: Any) -> Any:
         kind = self.headers.get("content-type", "")
         if not kind.lower().startswith("multipart/form-data"):

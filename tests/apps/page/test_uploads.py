@@ -55,3 +55,25 @@ def test_picture__that_several_requests_bring_at_once__is_kept_once(tmp_path, pi
     (one,) = kept
     assert folder.path(one).read_bytes() == content
     assert [path.name for path in (tmp_path / "project" / "pictures").iterdir()] == [one]
+
+
+def test_form__cut_off_before_its_end__adds_nothing(project, picture):
+    form = project.client.build_request(
+        "POST", "/pictures", files=[("pictures", (f"{n}.png", picture("red"))) for n in range(2)]
+    )
+    body, head = form.read(), {"Content-Type": form.headers["Content-Type"]}
+
+    answer = project.client.post("/pictures", content=body[:-40], headers=head)
+
+    assert (answer.status_code, answer.json()["kind"]) == (400, "form")
+    assert project.state["names"] == {}
+    assert project.client.post("/pictures", content=body, headers=head).status_code == 202
+
+
+def test_thumbnail__of_another_picture_in_its_file__is_made_again(project, picture):
+    one, other = project.upload(("1.png", picture("red")), ("2.png", picture("blue")))["added"]
+    folder = project.session.project.folder / "thumbnails"
+    whole = project.client.get(f"/pictures/{one}").content
+    (folder / one).write_bytes((folder / other).read_bytes())
+
+    assert project.client.get(f"/pictures/{one}").content == whole
