@@ -81,6 +81,11 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[FinishedCells]:
                 f"{folder} has lost {RECORD_FILE}, which says how its figures were measured; "
                 "restore it from a copy, or choose another --out"
             )
+        if not database.count and (folder / SUMMARY_FILE).exists():
+            raise DataError(
+                f"{database.path}, which has the figures of each cell, is missing or empty; "
+                "restore it from a copy, or choose another --out"
+            )
         differences = record.differences(_record(folder)) if path.exists() else []
         if differences and database.count:
             raise DataError(

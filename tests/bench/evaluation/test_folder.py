@@ -66,3 +66,12 @@ def test_hold__evaluation_that_lost_its_record__names_the_file(tmp_path, record)
 
     with pytest.raises(DataError, match=r"has lost evaluation\.json, .* restore it from a copy"):
         hold(tmp_path, record())
+
+
+def test_hold__finished_tables_whose_cells_are_lost__are_not_replaced(tmp_path, record):
+    hold(tmp_path / "run", record())
+    (tmp_path / "run" / "summary.json").touch()
+    (tmp_path / "run" / "cells.db").write_bytes(b"")
+
+    with pytest.raises(DataError, match=r"cells\.db, which has .*, is missing or empty"):
+        hold(tmp_path / "run", record(("TaskRes",)))
