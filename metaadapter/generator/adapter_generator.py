@@ -29,7 +29,7 @@ from metaadapter.data.hub import (
 )
 from metaadapter.data.hub_upload import Kind, Pushed, push_files
 from metaadapter.data.plain_text import in_markdown
-from metaadapter.data.regular_files import given_path, regular
+from metaadapter.data.regular_files import given_path
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.independent_classes import independent_classes
@@ -134,8 +134,8 @@ class AdapterGenerator(nn.Module, ABC):
         """
         stored, proof = read_document(folder / CONFIG_FILE, SCHEMA, REMEDY)
         try:
-            tensors = load(regular(proof.find(WEIGHTS_FILE)).read_bytes())
-        except (OSError, SafetensorError) as error:
+            tensors = load(proof.read(WEIGHTS_FILE))
+        except SafetensorError as error:
             raise DataError(f"cannot read {folder / WEIGHTS_FILE}: {error}; {REMEDY}") from error
         if not all(tensor.isfinite().all() for tensor in tensors.values()):
             raise DataError(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -65,6 +66,21 @@ def test_load_generator__damaged_file__is_refused(tmp_path, make_small, name):
 
     with pytest.raises(DataError, match=f"{name} is damaged .* train the generator again"):
         load_generator(tmp_path)
+
+
+def test_load_generator__weights__are_read_once(tmp_path, make_small, monkeypatch):
+    save_generator(make_small(0), tmp_path)
+    read, opened = [], Path.open
+
+    def counted(path, *options, **more):
+        read.append(path.name)
+        return opened(path, *options, **more)
+
+    monkeypatch.setattr(Path, "open", counted)
+
+    load_generator(tmp_path)
+
+    assert read.count("model.safetensors") == 1
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ from metaadapter.bench.peers.meta_adapter import Attention, meta_adapter
 from metaadapter.bench.peers.meta_qda import Prior, meta_qda
 from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.code_identity import code_identity
-from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 
 CONFIG_FILE, WEIGHTS_FILE = "peer.json", "model.safetensors"
@@ -104,7 +103,7 @@ def load_meta_peer(name: str | Path) -> MetaPeer:
         )
     config, proof = read_document(folder / CONFIG_FILE, SCHEMA, REMEDY)
     try:
-        stored = load(regular(proof.find(WEIGHTS_FILE)).read_bytes())
+        stored = load(proof.read(WEIGHTS_FILE))
         expected = {field.name for field in fields(META_PEERS[config["peer"]].learned)}
         if set(stored) != expected:
             raise ValueError(f"expected tensors {sorted(expected)}, got {sorted(stored)}")
