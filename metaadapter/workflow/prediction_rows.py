@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
+from itertools import islice
 from typing import TypeAlias
 
 from metaadapter.adapter.label_tree import SureAnswer
 from metaadapter.data.inputs import DONE, DUPLICATE, UNREADABLE, UnreadableImage
 from metaadapter.data.manifest import UNREADABLE_REASON
-from metaadapter.data.table_file import Cell, Column
+from metaadapter.data.table_file import ROWS_AT_ONCE, Cell, Column
 from metaadapter.errors import DataError
 from metaadapter.workflow.predictions import Prediction
 
@@ -103,33 +104,46 @@ class RowFormat:
             for command in (
                 f"PRAGMA cache_size = -{CACHE_KIB}",
                 "PRAGMA journal_mode = OFF",
-                "CREATE TABLE seen (content BLOB PRIMARY KEY, path BLOB) WITHOUT ROWID",
+                "CREATE TABLE seen (content BLOB PRIMARY KEY, number, path BLOB) WITHOUT ROWID",
                 "BEGIN",
             ):
                 seen.execute(command)
-            for outcome in outcomes:
-                row = self.row(outcome)
-                if isinstance(outcome, Prediction) and outcome.sha256:
-                    first = _first_of_content(seen, outcome)
-                    if first is not None:
-                        row[status], row[original] = DUPLICATE, first
-                yield row
+            numbered = enumerate(outcomes)
+            while part := list(islice(numbered, ROWS_AT_ONCE)):
+                first = _earlier_paths(seen, part)
+                for number, outcome in part:
+                    row = self.row(outcome)
+                    if number in first:
+                        row[status], row[original] = DUPLICATE, first[number]
+                    yield row
 
 
-def _first_of_content(seen: sqlite3.Connection, prediction: Prediction) -> str | None:
-    """Return the path of the earlier picture with this content; if there is none, enter it."""
-    content = hashlib.blake2b(prediction.sha256.encode(), digest_size=16).digest()
-    entry = content, os.fsencode(prediction.path)
+def _earlier_paths(seen: sqlite3.Connection, part: Iterable[tuple[int, Outcome]]) -> dict[int, str]:
+    """Return the path of the first picture of a content, by the numbers of the later ones."""
+    entries = [
+        (_key(outcome.sha256), number, os.fsencode(outcome.path))
+        for number, outcome in part
+        if isinstance(outcome, Prediction) and outcome.sha256
+    ]
+    earlier: dict[int, str] = {}
     try:
-        if seen.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", entry).rowcount:
-            return None
-        first = seen.execute("SELECT path FROM seen WHERE content = ?", (content,)).fetchone()
+        new = seen.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", entries).rowcount
+        for content, number, _ in entries if new < len(entries) else ():
+            question = "SELECT number, path FROM seen WHERE content = ?"
+            first, path = seen.execute(question, (content,)).fetchone()
+            if first != number:
+                earlier[number] = os.fsdecode(path)
     except sqlite3.Error as error:
         raise DataError(
             f"cannot keep the list of pictures in the temporary folder: {error}; free some space "
             "there, or name another folder with the environment variable TMPDIR"
         ) from error
-    return os.fsdecode(first[0])
+    return earlier
+
+
+def _key(sha256: str) -> bytes:
+    """Return a quarter of the letters of a content hash, to save disk space."""
+    return blake2b(sha256.encode(), digest_size=16).digest()
 
 
 def _sure_cells(sure: SureAnswer | None) -> list[Cell]:

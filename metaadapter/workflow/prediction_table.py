@@ -183,7 +183,7 @@ def _stored(outcomes: Sequence[Outcome], classes: Sequence[str]) -> dict[str, An
         ]
     }
     for name, cells in zip(Prediction._fields, zip(*predictions, strict=True), strict=False):
-        if name not in DEFAULTS or any(cell != DEFAULTS[name] for cell in cells):
+        if name not in DEFAULTS or cells.count(DEFAULTS[name]) < len(cells):
             values[name] = cells
     return values | {"probabilities": base64.b64encode(matrix).decode()}
 

@@ -247,27 +247,23 @@ def best_classes(
         ]
     best_N2 = np.argsort(-rows_NC, axis=1, kind="stable")[:, :2]
     shares_N2 = np.take_along_axis(rows_NC, best_N2, axis=1)
+    known: list[float | None] = [None] * len(rows_NC)
+    unfamiliar = [False] * len(rows_NC)
+    if known_N is not None:
+        columns = known_and_unfamiliar(
+            torch.from_numpy(rows_NC),
+            torch.from_numpy(known_N),
+            known_threshold(weights, options.keep),
+            place_of_none(classes),
+        )
+        known, unfamiliar = (column.tolist() for column in columns)
     predictions = [
-        Prediction("", classes[first], p_first, classes[second], p_second, False, {})
-        for (first, second), (p_first, p_second) in zip(
-            best_N2.tolist(), shares_N2.tolist(), strict=True
+        Prediction("", classes[first], p, classes[second], p_second, False, {}, "", like, is_far)
+        for (first, second), (p, p_second), like, is_far in zip(
+            best_N2.tolist(), shares_N2.tolist(), known, unfamiliar, strict=True
         )
     ]
-    if known_N is None:
-        return predictions
-    of_known = known_and_unfamiliar(
-        torch.from_numpy(rows_NC),
-        torch.from_numpy(known_N),
-        known_threshold(weights, options.keep),
-        place_of_none(classes),
-    )
-    predictions = [
-        prediction._replace(known=known, unfamiliar=unfamiliar)
-        for prediction, known, unfamiliar in zip(
-            predictions, *(column.tolist() for column in of_known), strict=True
-        )
-    ]
-    if options.coverage is not None:
+    if known_N is not None and options.coverage is not None:
         sets = _sets(classes, rows_NC, weights, options.coverage)
         predictions = [
             prediction._replace(set=labels)
