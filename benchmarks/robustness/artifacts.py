@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from metaadapter.generator.adapter_generator import save_generator
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.config_file import load_config
 from metaadapter.training.run import train
+from metaadapter.workflow.prediction_table import PredictionTable
 
 CLASSES = ("heron", "lynx", "red_fox")
 WIDTH = 16
@@ -27,8 +29,11 @@ SKILL = "animals.adapter"
 LONGEST_SECONDS = 60
 EVALUATION = ("--methods=closed-form,zero-shot", "--shots=1,2", "--seeds=2", "--jobs=1", "--json")
 # Keys whose values differ between two runs of a command: times, places of files, and the number of
-# cells that were measured.
-VARYING = ("measured", "second", "time", "ms", "adapter", "folder", "out", "run", "page", "store")
+# cells that were measured; and sizes of files, which are told as they are.
+VARYING = (
+    *("measured", "bytes", "second", "time", "ms"),
+    *("adapter", "folder", "out", "run", "page", "store"),
+)
 MEASUREMENTS = ("_seconds", "_mib")
 TRAINING = f"""\
 [[data.sources]]
@@ -133,6 +138,26 @@ def _ask_evaluation(folder: Path, store: Path, out: Path) -> Iterator[Answer]:
     yield from map(_figures, sorted(folder.glob("*.csv")))
 
 
+def _make_tables(folder: Path, store: Path) -> None:
+    folder.mkdir()
+    predict = ("predict", _adapter_beside(store), store, "--out")
+    for number in (1, 2):
+        run(*predict, folder / f"{number}.csv", f"--shard={number}/2")
+    with patch.object(PredictionTable, "finish", side_effect=KeyboardInterrupt):
+        run(*predict, folder / "whole.csv")
+
+
+def _ask_tables(folder: Path, store: Path, out: Path) -> Iterator[Answer]:
+    yield run("merge", folder / "1.csv", folder / "2.csv", "--out", out / "merged.csv")
+    yield _content(out / "merged.csv")
+    yield run("predict", _adapter_beside(store), store, "--out", folder / "whole.csv")
+    yield _content(folder / "whole.csv")
+
+
+def _adapter_beside(store: Path) -> Path:
+    return store.with_name("adapter") / "artifact"
+
+
 def _make_training(folder: Path, _store: Path) -> None:
     config = folder.with_name("training.toml")
     config.write_text(TRAINING)
@@ -208,5 +233,6 @@ ARTIFACTS = {
     "skill file": Artifact(_make_skill, _ask_skill),
     "generator": Artifact(_make_generator, _ask_generator),
     "evaluation": Artifact(_make_evaluation, _ask_evaluation),
+    "tables of shards and under way": Artifact(_make_tables, _ask_tables),
     "training run": Artifact(_make_training, _ask_training),
 }

@@ -63,6 +63,22 @@ class Materials:
         return parts
 
     @cached_property
+    def animals(self) -> Path:
+        """An adapter of the pictures."""
+        out = self._folder / "animals"
+        must("adapt", self.some_pictures, "--out", out, "--quiet")
+        return out
+
+    @cached_property
+    def table_shards(self) -> tuple[Path, ...]:
+        """The tables of three shards of the predictions of the pictures."""
+        tables = tuple(self._folder / f"shard {number}.csv" for number in (1, 2, 3))
+        for number, table in enumerate(tables, start=1):
+            shard = f"--shard={number}/3"
+            must("predict", self.animals, self.pictures, "--out", table, shard, "--quiet")
+        return tables
+
+    @cached_property
     def adapter(self) -> Path:
         return self._adapted("adapter", self.store)
 

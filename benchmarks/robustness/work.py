@@ -15,6 +15,7 @@ from metaadapter.adapter import files
 from metaadapter.apps.library import folder as library_folder
 from metaadapter.data.checksums import check_files
 from metaadapter.features.store import kept_features
+from metaadapter.workflow import prediction_parts
 
 PAGE = 4096
 TEMPORARY = (".new", ".tmp")
@@ -104,11 +105,12 @@ class Work:
 
 
 def do_not_wait() -> None:
-    """Write features at once, and wait only briefly for the lock of another writer.
+    """Write features and rows at once, and wait only briefly for the lock of another writer.
 
     The reason is that trials kill or stop a process within a second.
     """
     kept_features.COMMIT_SECONDS = 0.0
+    prediction_parts.PICTURES_AT_ONCE = 2
     files.SECONDS_TO_WAIT = library_folder.SECONDS_TO_WAIT = 0.2
 
 

@@ -12,11 +12,13 @@ from benchmarks.robustness.readers import (
     Content,
     kept_pictures,
     measured_cells,
+    predicted_pictures,
     read_adapter,
     read_evaluation,
     read_library,
     read_report,
     read_store,
+    read_table,
     read_training,
     trained_steps,
 )
@@ -45,6 +47,12 @@ class Writer(NamedTuple):
 def _encode(pictures: str, *more: str) -> Command:
     options = ("--encoder=tiny,views=2", "--batch-size=4", "--workers=1", "--quiet", *more)
     return lambda materials, out: ["encode", getattr(materials, pictures), "--out", out, *options]
+
+
+def _predict(table: str, *more: str) -> Command:
+    return lambda materials, out: [
+        *("predict", materials.animals, materials.pictures, "--out", out / table, "--quiet", *more)
+    ]
 
 
 def _train(materials: Materials, out: Path) -> list[object]:
@@ -97,6 +105,10 @@ def _run(command: Command) -> Callable[[Materials, Path], object]:
     return lambda materials, out: must(*command(materials, out))
 
 
+def _make_folder(_materials: Materials, out: Path) -> None:
+    out.mkdir()
+
+
 WRITERS = {
     "encode": Writer(_encode("pictures"), read_store, kept=kept_pictures),
     "encode more": Writer(
@@ -107,6 +119,20 @@ WRITERS = {
         lambda materials, out: ["merge", *materials.shards, "--out", out, "--quiet"],
         read_store,
         once=True,
+    ),
+    **{
+        f"predict {ending}": Writer(
+            _predict(f"table.{ending}"), read_table, _make_folder, predicted_pictures
+        )
+        for ending in ("csv", "jsonl", "parquet")
+    },
+    "predict a shard": Writer(
+        _predict("table.csv", "--shard=2/3"), read_table, _make_folder, predicted_pictures
+    ),
+    "merge tables": Writer(
+        lambda materials, out: ["merge", *materials.table_shards, "--out", out / "table.csv"],
+        read_table,
+        _make_folder,
     ),
     "train": Writer(_train, read_training, kept=trained_steps),
     "train on": Writer(_train, read_training, _interrupted_training, trained_steps),
