@@ -42,7 +42,6 @@ def test_read_coop_split__pictures_beside_it__are_read_in_order(tmp_path, write)
     ("content", "message"),
     [
         ({"images": []}, r"its keys are 'images'"),
-        ({}, r"its keys are none"),
         ([["a.jpg", 0, "fox"]], r"it holds a list; .* ends in \.jsonl"),
         ({"train": []}, r"they are all empty"),
         ({"train": [["a.jpg", "fox"]]}, r"entry 1 of 'train' in .* it is \[\"a\.jpg\", \"fox\"\]"),
@@ -55,7 +54,6 @@ def test_read_coop_split__pictures_beside_it__are_read_in_order(tmp_path, write)
             r"expected one label index for class name crane .* '0' and '1'",
         ),
         (b"{", "but it is not JSON"),
-        (b"\xff\xfe", "expected text in UTF-8"),
     ],
 )
 def test_read_coop_split__other_content__says_what_was_expected(write, content, message):
@@ -104,20 +102,3 @@ def test_aircraft__lists__are_read_in_order(aircraft):
         (aircraft / "images/2.jpg", "Cessna 172", "test"),
     ]
     assert read_images(aircraft / "variants.txt", labelled=False).classes == ()
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("images_variant_val.txt", None, "No such file"),
-        ("variants.txt", b"", "but it is empty"),
-        ("variants.txt", b"\xff", "byte 1 is not"),
-    ],
-)
-def test_aircraft__damaged_list__is_named(aircraft, name, content, message):
-    (aircraft / name).unlink()
-    if content is not None:
-        (aircraft / name).write_bytes(content)
-
-    with pytest.raises(DataError, match=rf"{name}.*{message}"):
-        read_images(aircraft / "variants.txt", split="all")
