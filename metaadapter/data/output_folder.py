@@ -1,6 +1,7 @@
-"""Folders for results: they hold no other files, and have one writer at a time.
+"""Folders and files for results.
 
-A file is written whole or not at all, even if the process or the machine stops.
+A folder holds no other files, and has one writer at a time. A file is written whole or not at all,
+even if the process or the machine stops; one that the user names may be a pipe or a terminal.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}
 # The endings of names that a writer leaves if it is killed before it renames its files.
 UNFINISHED = ("", ".tmp", ".new", ".new.tmp")
 OWN_SCHEMAS = "metaadapter."
+STDOUT = 1
 
 Content: TypeAlias = bytes | str | Callable[[IO[bytes]], object]
 
@@ -197,9 +199,6 @@ def hold_lock(
         yield
     finally:
         lock.release()
-
-
-STDOUT = 1
 
 
 def is_stream(path: Path) -> bool:

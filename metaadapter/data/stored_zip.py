@@ -16,8 +16,6 @@ from pathlib import Path
 
 from metaadapter.data.regular_files import regular
 
-# The earliest time that a zip file can hold: a fixed time gives equal bytes for equal content.
-NO_TIME = (1980, 1, 1, 0, 0, 0)
 DAMAGE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, struct.error)
 
 
@@ -63,7 +61,7 @@ class StoredZip:
 
 
 def zip_bytes(files: Mapping[str, bytes]) -> bytes:
-    """Return a zip file of files, in the given order, whose bytes depend only on these files."""
+    """Return a zip file of files, in the given order."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in files.items():
@@ -73,7 +71,7 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
 
 def zip_entry(name: str) -> zipfile.ZipInfo:
     """Return the entry of a file that everyone can read; `zipfile` lets only its owner."""
-    entry = zipfile.ZipInfo(name, NO_TIME)
+    entry = zipfile.ZipInfo(name)
     entry.create_system = 3  # Unix, on every system
     entry.external_attr = (stat.S_IFREG | 0o644) << 16
     return entry
