@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from metaadapter.data.plain_text import from_csv, in_csv, in_markdown, one_line
+from metaadapter.data.table_file import Column, csv_table
 
 
 @given(st.text())
@@ -37,3 +38,9 @@ def test_in_csv__any_text__begins_no_formula_and_comes_back(text):
 
 def test_in_csv__negative_number__stays_one():
     assert in_csv(-1.5) == -1.5
+
+
+def test_table__names_that_another_program_looks_up__stay_as_they_are():
+    table = csv_table([Column("path", None), "label"], [("=1.jpg", "=fox")])
+
+    assert table == b"path,label\r\n=1.jpg,'=fox\r\n"
