@@ -63,12 +63,12 @@ def show(
     Without a terminal the list of classes is tab-separated: label, name, number of pictures.
     """
     console = Console()
-    from metaadapter.apps.library.entry import Entry
+    from metaadapter.apps.library.entry import Entry, stamp_of
     from metaadapter.apps.library.library import AdapterLibrary
 
     opened = AdapterLibrary.open(library, create=False)
-    facts = opened.facts(name)
-    entry = Entry.of_file(name, opened.path(name))
+    facts, file = opened.facts(name), opened.path(name)
+    entry = Entry.of_file(name, file, stamp_of(file))
     names = facts.class_names or [""] * len(facts.classes)
     rows = [*zip(facts.classes, names, facts.n_shots, strict=True)]
     document = {

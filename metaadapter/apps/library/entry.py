@@ -29,7 +29,6 @@ from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 Stamp: TypeAlias = tuple[int, int, int]
 """Size, modification time in nanoseconds, and inode of a file; they differ if it has changed."""
-NO_FILE: Stamp = (0, 0, 0)
 
 
 class ClassMeans(NamedTuple):
@@ -52,7 +51,7 @@ class Entry:
 
     name: str
     file: Path
-    stamp: Stamp = NO_FILE
+    stamp: Stamp = (0, 0, 0)
     facts: AdapterConfig | None = None
     """The configuration of the adapter; `None` if the entry cannot be read."""
     classes: ClassMeans | None = None
@@ -64,9 +63,8 @@ class Entry:
     """The `seal_of` the file; "" if it cannot be read."""
 
     @classmethod
-    def of_file(cls, name: str, file: Path, stamp: Stamp | None = None) -> Entry:
+    def of_file(cls, name: str, file: Path, stamp: Stamp) -> Entry:
         """Read the facts and the signature in a skill file."""
-        stamp = stamp or stamp_of(file) or NO_FILE
         try:
             place = open_skill(file, CONFIG_FILE, SIGNATURE_FILE)
             facts, proof = read_config(file, place)
@@ -116,12 +114,12 @@ def by_encoder(entries: Iterable[Entry]) -> list[list[Entry]]:
     return sorted(groups, key=len, reverse=True)
 
 
-def stamp_of(file: Path) -> Stamp | None:
-    """Return the stamp of a file; `None` if there is none. A dangling link is a file, too."""
+def stamp_of(file: Path) -> Stamp:
+    """Return the stamp of a file; zeros if there is none, as behind a dangling link."""
     try:
         status = file.stat()
     except OSError:
-        return NO_FILE if file.is_symlink() else None
+        return 0, 0, 0
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 

@@ -21,10 +21,14 @@ from metaadapter.adapter.listed_skills import (
     write_list,
 )
 from metaadapter.apps.library.names import fold
-from metaadapter.data.output_folder import hold_lock, replace_file, require_no_link, write_errors
-from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-
-AGAIN = "give the same command again"
+from metaadapter.data.output_folder import (
+    hold_lock,
+    replace_file,
+    require_no_link,
+    require_own_or_empty,
+    write_errors,
+)
+from metaadapter.errors import IncompatibleArtifact, UsageError
 
 
 def open_folder(folder: Path, *, create: bool) -> None:
@@ -38,9 +42,10 @@ def open_folder(folder: Path, *, create: bool) -> None:
             f"{folder} is not a library: expected a folder with {MARK_FILE}, which "
             "`metaadapter library add LIBRARY ADAPTER` writes"
         )
-    if folder.exists():
-        _require_nothing_else(folder)
-    with write_errors(_owner(folder), instead="choose another folder"):
+    if folder.is_dir():  # with entries and no mark, it is a library that lost only the mark
+        new = "give an empty or new folder"
+        require_own_or_empty(folder, (MARK_FILE, ENTRIES), "library", instead=new)
+    with write_errors(f"the library {folder}", instead="choose another folder"):
         (folder / ENTRIES).mkdir(parents=True, exist_ok=True)
     with hold_entries(folder):
         if not mark.exists():  # another process may have written it
@@ -49,16 +54,8 @@ def open_folder(folder: Path, *, create: bool) -> None:
 
 def entry_files(folder: Path) -> dict[str, Path]:
     """Name → file of each entry, sorted by name, including damaged files."""
-    try:
-        files = [path.name for path in (folder / ENTRIES).iterdir() if _is_entry(path.name)]
-    except FileNotFoundError:
-        files = []
-    entries: dict[str, Path] = {}
-    for file in sorted(files):
-        name, composed = file.removesuffix(SKILL_SUFFIX), skill_name(Path(file))
-        # Some file systems decompose accented letters; on others both forms may exist.
-        entries[name if composed in entries else composed] = folder / ENTRIES / file
-    return dict(sorted(entries.items()))
+    files = (folder / ENTRIES).glob(f"[!.]*{SKILL_SUFFIX}")
+    return dict(sorted((skill_name(file), file) for file in files))
 
 
 def entry_file(folder: Path, name: str) -> Path:
@@ -96,39 +93,12 @@ def put_entry(folder: Path, name: str, content: bytes, *, replace: bool) -> None
 @contextmanager
 def hold_entries(folder: Path) -> Iterator[None]:
     """Hold the lock of the entries, which `metaadapter add` holds too; remove unfinished files."""
-    entries, owner = folder / ENTRIES, _owner(folder)
+    entries, owner = folder / ENTRIES, f"the library {folder}"
     with write_errors(owner, instead="choose another folder"):
         require_no_link(entries)
         entries.mkdir(exist_ok=True)
-        with hold_lock(
-            entries / LOCK_OF_SKILLS, owner, reentrant=True, wait=SECONDS_TO_WAIT, instead=AGAIN
-        ):
+        lock, again = entries / LOCK_OF_SKILLS, "give the same command again"
+        with hold_lock(lock, owner, reentrant=True, wait=SECONDS_TO_WAIT, instead=again):
             for unfinished in entries.glob(f"*{SKILL_SUFFIX}.tmp"):
                 unfinished.unlink(missing_ok=True)
             yield
-
-
-def _require_nothing_else(folder: Path) -> None:
-    """Check that a folder without the mark is empty, or a library that lost only the mark."""
-    if not folder.is_dir():
-        raise DataError(f"{folder} is a file; give a folder for the library")
-    # File managers leave hidden files; another process may be writing the mark.
-    expected = {ENTRIES, MARK_FILE, f"{MARK_FILE}.tmp"}
-    others = [path.name for path in folder.iterdir() if path.name not in expected]
-    if (folder / ENTRIES).is_dir():
-        entries = (path.name.removesuffix(".tmp") for path in (folder / ENTRIES).iterdir())
-        others += [f"{ENTRIES}/{name}" for name in entries if not name.endswith(SKILL_SUFFIX)]
-    others = sorted(name for name in others if not Path(name).name.startswith("."))
-    if others:
-        raise DataError(
-            f"the folder {folder} holds other files ({', '.join(others[:3])}"
-            f"{' …' if len(others) > 3 else ''}) and no library; give an empty or new folder"
-        )
-
-
-def _is_entry(name: str) -> bool:
-    return name.endswith(SKILL_SUFFIX) and not name.startswith(".")
-
-
-def _owner(folder: Path) -> str:
-    return f"the library {folder}"

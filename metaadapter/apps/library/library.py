@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -64,6 +65,10 @@ if TYPE_CHECKING:
     from metaadapter.generator.adapter_generator import AdapterGenerator
 
 
+# Entries whose facts and class means stay in memory; one of ten classes takes 20 to 120 kB.
+MOST_REMEMBERED = 10_000
+
+
 @final
 class AdapterLibrary:
     """A folder of adapters, one skill file each; `open` creates or opens it.
@@ -80,7 +85,7 @@ class AdapterLibrary:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._entries: dict[str, Entry] = {}
+        self._entry = lru_cache(MOST_REMEMBERED)(Entry.of_file)
         self._open: tuple[object, OpenEntries] | None = None
 
     @classmethod
@@ -116,27 +121,14 @@ class AdapterLibrary:
 
         Only files that are new or have changed since the last call are read.
         """
-        for listed in readings_of_list(self.folder):
-            files = entry_files(self.folder)
-            stamps = {name: stamp for name in files if (stamp := stamp_of(files[name])) is not None}
-            known = self._entries
-            self._entries = entries = {
-                name: known[name]
-                if name in known and known[name].stamp == stamp
-                else Entry.of_file(name, files[name], stamp)
-                for name, stamp in stamps.items()
-            }
-            seals = {name: entry.seal for name, entry in entries.items()}
-            faults = faults_of_list(self.folder, listed, seals)
-            if not faults:
-                break
-        damaged = {
-            name: replace(
-                entries.get(name) or Entry(name, entry_file(self.folder, name)), damaged=fault
-            )
-            for name, fault in faults.items()
-        }
-        return [entry for _, entry in sorted({**entries, **damaged}.items())]
+        files, faults = self._files(lambda name, file: self._entry(name, file, stamp_of(file)).seal)
+        entries = {name: self._entry(name, file, stamp_of(file)) for name, file in files.items()}
+        for name, fault in faults.items():
+            lost = Entry(name, entry_file(self.folder, name))
+            entries[name] = replace(entries.get(name, lost), damaged=fault)
+        # Another process may have removed a file meanwhile.
+        is_there = {name for name, file in files.items() if os.path.lexists(file)} | faults.keys()
+        return [entry for name, entry in sorted(entries.items()) if name in is_there]
 
     def add(
         self, name: str, adapter: MetaAdapterClassifier | str | Path, *, replace: bool = False
@@ -204,21 +196,19 @@ class AdapterLibrary:
             UsageError: There is no such entry; the message suggests similar names.
             DataError: The file is missing, or holds the adapter of another entry.
         """
-        for listed in readings_of_list(self.folder):
-            files = entry_files(self.folder)
-            known = name if name in files else unicodedata.normalize("NFC", name)
-            seals = dict.fromkeys(files, "")
+        wanted = unicodedata.normalize("NFC", name)
+
+        def seal(known: str, file: Path) -> str:
             with suppress(MetaAdapterError):  # reading the entry says why it is damaged
-                if known in files and known in listed:
-                    seals[known] = seal_of(open_skill(files[known], CONFIG_FILE))
-            fault = faults_of_list(self.folder, listed, seals).get(known)
-            if fault is None:
-                break
-        else:
-            raise DataError(fault)
-        if known not in files:
+                return seal_of(open_skill(file, CONFIG_FILE)) if known == wanted else ""
+            return ""
+
+        files, faults = self._files(seal)
+        if wanted in faults:
+            raise DataError(faults[wanted])
+        if wanted not in files:
             raise missing_entry(name, files, f"the library {self.folder}")
-        return files[known]
+        return files[wanted]
 
     def remove(self, name: str) -> None:
         """Remove an entry, which may be damaged or missing.
@@ -229,7 +219,7 @@ class AdapterLibrary:
         """
         with hold_entries(self.folder):
             files = entry_files(self.folder)
-            known = name if name in files else unicodedata.normalize("NFC", name)
+            known = unicodedata.normalize("NFC", name)
             if known not in files and known not in read_list(self.folder):
                 raise missing_entry(name, files, f"the library {self.folder}")
             file = files.get(known, entry_file(self.folder, known))
@@ -273,8 +263,7 @@ class AdapterLibrary:
         if file.absolute().parent.resolve() == source.parent.resolve():
             raise UsageError(f"{file} is in the library itself; give a file outside of it")
         require_adapter_folder(file)
-        stored = load_adapter(source)
-        content = source.read_bytes()
+        stored, content = load_adapter(source), source.read_bytes()
         if not features:
             content = skill_bytes(stored, read_card(source), features=False)
         with write_errors(f"the skill file {file}", instead="choose another place"):
@@ -379,6 +368,21 @@ class AdapterLibrary:
         composed = compose({name: self.stored(name) for name in dict.fromkeys(given_texts(names))})
         put_entry(self.folder, new, skill_bytes(composed), replace=replace)
         return composed
+
+    def _files(
+        self, seal: Callable[[str, Path], str]
+    ) -> tuple[dict[str, Path], dict[str, str]]:
+        """Return name → file, and name → what is wrong by the list; `seal` returns that of a file.
+
+        A seal "" is not compared.
+        """
+        for listed in readings_of_list(self.folder):
+            files = entry_files(self.folder)
+            seals = {name: seal(name, file) for name, file in files.items()}
+            faults = faults_of_list(self.folder, listed, seals)
+            if not faults:
+                break
+        return files, faults
 
     def _opened(self, width: int, fingerprint: Fingerprint | None) -> OpenEntries:
         entries = self.entries()

@@ -14,6 +14,8 @@ from metaadapter.errors import UsageError
 MOST_CHARACTERS = 100
 # A file name has at most 255 bytes, and a file that is being written has a longer suffix.
 MOST_BYTES = 255 - len(f"{SKILL_SUFFIX}.new.tmp")
+# Letters, digits and underscores, with hyphens, dots and spaces between them.
+PLAIN = re.compile(r"\w([\w .-]*\w)?")
 # Names of devices in Windows, with any suffix.
 DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -21,13 +23,14 @@ DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 def entry_name(name: str) -> str:
     """Check a name and return it in Unicode's composed form (NFC)."""
     composed = unicodedata.normalize("NFC", name)
-    kinds = [_kind(character) for character in composed]
+    # Scripts combine letters with marks, so a name may hold marks, but not begin with one.
+    letters = "".join(one for one in composed if not unicodedata.category(one).startswith("M"))
     if (
-        0 < len(composed) <= MOST_CHARACTERS
-        and "" not in kinds
+        PLAIN.fullmatch(letters)
+        and composed[0] == letters[0]
+        and len(composed) <= MOST_CHARACTERS
         and len(composed.encode()) <= MOST_BYTES
-        and kinds[0] == "word"
-        and kinds[-1] in ("word", "mark")
+        and not UNSEEN_LETTERS.search(composed)
         and not DEVICE.fullmatch(composed)
     ):
         return composed
@@ -36,18 +39,6 @@ def entry_name(name: str) -> str:
         f"of any script ({MOST_BYTES} bytes), with hyphens, underscores, dots and spaces between "
         "them, and no device of Windows such as con"
     )
-
-
-def _kind(character: str) -> str:
-    """Return "word", "mark" for a mark that scripts combine with letters, "between", or ""."""
-    if UNSEEN_LETTERS.search(character):
-        return ""
-    category = unicodedata.category(character)
-    if category.startswith("M"):
-        return "mark"
-    if character == "_" or category.startswith(("L", "Nd")):
-        return "word"
-    return "between" if character in "-. " else ""
 
 
 def fold(name: str) -> str:
