@@ -20,6 +20,7 @@ from benchmarks.robustness.damage_trials import DamagedArtifacts
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.app import make_app
 from metaadapter.apps.page.downloads import LEFT_OUT_FILE
+from metaadapter.apps.page.guard import Guard
 from metaadapter.apps.page.projects import Projects
 from metaadapter.errors import MetaAdapterError
 from metaadapter.features.encoder_by_name import load_encoder
@@ -46,7 +47,7 @@ class Page:
 
         access = Access("a-token", PORT)
         self.projects = projects
-        app = make_app(projects, access)
+        app = Guard(make_app(projects), access)
         self.client = TestClient(app, base_url=f"http://127.0.0.1:{PORT}")
         self.client.headers["Authorization"] = f"Bearer {access.token}"
 

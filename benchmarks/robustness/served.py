@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.app import make_app
+from metaadapter.apps.page.guard import Guard
 from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.ports import listening_socket
 from metaadapter.apps.page.projects import Projects
@@ -60,7 +61,7 @@ class Served:
         warnings.simplefilter("ignore", UserWarning)
         try:
             with Projects(folder, encoder.name, lambda *_, **__: encoder).opened() as projects:
-                run_server(make_app(projects, self.access, limits), listening)
+                run_server(Guard(make_app(projects, limits), self.access, limits), listening)
             code = 0
         except BaseException:
             traceback.print_exc()

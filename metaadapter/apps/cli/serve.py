@@ -72,6 +72,7 @@ def serve(
     _require_packages([*PACKAGES, "segno"] if phone else PACKAGES)
     from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.apps.page.access import open_in_browser
+    from metaadapter.apps.page.guard import Guard
     from metaadapter.apps.page.ports import open_port, open_to_phones
     from metaadapter.apps.page.project_folders import default_project
     from metaadapter.apps.page.server import run_server
@@ -99,7 +100,7 @@ def serve(
         for other in also:
             stack.enter_context(other)
         run_server(
-            starting.guarded(access, phone_access),
+            Guard(starting, access, phone=phone_access),
             listening,
             announce,
             also=also,
@@ -151,7 +152,7 @@ class _Opening:
         choice = self.encoder
         self.projects = Projects(self.folder, choice.encoder, choice.loader, note, self._fail)
         with self.projects.opened():
-            yield make_app(self.projects, self.access, phone=self.phone)
+            yield make_app(self.projects, phone=self.phone)
 
     def _fail(self, error: MetaAdapterError) -> None:
         """Tell why the project is not open; the page says so, too, and what can be done."""

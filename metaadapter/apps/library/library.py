@@ -369,9 +369,7 @@ class AdapterLibrary:
         put_entry(self.folder, new, skill_bytes(composed), replace=replace)
         return composed
 
-    def _files(
-        self, seal: Callable[[str, Path], str]
-    ) -> tuple[dict[str, Path], dict[str, str]]:
+    def _files(self, seal: Callable[[str, Path], str]) -> tuple[dict[str, Path], dict[str, str]]:
         """Return name → file, and name → what is wrong by the list; `seal` returns that of a file.
 
         A seal "" is not compared.

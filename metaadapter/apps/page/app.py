@@ -1,4 +1,4 @@
-"""The application: the page's files, the HTTP interface, and the guard before both."""
+"""The application behind the guard: the page's files and the HTTP interface."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from metaadapter.apps.page import (
     advice_routes,
@@ -28,11 +28,11 @@ from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.api_page import api_page
 from metaadapter.apps.page.dependencies import State
 from metaadapter.apps.page.exports import Exports
-from metaadapter.apps.page.guard import Guard, error_response
+from metaadapter.apps.page.guard import PHONE, error_response
 from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.projects import Projects
 from metaadapter.apps.page.refusal import Kind, Refusal, as_sentence
-from metaadapter.apps.page.starting import PREFIX, by_port, page_file
+from metaadapter.apps.page.starting import PREFIX, page_file
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import (
     DataError,
@@ -60,23 +60,23 @@ KINDS: dict[int, Kind] = {400: "form", 404: "no-such-path", 405: "method"}
 
 
 def make_app(
-    projects: Projects,
-    access: Access,
-    limits: Limits | None = None,
-    phone: Access | None = None,
+    projects: Projects, limits: Limits | None = None, phone: Access | None = None
 ) -> ASGIApp:
-    """Make the application for the open project; it serves only requests that `access` allows.
+    """Make the application for the open project; with `phone` also that of phones.
 
-    With `phone` it also serves the phones that this permission lets in, at their own port.
+    The guard before it checks the permission of each request.
     """
     state = State(projects, limits or Limits(), Exports(), phone)
     app = _app(state, ROUTERS)
     app.get("/", include_in_schema=False)(lambda: page_file("index.html"))
-    guarded = Guard(app, access, state.limits)
     if phone is None:
-        return guarded
-    phone_app = Guard(_app(state, [phone_routes.routes]), phone, state.limits.of_phones)
-    return by_port(guarded, phone_app, phone)
+        return app
+    phone_app = _app(state, [phone_routes.routes])
+
+    async def by_port(scope: Scope, receive: Receive, send: Send) -> None:
+        await (phone_app if scope[PHONE] else app)(scope, receive, send)
+
+    return by_port
 
 
 def _app(state: State, routers: Iterable[APIRouter]) -> FastAPI:

@@ -6,9 +6,10 @@ same way as it is made, and a list of edits is the whole history of a project.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,6 +27,8 @@ from metaadapter.apps.page.entries import (
 )
 from metaadapter.apps.page.refusal import Refusal
 
+SHOWN_STEPS = 200
+What: TypeAlias = Literal["edit", "undo", "redo"]
 EditKind = Literal[
     "added-boxes",
     "added-class",
@@ -91,6 +94,14 @@ class Edit:
         return after
 
 
+class Step(NamedTuple):
+    """An edit that was made, undone or redone, and by whom."""
+
+    what: What
+    edit: Edit
+    origin: Origin
+
+
 def _no_entries() -> dict[Kind, dict[str, Any]]:
     return {kind: {} for kind in KINDS}
 
@@ -103,6 +114,10 @@ class Contents:
     """Kind → id → entry."""
     done: list[Edit] = field(default_factory=list)
     undone: list[Edit] = field(default_factory=list)
+    steps: deque[Step] = field(default_factory=lambda: deque(maxlen=SHOWN_STEPS))
+    """The latest steps, the last one last."""
+    keys: set[str] = field(default_factory=set)
+    """The keys of the requests that were done."""
     derived: dict[str, Any] = field(default_factory=dict, compare=False)
     """Values that take long to compute from the entries; every edit empties it."""
 
@@ -140,30 +155,31 @@ class Contents:
 
     def make(self, edit: Edit) -> None:
         """Make an edit; edits that were undone before can no longer be redone."""
-        self._set(edit, reverse=False)
         self.done.append(edit)
         self.undone.clear()
+        self._step("edit", edit, edit.origin)
 
-    def undo(self) -> Edit:
+    def undo(self, origin: Origin) -> Edit:
         """Undo the latest edit, and return it."""
         self.undone.append(edit := self.done.pop())
-        self._set(edit, reverse=True)
-        return edit
+        return self._step("undo", edit, origin)
 
-    def redo(self) -> Edit:
+    def redo(self, origin: Origin) -> Edit:
         """Redo the edit that was undone last, and return it."""
         self.done.append(edit := self.undone.pop())
-        self._set(edit, reverse=False)
-        return edit
+        return self._step("redo", edit, origin)
 
-    def _set(self, edit: Edit, *, reverse: bool) -> None:
+    def _step(self, what: What, edit: Edit, origin: Origin) -> Edit:
         self.derived.clear()
         for kind, key, before, after in edit.changes:
-            entry = before if reverse else after
+            entry = before if what == "undo" else after
             if entry is None:
                 self.entries[kind].pop(key, None)
             else:
                 self.entries[kind][key] = entry
+        self.steps.append(Step(what, edit, origin))
+        self.keys |= {origin.key} - {""}
+        return edit
 
     def changes(self, kind: Kind, entries: Mapping[str, Entry | None]) -> tuple[Change, ...]:
         """The changes that set entries, given as id → entry; `None` removes an entry."""

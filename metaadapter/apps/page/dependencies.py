@@ -122,22 +122,19 @@ class Editor:
         `edit` makes it from the contents, or refuses it.
         """
 
-        def make(history: History, origin: Origin) -> None:
-            history.make(replace(edit(history.contents), origin=origin))
+        def make(history: History) -> None:
+            history.make(replace(edit(history.contents), origin=self.origin))
 
-        revision, _ = self.change(make, stops=stops)
-        return Revised(revision=revision)
+        return Revised(revision=self.change(make, stops=stops)[0])
 
     def change(
-        self, action: Callable[[History, Origin], Value], *, stops: bool = False
+        self, action: Callable[[History], Value], *, stops: bool = False
     ) -> tuple[int, Value | None]:
         """Edit, undo or redo; return the new revision, and `None` for a request sent again.
 
         If it `stops`, no picture is encoded before the next edit.
         """
-        return self.session.change(
-            lambda history: action(history, self.origin), self.origin.key, stops=stops
-        )
+        return self.session.change(action, self.origin.key, stops=stops)
 
     def new_class_id(self) -> str:
         """An id for a new class, the same one if the request is sent again."""

@@ -36,16 +36,26 @@ SECURITY_HEADERS = {
 PIECE_SECONDS = 20.0
 # After a refusal, the rest of the body is still read, up to this time and size.
 DISCARD_SECONDS, DISCARD_BYTES = 2.0, 2**26
-# The key of a scope whose request has shown the token.
-PERMITTED = "metaadapter.permitted"
+# The keys of a scope: whether its request has shown the token, and whether it is of a phone.
+PERMITTED, PHONE = "metaadapter.permitted", "metaadapter.phone"
 
 
 @final
 class Guard:
-    """Passes requests on to the app, or refuses them; adds security headers to every response."""
+    """Passes requests on to the app, or refuses them; adds security headers to every response.
 
-    def __init__(self, app: ASGIApp, access: Access, limits: Limits) -> None:
-        self._app, self._access, self._limits = app, access, limits
+    With `phone`, a permission of their own, phones are let in at its port, with smaller limits.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        access: Access,
+        limits: Limits | None = None,
+        phone: Access | None = None,
+    ) -> None:
+        self._app, self._access, self._limits = app, access, limits or Limits()
+        self._phone = phone
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -54,8 +64,13 @@ class Guard:
                 await self._app(scope, receive, send)
             return
 
-        headers = Headers(scope=scope)
-        body = _Body(receive, self._max_bytes(scope["path"], headers))
+        headers, phone, server = Headers(scope=scope), self._phone, scope.get("server") or ()
+        access, limits = self._access, self._limits
+        scope[PHONE] = phone is not None and tuple(server) == (phone.host, phone.port)
+        if phone is not None and scope[PHONE]:
+            access, limits = phone, limits.of_phones
+        most = _max_bytes(limits, scope["path"], headers)
+        body = _Body(receive, most)
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -73,45 +88,42 @@ class Guard:
 
         response: Response | None
         try:
-            response = self._check(scope, headers)
+            response = _login(access, scope, headers)
+            if response is None and most < int(headers.get("content-length") or 0):
+                raise _too_large(most)
             scope[PERMITTED] = True
         except Refusal as refusal:
             response = error_response(refusal)
             if is_for_people(scope["method"], headers):
-                address = self._access.address.removesuffix(self._access.token)
+                address = access.address.removesuffix(access.token)
                 response = refusal_page(refusal, address, headers)
         if response is None:
             await self._app(scope, body.receive, send_guarded)
         else:
             await response(scope, receive, send_guarded)
 
-    def _check(self, scope: Scope, headers: Headers) -> Response | None:
-        """Raise a `Refusal` unless the request is allowed; return the response to a login."""
-        access, path = self._access, scope["path"]
-        if scope["method"] not in METHODS:
-            raise Refusal(405, "method", f"The methods are {', '.join(METHODS)}.")
-        if any(ord(character) < 32 for character in path):
-            raise Refusal(404, "no-such-path", "There is nothing at this address.")
-        access.require_same_origin(headers, path)
-        tokens = parse_qs(scope["query_string"].decode("latin-1")).get("token")
-        if path == "/" and tokens and scope["method"] == "GET" and access.is_token(tokens[0]):
-            response = RedirectResponse("/", status_code=303)
-            # With `strict`, browsers would not send the cookie after a click on another page's
-            # link; `require_same_origin` refuses requests that other pages send.
-            response.set_cookie(
-                access.cookie, access.token, httponly=True, samesite="lax", path="/"
-            )
-            return response
-        access.require_token(headers)
-        if (most := self._max_bytes(path, headers)) < int(headers.get("content-length") or 0):
-            raise _too_large(most)
-        return None
 
-    def _max_bytes(self, path: str, headers: Headers) -> int:
-        # The routes of other paths read the body into memory, whatever type it claims to have.
-        is_form = headers.get("content-type", "").lower().startswith("multipart/")
-        is_upload = path in UPLOAD_PATHS and is_form
-        return self._limits.request_bytes if is_upload else self._limits.json_bytes
+def _login(access: Access, scope: Scope, headers: Headers) -> Response | None:
+    """Raise a `Refusal` unless the request is allowed; return the response to a login."""
+    path = scope["path"]
+    if scope["method"] not in METHODS:
+        raise Refusal(405, "method", f"The methods are {', '.join(METHODS)}.")
+    access.require_same_origin(headers, path)
+    tokens = parse_qs(scope["query_string"].decode("latin-1")).get("token")
+    if path == "/" and tokens and scope["method"] == "GET" and access.is_token(tokens[0]):
+        response = RedirectResponse("/", status_code=303)
+        # With `strict`, browsers would not send the cookie after a click on another page's link;
+        # `require_same_origin` refuses requests that other pages send.
+        response.set_cookie(access.cookie, access.token, httponly=True, samesite="lax", path="/")
+        return response
+    access.require_token(headers)
+    return None
+
+
+def _max_bytes(limits: Limits, path: str, headers: Headers) -> int:
+    # The routes of other paths read the body into memory, whatever type it claims to have.
+    is_form = headers.get("content-type", "").lower().startswith("multipart/")
+    return limits.request_bytes if path in UPLOAD_PATHS and is_form else limits.json_bytes
 
 
 class _Body:

@@ -6,15 +6,13 @@ moment. A copy of each of the last days on which the project was open lies besid
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any
 
-from metaadapter.apps.page.contents import Change, Contents, Edit, Origin
+from metaadapter.apps.page.contents import Contents, Edit, Origin, What
 from metaadapter.apps.page.entries import KINDS
 from metaadapter.apps.page.leftovers import copy_aside
 from metaadapter.apps.page.refusal import Refusal
@@ -25,68 +23,11 @@ from metaadapter.errors import DataError, MetaAdapterError
 PURPOSE = "the edits of a project"
 MAGIC = b"SQLite format 3\0"
 COPIES_FOLDER, N_COPIES = "copies", 5
-SHOWN_STEPS = 200
 INSTEAD = "choose another project"
-What: TypeAlias = Literal["edit", "undo", "redo"]
 
 
 class DamagedHistory(DataError):
     """A history that is damaged or lost; `repair` keeps what can be saved."""
-
-
-class Step(NamedTuple):
-    """An edit that was made, undone or redone, and by whom."""
-
-    what: What
-    edit: Edit
-    origin: Origin
-
-
-@dataclass(slots=True)
-class Past:
-    """The contents after the records of a history, and the steps that led there."""
-
-    contents: Contents = field(default_factory=Contents)
-    steps: deque[Step] = field(default_factory=lambda: deque(maxlen=SHOWN_STEPS))
-    """The latest steps, the last one last."""
-    keys: set[str] = field(default_factory=set)
-    """The keys of the requests that were done."""
-
-    def enter(self, record: Record) -> None:
-        """Make, undo or redo what a record says."""
-        values, what = record.value, record.kind
-        origin = Origin(by=values["by"], at=values["at"], key=record.key)
-        if what not in ("undo", "redo"):
-            changes = _changes(self.contents, values["entries"])
-            edit = Edit(values["said"], changes, values["kind"], values["values"], origin)
-            self.step("edit", origin, edit)
-        else:
-            self.step(what, origin)
-
-    def step(self, kind: str, origin: Origin, edit: Edit | None = None) -> Edit:
-        """Make an edit, or undo or redo one; return it."""
-        what: What = "edit"
-        if edit is not None:
-            self.contents.make(edit)
-        elif kind == "undo":
-            what, edit = "undo", self.contents.undo()
-        else:
-            what, edit = "redo", self.contents.redo()
-        self.steps.append(Step(what, edit, origin))
-        self.keys |= {origin.key} - {""}
-        return edit
-
-
-def _changes(contents: Contents, entries: Mapping[str, Mapping[str, Any]]) -> tuple[Change, ...]:
-    """The changes that set entries, given as JSON values."""
-    return tuple(
-        change
-        for kind, form in KINDS.items()
-        if kind in entries
-        for change in contents.changes(
-            kind, {key: one and form.model_validate(one) for key, one in entries[kind].items()}
-        )
-    )
 
 
 def read_contents(path: Path) -> Contents:
@@ -94,20 +35,41 @@ def read_contents(path: Path) -> Contents:
     if not path.exists() or not path.stat().st_size:
         raise _lost(path)
     with Database(path, PURPOSE, writes=False) as log:
-        return _read(log).contents
+        return _read(log)
 
 
-def _read(log: Database) -> Past:
-    past = Past()
+def _read(log: Database) -> Contents:
+    contents = Contents()
     for record in log.records():
         try:
-            past.enter(record)
+            _enter(contents, record)
         except (*DAMAGE, LookupError) as error:
             raise DamagedHistory(
                 f"record {record.number} of {log.path} is no edit of this project ({error}); "
                 "restore the file from a copy"
             ) from error
-    return past
+    return contents
+
+
+def _enter(contents: Contents, record: Record) -> None:
+    """Make, undo or redo what a record says."""
+    values = record.value
+    origin = Origin(by=values["by"], at=values["at"], key=record.key)
+    if record.kind == "undo":
+        contents.undo(origin)
+    elif record.kind == "redo":
+        contents.redo(origin)
+    else:
+        after = values["entries"]
+        changes = (
+            contents.changes(
+                kind, {key: one and form.model_validate(one) for key, one in after[kind].items()}
+            )
+            for kind, form in KINDS.items()
+            if kind in after
+        )
+        edit = Edit(values["said"], sum(changes, ()), values["kind"], values["values"], origin)
+        contents.make(edit)
 
 
 def _lost(path: Path) -> DamagedHistory:
@@ -129,7 +91,8 @@ class History:
         with write_errors(self._owner, instead=INSTEAD), ExitStack() as stack:
             stack.enter_context(_named_damage())
             self._log = stack.enter_context(_open(path))
-            self.past = _read(self._log)
+            self.contents = _read(self._log)
+            """The contents after all edits."""
             self._copied = self._copy()
             stack.pop_all()
 
@@ -137,40 +100,34 @@ class History:
         """Let another process open the project."""
         self._log.close()
 
-    @property
-    def contents(self) -> Contents:
-        """The contents after all edits."""
-        return self.past.contents
-
     def make(self, edit: Edit) -> None:
         """Make and save an edit if there is a change; a `DataError` if it cannot be saved."""
         if edit.changes:
-            self._append("edit", edit.origin, edit)
+            after = {"said": edit.message, "kind": edit.kind, "values": dict(edit.values)}
+            self._append("edit", edit.origin, **after, entries=edit.entries)
+            self.contents.make(edit)
 
-    def undo(self, origin: Origin | None = None) -> Edit:
+    def undo(self, origin: Origin) -> Edit:
         """Undo the latest edit and save this step; return the edit."""
         if not self.contents.done:
             raise Refusal(409, "nothing-to-undo", "There is nothing to undo.")
-        return self._append("undo", origin or Origin())
+        self._append("undo", origin)
+        return self.contents.undo(origin)
 
-    def redo(self, origin: Origin | None = None) -> Edit:
+    def redo(self, origin: Origin) -> Edit:
         """Redo the edit that was undone last and save this step; return the edit."""
         if not self.contents.undone:
             raise Refusal(409, "nothing-to-redo", "There is nothing to redo.")
-        return self._append("redo", origin or Origin())
+        self._append("redo", origin)
+        return self.contents.redo(origin)
 
-    def _append(self, what: What, origin: Origin, edit: Edit | None = None) -> Edit:
-        values: dict[str, Any] = {"by": origin.by, "at": origin.at}
-        if edit is not None:
-            values |= {"said": edit.message, "kind": edit.kind, "values": dict(edit.values)}
-            values["entries"] = edit.entries
+    def _append(self, what: What, origin: Origin, **edit: Any) -> None:
         self.saved = False
         with write_errors(self._owner, "This edit was not made.", instead=INSTEAD):
             if self._copied != date.today():
                 self._copied = self._copy()
-            self._log.append([(what, origin.key, values)])
+            self._log.append([(what, origin.key, {"by": origin.by, "at": origin.at, **edit})])
         self.saved = True
-        return self.past.step(what, origin, edit)
 
     def _copy(self) -> date:
         """Copy the database as it is today, unless there is a copy of today already."""

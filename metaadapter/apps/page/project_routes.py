@@ -41,7 +41,6 @@ from metaadapter.apps.page.forms import (
     WaitingBoxes,
 )
 from metaadapter.apps.page.frame_answers import series_of
-from metaadapter.apps.page.history import History
 from metaadapter.apps.page.picture_folder import BROWSER_TYPES, jpeg_bytes, media_type
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.upload_forms import OF_FILES, NewPictures, UploadFolder, UploadRoute
@@ -213,13 +212,13 @@ def delete_pictures(editor: OpenEditor, pictures: Pictures) -> Revised:
 @routes.post("/undo")
 def undo(editor: OpenEditor) -> Undone:
     """Undo the latest edit, whoever made it."""
-    return _undone("Undone", *editor.change(History.undo))
+    return _undone("Undone", *editor.change(lambda history: history.undo(editor.origin)))
 
 
 @routes.post("/redo")
 def redo(editor: OpenEditor) -> Undone:
     """Redo the edit that was undone last."""
-    return _undone("Redone", *editor.change(History.redo))
+    return _undone("Redone", *editor.change(lambda history: history.redo(editor.origin)))
 
 
 def _undone(what: str, revision: int, edit: Edit | None) -> Undone:
@@ -239,7 +238,7 @@ def _undone(what: str, revision: int, edit: Edit | None) -> Undone:
 @routes.get("/history")
 def read_history(session: OpenSession) -> Steps:
     """The latest edits, undos and redos, the last one first: what was done, by whom and when."""
-    steps = session.read(lambda _: list(session.project.history.past.steps))
+    steps = session.read(lambda contents: [*contents.steps])
     return Steps(
         steps=[
             Step(

@@ -92,7 +92,7 @@ class Session:
         Encoding goes on, or `stops` until the next edit.
         """
         with self._state:
-            if key and key in self.project.history.past.keys:
+            if key and key in self.project.history.contents.keys:
                 return self.revision, None
             if self._ending:
                 raise Refusal(503, "closed", "The project was closed. Load the page again.")

@@ -9,16 +9,13 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import partial
 from importlib.resources import files
 from typing import final
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from metaadapter.apps.page.access import Access
-from metaadapter.apps.page.guard import Guard, error_response
-from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.guard import PHONE, error_response
 from metaadapter.apps.page.refusal import Refusal
 
 PREFIX = "/page/"
@@ -67,21 +64,6 @@ class Starting:
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._open, name="opening")
 
-    def guarded(self, access: Access, phone: Access | None = None) -> ASGIApp:
-        """The application that is served: this one for clients that have the token.
-
-        With `phone`, the phones that it lets in get their own page at their own port.
-        """
-        early: ASGIApp = Guard(partial(self._while_opening, "index.html"), access, Limits())
-        if phone is not None:
-            of_phones = Guard(partial(self._while_opening, "phone.html"), phone, Limits())
-            early = by_port(early, of_phones, phone)
-
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await (self._app or early)(scope, receive, send)
-
-        return app
-
     def __enter__(self) -> Starting:
         self._thread.start()
         return self
@@ -106,30 +88,24 @@ class Starting:
         except BaseException as error:  # it is raised again in the main thread
             self._error = error
 
-    async def _while_opening(self, page: str, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that the guard has let through."""
         try:
-            if path == "/" or path.startswith(PREFIX):
-                name = path.removeprefix(PREFIX) if path != "/" else page
-                await page_file(name)(scope, receive, send)
-                return
-            if path == "/work" and self._app is None:
-                raise Refusal(503, "opening", self._doing())
-            while self._app is None:
-                if self.has_failed or self._ending.is_set():
-                    raise Refusal(503, "closed", "The project could not be opened.")
-                await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+            app = self._app or await self._early(scope)
         except Refusal as refusal:
-            await error_response(refusal)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+            app = error_response(refusal)
+        await app(scope, receive, send)
 
-
-def by_port(app: ASGIApp, phone_app: ASGIApp, phone: Access) -> ASGIApp:
-    """Hand the requests at the phones' address to their application, and all others to `app`."""
-
-    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
-        is_phone = tuple(scope.get("server") or ()) == (phone.host, phone.port)
-        await (phone_app if is_phone else app)(scope, receive, send)
-
-    return choose
+    async def _early(self, scope: Scope) -> ASGIApp:
+        path = scope["path"]
+        if path == "/":
+            return page_file("phone.html" if scope[PHONE] else "index.html")
+        if path.startswith(PREFIX):
+            return page_file(path.removeprefix(PREFIX))
+        if path == "/work":
+            raise Refusal(503, "opening", self._doing())
+        while self._app is None:
+            if self.has_failed or self._ending.is_set():
+                raise Refusal(503, "closed", "The project could not be opened.")
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+        return self._app

@@ -87,13 +87,14 @@ def serve():
     starlette = pytest.importorskip("starlette.testclient", reason="needs the extra serve")
     from metaadapter.apps.page.access import Access
     from metaadapter.apps.page.app import make_app
+    from metaadapter.apps.page.guard import Guard
     from metaadapter.apps.page.projects import Projects
 
     @contextmanager
     def serve(folder, name, load, limits=None, **options):
         access = Access("a-token", PORT)
         with Projects(folder, name, load, **options).opened() as projects:
-            app = make_app(projects, access, limits)
+            app = Guard(make_app(projects, limits), access, limits)
             with starlette.TestClient(app, base_url=f"http://127.0.0.1:{PORT}") as client:
                 client.headers["Authorization"] = f"Bearer {access.token}"
                 yield SimpleNamespace(client=client, projects=projects, app=app)

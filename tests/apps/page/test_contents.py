@@ -6,7 +6,7 @@ import pytest
 
 from metaadapter.apps.page import changes as page_changes
 from metaadapter.apps.page import contents as edits
-from metaadapter.apps.page.contents import Contents, Edit
+from metaadapter.apps.page.contents import Contents, Edit, Origin
 from metaadapter.apps.page.refusal import Refusal
 
 
@@ -53,15 +53,15 @@ def test_edit__undone_and_redone__leaves_the_contents_before_and_after(contents,
     after = entries(contents)
     assert after != before
 
-    contents.undo()
+    contents.undo(Origin())
     assert entries(contents) == before
-    contents.redo()
+    contents.redo(Origin())
     assert entries(contents) == after
 
 
 def test_order__of_classes_and_pictures__outlasts_removing_and_undoing(contents):
     make(contents, page_changes.remove_class(contents, "a"))
-    contents.undo()
+    contents.undo(Origin())
     make(contents, page_changes.label_pictures(contents, {"3": "b", "2": "b"}))
 
     assert contents.ordered_classes == ["a", "b"]
@@ -69,7 +69,7 @@ def test_order__of_classes_and_pictures__outlasts_removing_and_undoing(contents)
 
 
 def test_new_edit__after_undo__forgets_what_could_be_redone(contents):
-    contents.undo()
+    contents.undo(Origin())
     make(contents, page_changes.add_classes(contents, {"c": "heron"}))
 
     assert contents.undone == []

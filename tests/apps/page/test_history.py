@@ -62,12 +62,12 @@ def label(history, name="b"):
 def test_edits_undos_and_redos__are_saved_with_who_made_them(history, opened, path):
     label(history)
     assert history.undo(Origin(by="Anna", at="now", key="k")).message == "to b"
-    before = list(history.past.steps)
+    before = list(history.contents.steps)
     history = opened()
-    assert list(history.past.steps) == before
-    assert "k" in history.past.keys
+    assert list(history.contents.steps) == before
+    assert "k" in history.contents.keys
     assert history.contents.pictures["2"].label is None
-    assert history.redo().message == "to b"
+    assert history.redo(Origin()).message == "to b"
 
     assert read_contents(path).pictures["2"].label == "b"
 

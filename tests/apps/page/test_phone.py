@@ -21,11 +21,13 @@ def opened(tmp_path, colour_encoder, limits, picture):
     """A project of two colours, with a client at this machine and one at the phones' port."""
     testclient = pytest.importorskip("starlette.testclient", reason="needs the extra serve")
     from metaadapter.apps.page.app import make_app
+    from metaadapter.apps.page.guard import Guard
     from metaadapter.apps.page.projects import Projects
 
     folder = tmp_path / "colours"
     with Projects(folder, "colours", lambda *_, **__: colour_encoder).opened() as projects:
-        app = make_app(projects, Access("a-token", 8000), limits, PHONE)
+        app = make_app(projects, limits, PHONE)
+        app = Guard(app, Access("a-token", 8000), limits, PHONE)
 
         def client(base, token):
             headers = {"Authorization": f"Bearer {token}"}

@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 from metaadapter.apps.page.access import Access
+from metaadapter.apps.page.guard import Guard
 from metaadapter.apps.page.starting import Starting
 from metaadapter.errors import DataError
 
@@ -33,7 +34,7 @@ class Opening:
 
 def client_of(starting):
     access = Access("a-token", 8000)
-    client = TestClient(starting.guarded(access), base_url="http://127.0.0.1:8000")
+    client = TestClient(Guard(starting, access), base_url="http://127.0.0.1:8000")
     client.headers["Authorization"] = "Bearer a-token"
     return client
 
