@@ -149,10 +149,12 @@ def _answer(
 
 
 def _rank(task: RankingTask, captions: Captions, top: int) -> RankedLists:
+    from metaadapter.labs.ranking.captions import picture_key
     from metaadapter.labs.ranking.rankings import RECALL_AT, rank, recall_of
 
     rankings = rank(task.picture_rows, task.caption_rows, max(top, *RECALL_AT))
-    recall = recall_of(rankings, task.pictures, captions)
+    keys = [picture_key(path, box) for path, box in task.pictures.keys]
+    recall = recall_of(rankings, keys, captions)
     return RankedLists(task.pictures.paths, captions.texts, rankings, top, recall)
 
 

@@ -26,7 +26,7 @@ from metaadapter.labs.ranking.captions import PAIRS_LOGIT_SCALE, Captions, encod
 from metaadapter.labs.ranking.pair_adapter import fit_pairs
 from metaadapter.labs.ranking.pairs import PairsConfig, StoredPairs, load_pairs
 from metaadapter.labs.ranking.pictures import RankedPictures, encode_table, pictures_of_store
-from metaadapter.labs.ranking.rankings import balance_kinds, lead_of_pairs, scoring_rows
+from metaadapter.labs.ranking.rankings import balance_kinds, lead_of_pairs, level_candidates
 from metaadapter.workflow.queries import load_base_encoder
 
 
@@ -84,17 +84,21 @@ class RankingAdapter:
         adapter = fit_pairs(
             self.pairs.pictures,
             self.pairs.captions,
-            more_pictures=pictures.blocks(progress) if together else (),
+            more_pictures=pictures.blocks() if together else (),
             more_captions=(texts,) if together else (),
             **looks,
         )
-        rows = scoring_rows(adapter, pictures, texts, together=together, progress=progress)
+        # With `together`, hubs are found among these pictures and captions, not in the pairs.
+        blocks = [adapter.picture_rows(block, hubs=not together) for block in pictures.blocks()]
+        rows = np.concatenate(blocks), adapter.caption_rows(texts, hubs=not together)
+        if together:
+            rows = level_candidates(*rows)
         n_of_pairs = len({*pictures.sha256} & {*self.pairs.picture_hashes})
         known = {*self.pairs.config.captions}
         of_pairs = np.array([text in known for text in captions.texts])
         if of_pairs.all() or not of_pairs.any():
             return RankingTask(pictures, *rows, n_of_pairs)
-        leads = [lead_of_pairs(block, texts, of_pairs) for block in pictures.blocks(progress)]
+        leads = [lead_of_pairs(block, texts, of_pairs) for block in pictures.blocks()]
         balanced = balance_kinds(*rows, of_pairs, np.concatenate(leads))
         return RankingTask(pictures, rows[0], balanced, n_of_pairs, int((~of_pairs).sum()))
 

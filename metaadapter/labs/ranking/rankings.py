@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float32, Int
 
-from metaadapter.features.encoding_loop import Progress
-from metaadapter.labs.ranking.captions import Captions, picture_key
-from metaadapter.labs.ranking.pair_adapter import N_NEIGHBOURS, PairAdapter
-from metaadapter.labs.ranking.pictures import RankedPictures
+from metaadapter.labs.ranking.captions import Captions, PictureKey
+from metaadapter.labs.ranking.pair_adapter import N_NEIGHBOURS
 from metaadapter.workflow.accuracy import Proportion
 
 # The number of products in memory at a time: 64 MB.
@@ -27,7 +26,7 @@ Recall = dict[int, Proportion]
 
 
 class Matches(NamedTuple):
-    """The best rows for each query, the best first; of equally good rows, the earlier is first."""
+    """The best rows for each query, the best first."""
 
     rows: Int[np.ndarray, "queries k"]
     scores: Float32[np.ndarray, "queries k"]
@@ -48,35 +47,20 @@ def search(
         rows: Rows of pictures, from `PairAdapter.picture_rows`, or of captions.
         k: The number of rows to find for each query.
     """
-    k = min(k, len(rows))
-    best = Matches(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32))
+    numbers = torch.empty(len(queries), 0, dtype=torch.long)
+    scores = torch.empty(len(queries), 0)
     size = max(k, PRODUCTS_AT_ONCE // max(1, len(queries)))
     for start in range(0, len(rows), size):
         # A product of a large matrix with few vectors is faster in this order.
-        products = (rows[start : start + size] @ queries.T).T
-        best = _best_of(best, products, start, k)
-    return best
+        products = torch.from_numpy(rows[start : start + size] @ queries.T).T
+        best, columns = products.topk(min(k, products.shape[1]))
+        scores, numbers = torch.cat([scores, best], 1), torch.cat([numbers, columns + start], 1)
+        scores, order = scores.topk(min(k, scores.shape[1]))
+        numbers = numbers.gather(1, order)
+    return Matches(numbers.numpy(), scores.numpy())
 
 
-def _best_of(best: Matches, products: Float32[np.ndarray, "q m"], start: int, k: int) -> Matches:
-    columns = _highest(products, min(k, products.shape[1]))
-    rows = np.concatenate([best.rows, columns + start], axis=1)
-    scores = np.concatenate([best.scores, np.take_along_axis(products, columns, 1)], axis=1)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    return Matches(np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1))
-
-
-def _highest(products: Float32[np.ndarray, "q m"], k: int) -> Int[np.ndarray, "q k"]:
-    """Return the columns of the `k` highest products in each row; of equal ones the earlier."""
-    lowest = np.partition(products, -k, axis=1)[:, -k]
-    rows, columns = np.nonzero(products >= lowest[:, None])
-    order = np.lexsort((columns, -products[rows, columns], rows))
-    first = np.searchsorted(rows, np.arange(len(products)))
-    return np.asarray(columns[order][first[:, None] + np.arange(k)])
-
-
-@dataclass(frozen=True, slots=True)
-class Rankings:
+class Rankings(NamedTuple):
     """The best captions for each picture, and the best pictures for each caption."""
 
     of_pictures: Matches
@@ -90,29 +74,8 @@ def rank(
     k: int,
 ) -> Rankings:
     """Return the `k` best captions for each picture and pictures for each caption, by products."""
-    return Rankings(
-        search(picture_rows, caption_rows, k),
-        search(caption_rows, picture_rows, k),
-    )
-
-
-def scoring_rows(
-    adapter: PairAdapter,
-    pictures: RankedPictures,
-    captions: Float32[np.ndarray, "m dim"],
-    *,
-    together: bool,
-    progress: Callable[[Progress], None] | None = None,
-) -> tuple[Float32[np.ndarray, "n width"], Float32[np.ndarray, "m width"]]:
-    """Return rows whose products are the scores; `together` finds hubs here, not in the pairs."""
-    blocks = pictures.blocks(progress)
-    picture_rows = np.concatenate(
-        [adapter.picture_rows(block, hubs=not together) for block in blocks]
-    )
-    caption_rows = adapter.caption_rows(captions, hubs=not together)
-    if together:
-        return level_candidates(picture_rows, caption_rows)
-    return picture_rows, caption_rows
+    of_pictures = search(picture_rows, caption_rows, k)
+    return Rankings(of_pictures, search(caption_rows, picture_rows, k))
 
 
 def level_candidates(
@@ -172,19 +135,18 @@ def balance_kinds(
 
 
 def recall_of(
-    rankings: Rankings, pictures: RankedPictures, captions: Captions
+    rankings: Rankings, pictures: Sequence[PictureKey], captions: Captions
 ) -> tuple[Recall, Recall] | None:
     """Return the recall of captions and of pictures at 1, 5 and 10; `None` if no pair is known."""
     numbers = {text: number for number, text in enumerate(captions.texts)}
-    keys = map(picture_key, pictures.paths, pictures.boxes)
     captions_of = {
         number: {numbers[text] for text in captions.of_pictures.get(key, ()) if text in numbers}
-        for number, key in enumerate(keys)
+        for number, key in enumerate(pictures)
     }
-    pictures_of: dict[int, set[int]] = {}
+    pictures_of = defaultdict[int, set[int]](set)
     for picture, correct in captions_of.items():
         for caption in correct:
-            pictures_of.setdefault(caption, set()).add(picture)
+            pictures_of[caption].add(picture)
     if not pictures_of:
         return None
     return _recall(rankings.of_pictures, captions_of), _recall(rankings.of_captions, pictures_of)

