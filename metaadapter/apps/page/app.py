@@ -33,6 +33,7 @@ from metaadapter.apps.page.limits import Limits
 from metaadapter.apps.page.projects import Projects
 from metaadapter.apps.page.refusal import Kind, Refusal, as_sentence
 from metaadapter.apps.page.starting import PREFIX, page_file
+from metaadapter.apps.page.uploaded_files import not_saved
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import (
     DataError,
@@ -116,6 +117,8 @@ def _as_refusal(error: Exception) -> Refusal:
         return error.__cause__
     if isinstance(error, Refusal):
         return error
+    if isinstance(error, HTTPException) and isinstance(error.__cause__, OSError):
+        return not_saved(error.__cause__)  # the files of a form
     if isinstance(error, ClientDisconnect):
         return Refusal(400, "left", "The client left before its request was complete.")
     if isinstance(error, RequestValidationError):

@@ -138,7 +138,7 @@ def _join(
         match = _match(contents, frames, only)
         for file, picture in match.new.items():
             # Another request may have added the picture in the meantime.
-            frame = seen[picture] if picture in seen else read(file, picture)
+            frame = seen.get(picture) or read(file, picture)
             if isinstance(frame, str):
                 match.refused[file] = frame
             else:
@@ -190,18 +190,18 @@ def _match(
     """Match the frames with pictures; with `only`, leave out what concerns other pictures."""
     whole = {key: entry for key, entry in contents.pictures.items() if entry.crop is None}
     names = {key: entry.name for key, entry in whole.items()}
-    matches = match_names(names, frames)
-    pictures, refused = matches.pictures, matches.refused
+    pictures, refused, missing = match_names(names, frames)
     if only is not None:
         before = {key: name for key, name in names.items() if key not in only}
         known = match_names(before, frames).refused
         refused = {file: reason for file, reason in refused.items() if file not in known}
         pictures = {file: picture for file, picture in pictures.items() if picture in only}
-    failures = {file: frames[file].failure for file in pictures if frames[file].failure}
-    refused |= {file: f"the detector reports: {failure}" for file, failure in failures.items()}
-    pictures = {file: picture for file, picture in pictures.items() if file not in failures}
-    new = {file: picture for file, picture in pictures.items() if whole[picture].boxes is None}
-    return _Joined(new, len(pictures) - len(new), matches.missing, dict(refused))
+    for file in pictures:
+        if frames[file].failure:
+            refused[file] = f"the detector reports: {frames[file].failure}"
+    usable = {file: picture for file, picture in pictures.items() if file not in refused}
+    new = {file: picture for file, picture in usable.items() if whole[picture].boxes is None}
+    return _Joined(new, len(usable) - len(new), missing, refused)
 
 
 def _read(path: Path, name: str) -> _Listed:

@@ -9,14 +9,12 @@ PHONE_BYTES = 2**28
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The largest sizes in bytes, and the largest numbers of files."""
+    """The largest sizes in bytes, and the largest number of files in a zip file."""
 
     request_bytes: int = 2**32
     """A request with files, one of which may be a zip file."""
     json_bytes: int = 2**23
     """Any other request."""
-    files: int = 50
-    """The files of a request; a client with more sends several portions, or a zip file."""
     picture_bytes: int = 2**26
     archived_files: int = 20_000
     unpacked_bytes: int = 2**33

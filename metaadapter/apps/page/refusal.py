@@ -18,7 +18,6 @@ Kind: TypeAlias = Literal[
     "left",
     "left-out",
     "machine",
-    "media-type",
     "method",
     "missing-package",
     "name-reserved",

@@ -22,7 +22,6 @@ PORT = 8000
 LIMITS = Limits(
     request_bytes=2_000_000,
     json_bytes=50_000,
-    files=40,
     picture_bytes=200_000,
     archived_files=50,
     unpacked_bytes=2_000_000,

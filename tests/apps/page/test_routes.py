@@ -137,7 +137,7 @@ def test_adapt__pictures_named_by_class__gives_a_file_that_predict_takes(project
         ("GET", "/pictures/..%2f..%2fproject.json", None, 404, "no-such-path"),
         ("GET", "/page/..%2fapp.py", None, 404, "no-such-path"),
         ("POST", "/projects/open", {"name": "nowhere"}, 404, "no-such-project"),
-        ("POST", "/pictures", {"pictures": []}, 415, "media-type"),
+        ("POST", "/pictures", {"pictures": []}, 422, "invalid"),
         ("PUT", "/classes", {"name": "a"}, 405, "method"),
     ],
 )
