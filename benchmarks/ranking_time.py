@@ -14,7 +14,7 @@ import torch
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.labs.ranking.pair_adapter import fit_pairs
-from metaadapter.labs.ranking.pictures import pictures_of_store
+from metaadapter.labs.ranking.ranking_adapter import pictures_of_store
 from metaadapter.labs.ranking.rankings import search
 
 N_ROWS, N_PAIRS, N_QUESTIONS, TOP, AT_ONCE = 100_000, 16, 50, 10, 5_000

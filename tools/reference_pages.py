@@ -83,8 +83,7 @@ def http() -> str:
     """The requests that the page's server answers."""
     from fastapi import FastAPI
 
-    from metaadapter.apps.page.api_page import operations_and_objects
-    from metaadapter.apps.page.app import ROUTERS
+    from metaadapter.apps.page.app import ROUTERS, operations_and_objects
 
     app = FastAPI()
     for router in ROUTERS:

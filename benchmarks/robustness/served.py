@@ -16,12 +16,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metaadapter.apps.page.access import Access
+from metaadapter.apps.page.access import Access, listening_socket
 from metaadapter.apps.page.app import make_app
 from metaadapter.apps.page.guard import Guard
-from metaadapter.apps.page.limits import Limits
-from metaadapter.apps.page.ports import listening_socket
 from metaadapter.apps.page.projects import Projects
+from metaadapter.apps.page.refusal import Limits
 from metaadapter.apps.page.server import run_server
 from metaadapter.features.image_encoder import ImageEncoder
 

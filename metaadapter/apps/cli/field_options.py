@@ -166,11 +166,10 @@ def read_field_options(
     paths: Sequence[Path],
 ) -> FieldOptions:
     """Read the options of a command about the pictures of folders; errors are of their readers."""
-    from metaadapter.apps.field.allowed_species import read_allowed
     from metaadapter.apps.field.detections import read_detections
     from metaadapter.apps.field.fauna import Fauna
     from metaadapter.apps.field.frame_predictions import FieldOptions
-    from metaadapter.apps.field.species import Species, read_parents
+    from metaadapter.apps.field.species import Species, read_allowed, read_parents
 
     boxes = None if detections is None else read_detections(detections).matched(paths, folders)
     fauna = None if boxes is None else Fauna.of(boxes, classes)

@@ -170,7 +170,7 @@ def _ground(
     from metaadapter.data.decode import decode_image
     from metaadapter.data.inputs import UnreadableImage
     from metaadapter.data.output_folder import write_errors
-    from metaadapter.labs.grounding.heat_map import overlay, save_heat_map
+    from metaadapter.labs.grounding.ground import overlay, save_heat_map
 
     try:
         picture = decode_image(path)
@@ -195,7 +195,7 @@ def _heat_map_files(out: Path | None, paths: Sequence[Path], phrase: str) -> lis
     if out is None:
         return [None] * len(paths)
     from metaadapter.data.walk import PICTURE_SUFFIXES
-    from metaadapter.labs.grounding.heat_map import phrase_of
+    from metaadapter.labs.grounding.ground import phrase_of
 
     suffix = out.suffix.lower()
     is_file = out.is_file() or (suffix in PICTURE_SUFFIXES and not out.is_dir())

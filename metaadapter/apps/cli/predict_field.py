@@ -8,8 +8,8 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from metaadapter.apps.field.frame_predictions import FieldRequest, predict_field
 from metaadapter.apps.field.frames import Frame
-from metaadapter.apps.field.run_predict import FieldRequest, predict_field
 from metaadapter.errors import DataError, UsageError
 from metaadapter.workflow.predictions import UNKNOWN
 
@@ -116,7 +116,7 @@ class FieldRun:
             writer.write(path, predictions(), predicted.tally.unreadable)
             return f"wrote the answers as MegaDetector JSON to {path}", ()
         if kind == "timelapse":
-            from metaadapter.apps.field.timelapse_file import write_timelapse
+            from metaadapter.apps.field.megadetector_file import write_timelapse
 
             write_timelapse(path, predictions(), folder)
             return f"wrote a table for Timelapse to {path}; its root folder is {folder}", ()
@@ -131,7 +131,7 @@ class FieldRun:
             line = f"wrote a Camera Trap Data Package to {path}; its paths are relative to {folder}"
             return line, lacks
         if kind == "false-triggers":
-            from metaadapter.apps.field.false_triggers import false_triggers, write_false_triggers
+            from metaadapter.apps.field.worth_labelling import false_triggers, write_false_triggers
 
             triggers = false_triggers(self._frames, options.min_confidence)
             write_false_triggers(path, triggers)
@@ -143,7 +143,7 @@ class FieldRun:
                 f"{n_things} static objects have {len(triggers)} boxes, listed in {path}; "
                 "check them, then: metaadapter adapt … --background"
             ), ()
-        from metaadapter.apps.field.answers_in_boxes import answers_in_boxes
+        from metaadapter.apps.field.megadetector_file import answers_in_boxes
         from metaadapter.data.boxes.formats import write_boxes
 
         rows = self._request.request.queries.rows

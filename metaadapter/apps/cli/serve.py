@@ -71,12 +71,10 @@ def serve(
         raise UsageError("`metaadapter serve` has no result for --json; leave it out")
     _require_packages([*PACKAGES, "segno"] if phone else PACKAGES)
     from metaadapter.apps.cli.encoder_choice import read_encoder
-    from metaadapter.apps.page.access import open_in_browser
+    from metaadapter.apps.page.access import open_in_browser, open_port, open_to_phones
     from metaadapter.apps.page.guard import Guard
-    from metaadapter.apps.page.ports import open_port, open_to_phones
     from metaadapter.apps.page.project_folders import default_project
-    from metaadapter.apps.page.server import run_server
-    from metaadapter.apps.page.starting import Starting
+    from metaadapter.apps.page.server import Starting, run_server
 
     choice = read_encoder(encoder, of_adapter=True)
     folder = default_project() if project is None else project
@@ -144,8 +142,8 @@ class _Opening:
     @contextmanager
     def opened(self) -> Iterator[ASGIApp]:
         """Open the project, and yield the application for it."""
+        from metaadapter.apps.page.access import keep_access
         from metaadapter.apps.page.app import make_app
-        from metaadapter.apps.page.ports import keep_access
         from metaadapter.apps.page.projects import Projects
 
         note = partial(keep_access, access=self.access)

@@ -192,7 +192,7 @@ def write_exports(
 
 def export_onnx(model: ExportModel, count: Count, *, owner: str) -> Exported:
     """Make and check an ONNX file; `owner` is its name in an `IncompatibleArtifact`."""
-    from metaadapter.apps.export.onnx_model import onnx_bytes, onnx_model, onnx_run
+    from metaadapter.apps.export.program import onnx_bytes, onnx_model, onnx_run
 
     graph = onnx_model(model.module)
     facts = _checked(model, onnx_run(onnx_bytes(graph, {})), count, owner)
@@ -210,7 +210,7 @@ def export_torch(model: ExportModel, count: Count, *, owner: str) -> Exported:
 
 def export_tflite(model: ExportModel, count: Count, *, owner: str) -> Exported:
     """Make and check a TFLite file; `owner` is its name in an `IncompatibleArtifact`."""
-    from metaadapter.apps.export.tflite_model import tflite_bytes, tflite_run, with_facts
+    from metaadapter.apps.export.program import tflite_bytes, tflite_run, with_facts
 
     content = tflite_bytes(model.module)
     facts = _checked(model, tflite_run(content), count, owner)
@@ -223,7 +223,7 @@ def export_int8(model: ExportModel, count: Count, *, owner: str, adapter: Path) 
     The float32 file is checked as in `export_onnx`. The pictures of the cases, some of them from
     the support of the `adapter`, give the range of each layer's activations.
     """
-    from metaadapter.apps.export.onnx_model import onnx_bytes, onnx_model, onnx_run
+    from metaadapter.apps.export.program import onnx_bytes, onnx_model, onnx_run
 
     pictures = model.pictures
     if pictures is None:

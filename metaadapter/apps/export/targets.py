@@ -39,8 +39,7 @@ class ExportTargets:
 
     def require_writable(self) -> None:
         """Check that the files can be written and the packages are installed."""
-        from metaadapter.apps.export.onnx_model import require_onnx
-        from metaadapter.apps.export.tflite_model import require_tflite
+        from metaadapter.apps.export.program import require_onnx, require_tflite
 
         for path in self._files:
             if path is not None and path.is_dir():

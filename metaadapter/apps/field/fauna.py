@@ -15,9 +15,8 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from metaadapter.apps.field.allowed_species import folded
 from metaadapter.apps.field.detections import Detections
-from metaadapter.apps.field.species import PEOPLE, VEHICLES, is_nothing, is_species
+from metaadapter.apps.field.species import PEOPLE, VEHICLES, folded, is_nothing, is_species
 from metaadapter.apps.field.species_posterior import Evidence
 
 TaxonPath: TypeAlias = tuple[str, ...]

@@ -1,6 +1,8 @@
-"""Predictions as MegaDetector JSON, format 1.6, which Timelapse and AddaxAI read.
+"""Predictions as files of other programs: MegaDetector JSON, Timelapse, boxes with labels.
 
-https://lila.science/megadetector-output-format describes the format.
+Timelapse and AddaxAI read MegaDetector JSON, format 1.6
+(https://lila.science/megadetector-output-format). The table for Timelapse
+(https://timelapse.ucalgary.ca) has one row per frame.
 """
 
 from __future__ import annotations
@@ -8,19 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import IO, Any
 
 from metaadapter.apps.field.detections import Detections
-from metaadapter.apps.field.frames import by_frame, relative_name
-from metaadapter.apps.field.species import is_nothing
-from metaadapter.data.boxes.frame_detections import ANIMAL, FrameDetections
+from metaadapter.apps.field.frames import by_frame, relative_name, shown_in, sureness
+from metaadapter.apps.field.species import is_nothing, is_species
+from metaadapter.data.boxes.frame_detections import ANIMAL, WHOLE, Detection, FrameDetections
+from metaadapter.data.boxes.listing import Listing
 from metaadapter.data.crop import Box
+from metaadapter.data.decode import upright_size
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.output_folder import write_output
+from metaadapter.data.packed import Packed
 from metaadapter.data.strict_json import json_text
+from metaadapter.data.table import ImageRow
+from metaadapter.data.table_file import Row, write_table
 from metaadapter.data.url import as_place
-from metaadapter.workflow.predictions import Prediction
+from metaadapter.workflow.predictions import NONE_OF_THESE, UNKNOWN, Prediction
 
 FORMAT_VERSION = "1.6"
 WHOLE_FRAME = Box(0.0, 0.0, 1.0, 1.0)
@@ -125,3 +132,81 @@ class MegaDetectorFile:
         numbers = {label: str(number) for number, label in enumerate(self.labels)}
         best = sorted(shares, key=lambda label: (-shares[label], label != answer.label))
         return [[numbers[label], round(shares[label], 5)] for label in best[:MOST_LISTED]]
+
+
+def answers_in_boxes(
+    predictions: Iterable[Prediction],
+    labels: Sequence[str],
+    rows: Sequence[ImageRow],
+    folder: Path,
+    classifier: str,
+) -> Listing:
+    """Return one box for each prediction that shows something, with its probability.
+
+    The box of a whole picture is `WHOLE`. `labels` come first among the categories, in this order.
+    `rows` are the predicted pictures; their names are relative to `folder`.
+    """
+    files = {row.path: row.file for row in rows}
+    frames = list[FrameDetections]()
+    for path, of_frame in by_frame(predictions):
+        boxes = tuple(
+            Detection(answer.label, answer.probability, answer.box or WHOLE)
+            for answer in of_frame
+            if not is_nothing(answer.label)
+        )
+        frames.append(
+            FrameDetections(relative_name(path, folder), boxes, size=_size(files.get(path, path)))
+        )
+    used = dict.fromkeys(box.category for frame in frames for box in frame.detections)
+    possible = [label for label in labels if label != UNKNOWN and not is_nothing(label)]
+    names = dict.fromkeys((*possible, *used))
+    categories = {str(number): name for number, name in enumerate(names, start=1)}
+    return Listing("metaadapter", categories, frames, {"description": classifier}, predicted=True)
+
+
+def _size(file: Path | Packed) -> tuple[int, int] | None:
+    try:
+        return upright_size(file)
+    except UnreadableImage:  # removed since it was predicted
+        return None
+
+
+# The first four are built into Timelapse; its template must have fields with the other names.
+COLUMNS = ("File", "RelativePath", "DateTime", "DeleteFlag", "Species", "Count", "Probability")
+TIME = "%Y-%m-%d %H:%M:%S"
+
+
+def write_timelapse(file: Path, predictions: Iterable[Prediction], folder: Path) -> None:
+    """Write the table; `folder` is the root of the image set, where Timelapse has its template."""
+    write_table(file, COLUMNS, _rows(predictions, folder))
+
+
+def _rows(predictions: Iterable[Prediction], folder: Path) -> Iterator[Row]:
+    for path, of_frame in by_frame(predictions):
+        name = PureWindowsPath(relative_name(path, folder))
+        time = of_frame[0].time and datetime.fromisoformat(of_frame[0].time).strftime(TIME)
+        label, count, probability = _answer(of_frame)
+        relative_path = "" if str(name.parent) == "." else str(name.parent)
+        yield name.name, relative_path, time or "", "false", label, count, f"{probability:.4f}"
+
+
+def _answer(of_frame: Sequence[Prediction]) -> tuple[str, int, float]:
+    """The label of the surest animal, its number of boxes, and its probability.
+
+    The labels of other species, people and vehicles follow, with commas between them as in a field
+    of Timelapse for multiple choices.
+    """
+    shown = sorted(
+        shown_in(of_frame),
+        key=lambda answer: (is_species(answer.label), sureness(answer)),
+        reverse=True,
+    )
+    best = shown[0]
+    count = sum(answer.label == best.label for answer in shown)
+    labels = dict.fromkeys(answer.label for answer in shown)
+    others = [label for label in labels if label not in (best.label, NONE_OF_THESE, UNKNOWN)]
+    return (
+        ",".join([best.label, *others]),
+        0 if is_nothing(best.label) else count,
+        best.probability,
+    )

@@ -43,14 +43,22 @@ from metaadapter.apps.library.entry import Entry, skill_content, stamp_of
 from metaadapter.apps.library.folder import (
     entry_file,
     entry_files,
+    entry_name,
     hold_entries,
+    missing_entry,
     open_folder,
     put_entry,
     require_free,
 )
-from metaadapter.apps.library.names import entry_name, missing_entry
-from metaadapter.apps.library.open_entries import OpenEntries, comparable, text_means
-from metaadapter.apps.library.route import Identified, Routed, identified, routed
+from metaadapter.apps.library.route import (
+    Identified,
+    OpenEntries,
+    Routed,
+    comparable,
+    identified,
+    routed,
+    text_means,
+)
 from metaadapter.data.output_folder import replace_file, sync_folder, write_errors
 from metaadapter.data.regular_files import given_path, given_texts
 from metaadapter.errors import DataError, MetaAdapterError, UsageError

@@ -1,20 +1,39 @@
-"""Permission to send requests, by their token, host and origin.
+"""Who may ask, and at which ports the server listens: that of a project, and one for phones.
 
 A page of another site that is open in the same browser can send requests to this machine. If that
 site's host name leads to this machine (DNS rebinding), it could also read the responses. So a
 request needs the token, must name this host, and must not come from another origin.
+
+A project keeps its port and its token from one start to the next. So a tab of the browser that was
+open when the server ended goes on when it starts again. They are kept in the user's own folder for
+the state of programs, in files that only this user can read, and not in the project, which people
+copy and share.
+
+Browsers send the cookies of 127.0.0.1 to all its ports, and the cookie holds the token. So another
+program on this machine that gets a request from this browser, at whatever port, sees the token that
+is valid then. A new token ends the use of the former one; it does not protect the new one from a
+program that the browser still asks, such as one at a former port with a tab of the page.
+
+A phone has an address, a port and a token of its own. Its connection is not encrypted, because no
+browser trusts a certificate that this program makes.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import secrets
+import socket
+import stat
+import sys
 import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
@@ -22,6 +41,8 @@ from starlette.requests import cookie_parser
 from metaadapter.apps.page.project_folders import REDIRECT_FILE
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.output_folder import write_errors
+from metaadapter.data.strict_json import json_text, parse_json
+from metaadapter.errors import UsageError
 
 # The values of Sec-Fetch-Site in requests that this page or the person causes, and no other page.
 SAME_SITE = ("same-origin", "none")
@@ -132,3 +153,144 @@ def write_private(file: Path, content: str) -> None:
     file.unlink(missing_ok=True)
     with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as opened:
         opened.write(content)
+
+
+SCHEMA = "metaadapter.access/1"
+WAITING_CONNECTIONS = 64
+# Of a network for documentation: nothing is sent there, but the system chooses the way to it.
+ELSEWHERE = ("192.0.2.1", 9)
+
+
+def listening_socket(port: int, host: str = LOOPBACK) -> socket.socket:
+    """Open a socket, by default one that only this machine can reach; port 0 is any free one."""
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if sys.platform == "win32":  # there SO_REUSEADDR takes the port of another program
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            # Without it, the port of a server that has just ended stays closed for a minute.
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind((host, port))
+        opened.listen(WAITING_CONNECTIONS)
+    except OSError as error:
+        opened.close()
+        raise UsageError(
+            f"--port {port} cannot be used ({error.strerror}); another program uses it, or it is "
+            "reserved: give another port, or leave --port out for a free one"
+        ) from error
+    return opened
+
+
+def open_port(project: Path, port: int = 0) -> tuple[socket.socket, Access]:
+    """Listen at the port of a project, or at `port`; return the socket and the permission.
+
+    If another program has the project's port, any free port is taken, with a new token: the tabs
+    of the project have sent the old one to that program. A `UsageError` if `port` cannot be used.
+    """
+    kept = _read(project)
+    if kept is not None and port in (0, kept.port):
+        with suppress(UsageError):
+            return listening_socket(kept.port), kept
+    listening = listening_socket(port)
+    access = Access.at(listening.getsockname()[1])
+    if kept is None:
+        return listening, access
+    if port != 0 and _is_free(kept.port):
+        access = replace(access, token=kept.token)
+    return listening, replace(access, former_port=kept.port)
+
+
+def keep_access(project: Path, access: Access) -> None:
+    """Keep the port and the token of a project for the next start, if they can be written."""
+    values = {
+        "schema": SCHEMA,
+        "project": str(project.absolute()),
+        "port": access.port,
+        "former_port": access.former_port,
+        "token": access.token,
+    }
+    file = _file(project)
+    with suppress(OSError):  # then the next start has another port
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+        write_private(unfinished, json_text(values))
+        unfinished.replace(file)
+
+
+def _read(project: Path) -> Access | None:
+    """The kept values; `None` without any, or if another user could have read or written them."""
+    file = _file(project)
+    try:
+        status = file.lstat()
+        if not stat.S_ISREG(status.st_mode) or (os.name == "posix" and not _is_private(status)):
+            return None
+        values: Any = parse_json(file.read_bytes())
+        if values["schema"] != SCHEMA or values["project"] != str(project.absolute()):
+            return None
+        access = Access(values["token"], values["port"], values["former_port"])
+        is_token = access.token.isascii() and len(access.token) >= 32
+        is_whole = is_token and all(port in range(1, 2**16) for port in access.ports)
+    except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
+        return None
+    return access if is_whole else None
+
+
+def _is_private(status: os.stat_result) -> bool:
+    return status.st_uid == os.geteuid() and not status.st_mode & 0o077
+
+
+def _is_free(port: int) -> bool:
+    try:
+        listening_socket(port).close()
+    except UsageError:
+        return False
+    return True
+
+
+def _file(project: Path) -> Path:
+    name = sha256(str(project.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return state_folder() / "serve" / f"{name}.json"
+
+
+def state_folder() -> Path:
+    """The folder for what programs of this user remember: that of the system, or XDG's."""
+    if sys.platform == "win32":
+        place = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        place = Path.home() / "Library" / "Application Support"
+    else:
+        place = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(place) / "metaadapter"
+
+
+def open_to_phones() -> tuple[socket.socket, Access]:
+    """Listen in the network of this machine; return the socket and the permission of phones.
+
+    Raises:
+        UsageError: This machine is in no network, or in one that is open to the internet.
+    """
+    host = network_address()
+    listening = listening_socket(0, host)
+    return listening, Access.at(listening.getsockname()[1], host)
+
+
+def network_address() -> str:
+    """The address of this machine in its network; a `UsageError` unless it is a private one."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(ELSEWHERE)
+            host = str(probe.getsockname()[0])
+    except OSError:
+        host = LOOPBACK
+    address = ipaddress.ip_address(host)
+    if address.is_loopback or address.is_unspecified:
+        raise UsageError(
+            "--phone needs a network, but this machine is in none: connect it to the network of "
+            "the phone, or leave --phone out"
+        )
+    if not address.is_private:
+        raise UsageError(
+            f"--phone is for a network at home or at work, but {host}, the address of this "
+            "machine, is open to the internet: leave --phone out"
+        )
+    return host

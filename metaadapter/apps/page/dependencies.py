@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, TypeVar, final
 from urllib.parse import unquote
@@ -22,9 +25,9 @@ from metaadapter.apps.page.contents import Contents, Edit, Origin
 from metaadapter.apps.page.exports import Exports
 from metaadapter.apps.page.forms import Revised
 from metaadapter.apps.page.history import History
-from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.project import UPLOAD_PREFIX
 from metaadapter.apps.page.projects import Projects
-from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.refusal import Limits, Refusal, not_saved
 from metaadapter.apps.page.session import Session
 from metaadapter.data.plain_text import one_line
 from metaadapter.features.fingerprint import Fingerprint
@@ -189,3 +192,18 @@ async def open_editor(
 
 
 OpenEditor = Annotated[Editor, Depends(open_editor)]
+
+
+def upload_folder(session: OpenSession) -> Iterator[Path]:
+    """Yield a folder for the files of one request, which is removed after the request."""
+    try:
+        folder = Path(tempfile.mkdtemp(dir=session.project.incoming, prefix=UPLOAD_PREFIX))
+    except OSError as error:
+        raise not_saved(error) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+UploadFolder = Annotated[Path, Depends(upload_folder)]

@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metaadapter.apps.field.detections import read_detections
-from metaadapter.apps.page.changes import require_one_label
+from metaadapter.apps.page.changes import DetectedFrame, add_boxes, require_one_label
 from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.dependencies import Editor
-from metaadapter.apps.page.detected_boxes import DetectedFrame, add_boxes
 from metaadapter.apps.page.entries import ONLY, DetectionsEntry
 from metaadapter.apps.page.forms import MAX_NAME_LENGTH, RefusedFile, Revised
 from metaadapter.apps.page.frame_answers import MIN_CONFIDENCE
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.uploaded_files import plain_name
-from metaadapter.apps.page.uploads import n_pictures
+from metaadapter.apps.page.uploads import n_pictures, plain_name
 from metaadapter.data.boxes.frame_detections import FrameDetections
 from metaadapter.data.capture_time import capture_time
 from metaadapter.data.checksums import file_hash

@@ -22,8 +22,7 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.export.web_page import fixed_contents
 from metaadapter.apps.field.camtrap_package import CamtrapPackage
 from metaadapter.apps.field.events import counts_table, species_counts
-from metaadapter.apps.field.megadetector_file import MegaDetectorFile
-from metaadapter.apps.field.timelapse_file import write_timelapse
+from metaadapter.apps.field.megadetector_file import MegaDetectorFile, write_timelapse
 from metaadapter.apps.page.changes import require_one_label
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.dependencies import AppState, OpenSession

@@ -11,7 +11,7 @@ from typing import final
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.export.exporting import ExportModel, export_onnx
 from metaadapter.apps.export.models import PictureModel
-from metaadapter.apps.export.onnx_model import require_onnx
+from metaadapter.apps.export.program import require_onnx
 from metaadapter.apps.export.web_page import (
     FACTS_FILE,
     MODEL_FILE,

@@ -9,11 +9,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, Field
 
-from metaadapter.apps.field.allowed_species import folded
-from metaadapter.apps.page.changes import require_one_label
+from metaadapter.apps.field.species import folded
+from metaadapter.apps.page.changes import change_box, require_one_label
 from metaadapter.apps.page.contents import Contents, Edit
-from metaadapter.apps.page.dependencies import OpenEditor, OpenSession
-from metaadapter.apps.page.detected_boxes import change_box
+from metaadapter.apps.page.dependencies import OpenEditor, OpenSession, UploadFolder
 from metaadapter.apps.page.detection_uploads import (
     BoxesAdded,
     add_detections,
@@ -21,13 +20,21 @@ from metaadapter.apps.page.detection_uploads import (
     join_waiting,
 )
 from metaadapter.apps.page.entries import ONLY, BoxEntry
-from metaadapter.apps.page.forms import Name, PictureId, Pictures, RequestForm, Revised
+from metaadapter.apps.page.forms import (
+    OF_FILES,
+    DetectorFile,
+    Name,
+    PictureId,
+    Pictures,
+    RequestForm,
+    Revised,
+    UploadRoute,
+)
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
-from metaadapter.apps.page.upload_forms import OF_FILES, DetectorFile, UploadFolder, UploadRoute
-from metaadapter.apps.page.uploaded_files import on_disk, plain_name
+from metaadapter.apps.page.uploads import on_disk, plain_name
 from metaadapter.data.checksums import file_hash
 from metaadapter.data.crop import Box
 from metaadapter.data.decode import crop_hash

@@ -1,10 +1,13 @@
-"""The values and forms that several routes take or return, and those of the open project."""
+"""The values and forms that several routes take or return; forms with files have limits."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Annotated, Any, Literal
 from unicodedata import category
 
+from fastapi import Form, Request, Response, UploadFile
+from fastapi.routing import APIRoute
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -15,8 +18,9 @@ from pydantic import (
 
 from metaadapter.apps.page.contents import EditKind, Origin
 from metaadapter.apps.page.entries import ClassEntry, DetectionsEntry
-from metaadapter.apps.page.refusal import Kind
+from metaadapter.apps.page.refusal import Kind, Refusal
 from metaadapter.data.plain_text import one_line
+from python_multipart.multipart import parse_options_header
 
 MAX_NAME_LENGTH, MAX_DESCRIPTION_LENGTH = 120, 10_000
 MAX_PICTURES, MAX_CLASSES = 200_000, 1000
@@ -210,3 +214,76 @@ class Work(Revised):
     error: str | None
     kind: Kind | None
     values: dict[str, str | int]
+
+
+# Each file of a form may be open at once; a client with more files sends several portions.
+MAX_FILES = 50
+# The texts of a form, such as the id of a class, and the bytes of one of them.
+MAX_TEXTS, MAX_TEXT_BYTES = 8, 65_536
+# The last boundary of a form, and what may follow it, which means nothing.
+MAX_END_BYTES = 1024
+
+
+class UploadRoute(APIRoute):
+    """A route whose form has a limited number of files and texts."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Read the form of each request within the limits."""
+        handle = super().get_route_handler()
+        return lambda request: handle(_Portion(request.scope, request.receive))
+
+
+class _Portion(Request):
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        # The framework would take a form without its end, but not the last file in it.
+        kind, options = parse_options_header(self.headers.get("content-type", ""))
+        end, last = b"--" + options.get(b"boundary", b"") + b"--", b""
+        async for chunk in super().stream():
+            last = (last + chunk)[-MAX_END_BYTES:]
+            yield chunk
+        if kind == b"multipart/form-data" and end not in last:
+            sentence = "The form has no end, so a file of it may be incomplete. Send it again."
+            raise Refusal(400, "form", sentence)
+
+    def form(self, **_: Any) -> Any:
+        limits = {"max_files": MAX_FILES, "max_fields": MAX_TEXTS}
+        return super().form(**limits, max_part_size=MAX_TEXT_BYTES)
+
+
+class PictureFiles(RequestForm):
+    """Pictures, or zip files of pictures; `POST /adapt` takes pictures named CLASS/FILE."""
+
+    pictures: Annotated[list[UploadFile], Field(min_length=1)]
+
+
+class NewPictures(PictureFiles):
+    """Pictures, or zip files of pictures, for the project."""
+
+    class_id: Annotated[
+        str,
+        Field(
+            alias="class",
+            description="The id of a class; empty for the tray; `folders`: a class of each folder.",
+        ),
+    ] = ""
+    wait: Annotated[
+        str,
+        Field(
+            description="Any text: none is encoded before the next edit, such as a detector's file."
+        ),
+    ] = ""
+
+
+class Question(PictureFiles):
+    """Pictures to predict, and a skill file; without it, the open project's adapter is used."""
+
+    adapter: UploadFile | None = None
+
+
+class DetectorFile(RequestForm):
+    """The JSON file of a detector for pictures of the project."""
+
+    detections: UploadFile
+
+
+OF_FILES = Form(media_type="multipart/form-data")

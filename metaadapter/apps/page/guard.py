@@ -17,8 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metaadapter.apps.page.access import Access
-from metaadapter.apps.page.limits import Limits
-from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.refusal import Limits, Refusal
 
 METHODS = ("GET", "POST", "PATCH", "DELETE")
 UPLOAD_PATHS = ("/pictures", "/predict", "/adapt", "/detections")

@@ -1,18 +1,25 @@
-"""The hints of a session beside its answers: advice, and groups of look-alikes."""
+"""The hints of a session beside its answers: look-alikes, and advice, which a person settles."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from hashlib import sha256
 from typing import final
 
 import numpy as np
 from jaxtyping import Float32
 
-from metaadapter.apps.advice.kinds import Advice, on_look_alikes
-from metaadapter.apps.page.entries import AdviceEntry
-from metaadapter.apps.page.results import Results
+from metaadapter.apps.advice.advise import advise
+from metaadapter.apps.advice.evidence import MAX_PICTURES
+from metaadapter.apps.advice.kinds import Advice, Kind, on_look_alikes
+from metaadapter.apps.page.answers import Results
+from metaadapter.apps.page.changes import label_pictures, move_pictures
+from metaadapter.apps.page.contents import Change, Contents
+from metaadapter.apps.page.entries import NONE, Action, AdviceEntry
+from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.snapshot import EncodedRow, LabelledTask, Snapshot
+from metaadapter.data.strict_json import json_text
 
 # The centres of groups are learned from at most this many pictures, enough for large trays.
 MAX_LEARNED, STEPS, SEED = 4000, 8, 0
@@ -42,7 +49,7 @@ class Hints:
         if task is None or task.several:
             return []
         if last[0] != (key := (task.key, tuple(settled))):
-            self._advice = last = key, results.advice(settled)
+            self._advice = last = key, advice_on(results, settled)
         dismissed = {picture for entry in settled.values() for picture in entry.pictures}
         strangers = [
             picture
@@ -116,3 +123,108 @@ def _difference(rows: Float32[np.ndarray, "n D"]) -> float:
     """Return 1 − the mean cosine of two of n unit rows, which is n (1 − ‖mean‖²) / (n − 1)."""
     n, mean = len(rows), rows.mean(0)
     return float(n * (1 - mean @ mean) / (n - 1))
+
+
+def advice_on(results: Results, settled: Collection[str]) -> list[Advice[str]]:
+    """Return advice with the ids of classes and pictures, the most helpful first; none `settled`.
+
+    It is empty without an adapter, with several labels, or with too many pictures to compare all
+    pairs.
+    """
+    task, stored = results.task, results.stored
+    if task is None or task.several or stored is None or stored.support is None:
+        return []
+    if len(task.labels) > MAX_PICTURES:
+        return []
+
+    def with_ids(piece: Advice[int]) -> Advice[str]:
+        classes = tuple(task.ids[name] for name in piece.classes)
+        pictures = tuple(results.labelled[number] for number in piece.pictures)
+        return Advice(piece.kind, piece.sentence, classes, pictures, piece.form, piece.values)
+
+    names = [str(name) for name in stored.config.classes]
+    texts = zip(names, stored.support.text_TND[0].numpy(), strict=True)
+    pieces = advise(
+        task.pictures.features,
+        task.pictures.labels,
+        {name: text for name, text in texts if text.any()},
+        blocks=stored.config.blocks,
+        is_settled=lambda piece: id_of_advice(with_ids(piece)) in settled,
+    )
+    return [with_ids(piece) for piece in pieces]
+
+
+ACTIONS: Mapping[Kind, tuple[Action, ...]] = {
+    "stranger": ("none", "keep"),
+    "label": ("move", "none", "keep"),
+    "alike": ("none", "dismiss"),
+}
+"""Kind → the ways to settle it; other kinds can only be dismissed."""
+# These pieces are about single pictures, the others about whole classes.
+ON_PICTURES = ("stranger", "label", "near_duplicate", "alike")
+
+
+def actions_of(piece: Advice[str]) -> tuple[Action, ...]:
+    """The ways to settle a piece of advice."""
+    return ACTIONS.get(piece.kind, ("dismiss",))
+
+
+def id_of_advice(piece: Advice[str]) -> str:
+    """An id that a piece keeps as long as it is about the same pictures, labels and names."""
+    if piece.kind in ("label", "stranger"):  # also if another class looks better now
+        facts: object = piece.classes[0], piece.pictures
+    elif piece.kind in ON_PICTURES:
+        facts = sorted(piece.classes), sorted(piece.pictures)
+    else:
+        facts = sorted(piece.classes), piece.sentence if piece.kind == "name" else ""
+    kind = "label" if piece.kind == "stranger" else piece.kind
+    return sha256(json_text([kind, facts]).encode()).hexdigest()[:32]
+
+
+def settle(contents: Contents, piece: Advice[str], action: Action) -> tuple[Change, ...]:
+    """The changes that settle a piece of advice: its pictures move, and it does not come back."""
+    if action not in actions_of(piece):
+        raise Refusal(422, "invalid", f"This advice cannot be settled by {action!r}.")
+    entry = AdviceEntry(action=action, **vars(piece))
+    label = _label_after(entry)
+    if label and any(_label_of(contents, picture) != _before(entry) for picture in piece.pictures):
+        raise no_such_advice()  # a person has moved a picture since
+    moves = label_pictures(contents, dict.fromkeys(piece.pictures, label)) if label else ()
+    return (*moves, *contents.changes("advice", {id_of_advice(piece): entry}))
+
+
+def take_back(contents: Contents, key: str) -> tuple[Change, ...]:
+    """The changes that bring a piece back, and its pictures, unless they were moved again."""
+    entry = contents.settled.get(key)
+    if entry is None:
+        raise no_such_advice()
+    label = _label_after(entry)
+    before = _before(entry) if _before(entry) in contents.classes else None
+    moved = {
+        picture: before
+        for picture in entry.pictures
+        if label and picture in contents.pictures and contents.pictures[picture].label == label
+    }
+    return (*move_pictures(contents, moved), *contents.changes("advice", {key: None}))
+
+
+def no_such_advice() -> Refusal:
+    """The refusal of a request about advice that is no longer given."""
+    return Refusal(404, "no-such-advice", "This advice is no longer given. Load the page again.")
+
+
+def _before(entry: AdviceEntry) -> str | None:
+    """The label that the pictures had when the advice was given; `None` in the tray."""
+    return entry.classes[0] if entry.classes else None
+
+
+def _label_of(contents: Contents, picture: str) -> str | None:
+    contents.require_pictures([picture])
+    return contents.pictures[picture].label
+
+
+def _label_after(entry: AdviceEntry) -> str | None:
+    """The label that the action gives the pictures; `None` if they keep theirs."""
+    if entry.action == "none":
+        return NONE
+    return entry.classes[1] if entry.action == "move" else None

@@ -14,7 +14,7 @@ from typing import Any
 
 from metaadapter.apps.page.contents import Contents, Edit, Origin, What
 from metaadapter.apps.page.entries import KINDS
-from metaadapter.apps.page.leftovers import copy_aside
+from metaadapter.apps.page.project_folders import copy_aside
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.db import DAMAGE, DamagedDatabase, Database, Record
 from metaadapter.data.output_folder import write_errors

@@ -10,16 +10,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from metaadapter.apps.page import predict_routes, project_routes
-from metaadapter.apps.page.dependencies import AppState, OpenEditor, OpenSession
+from metaadapter.apps.page.dependencies import AppState, OpenEditor, OpenSession, UploadFolder
+from metaadapter.apps.page.forms import OF_FILES, NewPictures, Question, UploadRoute
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.starting import page_file
-from metaadapter.apps.page.upload_forms import (
-    OF_FILES,
-    NewPictures,
-    Question,
-    UploadFolder,
-    UploadRoute,
-)
+from metaadapter.apps.page.server import page_file
 from metaadapter.apps.page.uploads import FOLDERS, Added
 
 

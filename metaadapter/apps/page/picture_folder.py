@@ -17,8 +17,8 @@ from pathlib import Path
 from PIL import Image
 
 from metaadapter.apps.page.entries import CropEntry
-from metaadapter.apps.page.leftovers import move_aside, set_others_aside
-from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.project_folders import move_aside, set_others_aside
+from metaadapter.apps.page.refusal import Limits
 from metaadapter.data.checksums import content_hash, file_hash
 from metaadapter.data.crop import Crop
 from metaadapter.data.decode import decode_image

@@ -16,19 +16,11 @@ from metaadapter.adapter.files import load_adapter, skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.page.answer_routes import Shift
 from metaadapter.apps.page.answers import fit
-from metaadapter.apps.page.dependencies import AppState, OpenSession
-from metaadapter.apps.page.forms import RefusedFile
-from metaadapter.apps.page.limits import Limits
-from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.dependencies import AppState, OpenSession, UploadFolder
+from metaadapter.apps.page.forms import OF_FILES, PictureFiles, Question, RefusedFile, UploadRoute
+from metaadapter.apps.page.refusal import Limits, Refusal
 from metaadapter.apps.page.session import Session
-from metaadapter.apps.page.upload_forms import (
-    OF_FILES,
-    PictureFiles,
-    Question,
-    UploadFolder,
-    UploadRoute,
-)
-from metaadapter.apps.page.uploaded_files import folder_of, on_disk, plain_name, uploaded_files
+from metaadapter.apps.page.uploads import folder_of, on_disk, plain_name, uploaded_files
 from metaadapter.data.table import ImageRow
 from metaadapter.errors import MetaAdapterError
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows

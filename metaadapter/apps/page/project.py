@@ -17,14 +17,19 @@ from metaadapter.apps.page.history import (
     History,
     read_contents,
 )
-from metaadapter.apps.page.leftovers import LEFTOVERS_FOLDER, set_others_aside
 from metaadapter.apps.page.picture_folder import (
     PICTURES_FOLDER,
     THUMBNAILS_FOLDER,
     PictureFolder,
     make_folder,
 )
-from metaadapter.apps.page.project_folders import HISTORY_FILE, PROJECT_FILE, REDIRECT_FILE
+from metaadapter.apps.page.project_folders import (
+    HISTORY_FILE,
+    LEFTOVERS_FOLDER,
+    PROJECT_FILE,
+    REDIRECT_FILE,
+    set_others_aside,
+)
 from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.output_folder import require_no_link, require_own_or_empty, write_errors

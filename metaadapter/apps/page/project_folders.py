@@ -1,9 +1,13 @@
-"""The folders of projects; this module imports nothing slow."""
+"""The folders of projects, and of what they leave aside; this module imports nothing slow."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Container
+from itertools import count
 from pathlib import Path
 
+from metaadapter.data.output_folder import require_no_link, sync_folder
 from metaadapter.errors import DataError
 
 PROJECT_FILE, HISTORY_FILE = "project.json", "history.db"
@@ -31,3 +35,48 @@ def projects_in(folder: Path) -> list[Path]:
 def _last_used(project: Path) -> float:
     history = project / HISTORY_FILE
     return history.stat().st_mtime if history.exists() else 0.0
+
+
+LEFTOVERS_FOLDER = "leftovers"
+
+
+def move_aside(path: Path, project: Path) -> None:
+    """Move a file, a folder or a link into the leftovers of a project."""
+    path.rename(_place(project, path.name))
+
+
+def set_others_aside(folder: Path, wanted: Container[str], project: Path) -> int:
+    """Move all files of a folder but the wanted ones to the leftovers; return their number.
+
+    Hidden files, which file managers leave, stay.
+    """
+    others = [
+        path
+        for path in folder.iterdir()
+        if path.name not in wanted and not path.name.startswith(".")
+    ]
+    for path in others:
+        move_aside(path, project)
+    return len(others)
+
+
+def copy_aside(path: Path) -> None:
+    """Copy a file of a project into its leftovers."""
+    place = _place(path.parent, path.name)
+    shutil.copyfile(path, place)
+    sync_folder(place.parent)
+
+
+def _place(project: Path, name: str) -> Path:
+    """A free place in the leftovers, whose folder is made if it is missing."""
+    folder = project / LEFTOVERS_FOLDER
+    require_no_link(folder)
+    folder.mkdir(exist_ok=True)
+    return free_place(folder / name)
+
+
+def free_place(path: Path) -> Path:
+    """A path where nothing lies, with a number if something lies at `path`."""
+    names = (f"{path.name} ({number})" if number > 1 else path.name for number in count(1))
+    places = map(path.with_name, names)
+    return next(place for place in places if not place.is_symlink() and not place.exists())

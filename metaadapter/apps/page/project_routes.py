@@ -19,10 +19,11 @@ from metaadapter.apps.page.changes import (
     set_several,
 )
 from metaadapter.apps.page.contents import Contents, Edit
-from metaadapter.apps.page.dependencies import AppState, OpenEditor, OpenSession
+from metaadapter.apps.page.dependencies import AppState, OpenEditor, OpenSession, UploadFolder
 from metaadapter.apps.page.detection_uploads import join_waiting
 from metaadapter.apps.page.entries import NONE
 from metaadapter.apps.page.forms import (
+    OF_FILES,
     CameraTraps,
     ClassChange,
     ClassId,
@@ -31,6 +32,7 @@ from metaadapter.apps.page.forms import (
     Labelling,
     Labels,
     NewClass,
+    NewPictures,
     PictureId,
     Pictures,
     ProjectState,
@@ -38,12 +40,12 @@ from metaadapter.apps.page.forms import (
     Step,
     Steps,
     Undone,
+    UploadRoute,
     WaitingBoxes,
 )
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.picture_folder import BROWSER_TYPES, jpeg_bytes, media_type
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.upload_forms import OF_FILES, NewPictures, UploadFolder, UploadRoute
 from metaadapter.apps.page.uploads import Added, add_uploads, n_pictures
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage

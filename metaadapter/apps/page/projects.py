@@ -20,9 +20,13 @@ from metaadapter.apps.page.history import (
     repair,
     require_closed,
 )
-from metaadapter.apps.page.leftovers import free_place
 from metaadapter.apps.page.project import open_project, read_facts, write_facts
-from metaadapter.apps.page.project_folders import DELETED_FOLDER, HISTORY_FILE, projects_in
+from metaadapter.apps.page.project_folders import (
+    DELETED_FOLDER,
+    HISTORY_FILE,
+    free_place,
+    projects_in,
+)
 from metaadapter.apps.page.refusal import Refusal, as_sentence
 from metaadapter.apps.page.session import Session
 from metaadapter.data.class_names import same_label_spelling

@@ -15,17 +15,16 @@ from dataclasses import replace
 from typing import TypeVar, final
 
 from metaadapter.apps.advice.kinds import Advice
+from metaadapter.apps.page.answers import Results, updated, updated_with_pool
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.entries import CropEntry
 from metaadapter.apps.page.forms import Work
 from metaadapter.apps.page.hints import Hints
 from metaadapter.apps.page.history import History
-from metaadapter.apps.page.picture_encoding import PictureEncoding, remembering_texts
 from metaadapter.apps.page.picture_folder import CROP_QUALITY, jpeg_bytes
 from metaadapter.apps.page.project import Project
 from metaadapter.apps.page.refusal import Refusal, as_sentence
-from metaadapter.apps.page.results import Results, updated, updated_with_pool
-from metaadapter.apps.page.snapshot import EncodedRow, Snapshot
+from metaadapter.apps.page.snapshot import EncodedRow, PictureEncoding, Snapshot, remembering_texts
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.machine_errors import machine_error

@@ -35,8 +35,7 @@ from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.labs.ranking.captions import captions_of, encode_captions
-from metaadapter.labs.ranking.pair_adapter import fit_pairs
-from metaadapter.labs.ranking.regression import left_out_cosines
+from metaadapter.labs.ranking.pair_adapter import fit_pairs, left_out_cosines
 from metaadapter.workflow.accuracy import Proportion
 
 MOST_SHOWN = 20

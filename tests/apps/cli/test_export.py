@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-import metaadapter.apps.export.onnx_model
+import metaadapter.apps.export.program
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.known import known_probabilities
 from metaadapter.adapter.weights import probabilities
@@ -80,13 +80,13 @@ def test_export__that_answers_otherwise__is_not_written_over_what_is_there(
 ):
     file = tmp_path / "adapter.onnx"
     file.write_bytes(b"metaadapter.exported/1: what was there")
-    honest = metaadapter.apps.export.onnx_model.onnx_run
+    honest = metaadapter.apps.export.program.onnx_run
 
     def dishonest(content):
         ask = honest(content)
         return lambda batch: [ask(batch)[0] + 0.01, *ask(batch)[1:]]
 
-    monkeypatch.setattr(metaadapter.apps.export.onnx_model, "onnx_run", dishonest)
+    monkeypatch.setattr(metaadapter.apps.export.program, "onnx_run", dishonest)
 
     done = run("export", adapter, "--onnx", file)
 

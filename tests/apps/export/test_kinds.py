@@ -24,9 +24,7 @@ from metaadapter.apps.export.exporting import (
     export_tflite,
     export_torch,
 )
-from metaadapter.apps.export.onnx_model import onnx_run
-from metaadapter.apps.export.program import program_run
-from metaadapter.apps.export.tflite_model import tflite_run
+from metaadapter.apps.export.program import onnx_run, program_run, tflite_run
 from metaadapter.apps.library.compose import compose
 from metaadapter.data.reader import read_images
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows

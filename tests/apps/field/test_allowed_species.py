@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.apps.field.allowed_species import read_allowed
+from metaadapter.apps.field.species import read_allowed
 from metaadapter.errors import UsageError
 
 CLASSES = ["background", "deer", "dog", "red_fox"]

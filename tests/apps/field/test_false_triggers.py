@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metaadapter.apps.field.false_triggers import (
+from metaadapter.apps.field.worth_labelling import (
     FEWEST_FRAMES,
     false_triggers,
     write_false_triggers,

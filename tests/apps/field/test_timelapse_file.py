@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from metaadapter.apps.field.timelapse_file import write_timelapse
+from metaadapter.apps.field.megadetector_file import write_timelapse
 from metaadapter.data.crop import Box
 from metaadapter.workflow.predictions import Prediction
 

@@ -12,8 +12,8 @@ from torch.nn.functional import normalize
 from metaadapter import AdapterLibrary, MetaAdapterClassifier
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import probabilities
-from metaadapter.apps.library import open_entries
-from metaadapter.apps.library.domains import MOST_FAR, domains
+from metaadapter.apps.library import route
+from metaadapter.apps.library.task_means import MOST_FAR, domains
 
 WIDTH = 24
 
@@ -133,7 +133,7 @@ def test_route__entries_of_one_domain__answers_as_their_merge_to_the_bit(library
 
 def test_route__reading_the_parts_of_a_domain__forgets_no_adapter(library, task, monkeypatch):
     read, original = [], AdapterLibrary.stored
-    monkeypatch.setattr(open_entries, "MOST_CACHED", 2)
+    monkeypatch.setattr(route, "MOST_CACHED", 2)
     monkeypatch.setattr(
         AdapterLibrary, "stored", lambda self, name: read.append(name) or original(self, name)
     )

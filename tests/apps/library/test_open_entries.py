@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 
 from metaadapter import AdapterLibrary
 from metaadapter.adapter.known import known_probabilities
-from metaadapter.apps.library import domains
+from metaadapter.apps.library import task_means
 from metaadapter.errors import UsageError
 from metaadapter.features.fingerprint import Fingerprint
 
@@ -32,7 +32,7 @@ class Encoder:
 @pytest.fixture
 def apart(monkeypatch):
     """Every entry is a domain of its own."""
-    monkeypatch.setattr(domains, "MOST_FAR", -1.0)
+    monkeypatch.setattr(task_means, "MOST_FAR", -1.0)
 
 
 def pictures_of(library, name, n=4, seed=0, spread=0.1):

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from metaadapter.apps.page.limits import Limits
+from metaadapter.apps.page.refusal import Limits
 from metaadapter.features.image_encoder import ModelEncoder
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (30, 40, 220)}

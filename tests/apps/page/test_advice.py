@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pytest
 
+from metaadapter.apps.page.answers import Results, updated
 from metaadapter.apps.page.entries import ClassEntry, PictureEntry
-from metaadapter.apps.page.results import Results, updated
+from metaadapter.apps.page.hints import advice_on
 from metaadapter.apps.page.snapshot import EncodedRow, Snapshot
 from metaadapter.features.image_encoder import ImageEncoder
 
@@ -57,7 +58,7 @@ def test_advice__class_that_needs_pictures__counts_the_answers_of_the_page(publi
     counts = set()
     for seed in range(8):
         results = publish((2, 3), seed=seed, n_copies=seed % 2)
-        for advice in results.advice():
+        for advice in advice_on(results, ()):
             if advice.kind != "few_pictures":
                 continue
             n, n_right = re.search(COUNTS, advice.sentence).groups()

@@ -15,7 +15,7 @@ pytest.importorskip("uvicorn", reason="needs the extra serve")
 from starlette.responses import PlainTextResponse
 
 from metaadapter.apps.page import server
-from metaadapter.apps.page.ports import keep_access, open_port, state_folder
+from metaadapter.apps.page.access import keep_access, open_port, state_folder
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from metaadapter.apps.page import ports
+from metaadapter.apps.page import access as ports
 from metaadapter.apps.page.access import Access
 from metaadapter.errors import UsageError
 

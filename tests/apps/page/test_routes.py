@@ -175,7 +175,7 @@ def runtime(tmp_path):
 def test_onnx__without_its_packages__is_refused_and_the_preview_gets_the_reason(
     project, monkeypatch
 ):
-    from metaadapter.apps.export import onnx_model
+    from metaadapter.apps.export import program as onnx_model
 
     def missing(name):
         raise ImportError(f"No module named {name!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.apps.page import picture_encoding as module
+from metaadapter.apps.page import snapshot as module
 from metaadapter.apps.page.changes import add_classes, add_pictures
 from metaadapter.apps.page.contents import Edit
 from metaadapter.apps.page.project import open_project
@@ -71,7 +71,7 @@ def test_answers__with_few_pictures_a_class__learn_from_the_tray_and_with_many_d
 def test_answers__for_a_tray_from_elsewhere__learn_from_it_if_a_gain_is_expected(
     opened, fill, picture, monkeypatch, shade, gain, is_used
 ):
-    monkeypatch.setattr("metaadapter.apps.page.results.pool_gain", lambda *_: gain)
+    monkeypatch.setattr("metaadapter.apps.page.answers.pool_gain", lambda *_: gain)
     with opened() as project:
         fill(project, shots=9, tray=0)
         names = {}

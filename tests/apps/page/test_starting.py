@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.guard import Guard
-from metaadapter.apps.page.starting import Starting
+from metaadapter.apps.page.server import Starting
 from metaadapter.errors import DataError
 
 

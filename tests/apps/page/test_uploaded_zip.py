@@ -8,8 +8,8 @@ import zipfile
 
 import pytest
 
-from metaadapter.apps.page.limits import Limits
-from metaadapter.apps.page.uploaded_files import unpack
+from metaadapter.apps.page.refusal import Limits
+from metaadapter.apps.page.uploads import unpack
 
 LIMITS = Limits(archived_files=5, unpacked_bytes=3_000_000, picture_bytes=2_000_000)
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from metaadapter.apps.page.uploaded_files import plain_name
+from metaadapter.apps.page.uploads import plain_name
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,15 @@ from torch.nn.functional import normalize
 from metaadapter.labs.grounding.cross_modal import (
     CrossModalAdapter,
     CrossModalConfig,
+    GroundingMaps,
 )
-from metaadapter.labs.grounding.ground import Grounding, box_around_peak, example_vectors, ground
-from metaadapter.labs.grounding.heat_map import overlay
-from metaadapter.labs.grounding.maps import GroundingMaps
+from metaadapter.labs.grounding.ground import (
+    Grounding,
+    box_around_peak,
+    example_vectors,
+    ground,
+    overlay,
+)
 from metaadapter.labs.grounding.tokens import picture_tokens
 
 

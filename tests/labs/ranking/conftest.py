@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from metaadapter.labs.ranking.regression import unit
+from metaadapter.labs.ranking.pair_adapter import unit
 
 
 class Scene(NamedTuple):

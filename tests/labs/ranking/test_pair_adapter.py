@@ -9,9 +9,11 @@ from metaadapter.labs.ranking.pair_adapter import (
     LEVEL_OF_PAIRS,
     MEAN_SHRINKAGE,
     N_NEIGHBOURS,
+    SHARPNESS,
     fit_pairs,
+    mean_lead,
+    unit,
 )
-from metaadapter.labs.ranking.regression import SHARPNESS, mean_lead, unit
 
 
 def scores(adapter, pictures, captions, **options):

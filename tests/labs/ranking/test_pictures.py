@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metaadapter.labs.ranking.pictures import pictures_of_store
+from metaadapter.labs.ranking.ranking_adapter import pictures_of_store
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.kernel_ridge import KernelRidge
 
-from metaadapter.labs.ranking.pair_adapter import fit_pairs
-from metaadapter.labs.ranking.regression import (
+from metaadapter.labs.ranking.pair_adapter import (
     RIDGE,
     SHARPNESS,
+    fit_pairs,
     left_out_cosines,
     mean_lead,
     unit,

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 SERVE = """
 import sys
 from metaadapter.apps.cli.app import main
-from metaadapter.apps.page import ports
+from metaadapter.apps.page import access as ports
 ports.network_address = lambda: "127.0.0.1"
 sys.exit(main(sys.argv[1:]))
 """
