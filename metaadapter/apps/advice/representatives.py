@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
+from sklearn.preprocessing import normalize
 
 
 def representatives(features: Float[np.ndarray, "n D"], n_chosen: int) -> list[int]:
@@ -36,12 +37,7 @@ def representatives(features: Float[np.ndarray, "n D"], n_chosen: int) -> list[i
 
 
 def _squared_distances(features: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n n"]:
-    rows = _unit(features.astype(np.float64))
-    rows = _unit(rows - rows.mean(axis=0))
+    rows = normalize(features.astype(np.float64))
+    rows = normalize(rows - rows.mean(axis=0))
     distances: np.ndarray = np.maximum(2 - 2 * rows @ rows.T, 0).astype(np.float32)
     return distances
-
-
-def _unit(rows: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
-    unit: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return unit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -31,6 +31,17 @@ from metaadapter.apps.export.int8 import (
     require_measurable,
 )
 from metaadapter.apps.export.models import FeatureModel, PictureModel
+from metaadapter.apps.export.program import (
+    onnx_bytes,
+    onnx_model,
+    onnx_run,
+    program_bytes,
+    program_run,
+    tflite_bytes,
+    tflite_run,
+    torch_program,
+    with_facts,
+)
 from metaadapter.apps.export.targets import ExportTargets
 from metaadapter.apps.export.web_page import write_web_page
 from metaadapter.data.output_folder import write_errors, write_output
@@ -190,31 +201,24 @@ def write_exports(
         yield _write_file(targets.tflite, "tflite", exported)
 
 
-def export_onnx(model: ExportModel, count: Count, *, owner: str) -> Exported:
-    """Make and check an ONNX file; `owner` is its name in an `IncompatibleArtifact`."""
-    from metaadapter.apps.export.program import onnx_bytes, onnx_model, onnx_run
-
-    graph = onnx_model(model.module)
-    facts = _checked(model, onnx_run(onnx_bytes(graph, {})), count, owner)
-    return Exported(onnx_bytes(graph, facts), facts)
-
-
-def export_torch(model: ExportModel, count: Count, *, owner: str) -> Exported:
-    """Make and check a .pt2 file; `owner` is its name in an `IncompatibleArtifact`."""
-    from metaadapter.apps.export.program import program_bytes, program_run, torch_program
-
-    program = torch_program(model.module)
-    facts = _checked(model, program_run(program_bytes(program, {})), count, owner)
-    return Exported(program_bytes(program, facts), facts)
+def _export(
+    make: Callable[[Any], Any],
+    content_of: Callable[[Any, Mapping[str, Any]], bytes],
+    run_of: Callable[[bytes], Run],
+    model: ExportModel,
+    count: Count,
+    *,
+    owner: str,
+) -> Exported:
+    """Make and check a file; `owner` is its name in an `IncompatibleArtifact`."""
+    made = make(model.module)
+    facts = _checked(model, run_of(content_of(made, {})), count, owner)
+    return Exported(content_of(made, facts), facts)
 
 
-def export_tflite(model: ExportModel, count: Count, *, owner: str) -> Exported:
-    """Make and check a TFLite file; `owner` is its name in an `IncompatibleArtifact`."""
-    from metaadapter.apps.export.program import tflite_bytes, tflite_run, with_facts
-
-    content = tflite_bytes(model.module)
-    facts = _checked(model, tflite_run(content), count, owner)
-    return Exported(with_facts(content, facts), facts)
+export_onnx = partial(_export, onnx_model, onnx_bytes, onnx_run)
+export_torch = partial(_export, torch_program, program_bytes, program_run)
+export_tflite = partial(_export, tflite_bytes, with_facts, tflite_run)
 
 
 def export_int8(model: ExportModel, count: Count, *, owner: str, adapter: Path) -> Exported:
@@ -223,8 +227,6 @@ def export_int8(model: ExportModel, count: Count, *, owner: str, adapter: Path) 
     The float32 file is checked as in `export_onnx`. The pictures of the cases, some of them from
     the support of the `adapter`, give the range of each layer's activations.
     """
-    from metaadapter.apps.export.program import onnx_bytes, onnx_model, onnx_run
-
     pictures = model.pictures
     if pictures is None:
         raise UsageError("--int8 writes the encoder in 8 bits, so it needs --pixels")

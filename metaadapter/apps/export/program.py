@@ -209,7 +209,7 @@ def tflite_bytes(module: FeatureModel | PictureModel) -> bytes:
 def with_facts(content: bytes, facts: Mapping[str, Any]) -> bytes:
     """Append facts and class names as a zip archive, as TensorFlow's metadata tools do."""
     buffer = io.BytesIO(content)
-    labels = "".join(f"{label}\n" for label in facts["classes"])
+    labels = "".join(f"{label}\n" for label in facts.get("classes", ()))
     with ZipFile(buffer, "a") as archive:
         for name, text in ((FACTS_FILE, json_text(facts)), (LABELS_FILE, labels)):
             archive.writestr(zip_entry(name), text)

@@ -118,9 +118,13 @@ class Taken:
         """The name of the classifier in files of camera traps."""
         return f"metaadapter {self.session.project.facts.name}"
 
-    def folder(self) -> tempfile.TemporaryDirectory[str]:
-        """A folder for files until they are sent; after a kill the next start removes it."""
-        return tempfile.TemporaryDirectory(dir=self.session.project.incoming, prefix=UPLOAD_PREFIX)
+    def written(self, write: Callable[[Path], Value]) -> tuple[dict[str, bytes], Value]:
+        """The files that `write` makes in a folder, by their names, and what it returns."""
+        incoming = self.session.project.incoming
+        # After a kill the next start removes the folder.
+        with tempfile.TemporaryDirectory(dir=incoming, prefix=UPLOAD_PREFIX) as folder:
+            value = write(Path(folder))
+            return {file.name: file.read_bytes() for file in sorted(Path(folder).iterdir())}, value
 
 
 def taken(
@@ -192,36 +196,37 @@ def _counts(of: Taken) -> bytes:
 
 def _timelapse(of: Taken) -> bytes:
     """A table for Timelapse."""
-    answers = of.frames()
-    with of.folder() as folder:
-        file = Path(folder, "timelapse.csv")
-        write_timelapse(file, answers.predictions, answers.folder)
-        return file.read_bytes()
+    answers, name = of.frames(), "timelapse.csv"
+    files, _ = of.written(
+        lambda folder: write_timelapse(folder / name, answers.predictions, answers.folder)
+    )
+    return files[name]
 
 
 def _megadetector(of: Taken) -> bytes:
     """All boxes, as corrected, with the answers, as MegaDetector JSON."""
-    answers = of.frames()
-    with of.folder() as folder:
-        file = Path(folder, "megadetector.json")
-        writer = MegaDetectorFile(of.classifier, answers.labels, answers.folder, answers.detections)
-        writer.write(file, answers.predictions, [])
-        return file.read_bytes()
+    answers, name = of.frames(), "megadetector.json"
+    writer = MegaDetectorFile(of.classifier, answers.labels, answers.folder, answers.detections)
+    files, _ = of.written(lambda folder: writer.write(folder / name, answers.predictions, []))
+    return files[name]
 
 
 def _camtrap(of: Taken) -> bytes:
     """A Camera Trap Data Package in a zip file."""
     answers, content = of.frames(), BytesIO()
-    with of.folder() as folder:
-        detector = str(answers.detections.info["detector"])
-        package = CamtrapPackage(Path(folder), of.classifier, answers.folder, detector)
+    detector = str(answers.detections.info["detector"])
+
+    def write(folder: Path) -> list[str]:
+        package = CamtrapPackage(folder, of.classifier, answers.folder, detector)
         missing = package.write(lambda: answers.predictions)
-        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in sorted(Path(folder).iterdir()):
-                archive.write(file, file.name)
-            if missing:
-                lines = [line.replace(f"{folder}{os.sep}", "") for line in missing]
-                archive.writestr(zip_entry(MISSING_FILE), "".join(f"{line}\n" for line in lines))
+        return [f"{line.replace(f'{folder}{os.sep}', '')}\n" for line in missing]
+
+    files, missing = of.written(write)
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, file in files.items():
+            archive.writestr(zip_entry(name), file, zipfile.ZIP_DEFLATED)
+        if missing:
+            archive.writestr(zip_entry(MISSING_FILE), "".join(missing))
     return content.getvalue()
 
 

@@ -9,6 +9,7 @@ from typing import final
 
 import numpy as np
 from jaxtyping import Float32
+from sklearn.preprocessing import normalize
 
 from metaadapter.apps.advice.advise import advise
 from metaadapter.apps.advice.evidence import MAX_PICTURES
@@ -76,7 +77,7 @@ def look_alikes(features: Float32[np.ndarray, "n D"]) -> list[list[int]]:
     """
     if len(features) < 2:
         return []
-    rows = _unit(features - features.mean(0))
+    rows = normalize(features - features.mean(0))
     n_centres = math.ceil(math.sqrt(len(rows)))
     draw = np.random.default_rng(SEED)
     learned = rows[draw.permutation(len(rows))[:MAX_LEARNED]]
@@ -84,18 +85,13 @@ def look_alikes(features: Float32[np.ndarray, "n D"]) -> list[list[int]]:
     for _ in range(STEPS):
         nearest = (learned @ centres.T).argmax(1)
         members = np.eye(n_centres, dtype=np.float32)[nearest]
-        centres = np.where(members.any(0)[:, None], _unit(members.T @ learned), centres)
+        centres = np.where(members.any(0)[:, None], normalize(members.T @ learned), centres)
     similarity = rows @ centres.T
     nearest, similarity = similarity.argmax(1), similarity.max(1)
     groups = [np.flatnonzero(nearest == centre) for centre in range(n_centres)]
     groups = [group for group in groups if len(group) > 1]
     groups.sort(key=lambda group: -similarity[group].mean())
     return [group[np.argsort(-similarity[group], kind="stable")].tolist() for group in groups]
-
-
-def _unit(rows: Float32[np.ndarray, "n D"]) -> Float32[np.ndarray, "n D"]:
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(norms, 1e-12), np.float32)
 
 
 def alike_strangers(

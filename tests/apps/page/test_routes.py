@@ -160,18 +160,6 @@ def test_openapi__describes_every_address_and_needs_no_other_host(served):
     assert "://" not in document.text
 
 
-@pytest.fixture
-def runtime(tmp_path):
-    """A folder with the files of onnxruntime-web, without their content."""
-    from metaadapter.apps.export.web_page import RUNTIME_FILES
-
-    for name in RUNTIME_FILES:
-        path = tmp_path / "package" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"the file {name}")
-    return tmp_path / "package"
-
-
 def test_onnx__without_its_packages__is_refused_and_the_preview_gets_the_reason(
     project, monkeypatch
 ):
