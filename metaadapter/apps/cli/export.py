@@ -16,8 +16,7 @@ from metaadapter.apps.cli.outputs import Output
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
-    from metaadapter.apps.export.exporting import ExportModel, WrittenFile
-    from metaadapter.apps.export.targets import ExportTargets
+    from metaadapter.apps.export.exporting import ExportModel, ExportTargets, WrittenFile
 
 EXPORTED = Output(rb"metaadapter\.exported/")
 OnnxFile = Annotated[
@@ -96,8 +95,7 @@ def export(
     """
     console = Console()
     from metaadapter.apps.cli.encoder_choice import read_encoder
-    from metaadapter.apps.export.exporting import write_exports
-    from metaadapter.apps.export.targets import ExportTargets
+    from metaadapter.apps.export.exporting import ExportTargets, write_exports
 
     targets = ExportTargets(onnx, torch, tflite, web)
     pixels = pixels or targets.needs_pixels

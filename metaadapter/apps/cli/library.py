@@ -44,8 +44,7 @@ def add(
     console = Console()
     from metaadapter.adapter.config import read_config
     from metaadapter.adapter.layout import adapter_name
-    from metaadapter.apps.library.entry import require_shared_features
-    from metaadapter.apps.library.folder import entry_name
+    from metaadapter.apps.library.entry import entry_name, require_shared_features
 
     config, _ = read_config(adapter)  # an unusable adapter does not create a library
     require_shared_features(config, f"the adapter {adapter}")
@@ -100,7 +99,7 @@ def rename(
 ) -> None:
     """Rename an entry."""
     console = Console()
-    from metaadapter.apps.library.folder import entry_name
+    from metaadapter.apps.library.entry import entry_name
 
     _open(library).rename(old, new)
     document = {"library": str(library), "old": old, "new": entry_name(new)}
@@ -190,7 +189,7 @@ def merge(
     pictures together.
     """
     console = Console()
-    from metaadapter.apps.library.folder import entry_name
+    from metaadapter.apps.library.entry import entry_name
 
     opened = _open(library)
     merged, new = opened.merge(names, new, replace=replace), entry_name(new)

@@ -19,8 +19,16 @@ from metaadapter.apps.field.camtrap_metadata import (
     read_deployments,
     read_metadata,
 )
-from metaadapter.apps.field.events import Event, clock, event_of, events_of
-from metaadapter.apps.field.frames import by_frame, camera_name, relative_name, shown_in
+from metaadapter.apps.field.frames import (
+    Event,
+    by_frame,
+    camera_name,
+    clock,
+    event_of,
+    events_of,
+    relative_name,
+    shown_in,
+)
 from metaadapter.apps.field.species import PEOPLE, VEHICLES, is_nothing
 from metaadapter.apps.field.species_predictions import SOURCE
 from metaadapter.data.crop import Box

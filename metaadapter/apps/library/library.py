@@ -39,8 +39,8 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.unit_rows import as_array, unit_rows
 from metaadapter.apps.library.compose import compose
-from metaadapter.apps.library.entry import Entry, skill_content, stamp_of
-from metaadapter.apps.library.folder import (
+from metaadapter.apps.library.entry import (
+    Entry,
     entry_file,
     entry_files,
     entry_name,
@@ -49,6 +49,8 @@ from metaadapter.apps.library.folder import (
     open_folder,
     put_entry,
     require_free,
+    skill_content,
+    stamp_of,
 )
 from metaadapter.apps.library.route import (
     Identified,

@@ -21,7 +21,7 @@ from metaadapter.adapter.files import skill_bytes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.export.web_page import fixed_contents
 from metaadapter.apps.field.camtrap_package import CamtrapPackage
-from metaadapter.apps.field.events import counts_table, species_counts
+from metaadapter.apps.field.frames import counts_table, species_counts
 from metaadapter.apps.field.megadetector_file import MegaDetectorFile, write_timelapse
 from metaadapter.apps.page.changes import require_one_label
 from metaadapter.apps.page.contents import Contents

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.apps.library.folder import entry_name, fold
+from metaadapter.apps.library.entry import entry_name, fold
 from metaadapter.errors import UsageError
 
 
