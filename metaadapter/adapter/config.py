@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,6 +20,7 @@ from metaadapter.features.origin import Origin
 from metaadapter.features.towers.config import InsideConfig
 
 SCHEMA = "metaadapter.adapter/1"
+Facts = TypeVar("Facts", bound=BaseModel)
 
 
 @cache  # each time, the metadata of the package would be read from its file
@@ -140,9 +141,16 @@ def read_config(adapter: Path, place: FileSource | None = None) -> tuple[Adapter
             "and their captions: use it with `metaadapter rank`, or make one from labelled "
             "pictures with `metaadapter adapt`"
         )
-    stored, proof = read_document(path, SCHEMA, REMEDY, source=place)
+    return read_facts(AdapterConfig, path, SCHEMA, place)
+
+
+def read_facts(
+    form: type[Facts], path: Path, schema: str, place: FileSource
+) -> tuple[Facts, Proof]:
+    """Read the configuration of an adapter of any kind, and the proof of its other files."""
+    stored, proof = read_document(path, schema, REMEDY, source=place)
     try:
-        facts = AdapterConfig(**{key: stored[key] for key in stored if key != "schema"})
+        facts = form(**{key: stored[key] for key in stored if key != "schema"})
     except ValidationError as error:
         raise IncompatibleArtifact(
             f"{path} has wrong values: {wrong_values(error)}; it is damaged or of another "

@@ -6,7 +6,7 @@ adapt --several`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,13 +14,15 @@ from jaxtyping import Float
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import unit_rows
-from metaadapter.apps.field.series import mean_in_series, number_animals
+from metaadapter.apps.field.series import Seen, number_animals
 from metaadapter.apps.field.species import Species
-from metaadapter.apps.page.entries import NONE, CropEntry
+from metaadapter.apps.field.species_predictions import BoxFacts, predict_species
+from metaadapter.apps.page.entries import NONE
 from metaadapter.apps.page.snapshot import ROWS_AT_ONCE, LabelledTask, Snapshot
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
+from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.fit_adapter import fit_pictures
@@ -28,9 +30,9 @@ from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.pool_gain import pool_gain
 from metaadapter.workflow.predictions import (
     Prediction,
+    PredictionOptions,
     Probabilities,
     best_classes,
-    predict_probabilities,
 )
 from metaadapter.workflow.query_shift import QuerySample, QueryShift
 
@@ -134,9 +136,8 @@ def _shift(stored: StoredAdapter, features: Float[np.ndarray, "n D"]) -> QuerySh
 def _fit(task: LabelledTask, encoder: ImageEncoder) -> tuple[StoredAdapter, dict[int, Prediction]]:
     """Predict an adapter; return it and picture number → left-out prediction."""
     stored = fit(task.pictures, task.texts, encoder, several=task.several)
-    numbers, probabilities = left_out(stored)
-    answers = with_ids(task, stored, probabilities)
-    return stored, dict(zip(numbers, answers, strict=True))
+    numbers, answers = left_out(stored)
+    return stored, dict(zip(numbers, with_ids(task, stored, answers), strict=True))
 
 
 # Classes below their threshold that are shown too: at least this part of it, and so many.
@@ -168,53 +169,38 @@ def predict(
     names = [str(name) for name in stored.config.classes]
     can_occur = snapshot.species.allowed is None or not snapshot.species.allowed.isdisjoint(names)
     species = snapshot.species if can_occur else Species()
-
-    def parts() -> Iterator[Probabilities]:
-        for start in range(0, len(pictures), ROWS_AT_ONCE):
-            some = pictures[start : start + ROWS_AT_ONCE]
-            part = predict_probabilities(snapshot.rows(some), stored.weights)
-            detected = [_detected(snapshot.pictures[picture].crop) for picture in some]
-            rows_NC = species.among_possible(part.classes_NC, names, detected)
-            yield Probabilities(rows_NC, part.known_N)
-
-    all_parts: Iterable[Probabilities] = parts()
-    if snapshot.series:  # one may have pictures in several parts
-        all_parts = [_merged(_joined([*all_parts]), names, snapshot, pictures)]
-    predictions = [one for part in all_parts for one in with_ids(task, stored, part)]
-    return dict(zip(pictures, predictions, strict=True))
+    # The pictures of a series are predicted together.
+    n_at_once = len(pictures) if snapshot.series else ROWS_AT_ONCE
+    answers: dict[str, Prediction] = {}
+    for start in range(0, len(pictures), n_at_once):
+        some = pictures[start : start + n_at_once]
+        encoded = EncodedPictures(
+            (StoredPicture("", "", "", "", ""),) * len(some), snapshot.rows(some)
+        )
+        facts = _facts(snapshot, some)
+        named = predict_species(species, stored, encoded, PredictionOptions(), facts=facts)
+        answers |= zip(some, with_ids(task, stored, named), strict=True)
+    return answers
 
 
-def _detected(crop: CropEntry | None) -> str | None:
-    """The detector's category of a box; a box that a person draws, of confidence 1, has none."""
-    return None if crop is None or crop.confidence == 1 else crop.category
+def _facts(snapshot: Snapshot, pictures: list[str]) -> list[BoxFacts]:
+    """The animals in series, and what a detector says of boxes."""
+    seen = [snapshot.series.get(picture, Seen(None, 0, None)) for picture in pictures]
+    facts = []
+    for picture, one, number in zip(pictures, seen, number_animals(seen), strict=True):
+        animal, crop = number and (one.series, number), snapshot.pictures[picture].crop
+        if crop is None:
+            facts.append(BoxFacts(animal))
+        else:  # a box that a person draws, of confidence 1, has no category
+            category = None if crop.confidence == 1 else crop.category
+            facts.append(BoxFacts(animal, crop.confidence, category))
+    return facts
 
 
-def _joined(parts: Sequence[Probabilities]) -> Probabilities:
-    known = [part.known_N for part in parts if part.known_N is not None]
-    return Probabilities(
-        np.concatenate([part.classes_NC for part in parts]),
-        np.concatenate(known) if known else None,
-    )
+def left_out(stored: StoredAdapter) -> tuple[list[int], list[Prediction]]:
+    """Return the numbers of pictures, except those alone in a class, and their predictions.
 
-
-def _merged(
-    probabilities: Probabilities, names: list[str], snapshot: Snapshot, pictures: list[str]
-) -> Probabilities:
-    """Merge the probabilities of each animal in a series, as `metaadapter predict` does."""
-    seen = [snapshot.series[picture] for picture in pictures]
-    animals = [
-        animal and (one.series, animal)
-        for one, animal in zip(seen, number_animals(seen), strict=True)
-    ]
-    crops = [snapshot.pictures[picture].crop for picture in pictures]
-    weights = [1.0 if crop is None else crop.confidence for crop in crops]
-    return mean_in_series(probabilities, animals, names, weights)
-
-
-def left_out(stored: StoredAdapter) -> tuple[list[int], Probabilities]:
-    """Return the numbers of pictures, except those alone in a class, and their probabilities.
-
-    The probabilities are those by the other pictures.
+    The predictions are those by the other pictures.
     """
     generator, _ = shared_generator(stored.config.generator)
     assert isinstance(generator, Generator)
@@ -225,32 +211,37 @@ def left_out(stored: StoredAdapter) -> tuple[list[int], Probabilities]:
     order = stored.support.order
     numbers = places if stored.support.has_label_sets else [order[place] for place in places]
     known_N = None if known is None else known[counts].numpy()
-    return numbers, Probabilities(predicted.log_p[counts].exp().numpy(), known_N)
+    rows_NC, names = predicted.log_p[counts].exp().numpy(), [*map(str, stored.config.classes)]
+    answers = best_classes(names, Probabilities(rows_NC, known_N), stored.weights)
+    return numbers, [
+        answer._replace(probabilities=dict(zip(names, row, strict=True)))
+        for answer, row in zip(answers, rows_NC.tolist(), strict=True)
+    ]
 
 
 def with_ids(
-    task: LabelledTask, stored: StoredAdapter, probabilities: Probabilities
+    task: LabelledTask, stored: StoredAdapter, answers: Sequence[Prediction]
 ) -> list[Prediction]:
-    """Return predictions with class ids as labels."""
-    return (_of_labels if task.several else _of_classes)(task, stored, probabilities)
+    """Return predictions with class ids in place of names.
+
+    The probabilities of the other classes are left out, because a tray may have many rows.
+    """
+    if not task.several:
+        return [_of_class(task.ids, answer) for answer in answers]
+    thresholds = label_thresholds(stored, task.ids)
+    return [_of_labels(task.ids, thresholds, answer) for answer in answers]
 
 
-def _of_classes(
-    task: LabelledTask, stored: StoredAdapter, probabilities: Probabilities
-) -> list[Prediction]:
-    """Return predictions with class ids as labels; of a picture of no class, the nearest class."""
-    names, ids = [str(name) for name in stored.config.classes], task.ids
-    predictions = []
-    for prediction in best_classes(names, probabilities, stored.weights):
-        label, other = ids[prediction.label], ids[prediction.runner_up]
-        if label == NONE:
-            label, other = other, ""
-            prediction = prediction._replace(
-                probability=prediction.runner_up_probability, runner_up_probability=0.0
-            )
-        second = "" if other == NONE else other
-        predictions.append(prediction._replace(label=label, runner_up=second))
-    return predictions
+def _of_class(ids: Mapping[str, str], answer: Prediction) -> Prediction:
+    """Return the prediction of one class; of a picture of no class, the nearest class."""
+    label, other = ids[answer.label], ids[answer.runner_up]
+    if label == NONE:
+        label, other = other, ""
+        answer = answer._replace(
+            probability=answer.runner_up_probability, runner_up_probability=0.0
+        )
+    second = "" if other == NONE else other
+    return answer._replace(label=label, runner_up=second, probabilities={})
 
 
 def label_thresholds(stored: StoredAdapter, ids: Mapping[str, str]) -> dict[str, float]:
@@ -262,29 +253,20 @@ def label_thresholds(stored: StoredAdapter, ids: Mapping[str, str]) -> dict[str,
 
 
 def _of_labels(
-    task: LabelledTask, stored: StoredAdapter, probabilities: Probabilities
-) -> list[Prediction]:
-    """Return predictions whose probabilities are those of classes shown, and nearly shown.
+    ids: Mapping[str, str], thresholds: Mapping[str, float], answer: Prediction
+) -> Prediction:
+    """Return the prediction whose probabilities are those of classes shown, and nearly shown.
 
-    The label is the most probable class shown, or without any the most probable class. The other
-    probabilities are left out, because a tray may have many rows.
+    The label is the most probable class shown, or without any the most probable class.
     """
-    names = [str(name) for name in stored.config.classes]
-    ids, thresholds = task.ids, label_thresholds(stored, task.ids)
-    predictions = []
-    answers = best_classes(names, probabilities, stored.weights)
-    for answer, row in zip(answers, probabilities.classes_NC, strict=True):
-        p = {ids[name]: float(share) for name, share in zip(names, row, strict=True)}
-        shown = tuple(ids[name] for name in answer.labels or ())
-        others = sorted(p.keys() - set(shown), key=lambda one: (-p[one], one))
-        near = [one for one in others if p[one] >= NEAR * thresholds[one]][:MOST_NEAR]
-        predictions.append(
-            answer._replace(
-                label=(*shown, *others)[0],
-                runner_up=ids.get(answer.runner_up, ""),
-                unfamiliar=not shown,
-                labels=shown,
-                probabilities={one: p[one] for one in (*shown, *near)},
-            )
-        )
-    return predictions
+    p = {ids[name]: share for name, share in answer.probabilities.items()}
+    shown = tuple(ids[name] for name in answer.labels or ())
+    others = sorted(p.keys() - set(shown), key=lambda one: (-p[one], one))
+    near = [one for one in others if p[one] >= NEAR * thresholds[one]][:MOST_NEAR]
+    return answer._replace(
+        label=(*shown, *others)[0],
+        runner_up=ids.get(answer.runner_up, ""),
+        unfamiliar=not shown,
+        labels=shown,
+        probabilities={one: p[one] for one in (*shown, *near)},
+    )

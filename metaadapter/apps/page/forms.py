@@ -230,7 +230,11 @@ class UploadRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Read the form of each request within the limits."""
         handle = super().get_route_handler()
-        return lambda request: handle(_Portion(request.scope, request.receive))
+
+        async def handle_portion(request: Request) -> Response:
+            return await handle(_Portion(request.scope, request.receive))
+
+        return handle_portion
 
 
 class _Portion(Request):

@@ -11,10 +11,11 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 from jaxtyping import Float32
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import load
 
 from metaadapter.adapter.card import renew_card
+from metaadapter.adapter.config import read_facts
 from metaadapter.adapter.files import write_adapter_files
 from metaadapter.adapter.layout import (
     CAPTION_SCHEMA,
@@ -24,12 +25,11 @@ from metaadapter.adapter.layout import (
     open_adapter,
 )
 from metaadapter.adapter.stored import UNUSABLE, tensor_bytes, texts_of
-from metaadapter.data.checksums import read_document
 from metaadapter.data.manifest import is_manifest
 from metaadapter.data.plain_text import in_markdown, one_line
 from metaadapter.data.reader import read_images
 from metaadapter.data.strict_json import json_text, parse_json
-from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.errors import DataError
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
@@ -130,16 +130,7 @@ def load_pairs(adapter: Path) -> StoredPairs:
         IncompatibleArtifact: This version cannot read the adapter.
     """
     place, path = open_adapter(adapter, CONFIG_FILE, WEIGHTS_FILE), adapter / CONFIG_FILE
-    values, proof = read_document(path, CAPTION_SCHEMA, REMEDY, source=place)
-    values.pop("schema")
-    try:
-        config = PairsConfig(**values)
-    except ValidationError as error:
-        wrong = ", ".join(".".join(map(str, item["loc"])) or item["msg"] for item in error.errors())
-        raise IncompatibleArtifact(
-            f"{path}: missing or wrong: {wrong}; the file is damaged, or of a newer metaadapter: "
-            "upgrade with `pip install -U metaadapter`, or adapt again"
-        ) from error
+    config, proof = read_facts(PairsConfig, path, CAPTION_SCHEMA, place)
     content = proof.read(WEIGHTS_FILE)
     try:
         tensors = load(content)
