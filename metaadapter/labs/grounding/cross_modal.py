@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, final
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, gelu, interpolate, normalize, softplus
+from torch.nn.functional import avg_pool2d, gelu, interpolate, normalize, one_hot, softplus
 
 from metaadapter.labs.grounding.tokens import EXAMPLE, MOST_WORDS, PhraseTokens, PictureTokens
 
@@ -76,9 +76,6 @@ def _quantile(
     return ordered.gather(1, number)[:, 0]
 
 
-MASKED = -1e4
-
-
 @final
 class GuidedAttention(nn.Module):
     """Multi-head attention, whose logits include the known similarity of tokens.
@@ -103,9 +100,8 @@ class GuidedAttention(nn.Module):
         queries: Float[Tensor, "tasks a width"],
         keys: Float[Tensor, "tasks b width"],
         similarity: Float[Tensor, "tasks a b"] | None = None,
-        mask: Bool[Tensor, "tasks b"] | None = None,
     ) -> Float[Tensor, "tasks a width"]:
-        """Return the output for each query token, from the key tokens that the mask keeps."""
+        """Return the output for each query token, from the key tokens."""
         q, k, v = (
             rows.reshape(*rows.shape[:2], self.heads, -1).transpose(1, 2)
             for rows in (self.query(queries), self.key(keys), self.value(keys))
@@ -113,10 +109,9 @@ class GuidedAttention(nn.Module):
         logits = q @ k.mT / math.sqrt(q.shape[-1])
         if self.trust is not None and similarity is not None:
             logits = logits + self.trust[:, None, None] * similarity[:, None]
-        hidden = torch.zeros(()) if mask is None else torch.where(mask, 0.0, MASKED)[:, None, None]
-        output: Tensor = self.out(((logits + hidden).softmax(3) @ v).transpose(1, 2).flatten(2))
+        output: Tensor = self.out((logits.softmax(3) @ v).transpose(1, 2).flatten(2))
         if self.salience is not None and self.map_out is not None:
-            weight = (self.salience(keys).mT[:, :, None] + hidden).softmax(3)
+            weight = self.salience(keys).mT[:, :, None].softmax(3)
             output = output + self.map_out((logits * weight).sum(3).transpose(1, 2))
         return output
 
@@ -191,10 +186,8 @@ class CrossModalAdapter(nn.Module):
             nn.Linear(2 * width + 2 * N_KINDS, width), nn.GELU(), nn.Linear(width, 1)
         )
 
-    def forward(
-        self, pictures: PictureTokens, phrases: PhraseTokens, of_picture_T: Int[Tensor, " tasks"]
-    ) -> GroundingMaps:
-        """Ground phrase t in the picture with the number `of_picture_T[t]`."""
+    def forward(self, pictures: PictureTokens, phrases: PhraseTokens) -> GroundingMaps:
+        """Ground each phrase in the picture of the same number."""
         high, wide = pictures.joint_NHWD.shape[1:3]
         fine_high, fine_wide = pictures.stage_NhwC.shape[1:3]
         joint = normalize(pictures.joint_NHWD, dim=-1)
@@ -204,24 +197,22 @@ class CrossModalAdapter(nn.Module):
         details = details + self.colour_in(4 * pictures.colour_Nhw6 - 2)
         patches = patches + _resized(details, (high, wide))
         patches = patches + self.position_in(_waves(high, wide).to(patches))
-        patches_TPW = patches.flatten(1, 2)[of_picture_T]
+        patches_TPW = patches.flatten(1, 2)
         words = self.word_down(phrases.vectors_TLD * phrases.vectors_TLD.shape[-1] ** 0.5)
         words = words + self.kind(phrases.kinds_TL) + self.place(phrases.places_TL)
-        cosines = phrases.vectors_TLD @ joint.flatten(1, 2)[of_picture_T].mT
+        cosines = phrases.vectors_TLD @ joint.flatten(1, 2).mT
         spread = cosines.std(2, keepdim=True) + 1e-4
         similarity_TLP = (cosines - cosines.mean(2, keepdim=True)) / spread
         for attend in self.rounds:
-            words, patches_TPW = attend(
-                words, patches_TPW, similarity_TLP, phrases.mask_TL, (high, wide)
-            )
+            words, patches_TPW = attend(words, patches_TPW, similarity_TLP, (high, wide))
         presence = self.presence(_evidence(words, patches_TPW, cosines, phrases))[:, 0]
         coarse = self.to_fine(patches_TPW).reshape(len(patches_TPW), high, wide, -1)
         fine = _resized(coarse, (fine_high, fine_wide))
-        fine = fine + self.fine_in(stage * stage.shape[-1] ** 0.5)[of_picture_T]
+        fine = fine + self.fine_in(stage * stage.shape[-1] ** 0.5)
         fine = gelu(fine + self.fine_mix(fine.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
         change = self.up(fine)
         frozen = frozen_map(
-            pictures.joint_NHWD[of_picture_T],
+            pictures.joint_NHWD,
             phrases.vectors_TLD[:, 0],
             self.config.logit_scale,
             (fine_high, fine_wide),
@@ -251,15 +242,14 @@ class _Round(nn.Module):
         words: Float[Tensor, "tasks length width"],
         patches: Float[Tensor, "tasks places width"],
         similarity: Float[Tensor, "tasks length places"],
-        mask: Bool[Tensor, "tasks length"],
         grid: tuple[int, int],
     ) -> tuple[Float[Tensor, "tasks length width"], Float[Tensor, "tasks places width"]]:
         keys = self.patch_norm(patches)
         words = words + self.words_to_patches(self.word_norm(words), keys, similarity)
         normed = self.self_norm(words)
-        words = words + self.among_words(normed, normed, mask=mask)
+        words = words + self.among_words(normed, normed)
         words = words + self.word_mlp(words)
-        patches = patches + self.patches_to_words(keys, self.word_norm(words), similarity.mT, mask)
+        patches = patches + self.patches_to_words(keys, self.word_norm(words), similarity.mT)
         normed = self.among_norm(patches)
         patches = patches + self.among_patches(normed, normed)
         maps = patches.mT.reshape(*patches.mT.shape[:2], *grid)
@@ -276,7 +266,7 @@ def _evidence(
     """Return the phrase, the place that fits it most, and how well tokens of each kind fit."""
     hot = (cosines[:, :1] / COSINE_SPREAD).softmax(2) @ patches
     fits = torch.stack([cosines.max(2).values, cosines.mean(2)], -1) / COSINE_SPREAD
-    of_kind = torch.nn.functional.one_hot(phrases.kinds_TL, N_KINDS) * phrases.mask_TL[..., None]
+    of_kind = one_hot(phrases.kinds_TL, N_KINDS)
     counts = of_kind.sum(1).clamp(min=1)[..., None]
     by_kind = torch.einsum("tlk,tlf->tkf", of_kind.to(fits), fits) / counts
     return torch.cat([words[:, 0], hot[:, 0], by_kind.flatten(1)], 1)

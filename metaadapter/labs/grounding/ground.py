@@ -84,10 +84,10 @@ def ground(
     Raises:
         UsageError: The phrase has no word, or the encoder gives no patches.
     """
-    example_rows = None
+    vectors = None
     if adapter is not None and examples is not None:
-        example_rows = [example_vectors(examples, adapter)]
-    words = phrase_tokens(encoder, [phrase], example_rows)
+        vectors = example_vectors(examples, adapter)
+    words = phrase_tokens(encoder, phrase, vectors)
     size = dense_size(encoder) if adapter is None else adapter.config.size
     groundings = []
     for picture in pictures:
@@ -97,9 +97,7 @@ def ground(
             groundings.append(_by_frozen_map(tokens, words.vectors_TLD[:, 0], scale))
         else:
             with torch.inference_mode():
-                groundings.append(
-                    _at_peak(adapter(tokens, words, torch.zeros(1, dtype=torch.long)))
-                )
+                groundings.append(_at_peak(adapter(tokens, words)))
     return groundings
 
 

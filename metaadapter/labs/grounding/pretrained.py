@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 
 import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 
-from metaadapter.data.checksums import read_document, write_document
+from metaadapter.data.checksums import read_document
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, CrossModalConfig
@@ -28,7 +28,7 @@ def shipped_for(encoder: FrozenEncoder) -> CrossModalAdapter | None:
 
 
 def load_cross_modal(folder: Path) -> CrossModalAdapter:
-    """Read a cross-modal adapter that `save_cross_modal` wrote, and set it to evaluation mode."""
+    """Read `config.json` and `model.safetensors`, and set the adapter to evaluation mode."""
     if not (folder / CONFIG_FILE).is_file():
         raise UsageError(
             f"no cross-modal adapter in {folder}: expected {CONFIG_FILE} and {WEIGHTS_FILE}"
@@ -50,13 +50,3 @@ def load_cross_modal(folder: Path) -> CrossModalAdapter:
             f"{str(error)[:300]}; {REMEDY}"
         ) from error
     return adapter.eval().requires_grad_(False)
-
-
-def save_cross_modal(adapter: CrossModalAdapter, folder: Path) -> None:
-    """Write `config.json` and `model.safetensors` in one step, in half precision."""
-    folder.mkdir(parents=True, exist_ok=True)
-    half = {name: weights.half().contiguous() for name, weights in adapter.state_dict().items()}
-    document = {"schema": SCHEMA, **asdict(adapter.config)}
-    write_document(
-        folder / CONFIG_FILE, document, {WEIGHTS_FILE: save(half, metadata={"format": "pt"})}
-    )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, normalize
@@ -138,7 +138,6 @@ class PhraseTokens(NamedTuple):
     """`PHRASE`, `WORD`, `PAIR` of neighbouring words or `EXAMPLE`, a part of a picture."""
     places_TL: Int[Tensor, "tasks length"]
     """The place of a word or of a pair's first word in the phrase, from 0."""
-    mask_TL: Bool[Tensor, "tasks length"]
 
 
 def phrase_words(phrase: str) -> list[str]:
@@ -160,42 +159,16 @@ def phrase_pieces(phrase: str) -> list[tuple[str, int, int]]:
 
 
 def phrase_tokens(
-    encoder: FrozenEncoder,
-    phrases: Sequence[str],
-    examples: Sequence[Float[Tensor, "_ dim"]] | None = None,
+    encoder: FrozenEncoder, phrase: str, examples: Float[Tensor, "_ dim"] | None = None
 ) -> PhraseTokens:
-    """Encode phrases, each with the vectors of its examples, if there are any."""
-    pieces = [phrase_pieces(phrase) for phrase in phrases]
-    texts = sorted({text for phrase in pieces for text, _, _ in phrase})
-    rows = torch.from_numpy(np.asarray(encoder.encode_texts(texts)))
-    vectors = dict(zip(texts, joint_of_first_look(encoder, rows), strict=True))
-    return join_tokens(
-        [[(vectors[text], kind, place) for text, kind, place in phrase] for phrase in pieces],
-        examples,
-    )
-
-
-def join_tokens(
-    pieces: Sequence[Sequence[tuple[Tensor, int, int]]],
-    examples: Sequence[Float[Tensor, "_ dim"]] | None = None,
-) -> PhraseTokens:
-    """Put the pieces and examples of several phrases, as vectors, into one batch."""
-    all_examples = examples or [torch.empty(0)] * len(pieces)
-    rows = [
-        [*phrase, *((vector, EXAMPLE, 0) for vector in vectors)]
-        for phrase, vectors in zip(pieces, all_examples, strict=True)
-    ]
-    length = max(map(len, rows))
-    vectors = torch.zeros(len(rows), length, rows[0][0][0].shape[-1])
-    kinds, places = torch.zeros(2, len(rows), length, dtype=torch.long)
-    mask = torch.zeros(len(rows), length, dtype=torch.bool)
-    for number, row in enumerate(rows):
-        n = len(row)
-        vectors[number, :n] = torch.stack([vector for vector, _, _ in row])
-        kinds[number, :n] = torch.tensor([kind for _, kind, _ in row])
-        places[number, :n] = torch.tensor([place for _, _, place in row])
-        mask[number, :n] = True
-    return PhraseTokens(vectors, kinds, places, mask)
+    """Encode a phrase, with the vectors of its examples, if there are any."""
+    texts, kinds, places = zip(*phrase_pieces(phrase), strict=True)
+    rows = torch.from_numpy(np.asarray(encoder.encode_texts(list(texts))))
+    vectors = joint_of_first_look(encoder, rows)
+    if examples is not None:
+        vectors = torch.cat([vectors, examples])
+        kinds, places = (*kinds, *[EXAMPLE] * len(examples)), (*places, *[0] * len(examples))
+    return PhraseTokens(vectors[None], torch.tensor([kinds]), torch.tensor([places]))
 
 
 def joint_of_first_look(

@@ -7,7 +7,7 @@ import torch
 from metaadapter.labs.grounding.cross_modal import GuidedAttention
 
 
-def slowly(attention, queries, keys, alike, mask):
+def slowly(attention, queries, keys, alike):
     """One token, one head and one task at a time."""
     heads, width = attention.heads, queries.shape[-1]
     size = width // heads
@@ -18,16 +18,15 @@ def slowly(attention, queries, keys, alike, mask):
             parts, maps = [], []
             for head in range(heads):
                 part = slice(head * size, (head + 1) * size)
-                kept = [b for b in range(keys.shape[1]) if mask[task, b]]
                 logits = torch.stack(
                     [
                         q[task, a, part] @ k[task, b, part] / math.sqrt(size)
                         + attention.trust[head] * alike[task, a, b]
-                        for b in kept
+                        for b in range(keys.shape[1])
                     ]
                 )
-                parts.append(logits.softmax(0) @ v[task, kept, part])
-                salience = attention.salience(keys[task, kept])[:, head].softmax(0)
+                parts.append(logits.softmax(0) @ v[task, :, part])
+                salience = attention.salience(keys[task])[:, head].softmax(0)
                 maps.append(logits @ salience)
             rows.append(attention.out(torch.cat(parts)) + attention.map_out(torch.stack(maps)))
     return torch.stack(rows).reshape(len(queries), queries.shape[1], width)
@@ -39,8 +38,7 @@ def test_attention_is_that_of_a_slow_loop():
     attention.trust.copy_(torch.tensor([0.5, 2.0]))
     queries, keys = torch.randn(2, 3, 8), torch.randn(2, 4, 8)
     alike = torch.randn(2, 3, 4)
-    mask = torch.tensor([[True, True, True, False], [True, False, True, True]])
 
-    result = attention(queries, keys, alike, mask)
+    result = attention(queries, keys, alike)
 
-    torch.testing.assert_close(result, slowly(attention, queries, keys, alike, mask))
+    torch.testing.assert_close(result, slowly(attention, queries, keys, alike))

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import asdict
 
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save
 
+from metaadapter.data.checksums import write_document
 from metaadapter.data.decode import decode_image
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.labs.grounding.cross_modal import CrossModalAdapter, CrossModalConfig
 from metaadapter.labs.grounding.ground import ground
 from metaadapter.labs.grounding.pretrained import (
+    SCHEMA,
     SHIPPED,
     load_cross_modal,
-    save_cross_modal,
     shipped_for,
 )
 
@@ -26,7 +29,9 @@ def saved(tmp_path):
     adapter = CrossModalAdapter(CONFIG)
     with torch.no_grad():
         adapter.up.weight.normal_()
-    save_cross_modal(adapter, tmp_path)
+    half = {name: weights.half() for name, weights in adapter.state_dict().items()}
+    document = {"schema": SCHEMA, **asdict(CONFIG)}
+    write_document(tmp_path / "config.json", document, {"model.safetensors": save(half)})
     return adapter, tmp_path
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from metaadapter.labs.grounding.tokens import (
+    EXAMPLE,
     PAIR,
     PHRASE,
     WORD,
@@ -27,8 +29,8 @@ def test_a_phrase_falls_into_itself_its_words_and_pairs_of_neighbours():
 
 
 def test_each_piece_has_the_vector_of_its_own_text(tiny):
-    tokens = phrase_tokens(tiny, ["the red mug", "an anchor"])
+    tokens = phrase_tokens(tiny, "the red mug", torch.zeros(1, tiny.dim))
 
     texts = ["red mug", "red", "mug", "red mug"]
-    np.testing.assert_allclose(tokens.vectors_TLD[0], tiny.encode_texts(texts), atol=1e-6)
-    assert tokens.mask_TL.tolist() == [[True] * 4, [True, True, False, False]]
+    np.testing.assert_allclose(tokens.vectors_TLD[0, :4], tiny.encode_texts(texts), atol=1e-6)
+    assert tokens.kinds_TL.tolist() == [[PHRASE, WORD, WORD, PAIR, EXAMPLE]]
