@@ -42,7 +42,6 @@ def advise(
     labels: Sequence[str],
     texts: Mapping[str, Any] | None = None,
     *,
-    names: Mapping[str, str] | None = None,
     blocks: Sequence[int] = (),
     is_settled: Callable[[Advice[int]], bool] = lambda _: False,
 ) -> list[Advice[int]]:
@@ -56,7 +55,6 @@ def advise(
         labels: The class of each picture.
         texts: class → feature of the class's name, from the same encoder. Classes without a picture
             may be included, and a class may lack a text.
-        names: class → name, to detect names that say nothing; by default the label.
         blocks: The widths of the blocks of features (`FeatureStore.blocks`).
         is_settled: Whether a person wants no more of a piece of advice.
 
@@ -80,7 +78,6 @@ def advise(
     def counted() -> Float[np.ndarray, "m N"]:
         return evidence.log_p if no_copies else left_out(support).log_p.numpy()[kept]
 
-    names = {label: (names or {}).get(label, label) for label in texts or {}}
     number_of = [support.order[place] for place in kept]
     adviser = Adviser(evidence, classes, number_of, counted)
     pieces = chain(
@@ -88,7 +85,7 @@ def advise(
         on_copies(numbers, groups, classes, support.order),
         adviser.on_needs(),
         adviser.on_confusions(),
-        adviser.on_names(names),
+        adviser.on_names(texts or {}),
     )
     by_kind = groupby(filterfalse(is_settled, pieces), lambda piece: piece.kind)
     return [piece for kind, of_kind in by_kind for piece in islice(of_kind, MOST[kind])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -49,8 +49,8 @@ SENTENCES: Mapping[Form, str] = {
     "possible.",
     "label": "A picture labelled {name!r} looks more like {better!r}: correct its label, or remove "
     "it if it shows neither well.",
-    "name": "{subject} does not fit its pictures, and fits those of {better!r} better: name what "
-    "the pictures show, or describe it in a sentence.",
+    "name": "The name of {name!r} does not fit its pictures, and fits those of {better!r} better: "
+    "name what the pictures show, or describe it in a sentence.",
     "name_empty": "{names_say} nothing to the encoder: give a name that says what the pictures "
     "show.",
     "name_swapped": "The names of {names} fit the pictures of each other better than their own: "
@@ -74,7 +74,7 @@ MOST: Mapping[Kind, int] = {
     "name": 3,
     "alike": 1,
 }
-MOST_TYPICAL = 3
+MOST_TYPICAL, MOST_NAMED = 3, 3
 
 
 @dataclass(frozen=True)
@@ -160,11 +160,9 @@ class Adviser:
     def _label(self, place: int) -> str:
         return self.classes[int(self.evidence.numbers[place])]
 
-    def on_names(self, names: Mapping[str, str]) -> Iterator[Advice[int]]:
+    def on_names(self, named: Collection[str]) -> Iterator[Advice[int]]:
         """Advise on names that say nothing, or fit the pictures of another class better."""
-        empty = tuple(
-            label for label in self.classes if label in names and says_nothing(names[label])
-        )
+        empty = tuple(label for label in self.classes if label in named and says_nothing(label))
         if empty:
             values = {"names": empty, "n": len(empty)}
             one, several = "The name of {} says", "The names of {} say"
@@ -178,11 +176,8 @@ class Adviser:
         for label, other in nearer.items():
             both = label, other
             if nearer.get(other) != label:
-                name = names[label]
-                of_class = f"The name of {label!r}"
-                subject = of_class if name == label else f"The name {name!r} of {label!r}"
-                values = {"name": name, "better": other}
-                yield self._on_name("name", both, [label], values, subject=subject)
+                values = {"name": label, "better": other}
+                yield self._on_name("name", both, [label], values)
             elif label < other:  # one piece of advice for the two
                 yield self._on_name("name_swapped", both, both, {"names": both})
 
@@ -249,8 +244,8 @@ def on_look_alikes(pictures: tuple[Picture, ...]) -> Advice[Picture]:
     return piece_of_advice("alike", "alike", (), pictures, {"n": len(pictures)})
 
 
-def _and(labels: Sequence[str], most: int = 3) -> str:
-    names = [repr(label) for label in labels[:most]]
-    if len(labels) > most:
-        return f"{', '.join(names)} and {len(labels) - most} more"
+def _and(labels: Sequence[str]) -> str:
+    names = [repr(label) for label in labels[:MOST_NAMED]]
+    if len(labels) > MOST_NAMED:
+        return f"{', '.join(names)} and {len(labels) - MOST_NAMED} more"
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]

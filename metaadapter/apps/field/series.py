@@ -121,12 +121,12 @@ def mean_in_series(
     probabilities: Probabilities,
     animals: Sequence[Hashable | None],
     classes: Sequence[str],
-    weights: Sequence[float] | None = None,
+    weights: Sequence[float],
 ) -> Probabilities:
     """Give all boxes of an animal in a series the weighted mean of their probabilities.
 
     `animals` names the animal of each row; a row of `None` keeps its probabilities. `weights` are
-    the detector's confidences (equal without them), because an unsure box often shows a branch.
+    the detector's confidences, because an unsure box often shows a branch.
     Rows that most probably show nothing keep their own probabilities and do not count in the mean,
     because a camera continues when the animal has left.
     """
@@ -138,7 +138,7 @@ def mean_in_series(
         if animal is not None and not shows_nothing_C[rows_NC[number].argmax()]:
             members[animal].append(number)
     for numbers in members.values():
-        shares = None if weights is None else [max(weights[number], 1e-6) for number in numbers]
+        shares = [max(weights[number], 1e-6) for number in numbers]
         rows_NC[numbers] = np.average(rows_NC[numbers], axis=0, weights=shares)
         if known_N is not None:
             known_N[numbers] = np.average(known_N[numbers], weights=shares)

@@ -25,7 +25,6 @@ from metaadapter.adapter.files import (
     require_adapter_folder,
     skill_bytes,
 )
-from metaadapter.adapter.known import require_fraction
 from metaadapter.adapter.layout import CONFIG_FILE, SKILL_SUFFIX, open_skill
 from metaadapter.adapter.listed_skills import (
     ENTRIES,
@@ -331,13 +330,7 @@ class AdapterLibrary:
         means = text_means(comparable(known, rows.shape[1], loaded.fingerprint, texts=True)[0])
         return dict(zip(means.names, means.jointly(rows).tolist(), strict=True))
 
-    def route(
-        self,
-        X: Any,
-        *,
-        encoder: ImageEncoder | Fingerprint | str | None = None,
-        keep: float | None = None,
-    ) -> Routed:
+    def route(self, X: Any, *, encoder: ImageEncoder | Fingerprint | str | None = None) -> Routed:
         """Predict among the classes of all entries, by the most probable domain of each picture.
 
         Entries of one domain are answered by the adapter of all their pictures; see `domains`.
@@ -345,16 +338,12 @@ class AdapterLibrary:
         Args:
             X: (n, D) features of pictures.
             encoder: As for `identify`.
-            keep: The fraction of pictures of its own classes that must not look unfamiliar to an
-                entry, from 0.5 to 0.99; by default the adapter's own fraction, 0.95.
 
         Raises:
-            UsageError: No entry fits these features, or `keep` is out of range.
+            UsageError: No entry fits these features.
         """
-        if keep is not None:
-            require_fraction(keep, "keep")
         rows, fingerprint = query_rows(X, encoder)
-        return self._opened(rows.shape[1], fingerprint).answer(partial(routed, rows, keep=keep))
+        return self._opened(rows.shape[1], fingerprint).answer(partial(routed, rows))
 
     def predict(
         self, X: Any, *, encoder: ImageEncoder | Fingerprint | str | None = None

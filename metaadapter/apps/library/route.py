@@ -251,9 +251,7 @@ class Routed:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def routed(
-    rows: Float[Tensor, "n D"], entries: OpenEntries, *, keep: float | None = None
-) -> Routed:
+def routed(rows: Float[Tensor, "n D"], entries: OpenEntries) -> Routed:
     """Predict each unit row by the adapter of its most probable domain.
 
     The probability of a domain is the sum over its entries. To an adapter that does not predict
@@ -273,7 +271,7 @@ def routed(
         adapter = entries.adapter(tuple(names[place] for place in group))
         classes = adapter.config.classes
         shares_mN = probabilities(rows[is_here_n], adapter.weights)
-        known_n[is_here_n], unfamiliar_n[is_here_n] = _known(rows[is_here_n], adapter, keep)
+        known_n[is_here_n], unfamiliar_n[is_here_n] = _known(rows[is_here_n], adapter)
         for row, own in zip(is_here_n.nonzero()[:, 0].tolist(), shares_mN, strict=True):
             shares[row] = dict(zip(classes, own.tolist(), strict=True))
             label = classes[int(own.argmax())]
@@ -291,11 +289,11 @@ def routed(
 
 
 def _known(
-    rows: Float[Tensor, "m D"], adapter: StoredAdapter, keep: float | None = None
+    rows: Float[Tensor, "m D"], adapter: StoredAdapter
 ) -> tuple[Float[Tensor, " m"], Bool[Tensor, " m"]]:
     if adapter.weights.known_head is None:
         return torch.ones(len(rows)).double(), torch.zeros(len(rows)).bool()
-    return known_of_classes(rows, adapter.weights, adapter.config.classes, keep)
+    return known_of_classes(rows, adapter.weights, adapter.config.classes)
 
 
 def _objects(items: Iterable[object]) -> np.ndarray:

@@ -59,7 +59,10 @@ def test_series__frames_on_which_something_is_seen__share_the_mean_of_their_answ
     rows = np.array([[0.6, 0.1, 0.3], [0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.9, 0.0, 0.1]])
 
     merged = mean_in_series(
-        Probabilities(rows, np.array([0.2, 0.4, 0.9, 0.5])), ["a", "a", "a", "b"], CLASSES
+        Probabilities(rows, np.array([0.2, 0.4, 0.9, 0.5])),
+        ["a", "a", "a", "b"],
+        CLASSES,
+        [1.0] * 4,
     )
 
     np.testing.assert_allclose(merged.classes_NC[:2], [[0.4, 0.1, 0.5]] * 2)
