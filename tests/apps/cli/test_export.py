@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import runpy
 import sys
 from pathlib import Path
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-import metaadapter.apps.export.program
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.known import known_probabilities
 from metaadapter.adapter.weights import probabilities
 from metaadapter.apps.cli.app import main
+from metaadapter.apps.export import exporting
+from metaadapter.apps.export.program import onnx_run
 from metaadapter.features.encoder import FrozenEncoder
 
 pytest.importorskip("onnx")
@@ -80,13 +82,14 @@ def test_export__that_answers_otherwise__is_not_written_over_what_is_there(
 ):
     file = tmp_path / "adapter.onnx"
     file.write_bytes(b"metaadapter.exported/1: what was there")
-    honest = metaadapter.apps.export.program.onnx_run
 
     def dishonest(content):
-        ask = honest(content)
+        ask = onnx_run(content)
         return lambda batch: [ask(batch)[0] + 0.01, *ask(batch)[1:]]
 
-    monkeypatch.setattr(metaadapter.apps.export.program, "onnx_run", dishonest)
+    make, content_of, _ = exporting.export_onnx.args
+    export = functools.partial(exporting.export_onnx.func, make, content_of, dishonest)
+    monkeypatch.setattr(exporting, "export_onnx", export)
 
     done = run("export", adapter, "--onnx", file)
 
