@@ -15,12 +15,12 @@ from pydantic import (
     Field,
     StringConstraints,
 )
+from python_multipart.multipart import parse_options_header
 
 from metaadapter.apps.page.contents import EditKind, Origin
 from metaadapter.apps.page.entries import ClassEntry, DetectionsEntry
 from metaadapter.apps.page.refusal import Kind, Refusal
 from metaadapter.data.plain_text import one_line
-from python_multipart.multipart import parse_options_header
 
 MAX_NAME_LENGTH, MAX_DESCRIPTION_LENGTH = 120, 10_000
 MAX_PICTURES, MAX_CLASSES = 200_000, 1000
