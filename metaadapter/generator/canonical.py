@@ -75,6 +75,10 @@ def canonicalise(support: Support) -> CanonicalSupport:
     block_square_TP = _block_squares(support, shots_TNKD)
     image_spread_T = _spread(block_square_TP.sum(-1))
     shots_TNKD = shots_TNKD / image_spread_T[:, None, None, None]
+    means_TND = shots_TNKD.sum(2) / n_shot_TN[..., None].clamp(min=1)
+    # The mean of the only class with pictures is the centre: what is left is rounding, which has
+    # no direction.
+    means_TND = means_TND * (means_TND.norm(dim=-1, keepdim=True) > SPREAD_FLOOR)
     text_centre_TD = masked_mean(text_TND, text_mask_TN)
     texts_TND = (text_TND - text_centre_TD[:, None]) * text_mask_TN[..., None]
     n_text_T = text_mask_TN.sum(-1).clamp(min=1)
@@ -83,7 +87,7 @@ def canonicalise(support: Support) -> CanonicalSupport:
         raw=support,
         shots_TNKD=shots_TNKD,
         text_TND=texts_TND / text_spread_T[:, None, None],
-        means_TND=shots_TNKD.sum(2) / n_shot_TN[..., None].clamp(min=1),
+        means_TND=means_TND,
         shot_mask_TNK=shot_mask_TNK,
         text_mask_TN=text_mask_TN,
         n_shot_TN=n_shot_TN,

@@ -114,3 +114,20 @@ def test_cone__features_bent_into_clips_geometry__keep_the_answers(make_task):
 
     same = bent.argmax(-1) == logits(generator, task).argmax(-1)
     assert same.float().mean() > 0.9
+
+
+def test_predict__pictures_of_one_class_alone__does_not_amplify_rounding():
+    draw = torch.Generator().manual_seed(0)
+    pictures, text, query = (
+        normalize(torch.randn(1, n, 700, generator=draw, dtype=torch.float64), dim=-1)
+        for n in (6, 2, 5)
+    )
+    mask = torch.tensor([[[True] * 3, [False] * 3]])
+    generator = load_generator().double()
+
+    def logits(pictures):
+        shots = pictures.unflatten(1, (2, 3))
+        return classify(query, generator(Support.of_tasks(shots, text, mask, logit_scale=20.0)))
+
+    noise = 1e-13 * torch.randn(pictures.shape, generator=draw, dtype=torch.float64)
+    torch.testing.assert_close(logits(pictures + noise), logits(pictures), rtol=0, atol=1e-9)
