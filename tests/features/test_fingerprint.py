@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ from metaadapter.features.fingerprint import (
     digest_weights,
     summarise,
 )
-from metaadapter.features.store.header import read_entries
 
 PROBE = tuple(float(value) for value in np.linspace(-0.3, 0.3, 32))
 FOX = Fingerprint("fox-clip", "tag", 512, False, "0123456789abcdef", PROBE)
@@ -51,12 +49,6 @@ def test_matches__features_apart__up_to_the_tolerance(distance, expected):
 def test_require_match__other_encoder__says_whose_and_why(other, reason):
     with pytest.raises(IncompatibleArtifact, match=rf"the adapter birds was made with.*{reason}"):
         FOX.require_match(other, owner="the adapter birds")
-
-
-def test_json__there_and_back__is_the_same_and_a_later_key_is_ignored():
-    values = json.loads(json.dumps(asdict(FOX))) | {"licence": "MIT"}
-
-    assert read_entries(Fingerprint, values) == FOX
 
 
 def network(seed: int = 0) -> nn.Sequential:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from torch.nn.functional import normalize
 
+from episodes import EpisodeBatch, Episodes
 from metaadapter.training.config_file import load_config
 from metaadapter.training.run import train
 
@@ -86,3 +89,47 @@ def start(tmp_path, config_file, load):
         return tmp_path / name, config, summary
 
     return new
+
+
+@pytest.fixture
+def make_episodes():
+    """Three tasks of 4, 3 and 2 ways with masks of all kinds; what they leave out is no zero.
+
+    The second task has no twin, the third no picture of another class and a class without a shot.
+    """
+
+    def make(width, blocks=()):
+        draw = torch.Generator().manual_seed(2)
+
+        def rows(*shape):
+            numbers = torch.randn(3, *shape, width, generator=draw, dtype=torch.float64)
+            return normalize(numbers, dim=-1)
+
+        shots_TN = torch.tensor([[3, 1, 2, 3], [2, 2, 1, 0], [3, 0, 0, 0]])
+        twins_TN = torch.tensor([[2, 1, 2, 2], [0, 0, 0, 0], [1, 1, 0, 0]])
+        batch = EpisodeBatch(
+            support_TNKD=rows(4, 3),
+            support_mask_TNK=torch.arange(3) < shots_TN[..., None],
+            query_TQD=rows(5),
+            query_labels_TQ=torch.tensor([[0, 1, 2, 3, 3], [2, 1, 0, -1, -1], [1, -1, 0, -1, 0]]),
+            text_TND=rows(4),
+            class_mask_TN=torch.arange(4) < torch.tensor([[4], [3], [2]]),
+        )
+        return Episodes(
+            batch=batch,
+            twin_TNKD=rows(4, 2),
+            twin_mask_TNK=torch.arange(2) < twins_TN[..., None],
+            other_views_TNKD=rows(4, 3),
+            has_views=True,
+            off_class_TOD=rows(3),
+            off_class_mask_TO=torch.arange(3) < torch.tensor([[3], [1], [0]]),
+            class_means_TND=rows(4),
+            pool_TUD=rows(6),
+            pool_mask_TU=torch.arange(6) < torch.tensor([[6], [4], [0]]),
+            pool_labels_TU=torch.tensor([[0, 1, 2, 3, -1, 0], [2, 1, -1, 0, -1, -1], [-1] * 6]),
+            logit_scale=20.0,
+            source="birds",
+            blocks=blocks,
+        )
+
+    return make

@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.nn.functional import normalize
 
-from episodes import EpisodeBatch, Episodes
+from episodes import EpisodeBatch
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.training.loss_terms import LossWeights, query_loss, weighted_sum
@@ -26,42 +25,8 @@ def generator():
 
 
 @pytest.fixture
-def episodes():
-    """Three tasks of 4, 3 and 2 ways with masks of all kinds; what they leave out is no zero.
-
-    The second task has no twin, the third no picture of another class and a class without a shot.
-    """
-    draw = torch.Generator().manual_seed(2)
-
-    def rows(*shape):
-        return normalize(torch.randn(3, *shape, 6, generator=draw, dtype=torch.float64), dim=-1)
-
-    class_mask_TN = torch.arange(4) < torch.tensor([[4], [3], [2]])
-    shots_TN = torch.tensor([[3, 1, 2, 3], [2, 2, 1, 0], [3, 0, 0, 0]])
-    twins_TN = torch.tensor([[2, 1, 2, 2], [0, 0, 0, 0], [1, 1, 0, 0]])
-    batch = EpisodeBatch(
-        support_TNKD=rows(4, 3),
-        support_mask_TNK=torch.arange(3) < shots_TN[..., None],
-        query_TQD=rows(5),
-        query_labels_TQ=torch.tensor([[0, 1, 2, 3, 3], [2, 1, 0, -1, -1], [1, -1, 0, -1, 0]]),
-        text_TND=rows(4),
-        class_mask_TN=class_mask_TN,
-    )
-    return Episodes(
-        batch=batch,
-        twin_TNKD=rows(4, 2),
-        twin_mask_TNK=torch.arange(2) < twins_TN[..., None],
-        other_views_TNKD=rows(4, 3),
-        has_views=True,
-        off_class_TOD=rows(3),
-        off_class_mask_TO=torch.arange(3) < torch.tensor([[3], [1], [0]]),
-        class_means_TND=rows(4),
-        pool_TUD=rows(6),
-        pool_mask_TU=torch.arange(6) < torch.tensor([[6], [4], [0]]),
-        pool_labels_TU=torch.tensor([[0, 1, 2, 3, -1, 0], [2, 1, -1, 0, -1, -1], [-1] * 6]),
-        logit_scale=20.0,
-        source="birds",
-    )
+def episodes(make_episodes):
+    return make_episodes(6)
 
 
 def alone(episodes, task):
