@@ -143,6 +143,7 @@ def _make_tables(folder: Path, store: Path) -> None:
     predict = ("predict", _adapter_beside(store), store, "--out")
     for number in (1, 2):
         run(*predict, folder / f"{number}.csv", f"--shard={number}/2")
+        (folder / f"{number}.csv").unlink()  # what is merged is in the database beside it
     with patch.object(PredictionTable, "finish", side_effect=KeyboardInterrupt):
         run(*predict, folder / "whole.csv")
 

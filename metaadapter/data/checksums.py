@@ -124,7 +124,7 @@ def write_document(
     The document records their hashes and those of `files`, which exist already. Even after a
     crash, a reader gets either the old document and its files or the new ones.
     """
-    _name_files(path)
+    name_files(path)
     hashes = {name: file_hash(path.with_name(name)) for name in files}
     try:
         for name, content in (contents or {}).items():
@@ -133,7 +133,7 @@ def write_document(
             hashes[name] = file_hash(new)
         replace_file(path, json_text(sealed(values, hashes), indent=2) + "\n")
     finally:
-        _name_files(path)
+        name_files(path)
         for name in contents or {}:
             _unnamed(path.with_name(name)).unlink(missing_ok=True)
 
@@ -224,7 +224,8 @@ def _seal(document: Mapping[str, Any]) -> str:
     return content_hash(text)
 
 
-def _name_files(path: Path) -> None:
+def name_files(path: Path) -> None:
+    """Give the files of a document their names, which a killed writer may have left to do."""
     try:
         _, files = unsealed(parse_json(regular(path).read_bytes()))
     except (OSError, ValueError, AttributeError, RecursionError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from metaadapter.data.checksums import TRAINING_RECORD, write_document
+from metaadapter.data.checksums import TRAINING_RECORD, name_files, write_document
 from metaadapter.data.output_folder import open_after, require_no_link, write_errors
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.generator.adapter_generator import save_generator
@@ -119,6 +119,8 @@ class _Run:
         if processes.is_first:
             held.enter_context(hold_run(folder, is_new=is_new))
         path = folder / CHECKPOINT
+        if processes.is_first:
+            name_files(path)
         checkpoint = load_checkpoint(path) if path.exists() else None
         if checkpoint and device == "auto":
             device = checkpoint.values["device"]

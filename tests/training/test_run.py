@@ -45,6 +45,17 @@ def test_train__run_folder__holds_all_that_is_needed_to_repeat_it(start, config_
     assert load_generator(folder / "best").config == config.network
 
 
+def test_train__killed_before_a_checkpoint_has_its_name__the_repeated_command_names_it(start):
+    folder, config, _ = start("run")
+    tensors = folder / "checkpoint.safetensors"
+    tensors.rename(unfinished := folder / "checkpoint.safetensors.new")
+
+    train(folder, config)
+
+    assert tensors.exists()
+    assert not unfinished.exists()
+
+
 def test_train__log__has_the_loss_of_each_source(start):
     """Two draws of three tasks in each of eight steps, stopped and continued between."""
     folder, config, _ = start("run", *WITHOUT_VALIDATION, "validate.every=8", **stop_at(5))

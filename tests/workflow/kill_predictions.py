@@ -97,7 +97,7 @@ def run(out: Path, n_kills: int, seed: int, arguments: list[str]) -> None:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     prediction_parts.PICTURES_AT_ONCE = prediction_parts.STORED_AT_ONCE = 2
-    Database._commit = slowly(Database._commit)
+    Database.add = slowly(Database.add)
     Database._insert = slowly(Database._insert)
     out, n_kills, seed, *arguments = sys.argv[1:]
     run(Path(out), int(n_kills), int(seed), arguments)
