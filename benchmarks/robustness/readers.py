@@ -20,9 +20,10 @@ from benchmarks.robustness.artifacts import run, without_measurements
 from benchmarks.robustness.materials import Materials
 from metaadapter import AdapterLibrary, FeatureStore
 from metaadapter.adapter.files import load_adapter
-from metaadapter.bench.evaluation.finished_cells import CELLS_FILE, KIND, PURPOSE
-from metaadapter.bench.evaluation.run import SUMMARY_FILE, SUMMARY_SCHEMA
+from metaadapter.bench.evaluation.cells import CELLS_FILE, KIND, PURPOSE
+from metaadapter.bench.evaluation.folder import SUMMARY_FILE, SUMMARY_SCHEMA
 from metaadapter.bench.report.evaluation_run import EvaluationRun
+from metaadapter.bench.report.findings import find
 from metaadapter.data.checksums import read_document
 from metaadapter.data.db import Database
 from metaadapter.errors import DataError
@@ -141,7 +142,7 @@ def read_evaluation(folder: Path, _materials: Materials) -> Content | None:
     if not (folder / SUMMARY_FILE).exists():
         return None
     try:
-        EvaluationRun.read(folder)
+        find(EvaluationRun.read(folder))
     except DataError as error:
         # An evaluation that is being extended has no report, but its tables stay.
         if "is not finished" not in str(error):

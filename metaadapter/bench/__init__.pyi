@@ -1,14 +1,13 @@
-from .evaluation.cell import Cell as Cell
+from .evaluation.cells import Cell as Cell
 from .evaluation.config import EvaluationConfig as EvaluationConfig
-from .evaluation.run import Evaluation as Evaluation
-from .evaluation.run import evaluate as evaluate
 from .evaluation.summary import Estimate as Estimate
 from .peers.by_name import PEERS as PEERS
 from .peers.by_name import POOL_PEERS as POOL_PEERS
 from .peers.by_name import Peer as Peer
 from .peers.by_name import PoolPeer as PoolPeer
 from .peers.classifier import PeerClassifier as PeerClassifier
+from .run import Evaluation as Evaluation
+from .run import evaluate as evaluate
 from .sequences.learners.learner import Learner as Learner
 from .sequences.learners.learner import Questions as Questions
 from .sequences.learners.learner import gated as gated
-from .sequences.sequence_bench import evaluate_continual as evaluate_continual

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -40,18 +40,25 @@ def write_table(
     `.parquet` means CSV. Bytes of a file name that are no text become `\udce9` in Parquet, which
     has only Unicode. `title` enters the metadata of Parquet.
     """
-    ending, write = file.suffix.lower(), _write_csv
+    write_output(file, table_content(file.suffix.lower(), columns, rows, title=title))
+
+
+def table_content(
+    ending: str, columns: Iterable[Column | str], rows: Iterable[Row], *, title: str = "table"
+) -> Callable[[IO[bytes]], None]:
+    """Return a function that writes a table once, in the form of files with this ending."""
+    write = _write_csv
     if ending == ".jsonl":
         write = _write_json_lines
     elif ending == ".parquet":
         write = partial(_write_parquet, title)
-    write_output(file, partial(write, _with_kinds(columns), rows))
+    return partial(write, _with_kinds(columns), rows)
 
 
 def csv_table(columns: Iterable[Column | str], rows: Iterable[Row]) -> bytes:
     """Return a table as CSV, as `write_table` writes it."""
     content = io.BytesIO()
-    _write_csv(_with_kinds(columns), rows, content)
+    table_content(".csv", columns, rows)(content)
     return content.getvalue()
 
 

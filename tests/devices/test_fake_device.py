@@ -17,8 +17,8 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.peers.by_name import PEERS
+from metaadapter.bench.run import evaluate
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.config_file import load_config
 from metaadapter.training.run import train

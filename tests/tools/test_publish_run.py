@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.bench.run import evaluate
 from tools.publish_run import figures_of, main, one_set
 
 METHOD = "ridge towards text"

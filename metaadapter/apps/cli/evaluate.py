@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Exit, Option
 
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.evaluate_several import evaluate_several
 from metaadapter.apps.cli.outputs import Output
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from metaadapter.bench.evaluation.config import EvaluationConfig
-    from metaadapter.bench.evaluation.run import Evaluation
+    from metaadapter.bench.run import Evaluation
 
 # The factor of a 95 % interval (Student's t) is 2.8 for five draws, and 12.7 for two.
 FEWEST_DRAWS = 5
@@ -120,15 +119,11 @@ def evaluate(
         "shots": whole_numbers(shots),
         **{"seeds": seeds, "tasks": tasks, "ways": ways},
         "queries": number_or_all(queries),
+        "several": several or None,
     }
     given = {key: value for key, value in values.items() if value is not None}
     apply_changes(given, changes or ())
     console = Console()
-    if several:
-        others = {"config": config, "jobs": jobs, "audit": audit, "strict": strict}
-        more = {key: value for key, value in others.items() if value}
-        evaluate_several(out, {**given, **more}, console, device=device)
-        return
     from metaadapter.bench.evaluation.config import load_evaluation
 
     settings = load_evaluation(config, given)
@@ -147,12 +142,8 @@ def run_evaluation(
     """Measure the cells that are missing in `out`, and show the progress."""
     from joblib import cpu_count
 
-    from metaadapter.bench.evaluation import run
-    from metaadapter.bench.evaluation.task_bench import TaskBench
-    from metaadapter.bench.sequences.sequence_bench import SequenceBench
+    from metaadapter.bench import run
     from metaadapter.data.training_steps import reporting_steps
-
-    kind = SequenceBench if config.continual else TaskBench
 
     def tell_step(n_done: int, n_steps: int) -> None:
         count.describe(f"measuring: step {n_done} of {n_steps}")
@@ -162,7 +153,6 @@ def run_evaluation(
         return run.evaluate(
             config,
             out,
-            kind=kind,
             jobs=jobs or cpu_count(),
             tell=count,
             note=console.warn,
@@ -191,27 +181,45 @@ def warn_of(evaluation: Evaluation, console: Console) -> None:
 
 
 def _show(evaluation: Evaluation, console: Console) -> None:
-    from metaadapter.bench.report.evaluation_markdown import overview
     from metaadapter.bench.report.evaluation_run import EvaluationRun
+    from metaadapter.bench.report.evaluation_views import overview
     from metaadapter.bench.report.findings import find
     from metaadapter.bench.sequences.findings import find_continual
     from metaadapter.bench.sequences.report import continual_overview
 
-    folder, is_continual = evaluation.folder, evaluation.config.continual is not None
+    folder, config = evaluation.folder, evaluation.config
+    if config.several:
+        _show_several(evaluation, console)
+        return
     lines: list[str] = []
     if not console.json_output:
-        n_cells = len(evaluation.config.cells())
+        run = EvaluationRun.read(folder)
+        n_cells = len(config.cells())
         lines = [f"{folder}: {n_cells} cells, {evaluation.n_measured} of them measured now", ""]
-        if is_continual:
-            lines += continual_overview(find_continual(folder))
-        else:
-            lines += overview(find(EvaluationRun.read(folder)))
+        lines += (
+            continual_overview(find_continual(run)) if config.continual else overview(find(run))
+        )
     console.show_result(
-        "continual" if is_continual else "evaluate",
+        "continual" if config.continual else "evaluate",
         evaluation.to_dict(),
         *lines,
         notes=["", f"Create a report page: metaadapter report {shlex.quote(str(folder))}"],
     )
+
+
+def _show_several(evaluation: Evaluation, console: Console) -> None:
+    """Print the means of an evaluation of several labels, which has no report."""
+    config, means = evaluation.config, evaluation.figures["means"]
+    document = config.model_dump(mode="json", include={"stores", "methods", "seeds", "ways"})
+    titles = ["set", "shots", "method", "mAP", "F1", "F1 in hindsight", "calibration error"]
+    rows = [
+        [*map(str, row[:3]), *(f"{score:.1f}" for score in row[3:])]
+        for row in means.itertuples(index=False)
+    ]
+    console.show_table(
+        "several", {**evaluation.to_dict(), **document}, titles, rows, right=titles[3:]
+    )
+    console.note(f"wrote {evaluation.folder / 'scores.csv'}")
 
 
 def names(texts: list[str] | None) -> list[str] | None:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from metaadapter.apps.cli.console import Console, print_document
-from metaadapter.apps.cli.evaluate_several import SCORES_FILE
-from metaadapter.apps.cli.evaluate_several import SUMMARY_FILE as SEVERAL_FILE
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
+    from metaadapter.bench.report.evaluation_run import EvaluationRun
     from metaadapter.data.crop import Crop
 
 Views = tuple[dict[str, Any], dict[str, str | bytes], Callable[[], str]]
@@ -62,18 +61,19 @@ def write_report(
 
     `crops` maps paths to the parts of pictures that were encoded; a store has no boxes.
     """
-    if (run / SEVERAL_FILE).exists():
-        raise UsageError(
-            f"{run} is an evaluation of several labels, which has no report page; its figures are "
-            f"in {SEVERAL_FILE} and {SCORES_FILE}"
-        )
     from metaadapter.bench.evaluation.folder import RECORD_FILE
-    from metaadapter.bench.sequences.findings import is_continual
+    from metaadapter.bench.report.evaluation_run import EvaluationRun
     from metaadapter.data.checksums import write_document
     from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
 
-    read = _read_continual if is_continual(run) else _read_evaluation
-    document, others, page = read(run, pictures, crops, console)
+    finished = EvaluationRun.read(run)
+    if finished.config.several:
+        raise UsageError(
+            f"{run} is an evaluation of several labels, which has no report page; its figures are "
+            "in summary.json and scores.csv"
+        )
+    read = _read_continual if finished.config.continual else _read_evaluation
+    document, others, page = read(finished, pictures, crops, console)
     with write_errors(f"the report into {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
@@ -87,16 +87,14 @@ def write_report(
 
 
 def _read_evaluation(
-    run: Path, pictures: list[Path], crops: Mapping[str, Sequence[Crop]], console: Console
+    run: EvaluationRun, pictures: list[Path], crops: Mapping[str, Sequence[Crop]], console: Console
 ) -> Views:
-    from metaadapter.bench.report.evaluation_markdown import markdown
-    from metaadapter.bench.report.evaluation_page import page
-    from metaadapter.bench.report.evaluation_run import EvaluationRun
+    from metaadapter.bench.report.evaluation_views import markdown, page
     from metaadapter.bench.report.findings import find
     from metaadapter.bench.report.paper_tables import csv_table, latex
     from metaadapter.bench.report.template import thumbnails
 
-    result = find(EvaluationRun.read(run))
+    result = find(run)
     mistakes = [mistake for errors in result.sets for mistake in errors.mistakes]
     jpegs = thumbnails(mistakes, [Path(), *pictures], crops)
     n_pictures = len({mistake["sha256"] for mistake in mistakes})
@@ -111,7 +109,7 @@ def _read_evaluation(
     return document, others, lambda: page(result, jpegs)
 
 
-def _read_continual(run: Path, *_: object) -> Views:
+def _read_continual(run: EvaluationRun, *_: object) -> Views:
     from metaadapter.bench.sequences.findings import find_continual
     from metaadapter.bench.sequences.report import continual_markdown, continual_page
 

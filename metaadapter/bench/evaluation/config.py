@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
-from metaadapter.bench.evaluation.cell import Cell
+from metaadapter.bench.evaluation.cells import Cell
 from metaadapter.bench.evaluation.draw_config import DrawConfig
 from metaadapter.bench.evaluation.method_names import (
+    METHODS_OF_SEVERAL,
     USUAL_LEARNERS,
     resolve_learners,
     resolve_names,
@@ -22,6 +23,7 @@ from metaadapter.errors import DataError
 from metaadapter.training.config_file import check_config, config_error, find_path, read_toml
 
 AT = "@"
+SEEDS_OF_SEVERAL = 10
 PATHS = ("stores", "strangers", "tree")
 # The keys that are options of the command; `--set` gives the others.
 OPTIONS = ("methods", "shots", "seeds", "tasks", "ways", "queries")
@@ -53,7 +55,8 @@ class EvaluationConfig(DrawConfig):
     set gets no strangers from its own stores."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = ("default", "peers")
     """Names of methods, folders of generators and peers, and groups as in `resolve_names`; with
-    `continual`, names of learners as in `load_learner`, and "peers" for all peers among them."""
+    `continual`, names of learners as in `load_learner`, and "peers" for all peers among them; with
+    `several`, keys of `several.methods.METHODS`."""
     reference: str | None = None
     """The method that all others are compared with; by default the first method."""
     names: tuple[NameLevel, ...] = (OWN,)
@@ -78,7 +81,11 @@ class EvaluationConfig(DrawConfig):
     def _completed(cls, given: Any) -> Any:
         if not isinstance(given, Mapping):
             return given
-        usual = {"methods": USUAL_LEARNERS} if given.get("continual") is not None else {}
+        usual: dict[str, Any] = {}
+        if given.get("continual") is not None:
+            usual = {"methods": USUAL_LEARNERS}
+        elif given.get("several"):
+            usual = {"methods": METHODS_OF_SEVERAL, "seeds": SEEDS_OF_SEVERAL}
         return usual | {**given}
 
     @field_validator("stores", "strangers", "names")
@@ -90,25 +97,14 @@ class EvaluationConfig(DrawConfig):
     def _is_consistent(self) -> EvaluationConfig:
         if not self.stores:
             raise ValueError("expected stores to evaluate on (STORE or SUPPORT@QUERY)")
-        pairs = [AT.join(source) for source in self.stores if not isinstance(source, str)]
-        if self.continual and (self.metrics or pairs):
-            raise ValueError(
-                "a sequence of tasks (continual) takes single stores and no metrics, got "
-                f"{', '.join((*pairs, *self.metrics))}; leave them out"
-            )
-        if self.continual and self.tree:
-            raise ValueError("a sequence of tasks (continual) takes no label tree; leave it out")
         if not self.names:
             raise ValueError(f"expected at least one level of names, such as {OWN!r}, got none")
-        if self.continual and self.names != (OWN,):
-            raise ValueError("a sequence of tasks (continual) takes the encoder's own names only")
-        if self.by_group and len(pairs) == len(self.stores):
-            raise ValueError(
-                f"by_group divides single stores, got {', '.join(pairs)}; name a single store, or "
-                "leave by_group out"
-            )
-        if self.strangers and (self.continual or self.base_to_new):
-            raise ValueError("strangers cannot be combined with continual or base_to_new")
+        pairs = [AT.join(source) for source in self.stores if not isinstance(source, str)]
+        # By group, a pair may stand beside single stores.
+        alone = pairs if len(pairs) == len(self.stores) or not self.by_group else []
+        for kind in ("continual", "several", "by_group"):
+            if getattr(self, kind) and alone:
+                raise ValueError(f"{kind} takes single stores, got {', '.join(alone)}")
         self._require_distinct_names()
         if self.reference is not None and self.reference not in self.method_names:
             raise ValueError(f"the reference {self.reference!r} is not among the methods; name one")

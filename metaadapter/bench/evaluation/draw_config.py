@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 # An upper limit for all numbers, above any useful value.
 MOST = 10**6
@@ -13,7 +12,7 @@ Count = Annotated[int, Field(ge=1, le=MOST)]
 USUAL_POOL_SIZE = 15
 
 PoolKind = Literal["balanced", "skewed", "strangers"]
-PoolSize = int | tuple[int, int]
+PoolSize = Count | tuple[Count, Count]
 """The number of pictures of each class in a pool, or the ends of a range of numbers."""
 
 Setting = Literal["task-incremental", "class-incremental", "pooled"]
@@ -23,6 +22,14 @@ Setting = Literal["task-incremental", "class-incremental", "pooled"]
 - class-incremental: the classes of all tasks learned so far; queries are of these tasks only.
 - pooled: the classes of all tasks, learned or not (X-TAIL, Xu et al., NeurIPS 2024).
 """
+
+_OF_ONE_TASK = ("tasks", "unknown", "pool", "base_to_new", "by_group", "strangers", "metrics")
+EXCLUDES = {
+    "base_to_new": ("ways", "unknown", "pool", "strangers"),
+    "continual": (*_OF_ONE_TASK, "tree", "names"),
+    "several": (*_OF_ONE_TASK, "tree", "names", "queries", "continual"),
+}
+"""Key of a configuration → the keys, also those of `EvaluationConfig`, that go without it."""
 
 
 class DrawConfig(BaseModel):
@@ -59,48 +66,34 @@ class DrawConfig(BaseModel):
     itself."""
     continual: Setting | None = None
     """The setting of continual learners; without it the tasks are independent."""
+    several: bool = False
+    """Whether pictures have several labels, such as fox;snow."""
     splits: Count = 1
     """The number of tasks into which the classes of each store are divided."""
     shuffle: bool = False
     """Whether each seed draws an order of the tasks; if not, tasks have the order of the stores."""
 
-    @field_validator("pool_size", mode="before")
-    @classmethod
-    def _is_number_or_range(cls, given: Any) -> Any:
-        is_range = isinstance(given, list | tuple)
-        ends = list(given) if is_range else [given]
-        is_whole = all(type(end) is int and 1 <= end <= MOST for end in ends)
-        if is_whole and (not is_range or (len(ends) == 2 and ends[0] < ends[1])):
-            return given
-        # The error of a union of types would list each type.
-        raise PydanticCustomError(
-            "pool_size",
-            "Input should be a whole number from 1 to 1000000, or two of them as in [1, 40], "
-            "with the smaller one first",
-        )
-
     @model_validator(mode="after")
     def _is_possible(self) -> DrawConfig:
-        if self.base_to_new and (self.ways is not None or self.unknown):
-            raise ValueError("base_to_new takes all classes; leave out ways and unknown")
-        if self.base_to_new and self.pool:
-            raise ValueError("base_to_new cannot be combined with a pool")
+        fields = type(self).model_fields
+        for kind, names in EXCLUDES.items():
+            given = [name for name in names if name in fields]
+            wrong = [name for name in given if getattr(self, name) != fields[name].default]
+            if getattr(self, kind) and wrong:
+                raise ValueError(f"{kind} excludes {', '.join(wrong)}; leave one of them out")
         if self.fewer_shots and not self.by_group:
             raise ValueError("fewer_shots needs by_group")
         if self.pool is None and self.pool_size != USUAL_POOL_SIZE:
             raise ValueError("pool_size needs a pool: balanced, skewed or strangers")
+        if isinstance(self.pool_size, tuple) and self.pool_size[0] >= self.pool_size[1]:
+            raise ValueError("pool_size: expected the smaller number first, as in [1, 40]")
         if self.pool == "skewed" and self.queries == "all":
             raise ValueError(
                 "a skewed pool would take most queries of some classes and few of others; "
                 "give a number of queries, as in --queries 10"
             )
-        if self.continual is None:
-            if self.splits > 1 or self.shuffle:
-                raise ValueError("splits and shuffle need continual, as in --set continual=pooled")
-        elif self.tasks != 1 or self.unknown or self.pool or self.base_to_new or self.by_group:
-            raise ValueError(
-                "continual cannot be combined with tasks, unknown, pool, base_to_new or by_group"
-            )
+        if self.continual is None and (self.splits > 1 or self.shuffle):
+            raise ValueError("splits and shuffle need continual, as in --set continual=pooled")
         return self
 
     @property

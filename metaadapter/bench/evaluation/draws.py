@@ -1,18 +1,32 @@
-"""Draws tasks: supports of few shots are parts of larger ones, and all have the same queries."""
+"""Draws tasks: supports of few shots are parts of larger ones, and all have the same queries.
+
+With groups, no group of pictures gives both labelled pictures and queries.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import torch
+from jaxtyping import Bool
+from torch.nn.utils.rnn import pad_sequence
 
 from episodes import EpisodeRows, LabelIndex, cross_domain_draws, nested_draws
 from metaadapter.bench.evaluation.copies import without_copies
 from metaadapter.bench.evaluation.draw_config import DrawConfig
 from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
-from metaadapter.bench.evaluation.group_draws import enough_groups, group_draws
 from metaadapter.bench.evaluation.pools import with_pools
 from metaadapter.errors import DataError
+
+# Added to the seed, so that other draws with the same seed are independent of these.
+STREAM = 0x67726F7570
+# Tries to draw a task; a try fails if groups of several classes leave a class without its shots.
+MOST_TRIES = 100
+# The fraction of a class's groups that is kept for queries, whatever the number of shots.
+KEPT_FOR_QUERIES = 1 / 3
 
 
 def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
@@ -145,3 +159,129 @@ def _base_to_new(rows: EpisodeRows) -> EpisodeRows:
         support_TNK=support_TNK.masked_fill(is_new_N[:, None], -1),
         query_TNQ=query_TNQ,
     )
+
+
+def enough_groups(data: EvaluationSet, n_shot: int) -> Bool[np.ndarray, " C"]:
+    """Return whether each class by itself has groups for its shots, and further ones for queries.
+
+    The number of a picture's group is in `copies_n`.
+    """
+    enough = []
+    for number in range(len(data.classes)):
+        sizes = np.unique(data.copies_n[data.labels_n == number], return_counts=True)[1]
+        largest = np.sort(sizes)[::-1][: max(0, len(sizes) - n_kept(len(sizes)))]
+        enough.append(largest.sum() >= n_shot)
+    return np.array(enough)
+
+
+def group_draws(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
+    """Draw tasks of which no group gives both labelled pictures and queries.
+
+    Each task draws the groups of its labelled pictures (`labelled_groups`). Its queries are from
+    all groups without a labelled picture. With `fewer_shots`, a class may have fewer shots, and the
+    rest of its row is −1; its first shots are of different groups, as far as it has them. Raise
+    `DataError` if no task has the shots.
+    """
+    n_shot, fewer_shots = max(config.shots), config.fewer_shots
+    n_query = None if config.queries == "all" else config.queries
+    most_ways = config.ways or len(data.classes)
+    rng = np.random.default_rng([seed, STREAM])
+    (usable,) = enough_groups(data, 1 if fewer_shots else n_shot).nonzero()
+    classes, supports, queries = [], [], []
+    for _ in range(config.tasks):
+        ways, support, query = _task(data, usable, n_shot, most_ways, rng, fewer_shots=fewer_shots)
+        classes.append(ways)
+        padding = np.full(n_shot, -1)
+        supports.append(np.stack([np.append(own, padding)[:n_shot] for own in support]))
+        queries += [torch.from_numpy(pictures[:n_query]) for pictures in query]
+    classes_TN = torch.from_numpy(np.stack(classes))
+    query_XQ = pad_sequence(queries, batch_first=True, padding_value=-1)
+    support_TNK = torch.from_numpy(np.stack(supports))
+    empty_T0 = classes_TN[:, :0]
+    return EpisodeRows(
+        classes_TN,
+        support_TNK,
+        support_TNK[..., :0],
+        query_XQ.reshape(*classes_TN.shape, -1),
+        empty_T0,
+        empty_T0,
+    )
+
+
+def _task(
+    data: EvaluationSet,
+    usable: np.ndarray,
+    n_shot: int,
+    most_ways: int,
+    rng: np.random.Generator,
+    *,
+    fewer_shots: bool,
+) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """Return classes, and for each class its labelled pictures and its queries."""
+    groups = data.copies_n
+    for _ in range(MOST_TRIES):
+        ways = rng.permutation(usable)[:most_ways]
+        pictures = [(data.labels_n == way).nonzero()[0] for way in ways]
+        counts: dict[int, Counter[str]] = {}
+        for way, own in zip(ways, pictures, strict=True):
+            for group in groups[own].tolist():
+                of_group = counts.setdefault(group, Counter())
+                # One for each group, so that the shots are of as many groups as there are.
+                of_group[data.classes[way]] = 1 if fewer_shots else of_group[data.classes[way]] + 1
+        labelled = labelled_groups(counts, n_shot, rng)
+        support = [rng.permutation(own[np.isin(groups[own], labelled)]) for own in pictures]
+        if fewer_shots:
+            support = [own[_by_turns(groups[own])] for own in support]
+        support = [own[:n_shot] for own in support]
+        seen = groups[np.concatenate(support)]
+        query = [rng.permutation(own[~np.isin(groups[own], seen)]) for own in pictures]
+        is_enough = all(len(own) >= (1 if fewer_shots else n_shot) for own in support)
+        if is_enough and all(map(len, query)):
+            return ways, support, query
+    raise DataError(
+        f"the set {data.name}: in {MOST_TRIES} tries no division of the groups has {n_shot} "
+        f"labelled pictures of each of {min(most_ways, len(usable))} classes, and a query from "
+        "other groups; ask for fewer --shots or --ways"
+    )
+
+
+def _by_turns(groups: np.ndarray) -> np.ndarray:
+    """Return an order of pictures: first one of each group, then a second of each, and so on."""
+    seen: Counter[int] = Counter()
+    turns = []
+    for group in groups.tolist():
+        turns.append(seen[group])
+        seen[group] += 1
+    order: np.ndarray = np.argsort(turns, kind="stable")
+    return order
+
+
+def n_kept(n_groups: int) -> int:
+    """Return how many groups of a class are kept for queries."""
+    return max(1, round(KEPT_FOR_QUERIES * n_groups))
+
+
+def labelled_groups(
+    counts: Mapping[int, Mapping[str, int]], most_shots: int, rng: np.random.Generator
+) -> list[int]:
+    """Draw groups one after the other, in random order, until each class has its shots.
+
+    A group that would leave fewer groups of a class than `n_kept` is not drawn.
+
+    Args:
+        counts: Group → class → how many shots the group gives.
+        most_shots: The number of shots that a class needs.
+        rng: The source of the order.
+    """
+    n_left = Counter(label for classes in counts.values() for label in classes)
+    kept = {label: n_kept(n) for label, n in n_left.items()}
+    n_shots: Counter[str] = Counter()
+    labelled = []
+    for group in rng.permutation(sorted(counts)).tolist():
+        classes = counts[group]
+        is_wanted = any(n_shots[label] < most_shots for label in classes)
+        if is_wanted and all(n_left[label] > kept[label] for label in classes):
+            n_shots.update(classes)
+            n_left.subtract(classes.keys())
+            labelled.append(group)
+    return labelled

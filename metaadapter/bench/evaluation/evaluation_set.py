@@ -12,7 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from episodes import LabelIndex
+from episodes import EpisodeRows, LabelIndex
+from metaadapter.adapter.support import Support
 from metaadapter.bench.evaluation.name_level import OWN, Cones
 from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
 from metaadapter.features.encoder_by_name import load_encoder
@@ -108,6 +109,16 @@ class EvaluationSet:
     def query_rows(self, pictures: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
         """Return `look_up` from a cache, as all cells of a draw share queries; do not change it."""
         return _cached_rows(self, pictures.numpy().tobytes()).reshape(*pictures.shape, -1)
+
+    def support(self, rows: EpisodeRows) -> Support:
+        """Return the labelled pictures of tasks, with the texts of their classes."""
+        return Support.of_tasks(
+            self.look_up(rows.support_TNK),
+            self.text_CD[rows.classes_TN],
+            rows.support_TNK >= 0,
+            logit_scale=self.logit_scale,
+            blocks=self.blocks,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts that a report shows."""

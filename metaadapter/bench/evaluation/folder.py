@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from metaadapter.bench.evaluation.cells import CELLS_FILE, PURPOSE, FinishedCells
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draw_config import DrawConfig
-from metaadapter.bench.evaluation.finished_cells import CELLS_FILE, PURPOSE, FinishedCells
-from metaadapter.data.checksums import Proof, content_hash, read_document, write_document
+from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.db import Database
 from metaadapter.data.output_folder import require_own_or_empty, write_errors
-from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError
 
 RECORD_FILE, SUMMARY_FILE = "evaluation.json", "summary.json"
 REMEDY = "restore it from a copy, or measure again into another folder"
-SCHEMA = "metaadapter.evaluation/1"
+SCHEMA, SUMMARY_SCHEMA = "metaadapter.evaluation/1", "metaadapter.evaluation.summary/1"
 # The values that shape every task. The number of seeds may grow.
 DRAW = set(DrawConfig.model_fields) - {"seeds"}
 
@@ -29,10 +28,28 @@ class Record:
     """The configuration of an evaluation, with the identities of its methods and sets."""
 
     config: EvaluationConfig
-    methods: dict[str, str]
+    methods: Mapping[str, str]
     """Name → identity."""
-    sets: dict[str, str]
+    sets: Mapping[str, str]
     """Name → identity."""
+
+    @classmethod
+    def read(cls, folder: Path) -> Record:
+        """Read `evaluation.json`; raise `DataError` if it is missing or damaged."""
+        path = folder / RECORD_FILE
+        values, _ = read_document(path, SCHEMA, REMEDY)
+        try:
+            config = EvaluationConfig.model_validate(values["config"])
+            return cls(config, values["methods"], values["sets"])
+        except (KeyError, ValueError) as error:
+            raise DataError(f"{path} is not the record of an evaluation ({error}); {REMEDY}") from (
+                error
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        config = self.config.model_dump(mode="json")
+        return {"config": config, "methods": self.methods, "sets": self.sets}
 
     def differences(self, old: Record) -> list[str]:
         """Return the reasons why this evaluation cannot continue in the folder of the old one.
@@ -86,83 +103,14 @@ def hold_evaluation(folder: Path, record: Record) -> Iterator[FinishedCells]:
                 f"{database.path}, which has the figures of each cell, is missing or empty; "
                 "restore it from a copy, or choose another --out"
             )
-        differences = record.differences(_record(folder)) if path.exists() else []
+        differences = record.differences(Record.read(folder)) if path.exists() else []
         if differences and database.count:
             raise DataError(
                 f"{folder} holds another evaluation; choose another --out. A repeated command may "
                 "add methods, stores and seeds, but these values differ:\n  "
                 + "\n  ".join(differences[:10])
             )
-        document = {
-            "schema": SCHEMA,
-            "config": record.config.model_dump(mode="json"),
-            "methods": record.methods,
-            "sets": record.sets,
-        }
         cells = FinishedCells(database)
         with write_errors(owner):
-            write_document(path, document)
+            write_document(path, {"schema": SCHEMA, **record.to_dict()})
         yield cells
-
-
-def read_record(folder: Path) -> dict[str, Any]:
-    """Return the content of `evaluation.json`; raise `DataError` if it is missing or damaged."""
-    path = folder / RECORD_FILE
-    return read_document(path, SCHEMA, REMEDY)[0]
-
-
-def _record(folder: Path) -> Record:
-    values = read_record(folder)
-    try:
-        config = EvaluationConfig.model_validate(values["config"])
-        return Record(config, dict(values["methods"]), dict(values["sets"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{folder / RECORD_FILE} is not the record of an evaluation ({error}); {REMEDY}"
-        ) from error
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedRun:
-    """The summary of an evaluation, with the proof of the files in its folder."""
-
-    folder: Path
-    config: EvaluationConfig
-    record: str
-    """Twelve hexadecimal digits from a hash of the configuration, the methods and the sets."""
-    summary: Mapping[str, Any]
-    proof: Proof
-
-    def file(self, name: str) -> Path:
-        """Check the content of a file in the folder, and return its path."""
-        return self.proof.find(name)
-
-
-@contextmanager
-def read_run(folder: Path, schema: str) -> Iterator[FinishedRun]:
-    """Open the folder of a finished evaluation; raise `DataError` if its files are not as expected.
-
-    `schema` is the schema of the summary.
-    """
-    if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}; name the --out folder of an evaluation")
-    if not (folder / RECORD_FILE).exists():
-        raise DataError(f"{folder} holds no evaluation (no {RECORD_FILE} in it); choose another")
-    record = read_record(folder)
-    unfinished = f"the evaluation {folder} is not finished: run its command again"
-    if not (folder / SUMMARY_FILE).exists():
-        raise DataError(f"{unfinished} (there is no {SUMMARY_FILE})")
-    summary, proof = read_document(folder / SUMMARY_FILE, schema, REMEDY)
-    if record.get("config") != summary.get("config"):
-        raise DataError(f"{unfinished} (its tables lack cells that its configuration asks for)")
-    try:
-        config = EvaluationConfig.model_validate(summary["config"])
-        digest = content_hash(json_text(record, sort_keys=True))[:12]
-        yield FinishedRun(folder, config, digest, summary, proof)
-    except (KeyError, OSError, TypeError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(
-            f"{folder} was not written by this version of `metaadapter evaluate` ({error!r}); "
-            "run its command again, or evaluate into another folder"
-        ) from error

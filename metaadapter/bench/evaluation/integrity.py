@@ -11,9 +11,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from metaadapter.bench.evaluation.cell import FILES, Cell, CellResult, Tables
+from metaadapter.bench.evaluation.cells import FILES, Cell, CellResult
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, same_name
 from metaadapter.bench.evaluation.method import Measured, MetaTraining
+from metaadapter.bench.evaluation.metrics import Tables
 from metaadapter.bench.evaluation.name_level import MADE, OWN
 from metaadapter.bench.evaluation.tables import COSTS
 from metaadapter.training.training_record import short_hash
@@ -225,15 +226,10 @@ def audit_cells(
     methods: dict[str, Status] = {}
     different = []
     for cell, tables in measure(list(kept)):
-        if _figures_equal(kept[cell], tables):
-            methods.setdefault(cell.method, "pass")
-            continue
-        methods[cell.method] = "fail"
-        before, now = (
-            100 * np.nanmean(np.array(one["rows"]["accuracy"], dtype=float))
-            for one in (kept[cell], tables)
-        )
-        different.append(f"{cell} (accuracy {before:.2f} % in the folder, {now:.2f} % now)")
+        changed = _difference(kept[cell], tables)
+        methods[cell.method] = "fail" if changed else methods.get(cell.method, "pass")
+        if changed:
+            different.append(f"{cell} ({changed})")
     detail = "all figures are equal" if chosen else "none was measured before this run"
     if different:
         detail = (
@@ -248,15 +244,14 @@ def audit_cells(
     )
 
 
-def _figures_equal(one: Tables, other: Tables) -> bool:
-    if one.keys() - {FILES} != other.keys() - {FILES}:
-        return False
-    return all(
-        column in other[name] and _equal(values, other[name][column])
-        for name in one.keys() - {FILES}
-        for column, values in one[name].items()
-        if column not in COSTS
-    )
+def _difference(kept: Tables, now: Tables) -> str:
+    """Return the table and the column of a figure that came out otherwise; "" if all are equal."""
+    for name in (name for name in kept if name != FILES):
+        before, after = kept[name], now.get(name, {})
+        for column in (column for column in before if column not in COSTS):
+            if column not in after or not _equal(before[column], after[column]):
+                return f"{column} of the {name}"
+    return ""
 
 
 def _equal(one: Sequence[Any], other: Sequence[Any]) -> bool:

@@ -17,13 +17,11 @@ from torch import Tensor
 from episodes import EpisodeRows
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, LogitFunction, logits_of
-from metaadapter.bench.evaluation.cell import Tables
 from metaadapter.bench.evaluation.cost import peak_mib, reset_peak, timed, trained_numbers
 from metaadapter.bench.evaluation.draws import n_base_classes
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, noun_features
-from metaadapter.bench.evaluation.method import Method
-from metaadapter.bench.evaluation.metrics import cell_tables, read_answers
-from metaadapter.bench.evaluation.picture_task import files_of, picture_task
+from metaadapter.bench.evaluation.method import Method, files_of, picture_task
+from metaadapter.bench.evaluation.metrics import Tables, cell_tables, read_answers
 from metaadapter.bench.evaluation.pools import pool_facts
 from metaadapter.bench.evaluation.strangers import FAR, UNKNOWN, FarStrangers, known_answers
 from metaadapter.bench.evaluation.task_figures import TaskFigures
@@ -189,13 +187,7 @@ def _answer(
 
 
 def _support(method: Method, data: EvaluationSet, rows: EpisodeRows) -> Support:
-    support = Support.of_tasks(
-        data.look_up(rows.support_TNK),
-        data.text_CD[rows.classes_TN],
-        rows.support_TNK >= 0,
-        logit_scale=data.logit_scale,
-        blocks=data.blocks,
-    )
+    support = data.support(rows)
     if method.sees_labelled_alone or not rows.pool_TU.shape[1]:
         return support
     return replace(support, pool_TUD=data.look_up(rows.pool_TU), pool_mask_TU=rows.pool_TU >= 0)

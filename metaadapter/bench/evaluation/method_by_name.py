@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from metaadapter.adapter.support import Support
@@ -192,8 +191,9 @@ def _generator(name: str) -> Method:
     except UsageError as error:
         if is_hub_name(name):
             raise
+        hint = f" (name a function in this file: {name}:FUNCTION)" if name.endswith(".py") else ""
         raise UsageError(
-            f"no method {name!r}{_suggestion(name)}; there are: {', '.join(KNOWN)}, folders of "
+            f"no method {name!r}{hint}; there are: {', '.join(KNOWN)}, folders of "
             "generators and of meta-trained peers, and FILE.py:FUNCTION; a name may end with "
             f"@joint, @labelled or {', '.join(SCORED)}"
         ) from error
@@ -204,14 +204,6 @@ def _generator(name: str) -> Method:
     kinds = [type(generator), *([Generator] if name == ELSEWHERE else [])]
     identity = text_digest(code_identity(*kinds) + generator_id(generator))
     return Method(name, identity, generator.predict, card)
-
-
-def _suggestion(name: str) -> str:
-    if name.endswith(".py"):
-        return f" (name a function in this file: {name}:FUNCTION)"
-    names = {known.casefold(): known for known in KNOWN}
-    close = get_close_matches(name.casefold(), names, n=1)
-    return f" (did you mean {names[close[0]]}?)" if close else ""
 
 
 def _own_method(name: str) -> Method:

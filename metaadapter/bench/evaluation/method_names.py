@@ -21,6 +21,11 @@ SCORED = {f"@{score}": score for score in SCORES}
 
 LEARNERS = ("zero-shot", "nearest mean", "fine-tuning", "RanPAC", "RAIL-primal", "RAIL-dual")
 """The continual learners that are peers."""
+METHODS_OF_SEVERAL = (
+    *("default", "zero-shot-sigmoid", "logistic-per-class"),
+    *("ml-knn", "taskres-per-class"),
+)
+"""The methods of pictures with several labels; all but the first are peers."""
 USUAL_LEARNERS = ("library", "growing", "peers", "ceiling", "ceiling@GDA")
 
 

@@ -14,12 +14,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from metaadapter.bench.evaluation.cell import Tables
 from metaadapter.bench.evaluation.strangers import STRANGER_METRICS, score_strangers
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", *STRANGER_METRICS)
 """Fractions of 1, except `nll` (nats), `brier` (0 … 2) and `set_size`. Smaller values of `nll`,
 `brier` and `ece` are better."""
+Tables = dict[str, dict[str, list[Any]]]
+"""Name of a table → name of a column → values, as JSON keeps them."""
 # The number of bins of confidence, of equal width (calibration error, Naeini et al., 2015).
 N_BINS = 15
 # Mistakes that each cell keeps; a page shows this many different pictures from all seeds.

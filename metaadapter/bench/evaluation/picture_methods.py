@@ -13,7 +13,7 @@ from torch import Tensor
 from metaadapter.adapter.adapted_encoder import with_towers
 from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.weights import classify
-from metaadapter.bench.evaluation.picture_task import PictureAnswers, PictureTask
+from metaadapter.bench.evaluation.method import PictureAnswers, PictureTask
 from metaadapter.bench.peers.fine_tuned_tower import FineTunedTower
 from metaadapter.bench.peers.soft_prompt import prompted_texts
 from metaadapter.data.decode import decode_image

@@ -6,23 +6,22 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from multiprocessing.connection import wait
 
 import torch
 
 from metaadapter.bench.evaluation.bench import Bench
-from metaadapter.bench.evaluation.cell import Cell, Tables
+from metaadapter.bench.evaluation.cells import Cell
 from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.evaluation.metrics import Tables
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.data.user_code import explain
 from metaadapter.errors import DataError, MetaAdapterError
 
-Kind = Callable[[EvaluationConfig, torch.device], Bench]
 # Not by fork, which is unsafe in a process that has used torch or a GPU.
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -54,11 +53,8 @@ def _in_processes(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tu
             "shared memory, /dev/shm, is full or missing; free some space in it, or give --jobs 1"
         ) from error
     try:
-        with _interrupts_ignored():  # new processes inherit this
-            futures = [
-                pool.submit(_measure, type(bench), bench.config, bench.device, cell)
-                for cell in cells
-            ]
+        job = partial(_measure, type(bench), bench.config, bench.device)
+        futures = [pool.submit(job, cell) for cell in cells]
         for future in as_completed(futures):
             yield future.result()
     except BaseException as error:
@@ -76,7 +72,7 @@ def _in_processes(bench: Bench, cells: Sequence[Cell], jobs: int) -> Iterator[tu
 
 
 @cache
-def _bench_of(kind: Kind, config: EvaluationConfig, device: torch.device) -> Bench:
+def _bench_of(kind: type[Bench], config: EvaluationConfig, device: torch.device) -> Bench:
     return kind(config, device)
 
 
@@ -95,7 +91,7 @@ def _end_with_parent() -> None:
 
 
 def _measure(
-    kind: Kind, config: EvaluationConfig, device: torch.device, cell: Cell
+    kind: type[Bench], config: EvaluationConfig, device: torch.device, cell: Cell
 ) -> tuple[Cell, Tables]:
     try:
         return cell, _bench_of(kind, config, device).measure(cell)
@@ -106,15 +102,3 @@ def _measure(
             raise refused from error
         # An error whose class is from another package may fail to be pickled.
         raise RuntimeError(f"{cell.method} failed on {cell.store}: {explain(error)}") from error
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

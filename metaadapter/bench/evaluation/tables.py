@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from importlib.util import find_spec
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 import pandas as pd
 
 from episodes import EpisodeRows
-from metaadapter.bench.evaluation.cell import CellResult
+from metaadapter.bench.evaluation.cells import CellResult
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.metrics import METRICS
 from metaadapter.bench.evaluation.strangers import FarStrangers
 from metaadapter.data.output_folder import Content
 from metaadapter.data.plain_text import from_csv, in_csv
 from metaadapter.data.regular_files import regular
+from metaadapter.data.table_file import Column, table_content
 from metaadapter.errors import DataError
 
 COSTS = ("fit_seconds", "predict_seconds", "peak_mib", "trained_parameters")
@@ -28,17 +28,17 @@ POOL = ("n_pool", "pool_evenness")
 FACTS = (*CELL, "task", "n_way", "n_query", *POOL)
 TASK_COLUMNS = (*FACTS, *METRICS, *COSTS)
 
-# Texts in Arrow cannot hold a file name with undecodable bytes, but it must not change.
-TEXT = pd.StringDtype("python")
-KINDS = {
-    **dict.fromkeys(("method", "store", "part", "metric", "measure", "class"), TEXT),
-    **dict.fromkeys(("true", "predicted"), TEXT),
-    **dict.fromkeys(("role", "path", "sha256", "group"), TEXT),
-    **dict.fromkeys(("n_shot", "seed", "task", "n_way", "n_query", "trained_parameters"), "Int64"),
-    **dict.fromkeys(("support", "count", "bin", "n", "n_draws", "way", "shot", "picture"), "Int64"),
-    **dict.fromkeys(("n_pool", "after", "n_classes", "n_bytes"), "Int64"),
+KINDS: dict[str, type[str | int]] = {
+    **dict.fromkeys(("method", "store", "set", "part", "metric", "measure", "class"), str),
+    **dict.fromkeys(("true", "predicted", "role", "path", "sha256", "group"), str),
+    **dict.fromkeys(("n_shot", "shots", "seed", "task", "n_way", "n_query", "n_pool"), int),
+    **dict.fromkeys(("trained_parameters", "support", "count", "bin", "n", "n_draws"), int),
+    **dict.fromkeys(("way", "shot", "picture", "after", "n_classes", "n_bytes"), int),
+    **dict.fromkeys(("n_pictures", "n_queries"), int),
 }
-"""Name of a column → its dtype; all other columns hold numbers or NaN."""
+"""Name of a column → the kind of its values; all other columns hold numbers or NaN."""
+# Texts in Arrow cannot hold a file name with undecodable bytes, but it must not change.
+DTYPES = {str: pd.StringDtype("python"), int: "Int64", float: "float64"}
 CHUNK = 2**18
 
 
@@ -180,36 +180,38 @@ def draw_table(
 def table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     """Return a table of these columns, each with its dtype."""
     return pd.DataFrame(
-        {name: pd.Series(values, dtype=_kind(name)) for name, values in columns.items()}
+        {name: pd.Series(values, dtype=DTYPES[_kind(name)]) for name, values in columns.items()}
     )
 
 
 def table_files(tables: Mapping[str, pd.DataFrame]) -> dict[str, Content]:
-    """Return file name → content: each table as CSV; the rows also as Parquet, given pyarrow."""
-    files = {f"{name}.csv": csv_content(rows) for name, rows in tables.items() if name != "draws"}
+    """Return file name → content: each table as CSV; the rows also as Parquet."""
+    files = {f"{name}.csv": content(rows) for name, rows in tables.items() if name != "draws"}
     if "draws" in tables:
-        files["draws.csv.gz"] = csv_content(tables["draws"], packed=True)
-    if len(tables["rows"]) and find_spec("pyarrow"):
-        # Texts in Parquet are UTF-8 only.
-        files["rows.parquet"] = _with_texts(tables["rows"], _legible).to_parquet
+        files["draws.csv.gz"] = content(tables["draws"], packed=True)
+    if len(tables.get("rows", ())):
+        files["rows.parquet"] = content(tables["rows"], ".parquet")
     return files
 
 
-def _legible(text: str) -> str:
-    r"""Write undecodable bytes as `\xe9`."""
-    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+def content(rows: pd.DataFrame, ending: str = ".csv", *, packed: bool = False) -> Content:
+    """Return the content of a file with this ending."""
+    columns = [Column(name, _kind(name)) for name in rows]
 
+    def cells() -> Iterator[Sequence[object]]:
+        for first in range(0, len(rows), CHUNK):
+            part = rows.iloc[first : first + CHUNK]
+            known = part.astype(object).where(part.notna(), None)
+            yield from known.itertuples(index=False, name=None)
 
-def csv_content(rows: pd.DataFrame, *, packed: bool = False) -> Content:
-    """Return the content of a CSV file."""
-    return partial(
-        _with_texts(rows, in_csv).to_csv,
-        index=False,
-        errors="surrogateescape",
-        compression="gzip" if packed else None,
-        # With a line end without \r, a text that has a carriage return would not be quoted.
-        lineterminator="\r\n",
-    )
+    def write(file: IO[bytes]) -> None:
+        table_content(ending, columns, cells())(file)
+
+    def write_packed(file: IO[bytes]) -> None:
+        with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed_file:
+            write(cast(IO[bytes], packed_file))
+
+    return write_packed if packed else write
 
 
 def read_table(path: Path, **wanted: Iterable[Any]) -> pd.DataFrame:
@@ -220,21 +222,20 @@ def read_table(path: Path, **wanted: Iterable[Any]) -> pd.DataFrame:
     """
     try:
         names = pd.read_csv(regular(path), nrows=0, encoding_errors="surrogateescape").columns
-        parts = []
+        texts, parts = [name for name in names if _kind(name) is str], []
         with pd.read_csv(
             path,
             encoding_errors="surrogateescape",
-            dtype={name: _kind(name) for name in names},
+            dtype={name: DTYPES[_kind(name)] for name in names},
             # "NA" may be the name of a class.
             keep_default_na=False,
-            na_values={name: [""] for name in names if _kind(name) != TEXT},
-            index_col=False,
+            na_values={name: [""] for name in names if name not in texts},
             chunksize=CHUNK,
         ) as chunks:
             for chunk in chunks:
                 for name, values in wanted.items():
                     chunk = chunk[chunk[name].isin([in_csv(value) for value in values])]
-                parts.append(_with_texts(chunk, from_csv))
+                parts.append(chunk.assign(**{name: _without_marks(chunk[name]) for name in texts}))
         return pd.concat(parts, ignore_index=True)
     except (OSError, ValueError) as error:
         raise DataError(
@@ -243,14 +244,11 @@ def read_table(path: Path, **wanted: Iterable[Any]) -> pd.DataFrame:
         ) from error
 
 
-def _with_texts(rows: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
-    texts = {}
-    for name in rows:
-        if _kind(name) == TEXT:
-            changed = {text: change(text) for text in set(rows[name])}  # few distinct values
-            texts[name] = pd.Series([changed[text] for text in rows[name]], rows.index, TEXT)
-    return rows.assign(**texts)
+def _without_marks(column: pd.Series) -> pd.Series:
+    """Undo `in_csv`; a column has few distinct texts."""
+    texts = {text: from_csv(text) for text in set(column)}
+    return pd.Series([texts[text] for text in column], column.index, DTYPES[str])
 
 
-def _kind(name: str) -> Any:
-    return KINDS.get(name, "float64")
+def _kind(name: str) -> type[str | int | float]:
+    return KINDS.get(name, float)

@@ -6,22 +6,35 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
 
-from metaadapter.bench.evaluation.class_intervals import BY_CLASS, P_BY_CLASS
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.folder import read_run
+from metaadapter.bench.evaluation.folder import (
+    RECORD_FILE,
+    REMEDY,
+    SUMMARY_FILE,
+    SUMMARY_SCHEMA,
+    Record,
+)
 from metaadapter.bench.evaluation.integrity import Box
-from metaadapter.bench.evaluation.run import SUMMARY_SCHEMA
-from metaadapter.bench.evaluation.summary import COLUMNS, Estimate, Ranks, of_records
+from metaadapter.bench.evaluation.summary import (
+    BY_CLASS,
+    COLUMNS,
+    P_BY_CLASS,
+    Estimate,
+    of_records,
+)
 from metaadapter.bench.evaluation.tables import read_table
+from metaadapter.data.checksums import Proof, content_hash, read_document
+from metaadapter.data.strict_json import json_text
+from metaadapter.errors import DataError
 
 T = TypeVar("T")
 ZERO_SHOT = "zero-shot"
-TABLES = ("classes", "confusion", "mistakes", "bins")
 Row = Mapping[str, Any]
 """Name of a column → value."""
 
@@ -29,55 +42,64 @@ ByShots = Mapping[str, Mapping[int, Estimate]]
 """Method → number of shots → estimate."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EvaluationRun:
-    """The configuration, tables and summary of an evaluation."""
+    """A finished evaluation: its configuration, its summary, and its tables."""
 
     config: EvaluationConfig
     record: str
     """Twelve hexadecimal digits from a hash of the methods and of the contents of the sets."""
-    means: pd.DataFrame
-    """A table as `evaluation.summary.means` returns it."""
-    differences: pd.DataFrame
-    """The figures of each method minus the reference."""
-    ranks: Mapping[str, Ranks]
-    across: Sequence[Row]
-    """The records of `across_domains`."""
-    tables: Mapping[str, pd.DataFrame]
-    """`bins` and `rows`; `classes`, `confusion` and `mistakes` only for the reference and
-    zero-shot with the most shots."""
-    boxes: tuple[Box, ...]
-    intervals: str
-    sets: Mapping[str, Row]
-    versions: Mapping[str, str]
+    summary: Mapping[str, Any]
+    """The JSON form of an `Evaluation`."""
+    proof: Proof
+    """The hashes of the tables."""
 
     @classmethod
     def read(cls, folder: Path) -> EvaluationRun:
-        """Read and check the folder of a finished evaluation."""
-        with read_run(folder, SUMMARY_SCHEMA) as run:
-            config, summary = run.config, run.summary
-            of_errors: dict[str, Any] = {
-                "method": {config.reference_name, ZERO_SHOT},
-                "n_shot": {config.ascending_shots[-1]},
-            }
-            files = {
-                name: run.file(name) for name in ("rows.csv", *(f"{table}.csv" for table in TABLES))
-            }
-            errors = {name: read_table(files[f"{name}.csv"], **of_errors) for name in TABLES[:-1]}
-            return cls(
-                config=config,
-                record=run.record,
-                means=of_records(summary["means"]),
-                differences=of_records(summary["differences"], (*COLUMNS, BY_CLASS, P_BY_CLASS)),
-                ranks={part: Ranks(**ranks) for part, ranks in summary["ranks"].items()},
-                across=summary["across"],
-                tables=errors
-                | {name: read_table(files[f"{name}.csv"]) for name in ("bins", "rows")},
-                boxes=tuple(Box(**box) for box in summary["integrity"]),
-                intervals=summary["intervals"],
-                sets=summary["sets"],
-                versions=summary["versions"],
+        """Open a folder; `DataError` if it holds no finished evaluation, or a damaged summary."""
+        if not folder.is_dir():
+            raise DataError(f"there is no folder {folder}; name the --out folder of an evaluation")
+        if not (folder / RECORD_FILE).exists():
+            raise DataError(
+                f"{folder} holds no evaluation (no {RECORD_FILE} in it); choose another"
             )
+        record = Record.read(folder).to_dict()
+        unfinished = f"the evaluation {folder} is not finished: run its command again"
+        if not (folder / SUMMARY_FILE).exists():
+            raise DataError(f"{unfinished} (there is no {SUMMARY_FILE})")
+        summary, proof = read_document(folder / SUMMARY_FILE, SUMMARY_SCHEMA, REMEDY)
+        if record["config"] != summary["config"]:
+            raise DataError(f"{unfinished} (its tables lack cells that its configuration asks for)")
+        digest = content_hash(json_text(record, sort_keys=True))[:12]
+        config = EvaluationConfig.model_validate(summary["config"])
+        return cls(config, digest, summary, proof)
+
+    def table(self, name: str, **wanted: Iterable[Any]) -> pd.DataFrame:
+        """Read a table, checked by its hash; of `wanted` (column → values) only these rows."""
+        return read_table(self.proof.find(f"{name}.csv"), **wanted)
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The figures of each task."""
+        return self.table("rows")
+
+    @cached_property
+    def errors(self) -> Mapping[str, pd.DataFrame]:
+        """Three tables of the reference and of zero-shot with the most shots."""
+        wanted: dict[str, Any] = {
+            "method": {self.config.reference_name, ZERO_SHOT},
+            "n_shot": {self.config.ascending_shots[-1]},
+        }
+        return {name: self.table(name, **wanted) for name in ("classes", "confusion", "mistakes")}
+
+    def figures(self, name: str) -> pd.DataFrame:
+        """Return the `means` or `differences` of the summary."""
+        return of_records(self.summary[name], (*COLUMNS, BY_CLASS, P_BY_CLASS))
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """The outcomes of the checks of integrity."""
+        return tuple(Box(**box) for box in self.summary["integrity"])
 
 
 def by_shots(

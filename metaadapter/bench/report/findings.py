@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from metaadapter.bench.evaluation.class_intervals import BY_CLASS, P_BY_CLASS, holm
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.method_names import AT, distinct_methods, without_suffixes
 from metaadapter.bench.evaluation.name_level import made_names_note
 from metaadapter.bench.evaluation.strangers import COVERAGE, KEEP, STRANGER_METRICS
-from metaadapter.bench.evaluation.summary import MEAN
+from metaadapter.bench.evaluation.summary import BY_CLASS, MEAN, P_BY_CLASS, Ranks, holm
 from metaadapter.bench.evaluation.tables import COSTS
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part, Strangers
 from metaadapter.bench.report.evaluation_run import (
@@ -41,7 +40,7 @@ def find(run: EvaluationRun) -> EvaluationResult:
     parts = tuple(_parts(run, overall, answers))
     # The first part is never "harmonic", which has no answers of its own.
     judged = parts[0].part
-    quality = _quality(run, overall, judged, answers)
+    quality, bins = _quality(run, overall, judged, answers), run.table("bins")
 
     def mean(name: str, method: str, n_shot: int = shots[-1]) -> float | None:
         estimate = quality.get(name, {}).get(method, {}).get(n_shot)
@@ -67,12 +66,12 @@ def find(run: EvaluationRun) -> EvaluationResult:
         below_names=below,
         names=made,
         names_axes=names_axes(run, answers, judged),
-        domain_losses=domain_losses(run.across, methods, judged),
+        domain_losses=domain_losses(run.summary["across"], methods, judged),
         parts=parts,
         quality={name: table for name, table in quality.items() if name not in COSTS},
         reliability={
             method: {
-                n_shot: _reliability(run.tables["bins"], method, n_shot, judged)
+                n_shot: _reliability(bins, method, n_shot, judged)
                 for n_shot in sorted({shots[0], shots[-1]})
             }
             for method in (*featured, ZERO_SHOT)
@@ -88,11 +87,11 @@ def find(run: EvaluationRun) -> EvaluationResult:
         costs={method: {name: mean(name, method) for name in COSTS} for method in methods},
         sets=tuple(set_errors(run, name, reference, shots[-1], judged) for name in names),
         boxes=run.boxes,
-        intervals=run.intervals,
+        intervals=run.summary["intervals"],
         strangers=strangers_of(config, quality),
         pool=pool_note(config.pool, config.pool_size),
         pool_gain=pool_gains(run),
-        versions=run.versions,
+        versions=run.summary["versions"],
         command=config.command,
         seeds=tuple(range(config.seeds)),
         record=run.record,
@@ -101,7 +100,9 @@ def find(run: EvaluationRun) -> EvaluationResult:
 
 def _parts(run: EvaluationRun, overall: str, answers: Sequence[str]) -> list[Part]:
     # The summary has each method minus the reference; the report has the reference minus each.
-    gains = run.differences.assign(mean=-run.differences["mean"])
+    means, gains = run.figures("means"), run.figures("differences")
+    gains = gains.assign(mean=-gains["mean"])
+    ranks = {part: Ranks(**ranks) for part, ranks in run.summary["ranks"].items()}
     places = (overall, *run.config.set_names)
 
     def of_places(table: pd.DataFrame, part: str, half: str = "half") -> dict[str, ByShots]:
@@ -112,13 +113,13 @@ def _parts(run: EvaluationRun, overall: str, answers: Sequence[str]) -> list[Par
     return [
         Part(
             part=part,
-            accuracy=of_places(run.means, part),
+            accuracy=of_places(means, part),
             gain=of_places(gains, part),
             gain_by_class=of_places(gains, part, BY_CLASS),
             p_by_class={place: _p_by_class(gains, place, part, answers) for place in places},
-            ranks=run.ranks.get(part),
+            ranks=ranks.get(part),
         )
-        for part in dict.fromkeys(run.means["part"])
+        for part in dict.fromkeys(means["part"])
     ]
 
 
@@ -138,10 +139,11 @@ def _quality(
     run: EvaluationRun, overall: str, part: str, answers: Sequence[str]
 ) -> Mapping[str, ByShots]:
     """Return the metrics other than accuracy; those of strangers keep methods with equal labels."""
+    means = run.figures("means")
     return {
         name: table if name in STRANGER_METRICS else _of_methods(table, answers)
-        for name in dict.fromkeys(run.means["metric"])
-        if name != "accuracy" and (table := by_shots(run.means, overall, part, name))
+        for name in dict.fromkeys(means["metric"])
+        if name != "accuracy" and (table := by_shots(means, overall, part, name))
     }
 
 

@@ -59,7 +59,7 @@ def names_axes(run: EvaluationRun, methods: Sequence[str], part: str) -> tuple[N
 
     There is none without zero-shot among the peers.
     """
-    config, rows = run.config, run.tables["rows"]
+    config, rows = run.config, run.rows
     peers = [name for name in methods if is_peer(name) and name != config.reference_name]
     if config.names == (OWN,) or not any(without_suffixes(name) == ZERO_SHOT for name in peers):
         return ()
@@ -196,21 +196,21 @@ def below_names(run: EvaluationRun, methods: Sequence[str], part: str) -> tuple[
     zero_shot = next((name for name in methods if without_suffixes(name) == ZERO_SHOT), None)
     if zero_shot is None:
         return ()
-    less = differences(run.tables["rows"][["method", *DRAW, "accuracy"]], zero_shot)
-    findings = []
+    less = differences(run.rows[["method", *DRAW, "accuracy"]], zero_shot)
+    means, findings = run.figures("means"), []
     for method in methods:
         for place in run.config.set_names:
-            accuracy = by_shots(run.means, place, part)
+            accuracy = by_shots(means, place, part)
             worse = {
                 n_shot: difference
                 for n_shot, difference in by_shots(less, place, part).get(method, {}).items()
                 if difference.mean + difference.half < 0
             }
-            has_own = run.sets[place].get("names", OWN) == OWN
+            has_own = run.summary["sets"][place]["names"] == OWN
             if worse and (has_own or method == reference):
-                means = (
+                both = (
                     {n_shot: accuracy[name][n_shot].mean for n_shot in worse}
                     for name in (method, zero_shot)
                 )
-                findings.append(BelowNames(method, place, worse, *means))
+                findings.append(BelowNames(method, place, worse, *both))
     return tuple(findings)

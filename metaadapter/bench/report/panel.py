@@ -41,10 +41,10 @@ def colour(variable: str) -> str:
 class Panel:
     """A figure: its axes to draw on, and its SVG."""
 
-    def __init__(self, figure: Figure, name: str, description: str) -> None:
+    def __init__(self, figure: Figure, name: str, title: str) -> None:
         self.axes: Axes = figure.subplots()
         self._figure = figure
-        self._name, self._description = name, description
+        self._name, self._title = name, title
 
     def draw(
         self,
@@ -64,6 +64,12 @@ class Panel:
             if len(mean) == 1:
                 self.axes.vlines(places, low, high, color=line["color"], linewidth=1)
 
+    def use_doublings(self, places: Sequence[float], labels: Sequence[str]) -> None:
+        """Make a doubling a step of the horizontal axis, with ticks at some places."""
+        self.axes.set_xscale("log", base=2)
+        self.axes.set_xticks(places, labels=labels)
+        self.axes.minorticks_off()
+
     def show_percentages(self, title: str = "% correct") -> None:
         """Set the title of the vertical axis, in %; show at least 2 points within 0 to 100."""
         low, high = self.axes.get_ylim()
@@ -80,12 +86,12 @@ class Panel:
             self._figure.savefig(
                 file, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
             )
-        return Markup(_inline(file.getvalue(), self._name, self._description))
+        return Markup(_inline(file.getvalue(), self._name, self._title))
 
 
 @contextmanager
-def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
-    """Yield a panel 380 pixels wide; `name` is unique in a page, `description` is its title."""
+def panel(name: str, title: str, *, height: int = 270) -> Iterator[Panel]:
+    """Yield a panel 380 pixels wide; `name` is unique in a page, `title` says what it shows."""
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
@@ -116,10 +122,10 @@ def panel(name: str, description: str, *, height: int = 270) -> Iterator[Panel]:
     with mpl.rc_context(settings):
         size = (WIDTH / DOTS_PER_INCH, height / DOTS_PER_INCH)
         figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
-        yield Panel(figure, name, description)
+        yield Panel(figure, name, title)
 
 
-def _inline(document: str, name: str, description: str) -> str:
+def _inline(document: str, name: str, title: str) -> str:
     """Return matplotlib's document as a part of a page, with its variables and with unique ids."""
     svg = document[document.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
@@ -129,8 +135,8 @@ def _inline(document: str, name: str, description: str) -> str:
     svg = re.sub(r"<[^>]*>", lambda tag: _inline_tag(tag[0], name), svg)
     _, box, rest = re.split(r'(viewBox="[^"]*")', svg, maxsplit=1)
     body = rest[rest.index(">") + 1 :]
-    title = f'<title id="{name}-title">{escape(one_line(description))}</title>'
-    return f'<svg {box} role="img" aria-labelledby="{name}-title">\n{title}{body}'
+    label = f'<title id="{name}-title">{escape(one_line(title))}</title>'
+    return f'<svg {box} role="img" aria-labelledby="{name}-title">\n{label}{body}'
 
 
 def _inline_tag(tag: str, name: str) -> str:

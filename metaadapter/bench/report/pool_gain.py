@@ -56,7 +56,7 @@ def pool_gains(run: EvaluationRun) -> tuple[PoolGain, ...]:
         variables.append("size")
     if run.config.pool == "skewed":
         variables.append("evenness")
-    return gains_of_rows(run.tables["rows"], variables) if variables else ()
+    return gains_of_rows(run.rows, variables) if variables else ()
 
 
 def gains_of_rows(rows: pd.DataFrame, variables: Sequence[str]) -> tuple[PoolGain, ...]:

@@ -48,7 +48,7 @@ def set_errors(run: EvaluationRun, name: str, method: str, n_shot: int, part: st
     """Collect the errors of one method on one set at one number of shots, in all draws."""
 
     def rows_of(table: str, of_method: str = method) -> pd.DataFrame:
-        rows = run.tables[table]
+        rows = run.errors[table]
         is_chosen = (rows["method"] == of_method) & (rows["store"] == name)
         return rows[is_chosen & (rows["part"] == part) & (rows["n_shot"] == n_shot)]
 
@@ -75,7 +75,7 @@ def set_errors(run: EvaluationRun, name: str, method: str, n_shot: int, part: st
     mistakes = worst.drop_duplicates("path")[MISTAKE].head(MOST_MISTAKES)
     return SetErrors(
         name=name,
-        facts=run.sets[name],
+        facts=run.summary["sets"][name],
         names={label: name if n_named[name] == 1 else label for label, name in names.items()},
         classes=classes,
         n_classes=len(labels),

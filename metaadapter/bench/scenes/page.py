@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from metaadapter.bench.evaluation.group_draws import KEPT_FOR_QUERIES
+from metaadapter.bench.evaluation.draws import KEPT_FOR_QUERIES
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report.template import render, render_text
 from metaadapter.bench.report.words import points, signed

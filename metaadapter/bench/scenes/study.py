@@ -15,18 +15,17 @@ from jaxtyping import Bool, Int
 
 from metaadapter.apps.field.frames import Frame
 from metaadapter.apps.field.species import is_nothing, is_species
-from metaadapter.bench.evaluation.cell import Cell, CellResult
+from metaadapter.bench.evaluation.cells import Cell, CellResult, read_cells
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
-from metaadapter.bench.evaluation.finished_cells import read_cells
 from metaadapter.bench.evaluation.method_names import is_peer
-from metaadapter.bench.evaluation.run import Evaluation
 from metaadapter.bench.evaluation.store_sets import load_sets
 from metaadapter.bench.evaluation.summary import Estimate, differences, means
 from metaadapter.bench.evaluation.tables import CELL, table
 from metaadapter.bench.report.evaluation_result import plain
 from metaadapter.bench.report.evaluation_run import ByShots, by_shots
+from metaadapter.bench.run import Evaluation
 from metaadapter.bench.scenes.scenes import scenes_of
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import UsageError

@@ -5,42 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.folder import RECORD_FILE, FinishedRun, read_record, read_run
 from metaadapter.bench.evaluation.integrity import Box
 from metaadapter.bench.evaluation.summary import Estimate
-from metaadapter.bench.evaluation.tables import read_table
 from metaadapter.bench.report.evaluation_result import plain
-from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots, Row
+from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots, EvaluationRun, Row
 from metaadapter.bench.report.words import points
 from metaadapter.bench.sequences.figures import matrix
-from metaadapter.bench.sequences.sequence_bench import SequenceBench
 
 MOST_FEATURED = 6
 T = TypeVar("T")
 
 
-def is_continual(folder: Path) -> bool:
-    """Return whether a folder holds an evaluation of continual learners."""
-    if not (folder / RECORD_FILE).exists():
-        return False
-    config = read_record(folder).get("config")
-    return isinstance(config, dict) and bool(config.get("continual"))
-
-
-def find_continual(folder: Path) -> ContinualResult:
-    """Read a continual evaluation; raise `DataError` if it is unfinished or damaged."""
-    with read_run(folder, SequenceBench.summary_schema) as run:
-        return _result(run, read_table(run.file("rows.csv")))
-
-
-def _result(run: FinishedRun, rows: pd.DataFrame) -> ContinualResult:
+def find_continual(run: EvaluationRun) -> ContinualResult:
+    """Return the figures, matrices and curves of a continual evaluation."""
+    rows = run.rows
     config, summary = run.config, run.summary
     reference, shots = config.reference_name, config.ascending_shots
     figures = _by_measure(summary["figures"])
@@ -63,7 +47,7 @@ def _result(run: FinishedRun, rows: pd.DataFrame) -> ContinualResult:
         mean_curve=_of_cells(rows, _curve),
         first_curve=_of_cells(rows[rows["task"] == 1], _curve),
         sets=summary["sets"],
-        boxes=tuple(Box(**box) for box in summary["integrity"]),
+        boxes=run.boxes,
         intervals=summary["intervals"],
         versions=summary["versions"],
         command=config.command,

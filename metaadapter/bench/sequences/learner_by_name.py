@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from metaadapter.adapter.support import Support
@@ -37,15 +37,8 @@ OF_METHODS: dict[str, Callable[[Fit], Learner[Any]]] = {
 """Learners that use a few-shot method, as "library@GDA" does; "library" uses "default"."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamedLearner(Measured):
-    """A learner with its name, and the record of the data that it was made from."""
-
-    fit: Learner[Any]
-
-
-def load_learner(name: str) -> NamedLearner:
-    """Load a learner by name; raise `UsageError` for an unknown name.
+def load_learner(name: str) -> Measured:
+    """Load a `Learner` by name, as the `fit` of a method; raise `UsageError` for an unknown name.
 
     Names are the keys of `PEERS`; "library", "growing" and "ceiling", each perhaps with @ and the
     name of a method for `load_method`; and FILE.py:CLASS. A learner with @joint at the end of its
@@ -55,7 +48,7 @@ def load_learner(name: str) -> NamedLearner:
         return replace(load_learner(name.removesuffix(JOINT)), name=name, sees_joint_alone=True)
     if name in PEERS:
         learner = PEERS[name]()
-        return NamedLearner(name, code_identity(type(learner)), learner, UNTRAINED)
+        return Measured(name, code_identity(type(learner)), learner, UNTRAINED)
     kind, _, method_name = name.partition("@")
     if kind in OF_METHODS:
         method = load_method(method_name or "default")
@@ -66,7 +59,7 @@ def load_learner(name: str) -> NamedLearner:
             )
         learner = OF_METHODS[kind](_fit_of(name, method.fit))
         identity = text_digest(code_identity(type(learner)) + method.identity)
-        return NamedLearner(name, identity, learner, method.meta_training, files=method.files)
+        return Measured(name, identity, learner, method.meta_training, files=method.files)
     if is_user_code(name):
         return _own_learner(name)
     known = ", ".join([*PEERS, *OF_METHODS, *(f"{kind}@METHOD" for kind in OF_METHODS)])
@@ -83,7 +76,7 @@ def _fit_of(name: str, fit: Callable[[Support], Any]) -> Fit:
     return adapters
 
 
-def _own_learner(name: str) -> NamedLearner:
+def _own_learner(name: str) -> Measured:
     """Load a subclass of `Learner` from the user's file."""
     kind = load_user_code(name, kind="learner")
     if not (isinstance(kind, type) and issubclass(kind, Learner)):
@@ -96,4 +89,4 @@ def _own_learner(name: str) -> NamedLearner:
         raise UsageError(
             f"learner {name!r} cannot be created without arguments: {explain(error)}"
         ) from error
-    return NamedLearner(name, code_identity(kind), learner, None, files=files_opened_by(name))
+    return Measured(name, code_identity(kind), learner, None, files=files_opened_by(name))

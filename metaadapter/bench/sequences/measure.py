@@ -12,7 +12,7 @@ from torch import Tensor
 
 from metaadapter.bench.evaluation.draw_config import Setting
 from metaadapter.bench.evaluation.evaluation_set import same_name
-from metaadapter.bench.sequences.learner_by_name import NamedLearner
+from metaadapter.bench.evaluation.method import Measured
 from metaadapter.bench.sequences.learners.learner import Questions
 from metaadapter.bench.sequences.sequence import Task
 from metaadapter.data.machine_errors import is_shortage
@@ -23,7 +23,7 @@ COLUMNS = ("after", "task", "n_way", "n_query", "accuracy", "identified", "n_cla
 
 
 def measure_sequence(
-    named: NamedLearner, tasks: Sequence[Task], setting: Setting
+    named: Measured, tasks: Sequence[Task], setting: Setting
 ) -> dict[str, list[Any]]:
     """Return columns with a row for each number of tasks learned and each task with queries.
 
@@ -45,7 +45,7 @@ def measure_sequence(
     return {name: [row[name] for row in rows] for name in COLUMNS}
 
 
-def _rows(named: NamedLearner, tasks: Sequence[Task], setting: Setting) -> Iterator[dict[str, Any]]:
+def _rows(named: Measured, tasks: Sequence[Task], setting: Setting) -> Iterator[dict[str, Any]]:
     for after, (state, n_learned) in enumerate(_states(named, tasks), start=1):
         learned = {
             "n_classes": sum(len(task.classes) for task in tasks[:n_learned]),
@@ -68,7 +68,7 @@ def _rows(named: NamedLearner, tasks: Sequence[Task], setting: Setting) -> Itera
                 }
 
 
-def _states(named: NamedLearner, tasks: Sequence[Task]) -> Iterator[tuple[Any, int]]:
+def _states(named: Measured, tasks: Sequence[Task]) -> Iterator[tuple[Any, int]]:
     """Yield the state after each task, and the number of tasks learned by then."""
     learner, n = named.fit, len(tasks)
     state = learner.start()
@@ -88,7 +88,7 @@ def _asked_together(n_learned: int, n_tasks: int, setting: Setting) -> list[list
 
 
 def _predicted(
-    named: NamedLearner, state: Any, tasks: Sequence[Task], numbers: Sequence[int]
+    named: Measured, state: Any, tasks: Sequence[Task], numbers: Sequence[int]
 ) -> Int[Tensor, " Q"]:
     """Return the column of the predicted class of each query."""
     questions = Questions(
@@ -106,4 +106,5 @@ def _predicted(
         )
     if (scores_QC.isnan() | scores_QC.isposinf()).any():
         raise DataError(f"{named.name} gave scores that are not numbers; leave it out of --methods")
-    return scores_QC.argmax(-1).cpu()
+    predicted: Tensor = scores_QC.argmax(-1).cpu()
+    return predicted

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from markupsafe import Markup
 
 from metaadapter.bench.evaluation.summary import Estimate
-from metaadapter.bench.report.evaluation_page import tint
 from metaadapter.bench.report.evaluation_run import ByShots
+from metaadapter.bench.report.evaluation_views import tint
 from metaadapter.bench.report.method_style import style_among
 from metaadapter.bench.report.panel import panel
 from metaadapter.bench.report.template import (
@@ -166,12 +166,8 @@ def accuracy_by_tasks(
     result: ContinualResult, curve: Curve, n_shot: int, name: str, title: str
 ) -> Markup:
     """Draw accuracy against tasks learned, with 95 % bands; learners not featured are grey."""
-    description = f"{title} by tasks learned: " + "; ".join(
-        f"{method} " + ", ".join(f"{100 * point.mean:.1f} %" for point in curve[method][n_shot])
-        for method in result.featured
-    )
     learned = range(1, len(result.tasks) + 1)
-    with panel(name, description, height=300) as drawing:
+    with panel(name, f"{title} by tasks learned", height=300) as drawing:
         for method in reversed(result.methods):
             style = style_among(method, result.featured)
             alpha = style.alpha(method == result.reference)

@@ -69,13 +69,7 @@ def look_up(task: TaskRows, *, joint_alone: bool) -> Task:
     is_query_NQ = rows.query_TNQ[0] >= 0
     return Task(
         task.classes,
-        Support.of_tasks(
-            data.look_up(rows.support_TNK),
-            data.text_CD[rows.classes_TN],
-            rows.support_TNK >= 0,
-            logit_scale=data.logit_scale,
-            blocks=data.blocks,
-        ),
+        data.support(rows),
         data.look_up(rows.query_TNQ[0][is_query_NQ]),
         is_query_NQ.nonzero()[:, 0],
         data.logit_scale,

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import pandas as pd
 import torch
 
 from metaadapter.bench.evaluation.bench import Bench, Summary
-from metaadapter.bench.evaluation.cell import Cell, CellResult, Tables, with_files
+from metaadapter.bench.evaluation.cells import Cell, CellResult, with_files
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.run import Evaluation, evaluate
+from metaadapter.bench.evaluation.metrics import Tables
 from metaadapter.bench.evaluation.summary import differences, means
 from metaadapter.bench.evaluation.tables import draw_table, gathered, table
 from metaadapter.bench.sequences.figures import DRAW, by_measure, draw_figures
-from metaadapter.bench.sequences.learner_by_name import NamedLearner, load_learner
+from metaadapter.bench.sequences.learner_by_name import load_learner
 from metaadapter.bench.sequences.measure import COLUMNS, measure_sequence
 from metaadapter.bench.sequences.sequence import (
     Task,
@@ -37,14 +36,10 @@ from metaadapter.errors import UsageError
 class SequenceBench(Bench):
     """The `Bench` for a configuration with `continual`; it computes on the CPU."""
 
-    summary_schema: ClassVar[str] = "metaadapter.continual.summary/1"
-    packages: ClassVar[Sequence[str]] = ("metaadapter", "torch", "numpy", "scipy", "pandas")
     intervals: ClassVar[str] = (
         "95 % intervals of Student's t cover the draw of classes and pictures (seeds), not which "
         "tasks there are nor, without shuffle, their order"
     )
-
-    methods: Mapping[str, NamedLearner]
 
     def __init__(self, config: EvaluationConfig, device: torch.device) -> None:
         if device.type != "cpu":
@@ -74,7 +69,7 @@ class SequenceBench(Bench):
             return with_files({"rows": rows}, learner.files)
 
     def summarise(self, results: Sequence[CellResult]) -> Summary:
-        """Return tables, means and differences from the results of all cells."""
+        """Return tables and figures from the results of all cells."""
         sequences = {seed: self.draw(seed) for seed in range(self.config.seeds)}
         draws = pd.concat(
             [
@@ -98,8 +93,10 @@ class SequenceBench(Bench):
             # A picture in the support of one task must not be a query of another task.
             compared=draws.assign(store=self.config.cells()[0].store, task=0),
             tables={"rows": rows},
-            means=by_measure(means(figures)),
-            differences=by_measure(differences(figures, self.config.reference_name)),
+            figures={
+                "figures": by_measure(means(figures)),
+                "differences": by_measure(differences(figures, self.config.reference_name)),
+            },
         )
 
 
@@ -108,14 +105,3 @@ class SequenceBench(Bench):
 def _tasks(bench: SequenceBench, seed: int, n_shot: int, joint_alone: bool) -> list[Task]:
     tasks = [replace(task, rows=task.rows.first(n_shot)) for task in bench.draw(seed)]
     return [look_up(task, joint_alone=joint_alone) for task in tasks]
-
-
-def evaluate_continual(config: EvaluationConfig, folder: Path, **options: Any) -> Evaluation:
-    """Run `evaluate` for a configuration with `continual`; the options are the same.
-
-    Raises:
-        UsageError: A learner or device does not exist, or the user's own learner fails.
-        DataError: A store cannot be used, or the folder holds something else.
-        IncompatibleArtifact: Two stores are from different encoders.
-    """
-    return evaluate(config, folder, kind=SequenceBench, **options)

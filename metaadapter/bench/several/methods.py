@@ -18,8 +18,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 
 from metaadapter.adapter.weights import probabilities
 from metaadapter.bench.several.tasks import SeveralTask
-from metaadapter.data.code_identity import code_identity
-from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
 from metaadapter.generator.pretrained import shared_generator
 
 HALF = 0.5
@@ -39,26 +37,24 @@ class Answers(NamedTuple):
     threshold_C: Float[np.ndarray, " C"]
 
 
-Queries = Float[np.ndarray, "Q D"]
-Method = Callable[[SeveralTask, Queries, torch.device], Answers]
+Method = Callable[[SeveralTask, torch.device], Answers]
 
 
-def several_default(task: SeveralTask, queries_QD: Queries, device: torch.device) -> Answers:
+def several_default(task: SeveralTask, device: torch.device) -> Answers:
     """Answer with the adapter that the shipped generator's closed form predicts."""
     support = task.support.to(device=device).exact
     weights = shared_generator("default")[0].predict(support).task(0)
     assert weights.label_thresholds is not None
-    p_QC = probabilities(torch.from_numpy(queries_QD).to(device), weights)
+    p_QC = probabilities(torch.from_numpy(task.queries_QD).to(device), weights)
     return Answers(p_QC.cpu().numpy(), weights.label_thresholds.cpu().numpy())
 
 
-def zero_shot_sigmoid(task: SeveralTask, queries_QD: Queries, _device: torch.device) -> Answers:
+def zero_shot_sigmoid(task: SeveralTask, _device: torch.device) -> Answers:
     """Answer with σ(s · cosine + b); b makes the mean probability of a class that in the support.
 
     Only this prevalence is read from the support.
     """
-    scale = task.logit_scale or CLIP_LOGIT_SCALE
-    logits_QC = scale * queries_QD @ task.text_CD.T
+    logits_QC = task.logit_scale * task.queries_QD @ task.text_CD.T
     share_C = (task.shows_NC.sum(0) + 0.5) / (len(task.shows_NC) + 1)
     p_QC = np.stack(
         [_with_mean(column, share) for column, share in zip(logits_QC.T, share_C, strict=True)], 1
@@ -74,13 +70,13 @@ def _with_mean(logits: Float[np.ndarray, " Q"], share: float) -> Float[np.ndarra
     return p
 
 
-def logistic_per_class(task: SeveralTask, queries_QD: Queries, _device: torch.device) -> Answers:
+def logistic_per_class(task: SeveralTask, _device: torch.device) -> Answers:
     """Answer with one logistic regression a class (binary relevance)."""
     model = OneVsRestClassifier(LogisticRegression(C=STRENGTH, max_iter=1000))
     with warnings.catch_warnings():
         # Of steps that do not converge, and of classes that all pictures show, or none.
         warnings.simplefilter("ignore", UserWarning)
-        p_QC = model.fit(task.rows_ND, task.shows_NC.astype(int)).predict_proba(queries_QD)
+        p_QC = model.fit(task.rows_ND, task.shows_NC.astype(int)).predict_proba(task.queries_QD)
     return Answers(p_QC, np.full(p_QC.shape[1], HALF))
 
 
@@ -118,13 +114,13 @@ def ml_knn(
     return p_QC
 
 
-def ml_knn_answers(task: SeveralTask, queries_QD: Queries, _device: torch.device) -> Answers:
+def ml_knn_answers(task: SeveralTask, _device: torch.device) -> Answers:
     """Answer with ML-KNN of ten neighbours (Zhang and Zhou 2007)."""
-    p_QC = ml_knn(task.rows_ND, task.shows_NC, queries_QD)
+    p_QC = ml_knn(task.rows_ND, task.shows_NC, task.queries_QD)
     return Answers(p_QC, np.full(p_QC.shape[1], HALF))
 
 
-def task_res_per_class(task: SeveralTask, queries_QD: Queries, device: torch.device) -> Answers:
+def task_res_per_class(task: SeveralTask, device: torch.device) -> Answers:
     """Answer with TaskRes (Yu et al. 2023), a residual on each text, trained on sigmoids.
 
     A slope and a bias for each class are trained too, since a sigmoid has no other class to
@@ -132,7 +128,7 @@ def task_res_per_class(task: SeveralTask, queries_QD: Queries, device: torch.dev
     """
     rows, text, target, queries = (
         torch.from_numpy(part).to(device, torch.float64)
-        for part in (task.rows_ND, task.text_CD, task.shows_NC, queries_QD)
+        for part in (task.rows_ND, task.text_CD, task.shows_NC, task.queries_QD)
     )
     residual = torch.zeros_like(text, requires_grad=True)
     bias = text.new_full((len(text),), -2.0, requires_grad=True)
@@ -162,11 +158,3 @@ METHODS: Mapping[str, Method] = {
     "taskres-per-class": task_res_per_class,
 }
 """Name → method; the first is the generator's, the others are peers."""
-
-
-def identity_of(name: str) -> str:
-    """Return a text that changes when the answers of a method may change."""
-    code = code_identity(METHODS[name])
-    return (
-        code if METHODS[name] is not several_default else f"{code} {shared_generator('default')[1]}"
-    )

@@ -89,11 +89,11 @@ def test_evaluate_compares_methods(
     methods = [row["method"] for row in document["means"]]
     assert methods[0] == "default"
     assert len(methods) == 5
-    stored = json.loads((tmp_path / "run" / "several.json").read_text())
+    stored = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert stored["means"] == document["means"]
     refused = run(*command, "--out", tmp_path / "run", "--set", "base_to_new=true")
-    assert refused.code == 2
-    assert "base_to_new" in refused.err
+    assert refused.code == 3
+    assert "several excludes base_to_new" in refused.err
     shutil.copytree(tmp_path / "store", tmp_path / "other")
     pair = f"{tmp_path / 'store'}@{tmp_path / 'other'}"
     assert "single stores" in run("evaluate", pair, *command[2:], "--out", tmp_path / "new").err

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.bench.run import evaluate
 
 
 def tell(done: int, _total: int) -> None:

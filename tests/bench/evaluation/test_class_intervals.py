@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from metaadapter.bench.evaluation.class_intervals import (
+from metaadapter.bench.evaluation.summary import (
     BY_CLASS,
+    MEAN,
     P_BY_CLASS,
     holm,
     with_class_intervals,
 )
-from metaadapter.bench.evaluation.summary import MEAN
 
 SETS = {"pets": {"ant": 8, "bee": 8, "cow": 4}, "cars": {"bus": 6, "van": 10}}
 

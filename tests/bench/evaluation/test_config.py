@@ -10,12 +10,10 @@ from metaadapter.errors import DataError
     ("changes", "message"),
     [
         ({"stores": ()}, "expected stores to evaluate on"),
-        (
-            {"stores": (("a", "b"),), "continual": "pooled"},
-            "takes single stores and no metrics, got ",
-        ),
-        ({"stores": (("a", "b"),), "by_group": True}, "by_group divides single stores, got "),
-        ({"base_to_new": True, "ways": 5}, "leave out ways and unknown"),
+        ({"stores": (("a", "b"),), "continual": "pooled"}, "continual takes single stores, got "),
+        ({"stores": (("a", "b"),), "by_group": True}, "by_group takes single stores, got "),
+        ({"base_to_new": True, "ways": 5}, "base_to_new excludes ways; leave one of them out"),
+        ({"continual": "pooled", "tree": "a", "tasks": 2}, "continual excludes tasks, tree; leave"),
         ({"reference": "GDA"}, "'GDA' is not among the methods"),
         ({"seeds": 0}, "greater than or equal to 1"),
     ],

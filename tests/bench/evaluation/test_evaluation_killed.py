@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from metaadapter.bench.evaluation.finished_cells import read_cells
-from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.bench.evaluation.cells import read_cells
+from metaadapter.bench.run import evaluate
 from tests.bench.evaluation.test_run import figures
 
 pytestmark = pytest.mark.slow

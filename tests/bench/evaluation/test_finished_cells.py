@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.bench.evaluation.cell import Cell, CellResult
-from metaadapter.bench.evaluation.finished_cells import (
+from metaadapter.bench.evaluation.cells import (
     CELLS_FILE,
     PURPOSE,
+    Cell,
+    CellResult,
     FinishedCells,
     read_cells,
 )

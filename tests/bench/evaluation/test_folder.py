@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.bench.evaluation.cell import Cell, CellResult
+from metaadapter.bench.evaluation.cells import Cell, CellResult
 from metaadapter.bench.evaluation.folder import Record, hold_evaluation
 from metaadapter.errors import DataError
 

@@ -7,9 +7,10 @@ import shutil
 import pandas as pd
 import pytest
 
-from metaadapter.bench.evaluation.finished_cells import CELLS_FILE, PURPOSE, FinishedCells
-from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.bench.evaluation.cells import CELLS_FILE, PURPOSE, FinishedCells
 from metaadapter.bench.report.evaluation_run import EvaluationRun
+from metaadapter.bench.report.findings import find
+from metaadapter.bench.run import evaluate
 from metaadapter.data.db import Database
 from metaadapter.errors import DataError
 from metaadapter.training.config_file import load_config
@@ -152,7 +153,7 @@ def test_fraud__table_edited__is_refused(scene, tmp_path):
     rows.to_csv(tmp_path / "run" / "rows.csv", index=False)
 
     with pytest.raises(DataError, match=r"rows\.csv is damaged or was changed"):
-        EvaluationRun.read(tmp_path / "run")
+        find(EvaluationRun.read(tmp_path / "run"))
 
 
 def test_audit__of_true_figures__says_that_they_are_equal(scene):

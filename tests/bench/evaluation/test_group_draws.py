@@ -7,8 +7,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from metaadapter.bench.evaluation.draws import classes_left_out, draw_tasks
-from metaadapter.bench.evaluation.group_draws import enough_groups
+from metaadapter.bench.evaluation.draws import classes_left_out, draw_tasks, enough_groups
 from metaadapter.bench.evaluation.integrity import support_apart
 from metaadapter.bench.evaluation.tables import draw_table
 

@@ -70,10 +70,8 @@ def test_load_method__finetune_at_a_number__takes_that_many_steps(support):
 
 def test_load_method__unknown_name__lists_what_there_is():
     known = "default, closed-form, elsewhere, finetune, finetune@K, zero-shot"
-    with pytest.raises(UsageError, match=f"no method 'Gda '.*mean GDA.*; there are: {known}"):
+    with pytest.raises(UsageError, match=f"no method 'Gda '; there are: {known}"):
         load_method("Gda ")
-    with pytest.raises(UsageError, match=r"mean label spreading\?.*ProtoNet, TransCLIP, StatA"):
-        load_method("Label-spreading")
 
 
 def test_resolve_names__groups__are_written_out_once():

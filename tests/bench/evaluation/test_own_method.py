@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.bench.evaluation.method_by_name import load_method
-from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.bench.run import evaluate
 from metaadapter.errors import UsageError
 
 MINE = """\

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.bench.run import evaluate
 from metaadapter.errors import UsageError
 
 MINE = """\

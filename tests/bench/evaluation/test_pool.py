@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.bench.run import evaluate
 from metaadapter.errors import DataError
 
 DIES_IN_A_WORKER = """\

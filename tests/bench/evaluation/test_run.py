@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from metaadapter.bench.evaluation.finished_cells import read_cells
-from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.bench.evaluation.cells import read_cells
+from metaadapter.bench.run import evaluate
 from metaadapter.data.training_steps import reporting_steps
 
 TIMES = ("fit_seconds", "predict_seconds", "peak_mib")

@@ -10,9 +10,9 @@ import torch
 
 import episodes
 import metaadapter
-from metaadapter.bench.evaluation.finished_cells import CELLS_FILE, KIND, PURPOSE
+from metaadapter.bench.evaluation.cells import CELLS_FILE, KIND, PURPOSE
 from metaadapter.bench.evaluation.method_by_name import load_method
-from metaadapter.bench.evaluation.run import evaluate
+from metaadapter.bench.run import evaluate
 from metaadapter.data.db import Database
 from metaadapter.generator.adapter_generator import save_generator
 from metaadapter.generator.closed_form import ClosedForm
@@ -99,9 +99,7 @@ def test_evaluate__module_changed__measures_its_methods_again(measured, edit, fi
     assert methods == changed
     assert n_cells == 2 * len(changed)
     if changed:
-        have = "method has" if len(changed) == 1 else "methods have"
         assert notes == [
-            f"{len(changed)} {have} changed ({', '.join(changed)}): {n_cells} cells are measured "
-            "again"
+            f"{n_cells} cells are measured again, because of changes in {', '.join(changed)}"
         ]
     assert measured() == ([], 0, [])

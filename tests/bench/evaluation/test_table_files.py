@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import csv
 
+import pyarrow.parquet
 import pytest
 
-from metaadapter.bench.evaluation.tables import csv_content, read_table, table, table_files
+from metaadapter.bench.evaluation.tables import content, read_table, table, table_files
 from metaadapter.data.output_folder import replace_file
 from metaadapter.errors import DataError
 
@@ -23,13 +24,12 @@ def rows():
 
 
 def test_table_files__parquet__has_the_rows_of_the_csv_file(rows, tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet")
     some = rows.iloc[[0, 2]]
 
-    for name, content in table_files({"rows": some}).items():
-        replace_file(tmp_path / name, content)
+    for name, written in table_files({"rows": some}).items():
+        replace_file(tmp_path / name, written)
 
-    result = parquet.read_table(tmp_path / "rows.parquet").to_pylist()
+    result = pyarrow.parquet.read_table(tmp_path / "rows.parquet").to_pylist()
     assert [row["method"] for row in result] == ["007", "NA"]
     assert [row["trained_parameters"] for row in result] == [None, 8]
     with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:
@@ -41,7 +41,7 @@ def test_table_files__parquet__has_the_rows_of_the_csv_file(rows, tmp_path):
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz"])
 def test_read_table__has_what_was_written(name, rows, tmp_path):
-    replace_file(tmp_path / name, csv_content(rows, packed=name.endswith(".gz")))
+    replace_file(tmp_path / name, content(rows, packed=name.endswith(".gz")))
 
     result = read_table(tmp_path / name)
 
@@ -49,9 +49,9 @@ def test_read_table__has_what_was_written(name, rows, tmp_path):
     assert result["method"].tolist() == COLUMNS["method"]
 
 
-@pytest.mark.parametrize("content", ["n_shot\nfour\n", ""])
-def test_read_table__damaged__names_the_file(content, tmp_path):
-    (tmp_path / "rows.csv").write_text(content)
+@pytest.mark.parametrize("text", ["n_shot\nfour\n", ""])
+def test_read_table__damaged__names_the_file(text, tmp_path):
+    (tmp_path / "rows.csv").write_text(text)
 
     with pytest.raises(DataError, match=r"cannot read the table .*rows\.csv"):
         read_table(tmp_path / "rows.csv")

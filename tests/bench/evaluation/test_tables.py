@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from metaadapter.bench.evaluation.cell import Cell, CellResult
+from metaadapter.bench.evaluation.cells import Cell, CellResult
 from metaadapter.bench.evaluation.store_sets import set_of_store
 from metaadapter.bench.evaluation.tables import TASK_COLUMNS, all_tables
 

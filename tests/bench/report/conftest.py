@@ -53,7 +53,7 @@ def make_result():
 def finished(store_in, tmp_path_factory):
     """Two sets, three methods, three shots and three seeds, measured once."""
     from metaadapter.bench.evaluation.config import EvaluationConfig
-    from metaadapter.bench.evaluation.run import evaluate
+    from metaadapter.bench.run import evaluate
 
     folder = tmp_path_factory.mktemp("finished")
     counts = {"n01440764 ant": 9, "bee": 9, "<cow> & calf": 9, "dog": 9}
@@ -83,9 +83,9 @@ def result(finished):
 def report_of(store_in, tmp_path_factory):
     """The result of a small evaluation on a store of its own, with changes."""
     from metaadapter.bench.evaluation.config import EvaluationConfig
-    from metaadapter.bench.evaluation.run import evaluate
     from metaadapter.bench.report.evaluation_run import EvaluationRun
     from metaadapter.bench.report.findings import find
+    from metaadapter.bench.run import evaluate
 
     def make(labels, n_pictures=6, *, spread=0.5, **changes):
         folder = tmp_path_factory.mktemp("report")

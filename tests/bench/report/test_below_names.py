@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from metaadapter.bench.report.evaluation_markdown import markdown, overview
-from metaadapter.bench.report.evaluation_page import page
+from metaadapter.bench.report.evaluation_views import markdown, overview, page
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,10 @@ import pytest
 from scipy import stats
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.run import evaluate
-from metaadapter.bench.report.evaluation_markdown import markdown, overview
-from metaadapter.bench.report.evaluation_page import page
 from metaadapter.bench.report.evaluation_run import EvaluationRun
+from metaadapter.bench.report.evaluation_views import markdown, overview, page
 from metaadapter.bench.report.findings import find
+from metaadapter.bench.run import evaluate
 
 COUNTS = dict.fromkeys(("ant", "bee", "cow"), 8)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from metaadapter.bench.report.evaluation_markdown import markdown, overview
+from metaadapter.bench.report.evaluation_views import markdown, overview
 
 
 def renamed(result, name):

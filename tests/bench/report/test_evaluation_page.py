@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from metaadapter.bench.report.evaluation_page import page
+from metaadapter.bench.report.evaluation_views import page
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from metaadapter.bench.report.evaluation_run import EvaluationRun
+from metaadapter.bench.report.findings import find
 from metaadapter.errors import DataError
 
 
@@ -50,5 +51,5 @@ def test_read__damaged_file__is_refused_by_its_name(copy, names, change):
         (copy / name).write_bytes(change(content))
         remedy = " .*measure again into another folder" if change is one_digit_changed else ""
         with pytest.raises(DataError, match=f"{name} is damaged{remedy}"):
-            EvaluationRun.read(copy)
+            find(EvaluationRun.read(copy))
         (copy / name).write_bytes(content)

@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from metaadapter.bench.evaluation.class_intervals import P_BY_CLASS, holm
-from metaadapter.bench.evaluation.summary import MEAN
+from metaadapter.bench.evaluation.summary import MEAN, P_BY_CLASS, holm, records
 from metaadapter.bench.report.evaluation_run import EvaluationRun
 from metaadapter.bench.report.findings import find
 from metaadapter.bench.report.words import signed
@@ -98,7 +97,7 @@ def test_find__p_by_class__is_holms_over_the_other_methods_at_each_number_of_sho
     result, finished
 ):
     (part,) = result.parts
-    table = EvaluationRun.read(finished).differences
+    table = EvaluationRun.read(finished).figures("differences")
     for n_shot in (1, 2, 4):
         rows = table[(table["store"] == MEAN) & (table["n_shot"] == n_shot)]
         rows = rows[rows["metric"] == "accuracy"]
@@ -111,17 +110,17 @@ def test_find__headline__method_that_is_no_peer_and_ahead__is_named(finished, ow
     """The means of GDA, 20 points better at one shot, under a name that is no peer's."""
     run = EvaluationRun.read(finished)
     tables = []
-    for table, more in ((run.means, 0.9), (run.differences, 0.2)):
+    for table, more in ((run.figures("means"), 0.9), (run.figures("differences"), 0.2)):
         copy = table[(table["method"] == "GDA") & (table["n_shot"] == 1)].assign(method=own)
         is_accuracy = copy["metric"] == "accuracy"
         copy.loc[is_accuracy, "mean"] = more
         copy.loc[is_accuracy, [name for name in copy if name.startswith("half")]] = 0.1
-        if P_BY_CLASS in copy:
-            copy.loc[is_accuracy, P_BY_CLASS] = 0.001
-        tables.append(pd.concat([table, copy], ignore_index=True))
+        copy.loc[is_accuracy, P_BY_CLASS] = 0.001
+        tables.append(records(pd.concat([table, copy], ignore_index=True)))
     config = run.config.model_copy(update={"methods": (*run.config.methods, own)})
 
-    headline = find(replace(run, config=config, means=tables[0], differences=tables[1])).headline
+    summary = {**run.summary, "means": tables[0], "differences": tables[1]}
+    headline = find(replace(run, config=config, summary=summary)).headline
 
     assert f"is −20.0 ± 10.0 (1 shot, {own})" in headline
     assert f"{own} (1 shot)" in headline.split(", and behind ")[1]

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from metaadapter.bench.report.evaluation_markdown import markdown, overview
-from metaadapter.bench.report.evaluation_page import page
+from metaadapter.bench.report.evaluation_views import markdown, overview, page
 from metaadapter.bench.report.names_axis import axes_of_rows
 
 LEVELS, SHOTS = ("own", "0.6", "4", "noise", "cone:2"), (1, 4)

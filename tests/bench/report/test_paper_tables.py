@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from metaadapter.bench.report.figures import cliques
 from metaadapter.bench.report.paper_tables import csv_table, latex
 
 
@@ -46,16 +45,3 @@ def test_latex__name_with_marks_of_latex__is_escaped(result):
     (row,) = (line for line in text.splitlines() if line.startswith("50"))
     assert row.startswith(r"50\% of\_x \& \{y\}\textbackslash{}\textasciitilde{} & ")
     assert len(re.findall(r" & ", row)) == len(result.shots)
-
-
-@pytest.mark.parametrize(
-    ("ranks", "groups"),
-    [
-        ([1.0, 1.5, 2.4, 3.0, 5.0], [(0, 1), (1, 2), (2, 3)]),
-        ([1.0, 1.5, 1.9, 3.0], [(0, 2)]),
-        ([1.0, 3.0, 5.0], []),
-        ([2.0, 2.0, 2.0], [(0, 2)]),
-    ],
-)
-def test_cliques__ranks__are_the_largest_groups_within_the_difference(ranks, groups):
-    assert cliques(ranks, 1.0) == groups

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metaadapter.bench.evaluation.tables import table
-from metaadapter.bench.report.evaluation_page import page
+from metaadapter.bench.report.evaluation_views import page
 from metaadapter.bench.report.pool_gain import gains_of_rows
 
 METHODS = ("default", "default@labelled", "closed-form", "closed-form@labelled", "GDA")

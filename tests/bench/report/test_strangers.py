@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.run import evaluate
 from metaadapter.bench.report.evaluation_run import EvaluationRun
 from metaadapter.bench.report.findings import find
+from metaadapter.bench.run import evaluate
 
 METHODS = ("closed-form", "closed-form@prototype", "GDA@msp", "GDA@energy")
 

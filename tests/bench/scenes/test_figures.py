@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from metaadapter.bench.evaluation.cell import Cell, CellResult
+from metaadapter.bench.evaluation.cells import Cell, CellResult
 from metaadapter.bench.scenes.study import OVERALL, confusions, field_rows
 
 CLASSES = ("deer", "empty", "fox", "vehicle")

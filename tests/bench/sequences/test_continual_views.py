@@ -7,31 +7,30 @@ import json
 import pytest
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.sequences.findings import find_continual, is_continual
+from metaadapter.bench.report.evaluation_run import EvaluationRun
+from metaadapter.bench.run import evaluate
+from metaadapter.bench.sequences.findings import find_continual
 from metaadapter.bench.sequences.report import continual_page
-from metaadapter.bench.sequences.sequence_bench import evaluate_continual
 
 COUNTS = {"pets": {"ant": 6, "bee": 6, "cow": 6}, "toys": {"car": 6, "kite": 6}}
 
 
 @pytest.fixture(scope="module")
 def pooled(store_in, tmp_path_factory):
-    """The folder and the figures of an evaluation of two learners on two tasks."""
+    """The result and the figures of an evaluation of two learners on two tasks."""
     folder = tmp_path_factory.mktemp("zoo")
     stores = [str(store_in(folder, *named, spread=1.0).folder) for named in COUNTS.items()]
     methods = ("nearest mean", "zero-shot")
     config = EvaluationConfig(
         stores=stores, continual="pooled", methods=methods, shots=(1, 3), seeds=2
     )
-    return folder / "run", evaluate_continual(config, folder / "run")
+    evaluation = evaluate(config, folder / "run")
+    return find_continual(EvaluationRun.read(folder / "run")), evaluation
 
 
 def test_result__pooled__has_what_was_measured(pooled):
-    folder, evaluation = pooled
+    result, evaluation = pooled
 
-    result = find_continual(folder)
-
-    assert is_continual(folder)
     assert result.tasks == ("1 pets", "2 toys")
     rows = evaluation.rows
     is_last = (rows["method"] == "nearest mean") & (rows["n_shot"] == 3) & (rows["after"] == 2)
@@ -48,9 +47,9 @@ def test_result__pooled__has_what_was_measured(pooled):
 
 
 def test_page__pooled__has_figures_curves_and_a_matrix_a_learner(pooled, read_page):
-    folder, _ = pooled
+    result, _ = pooled
 
-    page = read_page(continual_page(find_continual(folder)))
+    page = read_page(continual_page(result))
 
     assert "nearest mean through 2 tasks, pooled" in page.words
     assert "Transfer" in page.words

@@ -4,12 +4,12 @@ import json
 
 import pandas as pd
 
-from metaadapter.bench.sequences.sequence_bench import evaluate_continual
+from metaadapter.bench.run import evaluate
 from metaadapter.data.checksums import check_files
 
 
 def test_run__tables_and_summary__are_written_and_prove_themselves(zoo, plan, tmp_path):
-    result = evaluate_continual(plan(*zoo, continual="pooled"), tmp_path / "run")
+    result = evaluate(plan(*zoo, continual="pooled"), tmp_path / "run")
 
     rows = pd.read_csv(tmp_path / "run" / "rows.csv")
     assert len(rows) == 2 * 2 * 2 * 4  # learners, shots, seeds, cells of the matrix

@@ -1,0 +1,129 @@
+"""The cells of an evaluation, and the finished ones in the database of its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, final
+
+from metaadapter.bench.evaluation.metrics import Tables
+from metaadapter.data.db import Database
+from metaadapter.data.output_folder import write_errors
+from metaadapter.data.strict_json import json_text
+from metaadapter.data.user_code import OpenedFiles, changed_files
+
+CELLS_FILE, PURPOSE, KIND = "cells.db", "the cells of an evaluation", "cell"
+KEPT = "Finished cells are kept; the same command continues there"
+PROGRAM = "the program that draws, fits, answers and scores"
+
+FILES = "files"
+"""The table of the files that a method of the user opened, with the columns path and sha256."""
+
+
+class Cell(NamedTuple):
+    """One method on one draw of a set at one number of shots; the key of its result."""
+
+    method: str
+    store: str
+    """Name of the set, or of the sequence of sets."""
+    n_shot: int
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.method} on {self.store}, {self.n_shot} shot(s), seed {self.seed}"
+
+
+class CellResult(NamedTuple):
+    """The figures of a cell, with the identities of the method and the code that gave them."""
+
+    cell: Cell
+    method: str
+    """Identity of the method."""
+    bench: str
+    """Identity of the code that measured the cell."""
+    tables: Tables
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Path → SHA-256 of the files that the method opened; empty for other code than a user's.
+
+        A method may open a file once and remember it: the file is listed in all later cells of the
+        same process, too.
+        """
+        files = self.tables.get(FILES, {"path": [], "sha256": []})
+        return dict(zip(files["path"], files["sha256"], strict=True))
+
+
+def with_files(tables: Tables, opened: OpenedFiles | None) -> Tables:
+    """Return the tables of a cell, with that of the files that its method has opened."""
+    if opened is None:
+        return tables
+    hashes = opened.hashes()
+    return {**tables, FILES: {"path": [*hashes], "sha256": [*hashes.values()]}}
+
+
+def read_cells(folder: Path) -> dict[Cell, CellResult]:
+    """Return the finished cells of an evaluation; `DataError` if their file is damaged."""
+    with Database(folder / CELLS_FILE, PURPOSE, writes=False) as database:
+        return _results(database)
+
+
+def _results(database: Database) -> dict[Cell, CellResult]:
+    results = (CellResult(**value) for value in database.latest(KIND).values())
+    return {(cell := Cell(*result.cell)): result._replace(cell=cell) for result in results}
+
+
+@final
+class FinishedCells:
+    """Finished cells in a database that is open for writing; the last result of a cell counts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.results = _results(database)
+
+    def measure_missing(
+        self,
+        cells: Sequence[Cell],
+        methods: Mapping[str, str],
+        bench: str,
+        measure: Callable[[Sequence[Cell]], Iterable[tuple[Cell, Tables]]],
+        *,
+        tell: Callable[[int, int], None],
+        note: Callable[[str], None],
+    ) -> int:
+        """Measure the cells that are missing or stale, keep each one at once, return their number.
+
+        `methods` (name → identity) and `bench` are the present identities of methods and code.
+        `tell` is called with the number of finished cells and the number of cells to measure, and
+        `note` with the reason why cells are measured again.
+        """
+        reasons = {
+            result.cell: reason
+            for result in (self.results[cell] for cell in cells if cell in self.results)
+            if (reason := _reason(result, methods[result.cell.method], bench))
+        }
+        if reasons:
+            changed = ", ".join(dict.fromkeys(reasons.values()))
+            again = "1 cell is" if len(reasons) == 1 else f"{len(reasons)} cells are"
+            note(f"{again} measured again, because of changes in {changed}")
+        missing = [cell for cell in cells if cell in reasons or cell not in self.results]
+        tell(0, len(missing))
+        for number, (cell, tables) in enumerate(measure(missing), start=1):
+            self.append(CellResult(cell, methods[cell.method], bench, tables))
+            tell(number, len(missing))
+        return len(missing)
+
+    def append(self, result: CellResult) -> None:
+        """Write a result to the disk; raise `DataError` if that fails."""
+        with write_errors(f"the evaluation {self._database.path.parent}", KEPT):
+            self._database.add(KIND, json_text(result.cell), result._asdict())
+        self.results[result.cell] = result
+
+
+def _reason(result: CellResult, method: str, bench: str) -> str:
+    """Return what has changed since the cell was measured; "" if nothing has."""
+    if result.bench != bench:
+        return PROGRAM
+    if changed := changed_files(result.files):
+        return f"{', '.join(changed)}, which {result.cell.method} reads"
+    return result.cell.method if result.method != method else ""
