@@ -119,7 +119,7 @@ def cell_tables(
     }
     return {
         name: {"part": [part] * len(next(iter(columns.values())))}
-        | {key: _plain(column) for key, column in columns.items()}
+        | plain({key: np.asarray(column).tolist() for key, column in columns.items()})
         for name, columns in tables.items()
     }
 
@@ -157,6 +157,10 @@ def bin_sums(known: np.ndarray, n_tasks: int) -> Float[np.ndarray, "T B 3"]:
     return np.stack(columns, -1).astype(float).reshape(n_tasks, N_BINS, 3)
 
 
-def _plain(column: Sequence[Any] | np.ndarray) -> list[Any]:
-    """Return numbers for JSON, with None instead of NaN."""
-    return [None if value != value else value for value in np.asarray(column).tolist()]
+def plain(value: Any) -> Any:
+    """Return the JSON form of a value, also within mappings and sequences; NaN becomes null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(member) for member in value]
+    return None if isinstance(value, float) and value != value else value

@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
+from metaadapter.bench.evaluation.metrics import plain
 from metaadapter.bench.evaluation.tables import CELL, FACTS, table
 
 MEAN = "mean over sets"
@@ -131,8 +132,8 @@ def of_records(figures: list[dict[str, Any]], columns: Sequence[str] = COLUMNS) 
 
 def records(figures: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the JSON form of a table of figures; the interval of a single draw is null."""
-    plain: Any = figures.astype(object).where(figures.notna(), None)
-    return list(plain.to_dict("records"))
+    rows: list[dict[str, Any]] = plain(figures.to_dict("records"))
+    return rows
 
 
 def rank_methods(figures: pd.DataFrame, methods: Sequence[str], part: str) -> Ranks | None:
@@ -180,31 +181,22 @@ def across_domains(rows: pd.DataFrame, config: EvaluationConfig) -> list[dict[st
     ]
     if not pairs:
         return []
-    keys = ["store", "method", "part", "n_shot"]
-    tasks = dict(iter(rows.dropna(subset="accuracy").groupby(keys, sort=False)))
-    records = []
-    for across_set, domain in pairs:
-        for (store, method, part, n_shot), across in tasks.items():
-            in_domain = tasks.get((domain, method, part, n_shot))
-            if store != across_set or in_domain is None:
+    scored, losses = rows.dropna(subset="accuracy"), list[dict[str, Any]]()
+    for name, domain in pairs:
+        of_both = scored[scored["store"].isin([name, domain])]
+        for (method, part, n_shot), tasks in of_both.groupby(
+            ["method", "part", "n_shot"], sort=False
+        ):
+            across, within = (tasks[tasks["store"] == one] for one in (name, domain))
+            if not len(across) or set(across["n_way"]) != set(within["n_way"]):
                 continue
-            if set(across["n_way"]) != set(in_domain["n_way"]):
-                continue
-            samples = [of_set["accuracy"].to_numpy(float) for of_set in (across, in_domain)]
+            samples = [one["accuracy"].to_numpy(float) for one in (across, within)]
             difference = Estimate.of_difference(*samples)
-            records.append(
-                {
-                    "store": across_set,
-                    "domain": domain,
-                    "method": method,
-                    "part": part,
-                    "n_shot": int(n_shot),
-                    "in_domain": float(samples[1].mean()),
-                    "across": float(samples[0].mean()),
-                    "difference": difference.mean,
-                    "half": None if math.isnan(difference.half) else difference.half,
-                }
-            )
+            figures = {"difference": difference.mean, "half": difference.half}
+            means = {"in_domain": float(samples[1].mean()), "across": float(samples[0].mean())}
+            key = {"method": method, "part": part, "n_shot": int(n_shot)}
+            losses.append({"store": name, "domain": domain, **key, **means, **figures})
+    records: list[dict[str, Any]] = plain(losses)
     return records
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from metaadapter.bench.evaluation.integrity import Box
+from metaadapter.bench.evaluation.metrics import plain
 from metaadapter.bench.evaluation.summary import Ranks
 from metaadapter.bench.report.evaluation_run import ByShots, DomainLoss, Row
 from metaadapter.bench.report.names_axis import BelowNames, NamesAxis
@@ -94,12 +95,3 @@ class EvaluationResult:
         """Return the JSON form; the interval of a single draw is null."""
         document: dict[str, Any] = plain(asdict(self))
         return document
-
-
-def plain(value: Any) -> Any:
-    """Return the JSON form of a value, also within mappings and sequences; NaN becomes null."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(member) for key, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(member) for member in value]
-    return None if isinstance(value, float) and value != value else value

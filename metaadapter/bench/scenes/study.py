@@ -20,10 +20,10 @@ from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.method_names import is_peer
+from metaadapter.bench.evaluation.metrics import plain
 from metaadapter.bench.evaluation.store_sets import load_sets
 from metaadapter.bench.evaluation.summary import Estimate, differences, means
 from metaadapter.bench.evaluation.tables import CELL, table
-from metaadapter.bench.report.evaluation_result import plain
 from metaadapter.bench.report.evaluation_run import ByShots, by_shots
 from metaadapter.bench.run import Evaluation
 from metaadapter.bench.scenes.scenes import scenes_of

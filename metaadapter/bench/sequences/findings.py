@@ -12,8 +12,8 @@ import pandas as pd
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.integrity import Box
+from metaadapter.bench.evaluation.metrics import plain
 from metaadapter.bench.evaluation.summary import Estimate
-from metaadapter.bench.report.evaluation_result import plain
 from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots, EvaluationRun, Row
 from metaadapter.bench.report.words import points
 from metaadapter.bench.sequences.figures import matrix
