@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -83,7 +83,7 @@ class Evaluation:
             "reference": self.config.reference_name,
             "names": made_names_note(self.config.names),
             **figures,
-            "integrity": [box.to_dict() for box in self.boxes],
+            "integrity": [asdict(box) for box in self.boxes],
             "sets": self.sets,
             "versions": self.versions,
         }

@@ -91,7 +91,7 @@ def _read_evaluation(
 ) -> Views:
     from metaadapter.bench.report.evaluation_views import markdown, page
     from metaadapter.bench.report.findings import find
-    from metaadapter.bench.report.paper_tables import csv_table, latex
+    from metaadapter.bench.report.paper_tables import latex, report_csv
     from metaadapter.bench.report.template import thumbnails
 
     result = find(run)
@@ -105,7 +105,7 @@ def _read_evaluation(
         )
     document = {"schema": "metaadapter.report/1", **result.to_dict()}
     others: dict[str, str | bytes]
-    others = {"md": markdown(result), "tex": latex(result), "csv": csv_table(result)}
+    others = {"md": markdown(result), "tex": latex(result), "csv": report_csv(result)}
     return document, others, lambda: page(result, jpegs)
 
 

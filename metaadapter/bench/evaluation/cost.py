@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,25 +26,19 @@ def timed(action: Callable[[], Result], device: torch.device) -> tuple[Result, f
     return result, time.perf_counter() - started
 
 
-@dataclass(slots=True)
-class TrainedNumbers:
-    """How many numbers a method trains, as `trained_numbers` counts them."""
-
-    count: int = 0
-    """The size of the largest optimizer, so that training again to estimate accuracy adds none."""
-
-
 @contextmanager
-def trained_numbers() -> Iterator[TrainedNumbers]:
-    """Count the numbers that torch optimizers train within the block."""
-    trained = TrainedNumbers()
+def trained_numbers() -> Iterator[list[int]]:
+    """Note how many numbers torch optimizers train within the block, at each of their steps.
+
+    The largest counts, so that training again to estimate accuracy adds none.
+    """
+    counts: list[int] = []
 
     def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        count = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
-        trained.count = max(trained.count, count)
+        counts.append(sum(p.numel() for group in optimizer.param_groups for p in group["params"]))
 
     with register_optimizer_step_pre_hook(note):
-        yield trained
+        yield counts
 
 
 def reset_peak(device: torch.device) -> float | None:

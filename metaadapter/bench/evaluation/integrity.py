@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from random import SystemRandom
 from typing import Any, Literal
 
@@ -38,10 +38,6 @@ class Box:
     detail: str
     methods: Mapping[str, Status] = field(default_factory=dict)
     """Method → its outcome."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return asdict(self)
 
 
 def check_integrity(

@@ -176,7 +176,9 @@ def _answer(
             f"{data.name} are known; leave {method.name} out of --methods"
         )
     by_hand = method.trained_by_hand
-    n_trained = by_hand(n_way, query_TQD.shape[-1]) if by_hand else trained.count // n_tasks
+    n_trained = (
+        by_hand(n_way, query_TQD.shape[-1]) if by_hand else max(trained, default=0) // n_tasks
+    )
     cost = {
         "fit_seconds": fit_seconds / n_tasks,
         "predict_seconds": predict_seconds / n_tasks,

@@ -6,36 +6,32 @@ import math
 
 import pandas as pd
 
+from metaadapter.bench.evaluation.metrics import plain
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
 from metaadapter.bench.report.evaluation_run import at
 from metaadapter.bench.report.words import LEVEL, part_suffix
-from metaadapter.data.plain_text import in_csv, one_line
+from metaadapter.data.plain_text import one_line
+from metaadapter.data.table_file import Column, csv_table
 
-COLUMNS = (
-    *("part", "set", "method", "n_shot", "accuracy", "half"),
-    *("gain", "half_over_draws", "half_over_classes", "p_over_classes"),
+TEXTS = ("part", "set", "method")
+FIGURES = (
+    *("n_shot", "accuracy", "half", "gain"),
+    *("half_over_draws", "half_over_classes", "p_over_classes"),
 )
-LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{mark: f"\\{mark}" for mark in "&%$#_{}"},
-}
 
 
-def csv_table(result: EvaluationResult) -> bytes:
+def report_csv(result: EvaluationResult) -> bytes:
     """Return a row for each part, set, method and number of shots, as fractions of 1."""
     rows = [
-        (part.part, in_csv(place), in_csv(method), n_shot, *_figures(part, place, method, n_shot))
+        (part.part, place, method, n_shot, *_figures(part, place, method, n_shot))
         for part in result.parts
         for place, accuracy in part.accuracy.items()
         for method, by_shots in accuracy.items()
         for n_shot in by_shots
     ]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    text: str = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    return text.encode(errors="surrogateescape")
+    columns = [*map(Column, TEXTS), *(Column(name, float) for name in FIGURES)]
+    return csv_table(columns, plain(rows))
 
 
 def _figures(part: Part, place: str, method: str, n_shot: int) -> tuple[float | None, ...]:
@@ -74,20 +70,13 @@ def _table(result: EvaluationResult, part: Part) -> str:
         return rf"{text}{star} {{\scriptsize$\pm${100 * estimate.half:.1f}}}"
 
     methods = [method for method in result.methods if method in accuracy]
-    table = pd.DataFrame(
-        {
-            "shots": list(map(_escaped, methods)),
-            **{str(n): [cell(method, n) for method in methods] for n in result.shots},
-        }
-    )
+    cells = {str(n): [cell(method, n) for method in methods] for n in result.shots}
+    table = pd.DataFrame({"shots": list(map(one_line, methods)), **cells})
     caption = (
         f"Accuracy in %, {place}{part_suffix(part.part)}, by labelled pictures of a class, ± 95 % "
         f"interval over draws. *: differs from {result.reference} (p < {LEVEL} over classes, for "
         "all methods together)."
     )
-    text: str = table.to_latex(index=False, column_format="l" + "r" * len(result.shots))
+    names = table.style.format(subset=["shots"], escape="latex").hide(axis="index")
+    text: str = names.to_latex(column_format="l" + "r" * len(result.shots), hrules=True)
     return f"% {one_line(caption)}\n{text}"
-
-
-def _escaped(text: str) -> str:
-    return "".join(LATEX.get(letter, letter) for letter in one_line(text))

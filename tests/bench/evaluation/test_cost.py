@@ -23,7 +23,7 @@ def test_trained_numbers__several_optimizers__are_those_of_the_one_that_moves_mo
         step(torch.ones(5, requires_grad=True))
 
     step(torch.ones(100, requires_grad=True))
-    assert seen.count == 12
+    assert max(seen) == 12
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system does not tell")

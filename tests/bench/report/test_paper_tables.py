@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from metaadapter.bench.report.paper_tables import csv_table, latex
+from metaadapter.bench.report.paper_tables import latex, report_csv
 
 
-def test_csv_table__figures__are_those_of_the_result(result):
-    rows = list(csv.DictReader(io.StringIO(csv_table(result).decode())))
+def test_report_csv__figures__are_those_of_the_result(result):
+    rows = list(csv.DictReader(io.StringIO(report_csv(result).decode())))
 
     (part,) = result.parts
     assert len(rows) == sum(
@@ -43,5 +43,5 @@ def test_latex__name_with_marks_of_latex__is_escaped(result):
     text = latex(replace(result, methods=methods, parts=(replace(part, accuracy=accuracy),)))
 
     (row,) = (line for line in text.splitlines() if line.startswith("50"))
-    assert row.startswith(r"50\% of\_x \& \{y\}\textbackslash{}\textasciitilde{} & ")
+    assert row.startswith(r"50\% of\_x \& \{y\}\textbackslash \textasciitilde  & ")
     assert len(re.findall(r" & ", row)) == len(result.shots)
