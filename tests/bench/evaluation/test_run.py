@@ -77,8 +77,8 @@ def test_evaluate__in_two_processes__has_the_figures_of_one(pets, ask, tmp_path)
 def test_evaluate__interrupted_within_a_cell__keeps_the_finished_cells(pets, ask, tmp_path):
     config = ask(pets, methods=("zero-shot", "ZS-LP"), shots=(1,), seeds=1)
 
-    def interrupt(now):
-        if now.done == 3:
+    def interrupt(n_done, _n_steps):
+        if n_done == 3:
             raise KeyboardInterrupt
 
     with reporting_steps(interrupt), pytest.raises(KeyboardInterrupt):
