@@ -123,7 +123,9 @@ class _Run:
             name_files(path)
         checkpoint = load_checkpoint(path) if path.exists() else None
         if checkpoint and device == "auto":
-            device = checkpoint.values["device"]
+            # Several processes have a GPU each, whichever one process had.
+            saved = checkpoint.values["device"]
+            device = saved if processes.size == 1 else saved.partition(":")[0]
         place = training_device(processes.device(device))
         data = load_training_data(config)
         if checkpoint:
@@ -166,17 +168,15 @@ def _advance(
             if moment.step == 0:
                 continue
             stopped = processes.any(should_stop())
-            if stopped or trainer.is_due:
+            if log and (stopped or trainer.is_due):
                 about = {
-                    "log_position": log.tell() if log else 0,
+                    "log_position": log.tell(),
                     "seconds": seconds,
                     "device": run.device,
                     "data": run.data,
                 }
-                state = trainer.state(about)
-                if log:
-                    _save(folder, log, state, owner)
-                if log and trainer.is_at_its_best:
+                _save(folder, log, trainer.state(about), owner)
+                if trainer.is_at_its_best:
                     _save_best(folder, trainer)
             if stopped:
                 break
