@@ -123,7 +123,7 @@ def test_train__interrupted__ends_with_130_and_the_command_that_goes_on_works(
         (
             ("--resume", "."),
             3,
-            "resolved.json: No such file or directory; give --resume a folder",
+            "resolved.json: No such file or directory; give --resume a run folder",
         ),
     ],
 )
