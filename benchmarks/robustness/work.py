@@ -15,7 +15,7 @@ from metaadapter.adapter import files
 from metaadapter.apps.library import entry as library_entry
 from metaadapter.data.checksums import check_files
 from metaadapter.features.store import kept_features
-from metaadapter.workflow import prediction_parts
+from metaadapter.workflow import query_parts
 
 PAGE = 4096
 TEMPORARY = (".new", ".tmp")
@@ -110,7 +110,7 @@ def do_not_wait() -> None:
     The reason is that trials kill or stop a process within a second.
     """
     kept_features.COMMIT_SECONDS = 0.0
-    prediction_parts.PICTURES_AT_ONCE = 2
+    query_parts.PICTURES_AT_ONCE = 2
     files.SECONDS_TO_WAIT = library_entry.SECONDS_TO_WAIT = 0.2
 
 

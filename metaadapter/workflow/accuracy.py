@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -108,14 +108,10 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Add the counts of another tally."""
-        self.n += other.n
-        self.n_classified += other.n_classified
-        self.n_unfamiliar += other.n_unfamiliar
-        self.in_support += other.in_support
-        self.pictures.update(other.pictures)
-        self.correct.update(other.correct)
-        self.warnings += other.warnings
-        self.unreadable += other.unreadable
+        for one in fields(self):
+            counts = getattr(self, one.name)
+            counts += getattr(other, one.name)
+            setattr(self, one.name, counts)
 
     @property
     def scores(self) -> Scores:

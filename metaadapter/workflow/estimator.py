@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from sklearn.utils.validation import check_is_fitted
 
-from metaadapter.adapter.adapted_encoder import adapted_encoder, parts_of
+from metaadapter.adapter.adapted_encoder import adapted_encoder
 from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.adapter.label_tree import LabelTree, SureAnswer
 from metaadapter.adapter.stored import StoredAdapter
@@ -42,7 +42,6 @@ from metaadapter.workflow.new_class import add_class, require_addable
 from metaadapter.workflow.predictions import PredictionOptions, sure_answers
 from metaadapter.workflow.query_shift import QuerySample
 from metaadapter.workflow.run_push import push_adapter
-from metaadapter.workflow.tree_evidence import with_parents_names
 
 if TYPE_CHECKING:
     from metaadapter.data.hub_upload import Pushed
@@ -154,15 +153,6 @@ class MetaAdapterClassifier(AdapterClassifier):
             raise UsageError(f"views are for mode='finetune' only, got mode={self.mode!r}")
         with unchanged_on_error(self):
             support, encoder = self._read(X, y, views)
-            if unlabelled is not None:
-                rows = unlabelled_rows(unlabelled, self.n_features_in_)
-                support = support.with_pool(unit_rows(rows))
-            base, parts = parts_of(encoder)
-            tree = self.tree
-            if tree is not None:
-                tree = label_tree(tree)
-                classes = self.classes_.tolist()
-                support = with_parents_names(support, classes, tree, encoder)
             self.stored_ = fit_support(
                 support,
                 self.classes_.tolist(),
@@ -171,9 +161,9 @@ class MetaAdapterClassifier(AdapterClassifier):
                 mode=self.mode,
                 generator=self.generator,
                 fine_tuning=self.fine_tuning,
-                origin=None if base is None else _origin_of(base),
-                parts=parts,
-                tree=tree,
+                encoder=encoder,
+                pool=unlabelled_rows(unlabelled, self.n_features_in_),
+                tree=label_tree(self.tree),
             )
         return self
 
@@ -381,12 +371,3 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.n_features_in_ = stored.config.width
         self.n_shots_ = np.array(stored.config.n_shots)
         self.logit_scale_ = stored.config.logit_scale
-
-
-def _origin_of(encoder: Any) -> Origin:
-    return Origin(
-        encoder=encoder.name,
-        fingerprint=encoder.fingerprint,
-        zoom=getattr(encoder, "zoom", False),
-        blocks=dict(getattr(encoder, "look_blocks", {})),
-    )

@@ -64,9 +64,9 @@ def label_array(labels: Any) -> Any:
     )
 
 
-def label_tree(tree: Any) -> LabelTree:
-    """Return a tree, or child → parent, as a label tree; its names are labels as text."""
-    if isinstance(tree, LabelTree):
+def label_tree(tree: Any) -> LabelTree | None:
+    """Return a tree, child → parent or `None` as a label tree; its names are labels as text."""
+    if tree is None or isinstance(tree, LabelTree):
         return tree
     if not isinstance(tree, Mapping):
         raise UsageError(
@@ -79,8 +79,10 @@ def label_tree(tree: Any) -> LabelTree:
         raise UsageError(f"tree: {error}; give one of them another parent") from error
 
 
-def unlabelled_rows(unlabelled: Any, width: int) -> Float[np.ndarray, "u D"]:
-    """Return the features of unlabelled pictures as (u, width) finite numbers."""
+def unlabelled_rows(unlabelled: Any, width: int) -> Float[np.ndarray, "u D"] | None:
+    """Return the features of unlabelled pictures, if any, as (u, width) finite numbers."""
+    if unlabelled is None:
+        return None
     rows = np.asarray(as_array(unlabelled))
     if rows.ndim != 2 or rows.shape[1] != width or rows.dtype.kind not in "fiu":
         raise UsageError(

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from metaadapter.adapter.adapted_encoder import TowerParts, parts_of
+from metaadapter.adapter.adapted_encoder import parts_of
 from metaadapter.adapter.config import AdapterConfig, SeveralConfig
 from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.label_tree import LabelTree
@@ -58,8 +58,9 @@ def fit_support(
     mode: Mode = "one_shot",
     generator: str | Path | AdapterGenerator = "default",
     fine_tuning: FineTune | None = None,
+    encoder: Any = None,
     origin: Origin | None = None,
-    parts: TowerParts | None = None,
+    pool: Float[np.ndarray, "u D"] | None = None,
     picture_hashes: Sequence[str] = (),
     groups: Sequence[str] = (),
     tree: LabelTree | None = None,
@@ -67,12 +68,17 @@ def fit_support(
     """Predict the adapter of one task, and refine it in mode `"finetune"`.
 
     The adapter stores `names` (label → name, or [name, sentence, …]) but no vectors among them, and
-    no names that the encoder does not read.
-    `groups` are as for `first_of_groups`. With a `tree`, classes without a picture share the
-    evidence of their siblings.
+    no names that the encoder does not read. The adapter includes what was trained in the towers of
+    the `encoder`, of which it stores the `origin`, by default its own. `pool` has features of
+    unlabelled pictures, and `groups` are as for `first_of_groups`. With a `tree`, classes without a
+    picture share the evidence of their parents' names and of their siblings.
     """
     loaded, identity = shared_generator(generator)
-    parts = parts or TowerParts()
+    base, parts = parts_of(encoder)
+    if tree is not None:
+        support = with_parents_names(support, classes, tree, encoder)
+    if pool is not None:
+        support = support.with_pool(unit_rows(pool))
     if mode == "finetune":
         weights, n_steps = fine_tune_adapter(loaded, support, fine_tuning)
     else:
@@ -94,7 +100,7 @@ def fit_support(
         blocks=support.blocks,
         class_names=text_names(read, classes),
         descriptions=descriptions(read, classes),
-        origin=origin or Origin(),
+        origin=origin or _origin_of(base),
         inside=parts.inside,
         tree=None if tree is None else dict(tree.parents),
         several=several_config(support),
@@ -140,10 +146,6 @@ def fit_pictures(
     `names` may include classes without pictures; `pool` has features of unlabelled pictures.
     """
     support, classes = support_of(labelled, names)
-    if tree is not None:
-        support = with_parents_names(support, classes, tree, labelled.encoder)
-    if pool is not None:
-        support = support.with_pool(unit_rows(pool))
     boxed = sum(row.box is not None for row in labelled.pictures.rows)
     stored = fit_support(
         support,
@@ -152,8 +154,9 @@ def fit_pictures(
         logit_scale=labelled.logit_scale,
         mode=mode,
         generator=generator,
+        encoder=labelled.encoder,
         origin=labelled.origin,
-        parts=parts_of(labelled.encoder)[1],
+        pool=pool,
         picture_hashes=labelled.pictures.sha256,
         groups=[picture.group for picture in labelled.pictures.pictures],
         tree=tree,
@@ -209,6 +212,18 @@ def with_known_head(weights: AdapterWeights, other: AdapterWeights) -> AdapterWe
     if weights.known_head is None or head is None:
         return weights
     return replace(weights, **head._asdict())
+
+
+def _origin_of(encoder: Any) -> Origin:
+    """Return the origin of an encoder's features; an encoder of a user may lack looks."""
+    if encoder is None:
+        return Origin()
+    return Origin(
+        encoder=encoder.name,
+        fingerprint=encoder.fingerprint,
+        zoom=getattr(encoder, "zoom", False),
+        blocks=dict(getattr(encoder, "look_blocks", {})),
+    )
 
 
 def _out_of_bounds(reason: str) -> DataError:

@@ -244,22 +244,15 @@ def _without_copies(pictures: EncodedPictures) -> EncodedPictures:
 
 
 def _require_as_stored(selection: Selection, store: FeatureStore) -> None:
-    owner, n_views, recipe = f"the feature store {store.folder}", store.n_views, store.origin
-    if selection.views not in (None, n_views):
-        raise UsageError(
-            f"views is {selection.views}, but {owner} holds {n_views} view(s) of each "
-            "picture; leave views out, or encode again"
-        )
-    if selection.zoom not in (None, recipe.zoom):
-        raise UsageError(
-            f"zoom={selection.zoom} is given, but {owner} was made "
-            f"{'with' if recipe.zoom else 'without'} a zoom; leave zoom out, or encode again"
-        )
-    if selection.blocks not in (None, recipe.block_names):
-        raise UsageError(
-            f"blocks is {','.join(selection.blocks)}, but {owner} holds "
-            f"{','.join(recipe.block_names)}; leave blocks out, or encode again"
-        )
+    """Raise a `UsageError` if other looks are chosen than those of which the store has features."""
+    looks = selection.views, selection.zoom, selection.blocks
+    stored = store.n_views, store.origin.zoom, store.origin.block_names
+    for name, chosen, held in zip(("views", "zoom", "blocks"), looks, stored, strict=True):
+        if chosen not in (None, held):
+            raise UsageError(
+                f"{name} is {chosen}, but the feature store {store.folder} was made with {name} "
+                f"{held}; leave {name} out, or encode again"
+            )
 
 
 def _read_store(

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from metaadapter.adapter.label_tree import SureAnswer
 from metaadapter.data.inputs import DONE, DUPLICATE, UNREADABLE, UnreadableImage
 from metaadapter.data.manifest import UNREADABLE_REASON
 from metaadapter.data.table_file import ROWS_AT_ONCE, Cell, Column
@@ -29,8 +28,9 @@ FACTS = (
     *map(Column, (STATUS, UNREADABLE_REASON, DUPLICATE_OF, SHA256)),
 )
 # A manifest of pictures names these columns in the same way.
+SIDES = tuple(f"box_{side}" for side in ("left", "top", "width", "height"))
 OF_BOXES = (
-    *(Column(f"box_{side}", float) for side in ("left", "top", "width", "height")),
+    *(Column(side, float) for side in SIDES),
     *(Column("detected"), Column("confidence", float), Column("source")),
 )
 OF_TIMES = (Column("time"), Column("series"), Column("animal", int))
@@ -40,6 +40,7 @@ OF_TREE = (
     *(Column("sure_path"), Column("sure_probabilities")),
 )
 BETWEEN = " | "
+# The index of the contents that were seen takes this much memory; the rest of it is on disk.
 CACHE_KIB = 32_768
 
 
@@ -56,98 +57,84 @@ class RowFormat:
     """Whether columns have the sure answer of a label tree."""
 
     @cached_property
-    def columns(self) -> tuple[Column, ...]:
-        """All columns."""
+    def facts(self) -> tuple[Column, ...]:
+        """All columns but those of the classes."""
         return (
             *FACTS,
             *([Column("set")] if self.sets else []),
             *(OF_BOXES if self.boxes else []),
             *(OF_TIMES if self.times else []),
             *(OF_TREE if self.tree else []),
-            *(Column(f"p_{label}", float) for label in self.classes),
         )
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns."""
+        return (*self.facts, *(Column(f"p_{label}", float) for label in self.classes))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The names of the columns."""
         return tuple(column.name for column in self.columns)
 
-    def row(self, outcome: Outcome) -> list[Cell]:
-        """Return the row of a prediction or of a picture that could not be read."""
-        if isinstance(outcome, UnreadableImage):
-            facts = {"path": str(outcome.path), STATUS: UNREADABLE}
-            facts[UNREADABLE_REASON] = outcome.reason
-            return [facts.get(name) for name in self.names]
-        unfamiliar = bool(outcome.unfamiliar)
-        row: list[Cell] = [*outcome[:5], outcome.known, unfamiliar, DONE, None, None]
-        row.append(outcome.sha256)
-        if self.sets:
-            row.append(BETWEEN.join(outcome.set or ()))
-        if self.boxes:
-            row += [*(outcome.box or (None,) * 4), outcome.detected, outcome.confidence]
-            row.append(outcome.source)
-        if self.times:
-            row += [outcome.time, outcome.series, outcome.animal]
-        if self.tree:
-            row += _sure_cells(outcome.sure)
-        row = [None if cell == "" else cell for cell in row]
-        row += map(outcome.probabilities.get, self.classes)
-        return row
-
     def rows(self, outcomes: Iterable[Outcome]) -> Iterator[list[Cell]]:
         """Yield the rows; one whose picture has the content of an earlier one is a duplicate.
 
         The contents are in a private file on disk, so that memory is bounded.
         """
-        status, original = self.names.index(STATUS), self.names.index(DUPLICATE_OF)
-        with closing(sqlite3.connect("", isolation_level=None)) as seen:
-            for command in (
-                f"PRAGMA cache_size = -{CACHE_KIB}",
-                "PRAGMA journal_mode = OFF",
-                "CREATE TABLE seen (content BLOB PRIMARY KEY, number, path BLOB) WITHOUT ROWID",
-                "BEGIN",
-            ):
-                seen.execute(command)
-            numbered = enumerate(outcomes)
-            while part := list(islice(numbered, ROWS_AT_ONCE)):
-                first = _earlier_paths(seen, part)
-                for number, outcome in part:
-                    row = self.row(outcome)
-                    if number in first:
-                        row[status], row[original] = DUPLICATE, first[number]
-                    yield row
+        numbered = enumerate(outcomes)
+        try:
+            with closing(sqlite3.connect("")) as seen:
+                seen.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+                seen.execute(
+                    "CREATE TABLE seen (content BLOB PRIMARY KEY, number, path BLOB) WITHOUT ROWID"
+                )
+                while part := list(islice(numbered, ROWS_AT_ONCE)):
+                    first = _earlier_paths(seen, part)
+                    for number, outcome in part:
+                        yield self.row(outcome, first.get(number))
+        except sqlite3.Error as error:
+            raise DataError(
+                f"cannot keep the list of pictures in the temporary folder: {error}; free some "
+                "space there, or name another folder with the environment variable TMPDIR"
+            ) from error
+
+    def row(self, outcome: Outcome, first: str | None = None) -> list[Cell]:
+        """Return the row of an outcome; `first` is an earlier picture with the same content."""
+        if isinstance(outcome, UnreadableImage):
+            cells = {"path": str(outcome.path), STATUS: UNREADABLE}
+            cells[UNREADABLE_REASON] = outcome.reason
+            return [cells.get(name) for name in self.names]
+        facts = outcome._asdict() | {STATUS: DUPLICATE if first else DONE, DUPLICATE_OF: first}
+        facts["set"] = _joined(outcome.set or ())
+        if outcome.box is not None:
+            facts |= zip(SIDES, outcome.box, strict=True)
+        if outcome.sure is not None:  # a label that the detector gave has none
+            facts |= {
+                f"sure_{name}": _joined(cell) for name, cell in outcome.sure._asdict().items()
+            }
+        names = self.names[: len(self.facts)]
+        row = [None if (cell := facts.get(name)) == "" else cell for name in names]
+        return [*row, *map(outcome.probabilities.get, self.classes)]
+
+
+def _joined(cell: Any) -> Any:
+    return BETWEEN.join(map(str, cell)) if isinstance(cell, tuple) else cell
 
 
 def _earlier_paths(seen: sqlite3.Connection, part: Iterable[tuple[int, Outcome]]) -> dict[int, str]:
     """Return the path of the first picture of a content, by the numbers of the later ones."""
     entries = [
-        (_key(outcome.sha256), number, os.fsencode(outcome.path))
-        for number, outcome in part
-        if isinstance(outcome, Prediction) and outcome.sha256
+        # A quarter of the letters of a content hash, to save disk space.
+        (blake2b(one.sha256.encode(), digest_size=16).digest(), number, os.fsencode(one.path))
+        for number, one in part
+        if isinstance(one, Prediction) and one.sha256
     ]
     earlier: dict[int, str] = {}
-    try:
-        new = seen.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", entries).rowcount
-        for content, number, _ in entries if new < len(entries) else ():
-            question = "SELECT number, path FROM seen WHERE content = ?"
-            first, path = seen.execute(question, (content,)).fetchone()
-            if first != number:
-                earlier[number] = os.fsdecode(path)
-    except sqlite3.Error as error:
-        raise DataError(
-            f"cannot keep the list of pictures in the temporary folder: {error}; free some space "
-            "there, or name another folder with the environment variable TMPDIR"
-        ) from error
+    new = seen.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", entries).rowcount
+    for content, number, _ in entries if new < len(entries) else ():
+        question = "SELECT number, path FROM seen WHERE content = ?"
+        first, path = seen.execute(question, (content,)).fetchone()
+        if first != number:
+            earlier[number] = os.fsdecode(path)
     return earlier
-
-
-def _key(sha256: str) -> bytes:
-    """Return a quarter of the letters of a content hash, to save disk space."""
-    return blake2b(sha256.encode(), digest_size=16).digest()
-
-
-def _sure_cells(sure: SureAnswer | None) -> list[Cell]:
-    if sure is None:  # a label that the detector gave
-        return [None] * len(OF_TREE)
-    shares = BETWEEN.join(map(repr, sure.probabilities))
-    return [sure.label, sure.probability, sure.level, BETWEEN.join(sure.path), shares]

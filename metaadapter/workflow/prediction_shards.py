@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from metaadapter.data.db import Database
+from metaadapter.data.output_folder import write_errors
 from metaadapter.data.shard import require_all_shards
 from metaadapter.data.table_file import Row, write_table
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
@@ -29,6 +30,10 @@ class MergedPredictions(NamedTuple):
     statuses: dict[str, int]
     """Status → the number of its rows."""
 
+    def __str__(self) -> str:
+        counts = ", ".join(f"{count:,} {status}" for status, count in self.statuses.items())
+        return f"{self.n_rows:,} rows, {counts or 'none'}"
+
 
 def merge_predictions(files: Sequence[Path], out: Path) -> MergedPredictions:
     """Merge the tables of all shards of a request into the table that one process writes.
@@ -45,56 +50,51 @@ def merge_predictions(files: Sequence[Path], out: Path) -> MergedPredictions:
         IncompatibleArtifact: The shards are of other adapters, options or pictures.
         UsageError: A shard is given twice.
     """
-    shards, head = _in_order(files)
-    rows = RowFormat(**head["format"])
-    statuses, status = Counter[str](), rows.names.index(STATUS)
+    if not files:
+        raise UsageError("no table of predictions was named to merge; name those of all shards")
+    shards = dict[int, Path]()
+    first = _head(files[0])
+    for file in files:
+        job = _head(file)["job"]
+        for name, difference in DIFFERENCES.items():
+            if job[name] != first["job"][name]:
+                raise IncompatibleArtifact(
+                    f"{file} is a shard of {difference} than {files[0]}; merge the shards of one "
+                    "and the same command"
+                )
+        if twice := shards.get(job["shard"]):
+            raise UsageError(f"{file} and {twice} are both shard {job['shard']}; name one of them")
+        shards[job["shard"]] = file
+    require_all_shards(shards, first["job"]["n_shards"])
+    rows, statuses = RowFormat(**first["format"]), Counter[str]()
 
     def outcomes() -> Iterator[Outcome]:
-        for file in shards:
-            with _opened(file) as log:
+        for number in sorted(shards):
+            with _opened(shards[number]) as log:
                 yield from outcomes_in(log, rows)
 
     def counted() -> Iterator[Row]:
+        status = rows.names.index(STATUS)
         for row in rows.rows(outcomes()):
             statuses[str(row[status])] += 1
             yield row
 
-    try:
-        write_table(out, rows.columns, counted(), title="predictions")
-    except OSError as error:
-        raise DataError(
-            f"cannot write {out}: {error.strerror}; free some space, or choose another --out"
-        ) from error
+    with write_errors(str(out)):
+        write_table(out, rows.columns, counted(), title=PURPOSE)
     return MergedPredictions(statuses.total(), dict(sorted(statuses.items())))
 
 
-def _in_order(files: Sequence[Path]) -> tuple[list[Path], Mapping[str, Any]]:
-    """Return the files in the order of the shards, and the head of their databases."""
-    if not files:
-        raise UsageError("no table of predictions was named to merge; name those of all shards")
-    shards: dict[int, tuple[Path, Mapping[str, Any]]] = {}
-    for file in files:
-        with _opened(file) as log:
-            head, is_finished = log.head, log.latest(END)
-        job = head["job"]
-        if not isinstance(job, dict) or not is_finished:
-            raise DataError(
-                f"{file} is not the finished table of a shard; let its command predict --shard "
-                "finish first"
-            )
-        other, of_other = next(iter(shards.values()), (file, head))
-        for name, difference in DIFFERENCES.items():
-            if job[name] != of_other["job"][name]:
-                raise IncompatibleArtifact(
-                    f"{file} is a shard of {difference} than {other}; merge the shards of one and "
-                    "the same command"
-                )
-        if job["shard"] in shards:
-            twice = shards[job["shard"]][0]
-            raise UsageError(f"{file} and {twice} are both shard {job['shard']}; name one of them")
-        shards[job["shard"]] = file, head
-    require_all_shards(shards, job["n_shards"])
-    return [shards[number][0] for number in sorted(shards)], head
+def _head(file: Path) -> Mapping[str, Any]:
+    """Return the job and the format of a shard's table; `DataError` unless it is finished."""
+    with _opened(file) as log:
+        head: Mapping[str, Any] = log.head
+        is_finished = log.latest(END)
+    if not isinstance(head["job"], dict) or not is_finished:
+        raise DataError(
+            f"{file} is not the finished table of a shard; let its command predict --shard "
+            "finish first"
+        )
+    return head
 
 
 def _opened(file: Path) -> Database:

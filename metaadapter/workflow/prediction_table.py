@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,9 +18,9 @@ from metaadapter.adapter.label_tree import SureAnswer
 from metaadapter.data.crop import Box
 from metaadapter.data.db import ENDING, Database, Record
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.output_folder import is_stream
+from metaadapter.data.output_folder import is_stream, write_errors
 from metaadapter.data.table_file import write_table
-from metaadapter.errors import DataError, Interrupted
+from metaadapter.errors import Interrupted
 from metaadapter.workflow.accuracy import Tally
 from metaadapter.workflow.prediction_rows import Outcome, RowFormat
 from metaadapter.workflow.predictions import Prediction
@@ -28,6 +28,7 @@ from metaadapter.workflow.predictions import Prediction
 PURPOSE = "predictions"
 # The kinds of records: the rows of some pictures; the end of a shard, with the number of its rows.
 PART, END = "part", "end"
+SHARES = Prediction._fields.index("probabilities")
 
 
 @final
@@ -47,22 +48,17 @@ class PredictionTable:
         self._path, self._rows, self._is_shard = path, rows, is_shard
         self.n_rows = 0
         """The number of rows so far."""
-        self._is_stream = is_stream(path)
-        place = database_of(path)
-        with ExitStack() as held:
-            if self._is_stream:
-                place = Path(held.enter_context(TemporaryDirectory()), place.name)
-            self._is_new = not place.exists()
-            head = {"job": job or secrets.token_hex(), "format": asdict(rows)}
-            self._log = Database(
-                place,
-                PURPOSE,
-                head,
-                owner=f"the table {path}",
-                instead="choose another place for the table",
-                repairs=True,
-            )
-            self._held = held.pop_all()
+        self._folder = TemporaryDirectory() if is_stream(path) else None
+        place = database_of(path if self._folder is None else Path(self._folder.name, "table"))
+        self._is_new = not place.exists()
+        self._log = Database(
+            place,
+            PURPOSE,
+            {"job": job or secrets.token_hex(), "format": asdict(rows)},
+            owner=f"the table {path}",
+            instead="choose another place for the table",
+            repairs=True,
+        )
         self._kept: Iterator[Record] | None = self._log.records(PART)
         """The parts of an earlier run that can be taken; None once new rows were added."""
         self._n_taken = 0
@@ -80,19 +76,18 @@ class PredictionTable:
             self._begin()
             return None
         self._n_taken = record.number
-        outcomes = _outcomes(record.value, self._rows.classes)
+        outcomes = [*_outcomes(record.value, self._rows.classes)]
         self.n_rows += len(outcomes)
         return Tally.of(outcomes, record.value["warnings"])
 
     def add(
-        self, outcomes: Iterable[Outcome], part: str = "", warnings: Sequence[str] = ()
+        self, outcomes: Sequence[Outcome], part: str = "", warnings: Sequence[str] = ()
     ) -> None:
         """Append the rows of a part in the order of its pictures; they are then on disk."""
-        outcomes = [*outcomes]
-        value = _stored(outcomes, self._rows.classes)
-        with self._explained():
+        value = _stored(outcomes, self._rows.classes) | {"warnings": [*warnings]}
+        with self._write_errors():
             self._begin()
-            self._log.add(PART, part, value | {"warnings": [*warnings]})
+            self._log.add(PART, part, value)
         self.n_rows += len(outcomes)
 
     def predictions(self) -> Iterator[Prediction]:
@@ -104,28 +99,27 @@ class PredictionTable:
 
     def finish(self, ordered: Sequence[Prediction] | None = None) -> None:
         """Write FILE: the rows that were added, or `ordered` and the unreadable pictures."""
-        with self._explained():
+        with self._write_errors():
             self._begin()
             whole: Iterable[Outcome] = outcomes_in(self._log, self._rows)
             if ordered is not None:
-                lost = [one for one in whole if isinstance(one, UnreadableImage)]
-                whole = [*ordered, *lost]
-            write_predictions(self._path, self._rows, whole)
+                whole = [*ordered, *(one for one in whole if isinstance(one, UnreadableImage))]
+            write_table(self._path, self._rows.columns, self._rows.rows(whole), title=PURPOSE)
             self._is_new = False
             if self._is_shard:
                 self._log.add(END, "", {"n_rows": self.n_rows})
-                self._log.close()
             else:
                 self._log.remove()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        with self._held:
-            if self._is_new and not self.n_rows:
-                self._log.remove()
-            self._log.close()
-        if kind and issubclass(kind, KeyboardInterrupt) and self.n_rows and not self._is_stream:
+        if self._is_new and not self.n_rows:
+            self._log.remove()
+        self._log.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+        elif kind and issubclass(kind, KeyboardInterrupt) and self.n_rows:
             raise Interrupted(
                 f"interrupted; the predictions so far, for {self.n_rows} pictures, are in "
                 f"{self._log.path}; the same command resumes there"
@@ -137,27 +131,15 @@ class PredictionTable:
             self._kept = None
             self._log.truncate(self._n_taken)
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            has_rows = self.n_rows and not self._is_stream
-            kept = f"; the rows so far are in {self._log.path}" if has_rows else ""
-            raise DataError(
-                f"cannot write {error.filename2 or error.filename or self._path}: "
-                f"{error.strerror}; free some space, or choose another place for the table{kept}"
-            ) from error
+    def _write_errors(self) -> AbstractContextManager[None]:
+        has_rows = self.n_rows and self._folder is None
+        kept = f"The rows so far are in {self._log.path}" if has_rows else ""
+        return write_errors(str(self._path), kept, instead="choose another place for the table")
 
 
 def database_of(table: Path) -> Path:
     """Return the place of the rows of a table that is not finished, or of a shard's."""
     return table.with_name(table.name + ENDING)
-
-
-def write_predictions(file: Path, rows: RowFormat, outcomes: Iterable[Outcome]) -> None:
-    """Write a table of predictions; its ending chooses CSV, JSON lines or Parquet."""
-    write_table(file, rows.columns, rows.rows(outcomes), title="predictions")
 
 
 def outcomes_in(log: Database, rows: RowFormat) -> Iterator[Outcome]:
@@ -167,72 +149,48 @@ def outcomes_in(log: Database, rows: RowFormat) -> Iterator[Outcome]:
 
 
 def _stored(outcomes: Sequence[Outcome], classes: Sequence[str]) -> dict[str, Any]:
-    """Return outcomes as JSON: a list for each field that has values, as many as predictions.
+    """Return outcomes as JSON: the fields of predictions, path and reason of unreadable pictures.
 
-    `unreadable` has place, path and reason of each other one. The probabilities of the classes are
-    a matrix of float64, little-endian, in base64: as text they take most of the time; NaN for none.
+    The probabilities are a matrix of float64, little-endian, in base64, because as text they take
+    most of the time. In their place a prediction says whether it has any.
     """
-    predictions = [outcome for outcome in outcomes if isinstance(outcome, Prediction)]
-    shares = [[*map(one.probabilities.get, classes)] for one in predictions]
+    cells, shares = list[Any](), list[list[float]]()
+    for one in outcomes:
+        if isinstance(one, UnreadableImage):
+            cells.append((str(one.path), one.reason))
+            continue
+        cells.append([*one])
+        cells[-1][SHARES] = bool(one.probabilities)
+        if one.probabilities:
+            shares.append([one.probabilities[label] for label in classes])
     matrix = np.array(shares, "<f8").tobytes()
-    values: dict[str, Any] = {
-        "unreadable": [
-            (place, str(outcome.path), outcome.reason)
-            for place, outcome in enumerate(outcomes)
-            if isinstance(outcome, UnreadableImage)
-        ]
-    }
-    for name, cells in zip(Prediction._fields, zip(*predictions, strict=True), strict=False):
-        if name not in DEFAULTS or cells.count(DEFAULTS[name]) < len(cells):
-            values[name] = cells
-    return values | {"probabilities": base64.b64encode(matrix).decode()}
+    return {"outcomes": cells, "probabilities": base64.b64encode(matrix).decode()}
 
 
-def _outcomes(values: Mapping[str, Any], classes: Sequence[str]) -> list[Outcome]:
+def _outcomes(values: Mapping[str, Any], classes: Sequence[str]) -> Iterator[Outcome]:
     """Undo `_stored`."""
-    n = len(values.get("path", ()))
-    content = base64.b64decode(values["probabilities"])
-    matrix = np.frombuffer(content, "<f8").reshape(n, len(classes))
-    columns: list[Iterable[Any]] = []
-    for name in Prediction._fields:
-        if name == "probabilities":
-            columns.append(_shares(matrix, classes))
-        elif name in values:
-            restore = OF_JSON.get(name)
-            cells = values[name]
-            columns.append(map(restore, cells) if restore else cells)
-        else:
-            columns.append([DEFAULTS.get(name)] * n)
-    outcomes: list[Outcome] = [*map(Prediction, *columns)]
-    for place, path, reason in values["unreadable"]:
-        outcomes.insert(place, UnreadableImage(path, reason))
-    return outcomes
+    matrix = np.frombuffer(base64.b64decode(values["probabilities"]), "<f8")
+    shares = iter(matrix.reshape(-1, len(classes)).tolist())
+    for cells in values["outcomes"]:
+        if len(cells) == len(("path", "reason")):
+            yield UnreadableImage(*cells)
+            continue
+        cells[SHARES] = dict(zip(classes, next(shares), strict=True)) if cells[SHARES] else {}
+        for place, restore in OF_LISTS.items():
+            if cells[place] is not None:
+                cells[place] = restore(cells[place])
+        yield Prediction(*cells)
 
 
-def _shares(matrix: np.ndarray, classes: Sequence[str]) -> Iterator[dict[str, float]]:
-    lacks_some = np.isnan(matrix).any(axis=1).tolist()
-    for row, lacks in zip(matrix.tolist(), lacks_some, strict=True):
-        shares = dict(zip(classes, row, strict=True))
-        yield {label: shares[label] for label in shares if shares[label] >= 0} if lacks else shares
+def _sure(cells: Sequence[Any]) -> SureAnswer:
+    *node, path, probabilities = cells
+    return SureAnswer._make((*node, tuple(path), tuple(probabilities)))
 
 
-def _tuple(cell: list[str] | None) -> tuple[str, ...] | None:
-    return None if cell is None else tuple(cell)
-
-
-def _box(sides: list[float] | None) -> Box | None:
-    return None if sides is None else Box(*sides)
-
-
-def _sure(cells: list[Any] | None) -> SureAnswer | None:
-    if cells is None:
-        return None
-    label, probability, level, path, probabilities = cells
-    return SureAnswer(label, probability, level, tuple(path), tuple(probabilities))
-
-
-DEFAULTS = Prediction._field_defaults
-# The fields that JSON has in another form.
-OF_JSON: Mapping[str, Callable[[Any], Any]] = {
-    **{"set": _tuple, "labels": _tuple, "box": _box, "sure": _sure}
+# The functions that restore the fields which JSON has as lists, by the places of these.
+OF_LISTS: Mapping[int, Callable[[Sequence[Any]], Any]] = {
+    Prediction._fields.index("set"): tuple,
+    Prediction._fields.index("labels"): tuple,
+    Prediction._fields.index("box"): Box._make,
+    Prediction._fields.index("sure"): _sure,
 }

@@ -245,10 +245,10 @@ def best_classes(
             _several(classes, row, is_shown)
             for row, is_shown in zip(rows_NC, is_shown_NC, strict=True)
         ]
-    best_N2 = np.argsort(-rows_NC, axis=1, kind="stable")[:, :2]
-    shares_N2 = np.take_along_axis(rows_NC, best_N2, axis=1)
-    known: list[float | None] = [None] * len(rows_NC)
-    unfamiliar = [False] * len(rows_NC)
+    n = len(rows_NC)
+    all_known: list[float | None] = [None] * n
+    all_unfamiliar = [False] * n
+    sets: list[tuple[str, ...] | None] = [None] * n
     if known_N is not None:
         columns = known_and_unfamiliar(
             torch.from_numpy(rows_NC),
@@ -256,19 +256,28 @@ def best_classes(
             known_threshold(weights, options.keep),
             place_of_none(classes),
         )
-        known, unfamiliar = (column.tolist() for column in columns)
+        all_known, all_unfamiliar = (column.tolist() for column in columns)
+        if options.coverage is not None:
+            sets = _sets(classes, rows_NC, weights, options.coverage)
+    best_N2 = np.argsort(-rows_NC, axis=1, kind="stable")[:, :2]
+    best = best_N2.tolist(), np.take_along_axis(rows_NC, best_N2, axis=1).tolist()
     predictions = [
-        Prediction("", classes[first], p, classes[second], p_second, False, {}, "", like, is_far)
-        for (first, second), (p, p_second), like, is_far in zip(
-            best_N2.tolist(), shares_N2.tolist(), known, unfamiliar, strict=True
+        Prediction(
+            "",
+            label=classes[first],
+            probability=p_first,
+            runner_up=classes[second],
+            runner_up_probability=p_second,
+            in_support=False,
+            probabilities={},
+            known=known,
+            unfamiliar=unfamiliar,
+            set=labels,
+        )
+        for (first, second), (p_first, p_second), known, unfamiliar, labels in zip(
+            *best, all_known, all_unfamiliar, sets, strict=True
         )
     ]
-    if known_N is not None and options.coverage is not None:
-        sets = _sets(classes, rows_NC, weights, options.coverage)
-        predictions = [
-            prediction._replace(set=labels)
-            for prediction, labels in zip(predictions, sets, strict=True)
-        ]
     return [
         prediction.rejected if options.reject and prediction.unfamiliar else prediction
         for prediction in predictions
@@ -294,7 +303,7 @@ def _sets(
     rows_NC: Float[np.ndarray, "n C"],
     weights: AdapterWeights,
     coverage: float,
-) -> list[tuple[str, ...]]:
+) -> list[tuple[str, ...] | None]:
     rows = torch.from_numpy(rows_NC).double()
     is_in_NC = prediction_sets(rows, weights, coverage).numpy()
     return [

@@ -4,35 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int
 
 from metaadapter.adapter.adapted_encoder import adapted_encoder
 from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE
-from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.checksums import content_hash
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import CompactRows, ImageRow
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.device import Precision
-from metaadapter.features.encoded_pictures import (
-    EncodedPictures,
-    encode_rows,
-    is_store,
-    require_some,
-)
+from metaadapter.features.encoded_pictures import EncodedPictures, is_store, pictures_of_split
 from metaadapter.features.encoder_by_name import load_encoder, require_no_file
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.workflow.stored_queries import StoredQueries
+from metaadapter.features.views import mean_of_views
 
-# An interrupted run loses at most this many pictures, which make several overlapping batches.
-PICTURES_AT_ONCE = 128
+# Their features in float64 take 25 MB if a feature is 3008 wide.
+STORED_AT_ONCE = 1024
 
 
 def load_adapter_encoder(
@@ -79,6 +74,50 @@ def load_base_encoder(
     return encoder
 
 
+@dataclass(frozen=True)
+class StoredQueries:
+    """The pictures of a store, or of one of its splits, in the order of the store."""
+
+    store: FeatureStore
+    split: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def numbers(self) -> Int[np.ndarray, " n"]:
+        """The numbers of the pictures in the store, from 0."""
+        return pictures_of_split(self.store, self.split)
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of the store's features and table, and of the split."""
+        store, names = self.store, self.store.header.files.values()
+        facts = [store.proof.files[name] for name in names]
+        return content_hash(repr((facts, self.split)))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def column(self, name: str) -> np.ndarray:
+        """Return the `label` of each picture, or "", or its `path`."""
+        return self.store.rows.of_pictures(name, self.numbers)
+
+    def read(self, start: int, stop: int) -> EncodedPictures:
+        """Read the features of some of the pictures; the warnings come with the first."""
+        # A range is read at once, numbers one by one.
+        some = slice(start, stop) if self.split is None else self.numbers[start:stop]
+        return replace(self.pictures(some), warnings=() if start else self.warnings)
+
+    def parts(self) -> Iterator[EncodedPictures]:
+        """Read all pictures, `STORED_AT_ONCE` at a time."""
+        for start in range(0, len(self), STORED_AT_ONCE):
+            yield self.read(start, start + STORED_AT_ONCE)
+
+    def pictures(self, some: slice | Int[np.ndarray, " m"]) -> EncodedPictures:
+        """Read the features of the pictures of the store with these numbers."""
+        features = mean_of_views(self.store.by_picture()[some])
+        return EncodedPictures(tuple(self.store.rows.pictures(some)), features)
+
+
 @dataclass(frozen=True, slots=True)
 class Queries:
     """The queries: pictures that feature stores hold, and pictures to encode."""
@@ -122,7 +161,7 @@ def list_queries(
             "pictures (--pictures) is the folder of the pictures that boxes belong to, and feature "
             "stores have no boxes; leave it out"
         )
-    stored = [_open_store(source, config, split) for source in sources if is_store(source)]
+    stored = [_store_for(source, config, split) for source in sources if is_store(source)]
     rows: Sequence[ImageRow] = CompactRows(row for table in tables for row in table.rows)
     if len(tables) == 1:
         rows = tables[0].rows
@@ -132,29 +171,6 @@ def list_queries(
     return Queries(tuple(stored), rows, warnings)
 
 
-def read_queries(
-    sources: Sequence[Path],
-    config: AdapterConfig,
-    load: Callable[[], ImageEncoder],
-    *,
-    progress: Callable[[Progress], None] | None,
-) -> Iterator[EncodedPictures]:
-    """List the pictures of all sources, then yield features as the adapter expects them.
-
-    They come part by part: first stores, then pictures.
-    """
-    queries = list_queries(sources, config)
-    for stored in queries.stored:
-        yield from stored.parts()
-    if not queries.rows:
-        return
-    encoder = load_fitting(config, load)
-    warnings = queries.warnings
-    for part in _encode(queries.rows, encoder, config, progress):
-        yield replace(part, warnings=warnings + part.warnings)
-        warnings = ()
-
-
 def load_fitting(config: AdapterConfig, load: Callable[[], ImageEncoder]) -> ImageEncoder:
     """Load an encoder, and check that its features have the adapter's width."""
     encoder = load()
@@ -162,50 +178,37 @@ def load_fitting(config: AdapterConfig, load: Callable[[], ImageEncoder]) -> Ima
     return encoder
 
 
-def _open_store(source: Path, config: AdapterConfig, split: str | None) -> StoredQueries:
+def open_store(source: Path, origin: Origin, split: str | None = None) -> StoredQueries:
+    """Open a store whose features can be compared with those of this origin."""
     store = FeatureStore.open(source)
-    if config.inside is not None:
-        raise UsageError(
-            f"the feature store {source} holds features of the encoder {store.encoder} itself, "
-            "but the adapter has trained parts in the encoder's towers; give the pictures instead"
-        )
-    config.origin.require_encoder(store.fingerprint, owner="the adapter")
-    _require_width(store.fingerprint.dim, config, f"those of the feature store {source}")
-    if store.n_views == config.origin.n_views:
+    origin.require_encoder(store.fingerprint, owner="the adapter")
+    if store.n_views == origin.n_views:
         return StoredQueries(store, split)
     warning = (
         f"the feature store {source} averages {store.n_views} view(s) of a picture, but the "
-        f"adapter was made with {config.origin.n_views}; probabilities shift a little"
+        f"adapter is made with {origin.n_views}; probabilities shift a little"
     )
     return StoredQueries(store, split, (warning,))
 
 
-def _encode(
-    rows: Sequence[ImageRow],
-    encoder: ImageEncoder,
-    config: AdapterConfig,
-    progress: Callable[[Progress], None] | None,
-) -> Iterator[EncodedPictures]:
-    views, seed = config.origin.n_views, config.origin.seed
-    unreadable: list[UnreadableImage] = []
-    for start in range(0, len(rows), PICTURES_AT_ONCE):
-
-        def show(moment: Progress, n_before: int = start) -> None:
-            if progress is not None and moment.stage == "encode":
-                progress(replace(moment, done=n_before + moment.done, total=len(rows)))
-
-        some = rows[start : start + PICTURES_AT_ONCE]
-        part = encode_rows(some, encoder, views=views, seed=seed, progress=show)
-        unreadable += part.quarantined
-        yield part
-    require_some(len(rows), unreadable)
+def _store_for(source: Path, config: AdapterConfig, split: str | None) -> StoredQueries:
+    """Open a store whose labels the adapter of this configuration can predict."""
+    if config.inside is not None:
+        raise UsageError(
+            f"the feature store {source} holds features of the encoder itself, but the adapter has "
+            "trained parts in the encoder's towers; give the pictures instead"
+        )
+    queries = open_store(source, config.origin, split)
+    width = queries.store.fingerprint.dim
+    _require_width(width, config, f"those of the feature store {source}")
+    return queries
 
 
 def _require_labels(
     stored: Sequence[StoredQueries], rows: Sequence[ImageRow], classes: Sequence[str]
 ) -> None:
     columns: list[tuple[Sequence[str], Sequence[object] | np.ndarray]]
-    columns = [(queries.labels().tolist(), queries.paths()) for queries in stored]
+    columns = [(one.column("label").tolist(), one.column("path")) for one in stored]
     columns.append(([row.label or "" for row in rows], [row.path for row in rows]))
     for labels, paths in columns:
         if "" in labels:

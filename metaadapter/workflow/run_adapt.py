@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -158,8 +158,7 @@ def adapt(
         background: Pictures that show nothing of interest; they become a class without a name.
         tree: A file with the parents of the classes, as for `read_label_tree`.
         several: Whether pictures may show several classes or none: `"all"` if their labels, such as
-            "fox;snow", are complete, and `"partial"` if a class not among them may yet be shown.
-            Copies of a picture, such as in the folders of its classes, are one picture.
+            "fox;snow", are complete, `"partial"` if others may be shown too. Copies count once.
         encoder: The name of the encoder; that of a feature store, or `tiny`, by default.
         device: The device that encodes.
         precision: The number format that the encoder computes in.
@@ -180,17 +179,16 @@ def adapt(
         given = {"unlabelled": unlabelled, "background": background, "tree": tree, "tune": tune}
         _require_one_forward_pass(given, support, mode)
     load = partial(load_encoder, device=device, precision=precision, templates=templates)
-    parents = None if tree is None else read_label_tree(given_path(tree))
-    pool = None if unlabelled is None else as_place(unlabelled)
     reading = Reading(load, selection, progress)
+    tree = None if tree is None else given_path(tree)
+    pool = None if unlabelled is None else as_place(unlabelled)
+    has_names = class_names is not None and bool(class_names.are_given or tree or several)
     labelled = read_support(
         None if support is None else as_place(support),
         reading,
         encoder=encoder,
-        reads_names=bool(
-            (class_names and (class_names.are_given or tree or several)) or templates or tune
-        ),
-        check_labels=partial(_check_names, class_names, classes, parents, tree),
+        reads_names=has_names or bool(templates or tune),
+        check_labels=partial(_check_names, class_names, classes, tree),
         cut=cut.labelled,
         unlabelled=pool,
         several=several,
@@ -198,16 +196,13 @@ def adapt(
     texts = None
     if class_names is not None:
         texts = class_names.of(classes or labelled.counts, labelled.descriptions)
-    if tree is not None and parents is not None:
-        parents = fitted_tree(parents, [*(texts or labelled.counts)], Path(tree))
+    parents = _label_tree(tree, texts or labelled.counts)
     if tune is not None:
         labelled = tune(labelled, texts)
     if background is not None:  # after the names, as this class has none
         labelled = with_background(labelled, as_place(background), texts or {}, reading)
-    pictures = rows = None
-    if pool is not None:
-        pictures = read_pool(pool, labelled, reading, cut.unlabelled)
-        rows = pictures.features
+    pictures = None if pool is None else read_pool(pool, labelled, reading, cut.unlabelled)
+    rows = None if pictures is None else pictures.features
     adapter = fit_pictures(labelled, texts, mode=mode, generator=generator, pool=rows, tree=parents)
     return Adapted(adapter, labelled, texts, pictures)
 
@@ -246,8 +241,7 @@ def _warnings_of_sets(labelled: LabelledPictures) -> Iterator[str]:
 def _check_names(
     class_names: ClassNames | None,
     classes: Sequence[str],
-    parents: LabelTree | None,
-    tree: Path | str | None,
+    tree: Path | None,
     labels: Sequence[str],
 ) -> None:
     require_own_spelling(labels or classes, "the labels (--names)" if classes else "the labels")
@@ -257,5 +251,8 @@ def _check_names(
     if not labels and len(texts) < 2:
         given = ",".join(classes)
         raise UsageError(f"classes (--names) must be at least two for a classifier, got {given!r}")
-    if tree is not None and parents is not None:
-        fitted_tree(parents, [*(texts or labels)], Path(tree))
+    _label_tree(tree, texts or labels)
+
+
+def _label_tree(file: Path | None, labels: Iterable[str]) -> LabelTree | None:
+    return None if file is None else fitted_tree(read_label_tree(file), [*labels], file)

@@ -27,7 +27,8 @@ from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.workflow.fit_adapter import CUSTOM
 from metaadapter.workflow.new_class import add_class, require_addable
-from metaadapter.workflow.queries import load_adapter_encoder, read_queries
+from metaadapter.workflow.queries import load_adapter_encoder
+from metaadapter.workflow.query_parts import read_queries
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,37 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import IO
 
-from metaadapter.adapter.stored import StoredAdapter
+import numpy as np
+
+from metaadapter.adapter.files import load_adapter
+from metaadapter.adapter.stored import StoredAdapter, file_contents
+from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE
+from metaadapter.data.checksums import content_hash
+from metaadapter.data.inputs import listing_digest
+from metaadapter.data.output_folder import write_errors
 from metaadapter.data.regular_files import given_path, given_places
-from metaadapter.data.shard import pick_shard
+from metaadapter.data.shard import Shard, pick_shard
+from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
-from metaadapter.features.encoded_pictures import require_some
+from metaadapter.features.encoded_pictures import EncodedPictures, require_some
 from metaadapter.features.encoding_loop import Progress
+from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.workflow.accuracy import Scores, Tally
-from metaadapter.workflow.prediction_parts import (
-    EncodedPart,
-    Part,
-    Predictor,
-    WaitingParts,
-    parts_of,
-)
-from metaadapter.workflow.prediction_request import PredictionRequest, request_predictions
 from metaadapter.workflow.prediction_table import PredictionTable
-from metaadapter.workflow.predictions import Prediction, PredictionOptions, predict_pictures
-from metaadapter.workflow.queries import load_fitting
+from metaadapter.workflow.predictions import (
+    UNKNOWN,
+    Prediction,
+    PredictionOptions,
+    predict_pictures,
+)
+from metaadapter.workflow.queries import Queries, list_queries, load_adapter_encoder, load_fitting
+from metaadapter.workflow.query_parts import EncodedPart, Part, parts_of, with_progress
 from metaadapter.workflow.query_shift import QuerySample, QueryShift
-from metaadapter.workflow.unlabelled_pictures import draw_new, predict_together
+from metaadapter.workflow.unlabelled_pictures import draw_new, predict_together, require_together
 
 NOT_LEARNED = (
     "the adapter has not learned from these pictures: they come from elsewhere than the labelled "
     "ones, and nothing shows that it would gain; label some of them"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRequest:
+    """Pictures and the adapter that predicts their labels, all checked but not yet encoded."""
+
+    adapter: Path
+    stored: StoredAdapter
+    queries: Queries
+    options: PredictionOptions
+    load: Callable[[], ImageEncoder]
+    together: bool = False
+    """Whether the adapter first learns from all these pictures, as its pool."""
+    shard: Shard | None = None
+    """The share of the pictures to predict; None for all."""
+
+    @property
+    def classes(self) -> list[str]:
+        """The labels as text, in the adapter's order."""
+        return [str(label) for label in self.stored.config.classes]
+
+    def digest(self, *facts: object) -> str:
+        """A digest of the adapter and the options; other `facts` enter by their `repr`."""
+        config = self.stored.config
+        about = repr((version("metaadapter"), self.options, config.inside, config.tree, facts))
+        return content_hash(about, *file_contents(self.stored).values())
+
+    @property
+    def pictures_digest(self) -> str:
+        """A digest of the stores and of the list of the pictures to encode."""
+        digests = [stored.digest for stored in self.queries.stored]
+        return content_hash(*digests, listing_digest(self.queries.rows))
+
+
+def request_predictions(
+    adapter: Path,
+    images: Sequence[Path],
+    options: PredictionOptions,
+    *,
+    labelled: bool = False,
+    other_labels: Sequence[str] = (),
+    together: bool = False,
+    shard: Shard | None = None,
+    split: str | None = None,
+    pictures: Path | None = None,
+    min_confidence: float = MIN_CONFIDENCE,
+    encoder: str | None = None,
+    device: str = "auto",
+    precision: Precision = "fp32",
+) -> PredictionRequest:
+    """Read an adapter and list pictures; their labels may be its classes or `other_labels`.
+
+    The pictures of a source of boxes are in the folder `pictures`, or near it.
+    """
+    stored = load_adapter(adapter, several=True)
+    if stored.config.several is not None and (together or labelled):
+        option = "together (--together)" if together else "labelled (--labelled)"
+        raise UsageError(
+            f"{option} is for adapters of one label, and {adapter} gives several; leave it out"
+            + ("" if together else " (`metaadapter evaluate --several` scores several labels)")
+        )
+    if together:
+        require_together(stored, adapter)
+    options.require(stored, adapter)
+    labels = [*([UNKNOWN] if options.reject else []), *other_labels]
+    queries = list_queries(
+        images,
+        stored.config,
+        labelled=labelled,
+        other_labels=labels,
+        split=split,
+        pictures=pictures,
+        min_confidence=min_confidence,
+    )
+    load = partial(load_adapter_encoder, adapter, stored, encoder, device, precision)
+    return PredictionRequest(adapter, stored, queries, options, load, together, shard)
 
 
 @dataclass(slots=True)
@@ -120,15 +205,51 @@ def predict(
 def run_request(
     request: PredictionRequest,
     *,
+    parts: Sequence[Part] | None = None,
+    warnings: Sequence[str] = (),
     table: PredictionTable | None = None,
-    predictor: Predictor | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Predicted:
-    """Encode a request's pictures and predict their labels; add each part to a given table."""
-    predictor = predictor or partial(predict_pictures, options=request.options)
-    parts = parts_of(request.queries, predictor, request.stored)
-    warnings = whole_warnings(request)
-    return run_parts(request, parts, warnings=warnings, table=table, progress=progress)
+    """Encode a request's pictures and predict their labels; add each part to a given table.
+
+    Of all `parts`, by default those of the queries, the parts of the request's shard are predicted:
+    one by one, or after all are encoded if the adapter learns from them. With a table, predictions
+    of only one part at a time are in memory.
+    """
+    config = request.stored.config
+    if parts is None:
+        predictor = partial(predict_pictures, options=request.options)
+        parts = parts_of(request.queries, config.origin, predictor)
+        warnings = (*warnings, *whole_warnings(request))
+    predicted = Predicted(request.stored, table=table)
+    predicted.tally.warnings += [*request.queries.warnings, *warnings]
+    parts = pick_shard(parts, request.shard)
+    load = cache(partial(load_fitting, config, request.load))
+    sample = QuerySample(request.stored)
+
+    def encoded() -> Iterator[tuple[EncodedPart, str]]:
+        """Yield the parts that the table does not have, with their digests."""
+        for part, show in with_progress(parts, progress):
+            digest = part.digest() if table else ""
+            if table and (tally := table.take(digest)) is not None:
+                predicted.n_resumed += tally.n
+                predicted.tally.add(tally)
+                continue
+            one = part.encode(load, show)
+            sample.add(one.pictures.features)
+            yield one, digest
+
+    with TemporaryFile() as file:
+        todo = encoded()
+        if request.together:
+            todo = _learned(request, predicted, todo, file)
+        for one, digest in todo:
+            predicted.add(one, digest)
+    n_pictures = sum(part.n for part in parts)
+    if n_pictures and not predicted.tally.n and request.shard is None:
+        require_some(n_pictures, predicted.tally.unreadable)
+    predicted.shift = sample.shift
+    return predicted
 
 
 def whole_warnings(request: PredictionRequest) -> tuple[str, ...]:
@@ -142,65 +263,35 @@ def whole_warnings(request: PredictionRequest) -> tuple[str, ...]:
     )
 
 
-def run_parts(
+def _learned(
     request: PredictionRequest,
-    parts: Sequence[Part],
-    *,
-    warnings: Sequence[str] = (),
-    table: PredictionTable | None = None,
-    progress: Callable[[Progress], None] | None = None,
-) -> Predicted:
-    """Predict the parts of the request's shard, of all these parts.
-
-    They are predicted one by one, or after all are encoded if the adapter learns from them. With a
-    table, predictions of only one part at a time are in memory.
-    """
-    predicted = Predicted(request.stored, table=table)
-    sample = QuerySample(request.stored)
-    parts = pick_shard(parts, request.shard)
-    predicted.tally.warnings += [*request.queries.warnings, *warnings]
-    load = cache(partial(load_fitting, request.stored.config, request.load))
-    n_pictures, n_before = sum(part.n for part in parts), 0
-    with TemporaryFile() as file:
-        waiting = WaitingParts(file, request.stored.config.width)
-        for part in parts:
-            digest = part.digest() if table else ""
-            tally = table.take(digest) if table else None
-            show = partial(_show_part, progress, n_before, part.n, n_pictures)
-            n_before += part.n
-            if tally is not None:
-                predicted.n_resumed += tally.n
-                predicted.tally.add(tally)
-                continue
-            encoded = part.encode(load, show)
-            sample.add(encoded.pictures.features)
-            if request.together:
-                waiting.add(encoded)
-            else:
-                predicted.add(encoded, digest)
-        if request.together:
-            known, seed = request.stored.picture_hashes, request.stored.config.origin.seed
-            pool = draw_new(replace(waiting.pictures(), warnings=()), known, seed)
-            predicted.adapter = predict_together(request.stored, pool.features, request.adapter)
-            predicted.tally.warnings += pool.warnings
-            if predicted.adapter is request.stored:
-                predicted.tally.warnings.append(NOT_LEARNED)
-        for encoded in waiting.parts():
-            predicted.add(encoded)
-    if n_pictures and not predicted.tally.n and request.shard is None:
-        require_some(n_pictures, predicted.tally.unreadable)
-    predicted.shift = sample.shift
-    return predicted
-
-
-def _show_part(
-    progress: Callable[[Progress], None] | None,
-    n_before: int,
-    n: int,
-    n_pictures: int,
-    moment: Progress,
-) -> None:
-    """Report the progress within a part, which may encode several boxes of a picture."""
-    if progress is not None and moment.stage == "encode":
-        done = n_before + n * moment.done // max(moment.total, 1)
-        progress(replace(moment, done=done, total=n_pictures))
+    predicted: Predicted,
+    encoded: Iterable[tuple[EncodedPart, str]],
+    file: IO[bytes],
+) -> Iterator[tuple[EncodedPart, str]]:
+    """Let the adapter learn from all parts, then yield them; meanwhile features are in the file."""
+    width, parts = request.stored.config.width, list[tuple[EncodedPart, str]]()
+    remedy = "name another folder with the environment variable TMPDIR"
+    for part, digest in encoded:
+        features = part.pictures.features
+        with write_errors("the features of pictures in a temporary file", instead=remedy):
+            file.write(np.ascontiguousarray(features, np.float32).data)
+            file.flush()
+        none = replace(part.pictures, features=features[:0].copy())
+        parts.append((part._replace(pictures=none), digest))
+    whole = EncodedPictures.joined((part.pictures for part, _ in parts), width=width)
+    if len(whole):  # an empty file cannot be mapped
+        features = np.memmap(file, np.float32, "r", shape=(len(whole), width))
+        whole = replace(whole, features=features)
+    known, seed = request.stored.picture_hashes, request.stored.config.origin.seed
+    pool = draw_new(replace(whole, warnings=()), known, seed)
+    predicted.adapter = predict_together(request.stored, pool.features, request.adapter)
+    predicted.tally.warnings += pool.warnings
+    if predicted.adapter is request.stored:
+        predicted.tally.warnings.append(NOT_LEARNED)
+    start = 0
+    for part, digest in parts:
+        stop = start + len(part.pictures)
+        features = np.array(whole.features[start:stop])
+        yield part._replace(pictures=replace(part.pictures, features=features)), digest
+        start = stop

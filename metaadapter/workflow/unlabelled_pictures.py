@@ -23,9 +23,6 @@ from metaadapter.data.table import ImageTable
 from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, is_store
-from metaadapter.features.origin import Origin
-from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.features.views import mean_of_views
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.domain_shift import domain_shift
 from metaadapter.generator.pretrained import shared_generator
@@ -33,6 +30,7 @@ from metaadapter.workflow.fit_adapter import completed, generator_that_predicted
 from metaadapter.workflow.labelled_pictures import LabelledPictures, Reading, require_pictures
 from metaadapter.workflow.new_class import without_copies
 from metaadapter.workflow.pool_gain import is_from_elsewhere, pool_gain
+from metaadapter.workflow.queries import open_store
 
 # More unlabelled pictures change an adapter little, and make its folder large.
 MOST_UNLABELLED = 4000
@@ -94,7 +92,10 @@ def read_unlabelled(
     origin, encoder, seed = labelled.origin, labelled.encoder, reading.selection.seed
     if is_store(source):
         require_pictures(source, cut)
-        return _read_store(FeatureStore.open(source), source, origin, seed)
+        queries = open_store(source, origin)
+        drawn, warnings = _drawn(len(queries), seed)
+        pictures = queries.pictures(np.array(drawn, dtype=np.int64))
+        return replace(pictures, warnings=(*queries.warnings, *warnings))
     least = reading.selection.min_confidence
     table = read_images(source, labelled=False, n_classes=1, min_confidence=least)
     table = table if cut is None else cut(table)
@@ -118,21 +119,6 @@ def read_unlabelled(
         first = "; ".join(map(str, pictures.quarantined[:3]))
         raise DataError(f"no unlabelled picture in {source} can be read: {first}; replace them")
     return replace(pictures, warnings=(*table.warnings, *pictures.warnings, *warnings))
-
-
-def _read_store(store: FeatureStore, source: Path, origin: Origin, seed: int) -> EncodedPictures:
-    if origin.fingerprint is not None:
-        store.fingerprint.require_match(origin.fingerprint, owner=f"the feature store {source}")
-    drawn, warnings = _drawn(store.n_pictures, seed)
-    numbers = np.array(drawn, dtype=np.int64)
-    features = mean_of_views(store.by_picture()[numbers])
-    if store.n_views != origin.n_views:
-        views = (
-            f"the feature store {source} averages {store.n_views} view(s) of a picture, but "
-            f"the adapter is made with {origin.n_views}"
-        )
-        warnings = (views, *warnings)
-    return EncodedPictures(tuple(store.rows.pictures(numbers)), features, warnings=warnings)
 
 
 def draw_new(

@@ -19,8 +19,8 @@ import torch
 from metaadapter.apps.cli.app import main
 from metaadapter.data.db import Database
 from metaadapter.workflow import (
-    prediction_parts,
     prediction_shards,  # noqa: F401 — imported once, not by each child
+    query_parts,
     run_predict,  # noqa: F401
 )
 
@@ -96,7 +96,7 @@ def run(out: Path, n_kills: int, seed: int, arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    prediction_parts.PICTURES_AT_ONCE = prediction_parts.STORED_AT_ONCE = 2
+    query_parts.PICTURES_AT_ONCE = query_parts.STORED_AT_ONCE = 2
     Database.add = slowly(Database.add)
     Database._insert = slowly(Database._insert)
     out, n_kills, seed, *arguments = sys.argv[1:]

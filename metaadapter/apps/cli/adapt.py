@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from typer import Argument, Option
 
@@ -12,11 +12,6 @@ from metaadapter.apps.cli.adapt_output import show_adapted
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.outputs import Excludes, MayBeUrl, Needs, Output
 from metaadapter.errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from metaadapter.apps.cli.encoder_choice import EncoderChoice
 
 # Options that mean nothing together with several labels.
 OF_ONE_LABEL = (
@@ -85,6 +80,7 @@ Detections = Annotated[
         help="Boxes in the labelled pictures and in --unlabelled; if these have a file of their "
         "own, give the option again.",
     ),
+    Needs("SUPPORT"),
 ]
 Tree = Annotated[
     Path | None,
@@ -136,7 +132,7 @@ def adapt(
     background: Background = None,
     tree: Tree = None,
     detections: Detections = None,
-    pictures: field_options.PicturesOfBoxes = None,
+    pictures: Annotated[field_options.PicturesOfBoxes, Needs("SUPPORT")] = None,
     min_confidence: field_options.MinConfidence = 0.2,
     encoder: options.Encoder = None,
     mode: Mode = "one_shot",
@@ -157,31 +153,20 @@ def adapt(
     from metaadapter.workflow.class_texts import ClassNames
     from metaadapter.workflow.run_adapt import adapt as adapt_pictures
 
-    added = class_list(names)
-    if support is None:
-        if names is None:
-            raise UsageError(
-                "give labelled pictures (SUPPORT), or names of classes: --names fox,lynx"
-            )
-        require_no_boxes(detections, pictures)
+    if support is None and names is None:
+        raise UsageError("give labelled pictures (SUPPORT), or names of classes: --names fox,lynx")
     if generator == ELSEWHERE and (several or unlabelled or mode != "one_shot"):
         raise UsageError(
             "--generator elsewhere excludes --unlabelled, --several and --mode finetune; leave one "
             "of them out"
         )
-    for name, place in (("--unlabelled", unlabelled), ("--background", background)):
-        if place is not None and not place.exists():
-            raise DataError(f"{name} {place}: there is no such file or folder")
+    _require_pictures(support, unlabelled, background, are_trained_on=inside is not None)
     choice = read_encoder(encoder)
-    if inside is not None:
-        require_for_inside(
-            choice, {"SUPPORT": support, "--unlabelled": unlabelled, "--background": background}
-        )
     console = Console()
     require_adapter_folder(out)  # fail here, not after minutes of encoding
     first_boxes = detections[0] if detections else None
     of_boxes = field_options.of_boxes(pictures, first_boxes, [support] if support else [])
-    selection = choice.selection(pictures=of_boxes, min_confidence=min_confidence)
+    added = class_list(names)
     # Without pictures the names are all classes; beside pictures they are added ones.
     classes = [] if support else [name.partition("=")[0] for name in added]
     texts = [*(text or ()), *(() if support else (name for name in added if "=" in name))]
@@ -199,7 +184,7 @@ def adapt(
             support,
             classes=classes,
             class_names=class_names,
-            selection=selection,
+            selection=choice.selection(pictures=of_boxes, min_confidence=min_confidence),
             unlabelled=unlabelled,
             background=background,
             tree=tree,
@@ -226,33 +211,17 @@ def class_list(names: str | None) -> list[str]:
     return classes
 
 
-def require_no_boxes(detections: Sequence[Path] | None, pictures: Path | None) -> None:
-    """Raise a `UsageError` for options about boxes without pictures that have boxes."""
-    for option, value in (("--detections", detections), ("--pictures", pictures)):
-        if value:
-            raise UsageError(
-                f"{option} is about labelled pictures (SUPPORT); add them, or leave it out"
-            )
-
-
-def require_for_inside(choice: EncoderChoice, places: Mapping[str, Path | None]) -> None:
-    """Raise a `UsageError` if the encoder of these pictures cannot be trained."""
-    from metaadapter.data.user_code import is_user_code
+def _require_pictures(
+    support: Path | None, unlabelled: Path | None, background: Path | None, *, are_trained_on: bool
+) -> None:
+    """Raise an error for a missing source, or for a store if the encoder is trained on it."""
     from metaadapter.features.encoded_pictures import is_store
 
-    for name, place in places.items():
-        if place is not None and is_store(place):
+    for name, place in (("--unlabelled", unlabelled), ("--background", background)):
+        if place is not None and not place.exists():
+            raise DataError(f"{name} {place}: there is no such file or folder")
+    for place in (support, unlabelled, background):
+        if are_trained_on and place is not None and is_store(place):
             raise UsageError(
-                f"{name} {place} is a feature store, and --inside changes the features: give the "
-                "pictures"
+                f"{place} is a feature store, and --inside changes the features: give the pictures"
             )
-    if is_user_code(choice.name):
-        raise UsageError(
-            f"--inside trains adapters inside the models of open_clip, and the encoder "
-            f"{choice.name} is your own code; leave --inside out, or name another encoder"
-        )
-    if choice.precision != "fp32":
-        raise UsageError(
-            f"--inside trains in fp32, and the encoder has the precision {choice.precision}: leave "
-            "that out; predict takes any precision"
-        )

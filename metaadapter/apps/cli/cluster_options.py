@@ -16,7 +16,6 @@ from metaadapter.data.checksums import content_hash
 
 if TYPE_CHECKING:
     from metaadapter.apps.cli.console import Console
-    from metaadapter.apps.cluster.parts import Parts
 
 Shard = Annotated[
     str | None,
@@ -29,7 +28,7 @@ Shard = Annotated[
 RAY = "ray"
 JOBS_PER_SLOT = 4
 # The options that change nothing in the result.
-UNIMPORTANT = ("shard", "batch_size", "workers")
+UNIMPORTANT = ("out", "shard", "batch_size", "workers")
 
 
 def is_for_ray(shard: str | None) -> bool:
@@ -41,27 +40,21 @@ def is_for_ray(shard: str | None) -> bool:
 def parts_on_cluster(
     command: Callable[..., object],
     values: Mapping[str, Any],
-    place: str,
     sizes: Sequence[int],
     facts: str,
     console: Console,
-    *,
-    ending: str = "",
-    json: bool = False,
-) -> Iterator[tuple[Parts, list[str]]]:
-    """Run a command once for each shard, on a cluster; yield the parts and what the jobs printed.
+) -> Iterator[tuple[Sequence[Path], int]]:
+    """Run a command once for each shard, on a cluster; yield the parts and the number of pictures.
 
-    The parts are deleted when the block ends without an error.
+    Pictures of parts that an interrupted run has made do not count. The parts are deleted when the
+    block ends without an error.
 
     Args:
         command: The function of the command.
         values: Its own options.
-        place: The option that names the result.
         sizes: The number of pictures in each item of which shards consist.
         facts: A digest of the pictures.
         console: The output of the command.
-        ending: The ending of the names of parts.
-        json: Whether the jobs print a document.
     """
     from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.apps.cluster.connection import connected
@@ -70,31 +63,30 @@ def parts_on_cluster(
     from metaadapter.data.shard import pick_shard
     from metaadapter.features.encoding_loop import Progress
 
-    kept = {name: value for name, value in values.items() if name not in (*UNIMPORTANT, place)}
+    kept = {name: value for name, value in values.items() if name not in UNIMPORTANT}
     choice = read_encoder(values["encoder"], of_adapter="adapter" in values)
     name = choice.encoder if "adapter" in values else choice.name
     kept["encoder"] = choice  # not the name of a file, whose content may change
     depends_on = version("metaadapter"), sorted(kept.items()), facts, _encoder(name)
     request = content_hash(repr(depends_on))
     address = values["shard"].partition("@")[2] or None
-    outputs: list[str] = []
+    out: Path = values["out"]
     with ExitStack() as held:
         cluster = held.enter_context(connected(address, device=choice.device))
         n_jobs = min(JOBS_PER_SLOT * cluster.slots, len(sizes))
-        parts = held.enter_context(hold_parts(values[place], request, n_jobs, ending=ending))
+        parts = held.enter_context(hold_parts(out, request, n_jobs, ending=out.suffix))
         jobs = []
         for number in parts.missing():
-            changes = {place: parts.path(number), "shard": f"{number}/{parts.n}"}
-            work = partial(_run_job, command, {**values, **changes}, json=json)
+            changes = {"out": parts.path(number), "shard": f"{number}/{parts.n}"}
+            work = partial(_run_job, command, {**values, **changes})
             jobs.append(Job(number, f"shard {number} of {parts.n}", work))
         n_pictures, started = sum(sizes), time.monotonic()
         left = {job.number: sum(pick_shard(sizes, (job.number, parts.n))) for job in jobs}
         n_before = n_pictures - sum(left.values())
         with console.progress() as show:
 
-            def finish(job: Job, output: str) -> None:
+            def finish(job: Job, _: str) -> None:
                 parts.finish(job.number)
-                outputs.append(output)
                 del left[job.number]
                 done = n_pictures - sum(left.values())
                 rate = (done - n_before) / max(time.monotonic() - started, 1e-9)
@@ -104,14 +96,14 @@ def parts_on_cluster(
         if n_restarts:
             console.note(f"{n_restarts} time(s) a process or machine was lost; its job went on")
         with parts.merging():
-            yield parts, outputs
+            yield parts.paths, n_pictures - n_before
         parts.remove()
 
 
-def _run_job(command: Callable[..., object], values: Mapping[str, Any], *, json: bool) -> None:
+def _run_job(command: Callable[..., object], values: Mapping[str, Any]) -> None:
     from metaadapter.apps.cli.console import OutputForm, choose_output
 
-    choose_output(OutputForm(quiet=True, json=json))
+    choose_output(OutputForm(quiet=True))
     command(**values)
 
 

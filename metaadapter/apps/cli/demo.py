@@ -11,7 +11,7 @@ from typer import Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.outputs import PAGE, Output, Place, require_replaceable
+from metaadapter.apps.cli.outputs import PAGE, Output, require_replaceable
 
 if TYPE_CHECKING:
     from metaadapter.workflow.demo import DemoResult, MethodResult
@@ -45,7 +45,7 @@ def demo(
     """
     console = Console()
     page_file, adapter = out / "index.html", out / "adapter"
-    require_replaceable(Place("--out", page_file), PAGE)
+    require_replaceable("--out", page_file, PAGE)
 
     console.note("Encoding 160 photographs with the embedded encoder; this takes some seconds …")
     from metaadapter.data.output_folder import replace_file, write_errors

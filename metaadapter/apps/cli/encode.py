@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
@@ -12,13 +13,14 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import cluster_options, field_options, options
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.encode_cluster import encode_on_cluster
 from metaadapter.apps.cli.encode_embeddings import Columns, encode_embeddings
 from metaadapter.apps.cli.outputs import MayBeUrl, Output
 from metaadapter.apps.cli.process import share_one_heap
+from metaadapter.data.shard import read_shard
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from metaadapter.data.shard import Shard
     from metaadapter.data.table import ImageTable
     from metaadapter.features.store.encode_to_store import EncodeReport
     from metaadapter.features.store.feature_store import FeatureStore
@@ -91,50 +93,94 @@ def encode(
         **{"detections": detections, "pictures": pictures, "min_confidence": min_confidence},
         **{"batch_size": batch_size, "workers": workers, "columns": columns},
     }
-    from metaadapter.data.shard import read_shard
-
-    part = None if on_cluster else read_shard(shard)
     share_one_heap()
     console = Console()
+    from metaadapter.features.store.feature_store import FeatureStore
+
+    imported = encode_embeddings(values, console)
+    if imported is not None:
+        table, report = imported
+    else:
+        part = None if on_cluster else read_shard(shard)
+        table = _pictures(values, console)
+        if on_cluster:
+            report = _encode_on_cluster(values, table, console)
+        else:
+            report = _encode(values, table, part, console)
+    about = console.warn_of_pictures("these", _warnings(table, report), report.quarantined)
+    _warn_of_duplicates(report, console)
+    store = FeatureStore.open(out)
+    document = {**_document(table, report, store), **about}
+    console.show_result("encode", document, _summary(report, store))
+
+
+def _encode(
+    values: Mapping[str, Any], table: ImageTable, shard: Shard | None, console: Console
+) -> EncodeReport:
+    """Make the store of `table`, or of a shard of it, in this process."""
     from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.data.capture_time import are_whole_frames
     from metaadapter.features.store.encode_to_store import encode_to_store
-    from metaadapter.features.store.feature_store import FeatureStore
 
-    if (imported := encode_embeddings(values, console)) is not None:
-        table, report = imported
-        _show(console, FeatureStore.open(out), table, report)
-        return
-    table = _pictures(values, console)
-    if on_cluster:
-        report = encode_on_cluster(encode, values, table, console)
-        _show(console, FeatureStore.open(out), table, report)
-        return
-    choice = read_encoder(encoder)
-    of_places = any(row.box for row in table.rows)
-    of_places = of_places or are_whole_frames(table.rows, table.classes)
-    loaded = choice.load(of_places=of_places)
+    choice = read_encoder(values["encoder"])
+    of_places = any(row.box for row in table.rows) or are_whole_frames(table.rows, table.classes)
+    encoder = choice.load(of_places=of_places)
     with console.progress() as progress:
-        report = encode_to_store(
+        return encode_to_store(
             table,
-            loaded,
-            out,
+            encoder,
+            values["out"],
             views=choice.views or 1,
             seed=choice.seed,
-            batch_size=batch_size,
-            workers=workers,
-            shard=part,
-            drop_duplicates=drop_duplicates,
+            batch_size=values["batch_size"],
+            workers=values["workers"],
+            shard=shard,
+            drop_duplicates=values["drop_duplicates"],
             progress=progress,
         )
-    _show(console, FeatureStore.open(out), table, report)
 
 
-def _show(console: Console, store: FeatureStore, table: ImageTable, report: EncodeReport) -> None:
-    about = console.warn_of_pictures("these", _warnings(table, report), report.quarantined)
-    _warn_of_duplicates(report, console)
-    document = {**_document(table, report, store), **about}
-    console.show_result("encode", document, _summary(report, store))
+def _encode_on_cluster(
+    values: Mapping[str, Any], table: ImageTable, console: Console
+) -> EncodeReport:
+    """Make the store of `table` by jobs that call the command with its own options."""
+    from metaadapter.apps.cluster.parts import remove_parts
+    from metaadapter.data.inputs import UnreadableImage, inputs_digest
+    from metaadapter.features.store.encode_to_store import EncodeReport
+    from metaadapter.features.store.header import HEADER_FILE
+    from metaadapter.features.store.merge import merge_stores
+    from metaadapter.features.store.stored_pictures import equal_pictures
+
+    started, out = time.monotonic(), Path(values["out"])
+    if values["drop_duplicates"]:
+        raise UsageError(
+            "--drop-duplicates cannot be used with --shard ray, since equal pictures may lie in "
+            "two shards; leave it out, or encode on one machine"
+        )
+    if (out / HEADER_FILE).exists():
+        remove_parts(out)
+        raise UsageError(
+            f"{out} is a whole feature store already; choose a new folder, or leave --shard out "
+            "to encode only what is new"
+        )
+    sizes, facts = [1] * len(table.rows), inputs_digest(table.rows)
+    with cluster_options.parts_on_cluster(encode, values, sizes, facts, console) as (
+        parts,
+        n_encoded,
+    ):
+        store = merge_stores(parts, out)
+    n_new, seconds = min(n_encoded, store.n_pictures), time.monotonic() - started
+    return EncodeReport(
+        n_new=n_new,
+        n_reused=store.n_pictures - n_new,
+        n_removed=0,
+        n_total=store.n_pictures,
+        n_dropped=0,
+        duplicates=equal_pictures(store.rows.pictures()),
+        quarantined=tuple(UnreadableImage(*entry) for entry in store.header.quarantined),
+        seconds=seconds,
+        images_per_second=n_new / seconds,
+    )
 
 
 def _pictures(values: Mapping[str, Any], console: Console) -> ImageTable:

@@ -14,9 +14,10 @@ from metaadapter.apps.cli.outputs import Output
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
-    from metaadapter.apps.field.frame_predictions import FieldOptions
+    from metaadapter.apps.cli.predict_field import FieldRun
     from metaadapter.data.table import ImageTable
     from metaadapter.workflow.labelled_pictures import Cut
+    from metaadapter.workflow.run_predict import PredictionRequest
 
 EXPORT_FORMATS = (
     *("megadetector", "timelapse", "camtrap-dp", "coco", "yolo", "voc", "cvat", "label-studio"),
@@ -156,28 +157,49 @@ def other_labels() -> tuple[str, ...]:
     return (EMPTY,)
 
 
-def read_field_options(
+def field_run(
+    request: PredictionRequest,
+    sources: Sequence[Path],
     detections: Path | None,
     min_confidence: float,
+    burst: float | None,
     allowed: str | None,
     parents: Sequence[str] | None,
-    classes: Sequence[str],
-    folders: Sequence[Path],
-    paths: Sequence[Path],
-) -> FieldOptions:
-    """Read the options of a command about the pictures of folders; errors are of their readers."""
-    from metaadapter.apps.field.detections import read_detections
+    exports: Sequence[ExportPlace],
+) -> FieldRun | None:
+    """Return the run of `predict` for camera traps; `None` without an option for these.
+
+    `sources` are the pictures as they were given, with the folder of the pictures of boxes.
+    """
+    values: dict[str, object]
+    values = {"--detections": detections, "--burst": burst, "--allowed": allowed}
+    values |= {"--parents": parents, "--export": exports}
+    given = [name for name, value in values.items() if value not in (None, [])]
+    if not given:
+        return None
+    if request.stored.config.several is not None:
+        raise UsageError(
+            f"{given[0]} is for adapters of one label, and {request.adapter} gives several; leave "
+            "it out"
+        )
+    from metaadapter.apps.cli.predict_field import FieldRun
+    from metaadapter.apps.field.detections import folders_of, read_detections
     from metaadapter.apps.field.fauna import Fauna
     from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.apps.field.species import Species, read_allowed, read_parents
 
-    boxes = None if detections is None else read_detections(detections).matched(paths, folders)
-    fauna = None if boxes is None else Fauna.of(boxes, classes)
-    warnings = [*(boxes.warnings if boxes else ()), *(fauna.warnings if fauna else ())]
-    classes_there = None
+    rows, classes = request.queries.rows, request.classes
+    folders = folders_of(sources, rows) if rows else []
+    boxes = fauna = classes_there = None
+    warnings: tuple[str, ...] = ()
+    if detections is not None:
+        boxes = read_detections(detections).matched([row.path for row in rows], folders)
+        fauna = Fauna.of(boxes, classes)
+        warnings = (*boxes.warnings, *(fauna.warnings if fauna else ()))
     if allowed is not None:
         there = read_allowed(allowed, classes, fauna.others if fauna else ())
         classes_there, fauna = there.classes, fauna and fauna.among(there.names)
         warnings += there.warnings
     species = Species(classes_there, read_parents(parents or (), classes))
-    return FieldOptions(boxes, min_confidence, species, fauna, tuple(warnings))
+    options = FieldOptions(boxes, min_confidence, species, fauna, warnings)
+    return FieldRun(request, folders, options, burst, exports)

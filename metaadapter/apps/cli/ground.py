@@ -111,15 +111,16 @@ def _search(
     files: Sequence[Path | None],
 ) -> tuple[list[dict[str, Any]], list[UnreadableImage]]:
     """Return the JSON form of each picture, and unreadable pictures."""
+    from metaadapter.data.inputs import UnreadableImage
+
     entries: list[dict[str, Any]] = []
     unreadable: list[UnreadableImage] = []
     with console.counting("searching") as show:
         for number, (path, file) in enumerate(zip(paths, files, strict=True), 1):
-            result = _ground(grounder, path, file)
-            if isinstance(result, dict):
-                entries.append(result)
-            else:
-                unreadable.append(result)
+            try:
+                entries.append(_ground(grounder, path, file))
+            except UnreadableImage as error:
+                unreadable.append(error)
             show(number, len(paths))
     if not entries:
         raise DataError(
@@ -163,19 +164,13 @@ def _warn(console: Console, grounder: PhraseGrounder, *, has_boxes: bool) -> lis
     return warnings
 
 
-def _ground(
-    grounder: PhraseGrounder, path: Path, file: Path | None
-) -> dict[str, Any] | UnreadableImage:
-    """Find the phrase in one picture, draw the heat map, and return the JSON form, or the error."""
+def _ground(grounder: PhraseGrounder, path: Path, file: Path | None) -> dict[str, Any]:
+    """Find the phrase in one picture, draw the heat map, and return the JSON form."""
     from metaadapter.data.decode import decode_image
-    from metaadapter.data.inputs import UnreadableImage
     from metaadapter.data.output_folder import write_errors
     from metaadapter.labs.grounding.ground import overlay, save_heat_map
 
-    try:
-        picture = decode_image(path)
-    except UnreadableImage as error:
-        return error
+    picture = decode_image(path)
     grounding = grounder.ground(picture)
     if file is not None:
         with write_errors(f"the heat map {file}"):
@@ -213,11 +208,6 @@ def _heat_map_files(out: Path | None, paths: Sequence[Path], phrase: str) -> lis
         if len({stem.casefold() for stem in stems}) < len(stems):
             stems = [f"{stem}-{number}" for number, stem in enumerate(stems, start=1)]
         files = [out / f"{stem}.png" for stem in stems]
-    pictures = {path.resolve() for path in paths}
-    if replaced := [file for file in files if file.resolve() in pictures]:
-        raise UsageError(
-            f"--out {out} would replace the picture {replaced[0]} itself; name another place"
-        )
     for file in files:
         if file.exists() and (other := phrase_of(file)) != one_line(phrase):
             content = "no heat map" if other is None else f"the heat map of {other!r}"

@@ -10,8 +10,7 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.library_identify import identify
-from metaadapter.apps.cli.library_predict import predict
+from metaadapter.apps.cli.library_questions import identify, predict
 from metaadapter.apps.cli.library_show import list_entries, show
 from metaadapter.apps.cli.outputs import Commands, Output
 from metaadapter.errors import UsageError

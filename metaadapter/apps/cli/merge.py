@@ -66,14 +66,8 @@ def _merge_tables(parts: Sequence[Path], out: Path, console: Console) -> None:
             f"in {', '.join(ENDINGS)}"
         )
     merged = merge_predictions(parts, out)
-    document = {
-        "table": str(out),
-        "parts": [str(part) for part in parts],
-        "n_rows": merged.n_rows,
-        "statuses": merged.statuses,
-    }
-    counts = ", ".join(f"{count:,} {status}" for status, count in merged.statuses.items())
-    summary = f"{out}: {merged.n_rows:,} rows, {counts or 'none'}, from {len(parts)} tables"
+    document = {"table": str(out), "parts": [*map(str, parts)], **merged._asdict()}
+    summary = f"{out}: {merged}, from {len(parts)} tables"
     console.show_result("merge-predictions", document, summary)
 
 

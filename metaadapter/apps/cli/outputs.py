@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import wraps
 from inspect import signature
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias, get_type_hints
+from typing import Any, NamedTuple, TypeAlias, TypeVar, get_type_hints
 
 import typer
 from typer.models import ArgumentInfo, OptionInfo
@@ -70,11 +70,7 @@ class Needs:
     other: str
 
 
-class Place(NamedTuple):
-    """A path that the user gives, and the parameter that names it."""
-
-    parameter: str
-    path: Path
+Fact = TypeVar("Fact")
 
 
 class Parameter(NamedTuple):
@@ -85,13 +81,12 @@ class Parameter(NamedTuple):
     """How a user calls it: the metavar of an argument, or the long option."""
     facts: tuple[object, ...]
     value: Any
-    places: Sequence[Place]
+    paths: Sequence[Path]
     """The paths in the value; a text in which typer's `Path` has taken a slash is a `Url` again."""
 
-    @property
-    def output(self) -> Output | None:
-        """Where it names an output, what may be replaced there."""
-        return next((fact for fact in self.facts if isinstance(fact, Output)), None)
+    def fact(self, kind: type[Fact]) -> Fact | None:
+        """Return the fact of this kind in the annotation."""
+        return next((fact for fact in self.facts if isinstance(fact, kind)), None)
 
 
 class Commands(typer.Typer):
@@ -142,8 +137,8 @@ def _given(
         items = (
             getattr(item, "path", item) for item in (value if isinstance(value, list) else [value])
         )
-        places = [Place(shown, as_place(item)) for item in items if isinstance(item, Path)]
-        given.append(Parameter(name, shown, facts, value, places))
+        paths = [as_place(item) for item in items if isinstance(item, Path)]
+        given.append(Parameter(name, shown, facts, value, paths))
     return given
 
 
@@ -151,35 +146,30 @@ def _require_consistent(given: Sequence[Parameter]) -> None:
     """Raise a `UsageError` if given parameters of a command exclude or need one another."""
     names = {parameter.shown for parameter in given}
     for parameter in given:
-        for fact in parameter.facts:
-            if isinstance(fact, Needs) and fact.other not in names:
-                raise UsageError(
-                    f"{parameter.shown} needs {fact.other}; add it, or leave {parameter.shown} out"
-                )
-            if isinstance(fact, Excludes) and (wrong := [o for o in fact.others if o in names]):
-                raise UsageError(
-                    f"{parameter.shown} excludes {' and '.join(wrong)}; leave one of them out"
-                )
+        shown, needs, excludes = parameter.shown, parameter.fact(Needs), parameter.fact(Excludes)
+        if needs is not None and needs.other not in names:
+            raise UsageError(f"{shown} needs {needs.other}; add it, or leave {shown} out")
+        if excludes is not None and (wrong := [one for one in excludes.others if one in names]):
+            raise UsageError(f"{shown} excludes {' and '.join(wrong)}; leave one of them out")
 
 
 def _urls(given: Sequence[Parameter]) -> dict[str, Any]:
     """Return the values with URLs; one that is an output, or no source of pictures, is refused."""
     restored: dict[str, Any] = {}
     for parameter in given:
-        urls = [place for place in parameter.places if isinstance(place.path, Url)]
-        if urls and not any(isinstance(fact, MayBeUrl) for fact in parameter.facts):
+        url = next((path for path in parameter.paths if isinstance(path, Url)), None)
+        if url is None:
+            continue
+        if parameter.fact(MayBeUrl) is None:
             instead = (
                 "write to a drive, and copy the whole result there"
-                if parameter.output
+                if parameter.fact(Output)
                 else "only `encode`, `predict` and `adapt` read pictures from such a place, so "
                 "copy it to a drive"
             )
-            raise UsageError(
-                f"{urls[0].parameter} {urls[0].path} is no place on a drive; {instead}"
-            )
-        if urls:
-            paths = [place.path for place in parameter.places]
-            restored[parameter.name] = paths if isinstance(parameter.value, list) else paths[0]
+            raise UsageError(f"{parameter.shown} {url} is no place on a drive; {instead}")
+        is_list = isinstance(parameter.value, list)
+        restored[parameter.name] = [*parameter.paths] if is_list else url
     return restored
 
 
@@ -190,43 +180,47 @@ def _require_harmless_outputs(given: Sequence[Parameter]) -> None:
         UsageError: An output is also an input or another output, or it lies in another output.
         DataError: An output is a link, a device, or a file that no such command has written.
     """
-    inputs: dict[Identity, Place] = {}
-    outputs: list[tuple[Place, Output]] = []
+    inputs: dict[Identity, str] = {}
+    outputs: list[tuple[str, Path, Output]] = []
     for parameter in given:
-        output = parameter.output
-        for place in parameter.places:
-            if isinstance(place.path, Url):
+        output = parameter.fact(Output)
+        for path in parameter.paths:
+            if isinstance(path, Url):
                 continue
             if output is None:
-                inputs[_identity(place.path)] = place
-            elif not is_stream(place.path):
-                outputs.append((place, output))
-    owners: dict[Identity, Place] = {}
-    for place, output in outputs:
-        for written in map(_identity, _written(place.path)):
+                inputs[_identity(path)] = f"{parameter.shown} {path}"
+            elif not is_stream(path):
+                outputs.append((parameter.shown, path, output))
+    owners: dict[Identity, str] = {}
+    for name, path, output in outputs:
+        place = f"{name} {path}"
+        for written in map(_identity, _written(path)):
             if (read := inputs.get(written)) is not None:
                 raise UsageError(
-                    f"{place.parameter} {place.path} would replace the input {read.parameter} "
-                    f"{read.path}; choose another place for the output"
+                    f"{place} would replace the input {read}; choose another place for the output"
                 )
-            if (other := owners.setdefault(written, place)) is not place:
-                raise _clash(other, place)
-        if not place.path.name.lower().endswith(output.ending):
+            if owners.setdefault(written, place) is not place:
+                raise _clash(owners[written], place)
+        if not path.name.lower().endswith(output.ending):
             raise UsageError(
-                f"{place.parameter} {place.path} should have a name that ends in "
-                + " or ".join(output.ending)
+                f"{place} should have a name that ends in {' or '.join(output.ending)}"
             )
-        if output.content is not None and place.path.name.lower().endswith(output.endings):
-            require_replaceable(place, output.content)
-    for place, _ in outputs:
-        for folder in place.path.absolute().parents:
+        if output.content is not None and path.name.lower().endswith(output.endings):
+            require_replaceable(name, path, output.content)
+    for name, path, _ in outputs:
+        for folder in path.absolute().parents:
             if (outer := owners.get(_identity(folder))) is not None:
-                raise _clash(outer, place)
+                raise _clash(outer, f"{name} {path}")
 
 
-def require_replaceable(output: Place, content: bytes) -> None:
-    """Raise an error if a new file would replace one without the pattern `content`."""
-    name, path = output
+def _clash(one: str, other: str) -> UsageError:
+    return UsageError(
+        f"{one} and {other} would overwrite one another; choose another place for one of them"
+    )
+
+
+def require_replaceable(name: str, path: Path, content: bytes) -> None:
+    """Raise an error if the output `name` would replace a file without the pattern `content`."""
     if path.parent.is_file():
         raise DataError(f"{path.parent} is a file, not a folder; choose another {name}")
     if path.is_dir():
@@ -259,13 +253,6 @@ def _has(file: Path, content: re.Pattern[bytes]) -> bool:
         mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
     ):
         return content.search(mapped) is not None
-
-
-def _clash(one: Place, other: Place) -> UsageError:
-    return UsageError(
-        f"{one.parameter} {one.path} and {other.parameter} {other.path} would overwrite one "
-        "another; choose another place for one of them"
-    )
 
 
 def _written(path: Path) -> list[Path]:

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 from metaadapter.apps.cli import cluster_options, field_options, options
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.outputs import Output
-from metaadapter.apps.cli.predict_output import Listing, PredictOutput, show_predicted
+from metaadapter.apps.cli.outputs import Excludes, Output
+from metaadapter.apps.cli.predict_output import (
+    Listing,
+    PredictOutput,
+    remedy_of_shift,
+    show_predicted,
+)
 from metaadapter.apps.cli.predict_table import (
     ENDINGS,
     TABLES,
-    new_table,
     predict_on_cluster,
+    rows_and_job,
     shard_of,
     table_or_adapter,
 )
 from metaadapter.apps.cli.process import share_one_heap
-from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from metaadapter.apps.cli.predict_field import FieldRun
-    from metaadapter.workflow.prediction_request import PredictionRequest
     from metaadapter.workflow.prediction_table import PredictionTable
+    from metaadapter.workflow.run_predict import PredictionRequest
 
 Sort = Annotated[
     str | None,
@@ -73,8 +74,8 @@ Out = Annotated[
     ),
     Output(TABLES, ENDINGS),
 ]
-# The command that a warning proposes names this many sources at most.
-MOST_NAMED = 3
+# A part of the pictures is neither ordered nor exported, and an adapter learns from all of them.
+Shard = Annotated[cluster_options.Shard, Excludes(("--sort", "--top", "--export", "--together"))]
 # The exports that only frames of camera traps need.
 OF_TRAPS = {"megadetector", "timelapse", "camtrap-dp"}
 
@@ -91,7 +92,7 @@ def predict(
     sure: SureOption = None,
     together: Together = False,
     out: Out = None,
-    shard: cluster_options.Shard = None,
+    shard: Shard = None,
     detections: field_options.DetectionsFile = None,
     pictures: field_options.PicturesOfBoxes = None,
     min_confidence: field_options.MinConfidence = 0.2,
@@ -107,21 +108,15 @@ def predict(
     shows any of them. Without a terminal the list is tab-separated.
     """
     listing = Listing(sort, top)
-    table_file, out = table_or_adapter(out)
-    if out is not None and not together:
-        raise UsageError(
-            f"--out {out} names an adapter, which only --together makes; add --together, or give a "
-            f"table a name that ends in {', '.join(ENDINGS)}"
-        )
+    table_file, new_adapter = table_or_adapter(out, together=together)
     share_one_heap()
     console = Console()
-    from metaadapter.adapter.files import require_adapter_folder, store_adapter
+    from metaadapter.adapter.files import store_adapter
     from metaadapter.apps.cli.encoder_choice import read_encoder
-    from metaadapter.workflow.prediction_request import request_predictions
+    from metaadapter.workflow.prediction_table import PredictionTable
     from metaadapter.workflow.predictions import PredictionOptions
+    from metaadapter.workflow.run_predict import request_predictions
 
-    if out is not None:
-        require_adapter_folder(out)
     on_cluster = cluster_options.is_for_ray(shard)
     place, choice = "1/1" if on_cluster else shard, read_encoder(encoder, of_adapter=True)
     request = request_predictions(
@@ -131,35 +126,18 @@ def predict(
         labelled=labelled,
         other_labels=field_options.other_labels() if detections else (),
         together=together,
-        shard=shard_of(place, table_file, listing, is_exported=bool(export)),
+        shard=shard_of(place, table_file),
         pictures=field_options.of_boxes(pictures, detections, images),
         min_confidence=min_confidence,
-        encoder=choice.encoder,
-        device=choice.device,
-        precision=choice.precision,
+        **choice.place,
     )
     listing.require_class_among(request.classes)
-    of_frames: dict[str, object]
-    of_frames = {"--detections": detections, "--burst": burst, "--allowed": allowed}
-    of_frames |= {"--parents": parents, "--export": export}
-    field = None
-    if given := [name for name, value in of_frames.items() if value not in (None, [])]:
-        _require_one_label(request, given[0])
-        from metaadapter.apps.cli.predict_field import FieldRun
-        from metaadapter.apps.field.detections import folders_of
-
-        rows = request.queries.rows
-        given_folders = images if pictures is None else [*images, pictures]
-        folders = folders_of(given_folders, rows) if rows else []
-        prior = (allowed, parents, request.classes, folders)
-        boxes = field_options.read_field_options(
-            detections, min_confidence, *prior, [row.path for row in rows]
-        )
-        field = FieldRun(request, folders, boxes, burst, export or [])
-    open_table = None
+    of_frames = (detections, min_confidence, burst, allowed, parents, export or [])
+    places = images if pictures is None else [*images, pictures]
+    field = field_options.field_run(request, places, *of_frames)
+    table = None
     if table_file is not None:
-        facts = (choice.precision,)
-        digest, open_table = new_table(table_file, request, field, facts=facts)
+        rows, job = rows_and_job(request, field, choice.precision)
         if on_cluster:
             values = {
                 **{"adapter": adapter, "images": images, "labelled": labelled, "reject": reject},
@@ -168,26 +146,20 @@ def predict(
                 **{"min_confidence": min_confidence, "allowed": allowed, "parents": parents},
                 **{"encoder": encoder},
             }
-            predict_on_cluster(predict, values, request, digest, console)
+            predict_on_cluster(predict, values, request, job["request"], console)
             return
-    output = _run(request, field, open_table, listing, console)
-    if out is not None:
-        store_adapter(out, output.predicted.adapter)
+        is_shard = request.shard is not None
+        table = PredictionTable(table_file, rows, job=None if together else job, is_shard=is_shard)
+    output = _run(request, field, table, listing, console)
+    if new_adapter is not None:
+        store_adapter(new_adapter, output.predicted.adapter)
         n_unlabelled = output.predicted.adapter.config.n_unlabelled
-        console.note(f"{out}: the adapter, made with {n_unlabelled} unlabelled pictures")
+        console.note(f"{new_adapter}: the adapter, made with {n_unlabelled} unlabelled pictures")
     if detections is None:
-        formats = {place.format for place in export or ()}
-        _note_boxes(console, request, is_of_traps=bool(burst or OF_TRAPS & formats))
-    remedy = _remedy(adapter, images, field)
+        is_of_traps = bool(burst or OF_TRAPS & {place.format for place in export or ()})
+        _note_boxes(console, request, is_of_traps=is_of_traps)
+    remedy = remedy_of_shift(adapter, images, has_more=field is not None)
     show_predicted(console, request, output, table_file, listing, remedy, labelled=labelled)
-
-
-def _require_one_label(request: PredictionRequest, option: str) -> None:
-    if request.stored.config.several is not None:
-        raise UsageError(
-            f"{option} is for adapters of one label, and {request.adapter} gives several; leave "
-            "it out"
-        )
 
 
 def _note_boxes(console: Console, request: PredictionRequest, *, is_of_traps: bool) -> None:
@@ -203,24 +175,16 @@ def _note_boxes(console: Console, request: PredictionRequest, *, is_of_traps: bo
         )
 
 
-def _remedy(adapter: Path, images: Sequence[Path], field: FieldRun | None) -> str:
-    """Return what to do if the pictures come from elsewhere than the labelled ones."""
-    words = [quote(str(path)) for path in (adapter, *images[:MOST_NAMED])]
-    if field is not None or len(images) > MOST_NAMED:
-        words.append("…")
-    return f"predict them together: metaadapter predict {' '.join(words)} --together"
-
-
 def _run(
     request: PredictionRequest,
     field: FieldRun | None,
-    open_table: Callable[[], PredictionTable] | None,
+    table: PredictionTable | None,
     listing: Listing,
     console: Console,
 ) -> PredictOutput:
     from metaadapter.workflow.run_predict import run_request
 
-    with nullcontext() if open_table is None else open_table() as table:
+    with table or nullcontext():
         with console.progress() as progress:
             if field is None:
                 predicted = run_request(request, table=table, progress=progress)

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from metaadapter.apps.cli.field_options import ExportPlace
     from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.features.encoding_loop import Progress
-    from metaadapter.workflow.prediction_request import PredictionRequest
     from metaadapter.workflow.prediction_rows import RowFormat
     from metaadapter.workflow.prediction_table import PredictionTable
-    from metaadapter.workflow.run_predict import Predicted
+    from metaadapter.workflow.run_predict import Predicted, PredictionRequest
 
 # The beginnings of the files that an earlier run has written.
 OF_TRAPS = {
@@ -161,7 +160,7 @@ class FieldRun:
 
     def _require_writable(self, kind: str, path: Path) -> None:
         """Raise an error if there is no place, or something that no earlier export has written."""
-        from metaadapter.apps.cli.outputs import Place, require_replaceable
+        from metaadapter.apps.cli.outputs import require_replaceable
         from metaadapter.data.boxes.formats import WRITTEN
         from metaadapter.data.boxes.written_files import require_place
         from metaadapter.data.output_folder import is_stream
@@ -171,7 +170,7 @@ class FieldRun:
                 raise UsageError(f"--export {path} is a file; {kind} is a folder of files")
             require_place(path)
         elif kind != "camtrap-dp" and not is_stream(path):
-            require_replaceable(Place("--export", path), {**WRITTEN, **OF_TRAPS}[kind])
+            require_replaceable("--export", path, {**WRITTEN, **OF_TRAPS}[kind])
         if kind == "camtrap-dp":
             from metaadapter.apps.field.camtrap_package import CamtrapPackage
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from heapq import nsmallest
 from itertools import islice
+from shlex import quote
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from metaadapter.apps.cli.console import Console, print_document
@@ -13,11 +14,12 @@ from metaadapter.apps.cli.console import Console, print_document
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from metaadapter.workflow.prediction_request import PredictionRequest
     from metaadapter.workflow.predictions import Prediction
-    from metaadapter.workflow.run_predict import Predicted
+    from metaadapter.workflow.run_predict import Predicted, PredictionRequest
     from metaadapter.workflow.unlabelled_pictures import PoolEffect
 
+# The command that a warning proposes names this many sources at most.
+MOST_NAMED = 3
 # The titles of columns that not every list has, in their order.
 OF_SOME = ("known", "", "may be", "sure", "its probability", "box")
 
@@ -70,6 +72,17 @@ class PredictOutput(NamedTuple):
     missing: list[str]
     things: str = "pictures"
     """The kind of the predicted parts: pictures or boxes."""
+
+
+def remedy_of_shift(adapter: Path, images: Sequence[Path], *, has_more: bool = False) -> str:
+    """Return what to do if pictures come from elsewhere than the labelled ones.
+
+    With `has_more` the command had further options.
+    """
+    words = [quote(str(path)) for path in (adapter, *images[:MOST_NAMED])]
+    if has_more or len(images) > MOST_NAMED:
+        words.append("…")
+    return f"predict them together: metaadapter predict {' '.join(words)} --together"
 
 
 def show_predicted(

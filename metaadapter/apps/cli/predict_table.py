@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +12,9 @@ from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from metaadapter.apps.cli.predict_field import FieldRun
-    from metaadapter.apps.cli.predict_output import Listing
     from metaadapter.data.shard import Shard
-    from metaadapter.workflow.prediction_request import PredictionRequest
-    from metaadapter.workflow.prediction_table import PredictionTable
+    from metaadapter.workflow.prediction_rows import RowFormat
+    from metaadapter.workflow.run_predict import PredictionRequest
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 # The contents of tables that the command has written, finished or not, and of files beside them.
@@ -28,51 +26,40 @@ TABLES = (
 )
 
 
-def table_or_adapter(out: Path | None) -> tuple[Path | None, Path | None]:
+def table_or_adapter(out: Path | None, *, together: bool) -> tuple[Path | None, Path | None]:
     """Return the file of the table and the place of the adapter; `--out` names one of them."""
-    if out is None or not out.name.lower().endswith(ENDINGS):
-        return None, out
-    return out, None
+    if out is None or out.name.lower().endswith(ENDINGS):
+        return out, None
+    if not together:
+        raise UsageError(
+            f"--out {out} names an adapter, which only --together makes; add --together, or give a "
+            f"table a name that ends in {', '.join(ENDINGS)}"
+        )
+    from metaadapter.adapter.files import require_adapter_folder
+
+    require_adapter_folder(out)
+    return None, out
 
 
-def shard_of(
-    text: str | None, table: Path | None, listing: Listing, *, is_exported: bool
-) -> Shard | None:
-    """Read --shard, which excludes options that need all pictures."""
+def shard_of(text: str | None, table: Path | None) -> Shard | None:
+    """Read --shard, which needs a table that can be merged."""
     from metaadapter.data.output_folder import is_stream
     from metaadapter.data.shard import read_shard
 
     shard = read_shard(text)
-    if shard is None:
-        return None
-    if table is None or is_stream(table):
+    if shard is not None and (table is None or is_stream(table)):
         raise UsageError("--shard writes a table to merge; give --out FILE.csv, .jsonl or .parquet")
-    if listing.is_chosen:
-        raise UsageError(
-            "--sort and --top order all pictures, and --shard predicts only a part of them; leave "
-            "them out, and order the merged table"
-        )
-    if is_exported:
-        raise UsageError(
-            "--export writes a file of all pictures, and --shard predicts only a part of them; "
-            "leave one of the two out"
-        )
     return shard
 
 
-def new_table(
-    file: Path,
-    request: PredictionRequest,
-    field: FieldRun | None,
-    *,
-    facts: Sequence[object],
-) -> tuple[str, Callable[[], PredictionTable]]:
-    """Return a digest of all that the rows depend on, also `facts`, and a function.
+def rows_and_job(
+    request: PredictionRequest, field: FieldRun | None, *facts: object
+) -> tuple[RowFormat, dict[str, Any]]:
+    """Return the columns of the table, and the job that its rows belong to.
 
-    The function opens the table, with the rows of an interrupted run of the same job.
+    `facts` are further ones that the rows depend on.
     """
     from metaadapter.workflow.prediction_rows import RowFormat
-    from metaadapter.workflow.prediction_table import PredictionTable
 
     rows = RowFormat(
         request.classes,
@@ -81,13 +68,11 @@ def new_table(
     )
     rows = rows if field is None else field.rows(rows)
     of_field = () if field is None else field.digest_facts
-    digest = str(request.digest(rows, *facts, *of_field))
-    job: dict[str, Any] = {"request": digest}
+    job: dict[str, Any] = {"request": request.digest(rows, *facts, *of_field)}
     if request.shard is not None:
         number, n_shards = request.shard
         job |= {"pictures": request.pictures_digest, "shard": number, "n_shards": n_shards}
-    kept = job if request.is_resumable else None
-    return digest, partial(PredictionTable, file, rows, job=kept, is_shard="shard" in job)
+    return rows, job
 
 
 def predict_on_cluster(
@@ -103,33 +88,17 @@ def predict_on_cluster(
     """
     from metaadapter.data.inputs import inputs_digest
     from metaadapter.workflow.prediction_shards import merge_predictions
-    from metaadapter.workflow.queries import PICTURES_AT_ONCE
-    from metaadapter.workflow.stored_queries import STORED_AT_ONCE
+    from metaadapter.workflow.query_parts import parts_of
 
     if values["labelled"]:
         raise UsageError(
             "--labelled counts correct predictions in one process; leave it out, or --shard ray"
         )
     file: Path = values["out"]
-    queries = request.queries
-    lengths = [(len(of_store), STORED_AT_ONCE) for of_store in queries.stored]
-    sizes = [
-        min(size, length - start)
-        for length, size in (*lengths, (len(queries.rows), PICTURES_AT_ONCE))
-        for start in range(0, length, size)
-    ]
-    stores = (stored.digest for stored in queries.stored)
-    facts = " ".join([digest, inputs_digest(queries.rows), *stores])
-    with parts_on_cluster(predict, values, "out", sizes, facts, console, ending=file.suffix) as (
-        parts,
-        _,
-    ):
-        merged = merge_predictions(parts.paths, file)
-    document = {
-        "adapter": str(request.adapter),
-        "file": str(file),
-        "n_rows": merged.n_rows,
-        "statuses": merged.statuses,
-    }
-    counts = ", ".join(f"{count:,} {status}" for status, count in merged.statuses.items())
-    console.show_result("predict-on-cluster", document, f"{file}: {merged.n_rows:,} rows, {counts}")
+    sizes = [part.n for part in parts_of(request.queries, request.stored.config.origin)]
+    stores = (stored.digest for stored in request.queries.stored)
+    facts = " ".join([digest, inputs_digest(request.queries.rows), *stores])
+    with parts_on_cluster(predict, values, sizes, facts, console) as (parts, _):
+        merged = merge_predictions(parts, file)
+    document = {"adapter": str(request.adapter), "file": str(file), **merged._asdict()}
+    console.show_result("predict-on-cluster", document, f"{file}: {merged}")

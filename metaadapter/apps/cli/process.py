@@ -101,10 +101,9 @@ def share_one_heap() -> None:
     """Let all threads that start later share the heap of the first.
 
     By default glibc gives threads their own heaps. Threads that decode and encode free blocks in
-    one heap while another heap grows, so memory grows with the number of pictures. The variable
-    `MALLOC_ARENA_MAX` takes precedence. Other C libraries have one heap, or lack this setting.
+    one heap while another heap grows, so memory grows with the number of pictures.
     """
-    _set_heap({M_ARENA_MAX: ("MALLOC_ARENA_MAX", 1)})
+    _set_heap({M_ARENA_MAX: 1})
 
 
 def keep_freed_memory() -> None:
@@ -113,24 +112,16 @@ def keep_freed_memory() -> None:
     The system clears memory before it gives it again. A training step frees and takes the same
     large tensors again and again; a third of the time of large steps went into this.
     """
-    _set_heap(
-        {
-            M_MMAP_MAX: ("MALLOC_MMAP_MAX_", 0),
-            M_TRIM_THRESHOLD: ("MALLOC_TRIM_THRESHOLD_", 2**31 - 1),
-        }
-    )
+    _set_heap({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: 2**31 - 1})
 
 
-def _set_heap(options: Mapping[int, tuple[str, int]]) -> None:
-    """Set options of glibc's heap: number → the variable that takes precedence, and the value."""
+def _set_heap(options: Mapping[int, int]) -> None:
+    """Set options of glibc's heap; other C libraries have one heap, or lack these settings."""
     import ctypes
 
-    try:
-        for option, (variable, value) in options.items():
-            if variable not in os.environ:
-                ctypes.CDLL(None).mallopt(option, value)
-    except (AttributeError, OSError, TypeError):  # no glibc; on Windows there is no CDLL(None)
-        return
+    with suppress(AttributeError, OSError, TypeError):  # on Windows there is no CDLL(None)
+        for option, value in options.items():
+            ctypes.CDLL(None).mallopt(option, value)
 
 
 @contextmanager

@@ -10,9 +10,8 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.outputs import Output
+from metaadapter.apps.cli.outputs import Excludes, Needs, Output
 from metaadapter.apps.cli.rank_output import QuestionAnswers, RankedLists, show
-from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from metaadapter.labs.ranking.captions import Captions
@@ -38,6 +37,7 @@ Texts = Annotated[
 Text = Annotated[
     list[str] | None,
     Option(metavar="CAPTION", help="A caption, in place of TEXTS; repeatable."),
+    Excludes(("TEXTS", "--question")),
 ]
 Top = Annotated[int, Option(min=1, help="Number of answers in each list, the best first.")]
 Together = Annotated[
@@ -54,8 +54,14 @@ Question = Annotated[
         metavar="QUESTION",
         help="A question about each picture, in place of TEXTS; it needs --answers.",
     ),
+    Needs("--answers"),
+    Excludes(("TEXTS",)),
 ]
-Answers = Annotated[str | None, Option(metavar="ANSWER,…", help="The answers to choose from.")]
+Answers = Annotated[
+    str | None,
+    Option(metavar="ANSWER,…", help="The answers to choose from."),
+    Needs("--question"),
+]
 Sentence = Annotated[
     str | None,
     Option(
@@ -63,6 +69,7 @@ Sentence = Annotated[
         help="A sentence in which the answer replaces {}, as in 'the car is {}'.",
         show_default="made from the question",
     ),
+    Needs("--question"),
 ]
 TableFile = Annotated[
     Path | None,
@@ -91,16 +98,14 @@ def rank(
     the picture or caption that answers are for, its kind, and the answer's rank, text and score.
     """
     console = Console()
-    choices = None if answers is None else [answer.strip() for answer in answers.split(",")]
-    sentences = _sentences(question, choices, sentence)
-    if sum(given is not None for given in (texts, text, question)) > 1:
-        raise UsageError("give captions in one way: as TEXTS, with --text, or with --question")
     from metaadapter.apps.cli.encoder_choice import read_encoder
-    from metaadapter.labs.ranking.captions import list_captions
+    from metaadapter.labs.ranking.captions import answer_sentences, list_captions
     from metaadapter.labs.ranking.ranking_adapter import read_ranking_adapter
 
+    choices = [answer.strip() for answer in (answers or "").split(",")]
+    given = text if question is None else answer_sentences(question, choices, sentence)
     choice = read_encoder(encoder, of_adapter=True)
-    captions = list_captions(pictures, texts, sentences or text)
+    captions = list_captions(pictures, texts, given)
     ranking = read_ranking_adapter(adapter, choice.encoder, choice.device, choice.precision)
     with console.progress() as progress:
         task = ranking.encode(pictures, captions, together=together, progress=progress)
@@ -113,25 +118,11 @@ def rank(
         **_warn(console, adapter, task, n_pairs=ranking.n_pairs, together=together),
     }
     result: QuestionAnswers | RankedLists
-    if question is not None and choices is not None:
+    if question is not None:
         result = _answer(task, question, choices, captions, ranking.logit_scale)
     else:
         result = _rank(task, captions, top)
     show(console, result, out, document)
-
-
-def _sentences(
-    question: str | None, answers: Sequence[str] | None, sentence: str | None
-) -> tuple[str, ...] | None:
-    if (question is None) != (answers is None):
-        raise UsageError("--question and --answers go together: give both, or neither")
-    if question is None or answers is None:
-        if sentence is not None:
-            raise UsageError("--sentence is for the answers to a --question; give --question too")
-        return None
-    from metaadapter.labs.ranking.captions import answer_sentences
-
-    return answer_sentences(question, answers, sentence)
 
 
 def _answer(

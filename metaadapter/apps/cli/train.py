@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, final
 from typer import Argument, Exit, Option
 
 from metaadapter.apps.cli.console import Console, Count
-from metaadapter.apps.cli.outputs import Output
+from metaadapter.apps.cli.outputs import Excludes, Output
 from metaadapter.apps.cli.process import keep_freed_memory, stop_at_first_signal
 from metaadapter.errors import Interrupted, MetaAdapterError, UsageError
 
@@ -37,7 +37,11 @@ Out = Annotated[
     Option("--out", "-o", metavar="RUN", help="Folder of a new run.", show_default="runs/CONFIG"),
     Output(),
 ]
-Resume = Annotated[Path | None, Option(metavar="RUN", help="Continue the run in this folder.")]
+Resume = Annotated[
+    Path | None,
+    Option(metavar="RUN", help="Continue the run in this folder."),
+    Excludes(("--out",)),
+]
 Device = Annotated[str, Option(metavar="NAME", help="Where to train: auto, cpu, cuda, cuda:1, …")]
 
 
@@ -57,8 +61,6 @@ def train(
     """
     if config is None and resume is None:
         raise UsageError("give a configuration, or a run to continue: --resume RUN")
-    if resume is not None and out is not None:
-        raise UsageError("--resume continues a run in its folder: give --resume or --out, not both")
     from metaadapter.training.processes import OtherProcessFailed, launched
 
     keep_freed_memory()

@@ -26,13 +26,16 @@ from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.stored_pictures import StoredPicture, contradictions, equal_pictures
-from metaadapter.workflow.prediction_parts import EncodedPart, Part
-from metaadapter.workflow.prediction_request import PredictionRequest
 from metaadapter.workflow.prediction_rows import Outcome
 from metaadapter.workflow.prediction_table import PredictionTable
 from metaadapter.workflow.predictions import Prediction, PredictionOptions
-from metaadapter.workflow.queries import PICTURES_AT_ONCE
-from metaadapter.workflow.run_predict import Predicted, run_parts, run_request, whole_warnings
+from metaadapter.workflow.query_parts import PICTURES_AT_ONCE, EncodedPart, Part, parts_of
+from metaadapter.workflow.run_predict import (
+    Predicted,
+    PredictionRequest,
+    run_request,
+    whole_warnings,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +266,11 @@ def predict_field(
         def predictor(stored: StoredAdapter, pictures: EncodedPictures) -> list[Prediction]:
             return predict_species(options.species, stored, pictures, request.options)
 
-        predicted = run_request(request, table=table, progress=progress, predictor=predictor)
-        predicted.tally.warnings += options.warnings
+        parts = parts_of(request.queries, request.stored.config.origin, predictor)
+        warnings = [*whole_warnings(request), *options.warnings]
+        predicted = run_request(
+            request, parts=parts, warnings=warnings, table=table, progress=progress
+        )
         return predicted, []
     groups = field_request.parts(progress)
     parts = [
@@ -276,7 +282,7 @@ def predict_field(
     ]
     warnings = [*options.warnings, *_time_warnings(groups, field_request.burst)]
     warnings += whole_warnings(request) if options.detections is None else ()
-    predicted = run_parts(request, parts, warnings=warnings, table=table, progress=progress)
+    predicted = run_request(request, parts=parts, warnings=warnings, table=table, progress=progress)
     return predicted, [frame for frames in groups for frame in frames]
 
 

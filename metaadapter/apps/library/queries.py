@@ -16,7 +16,8 @@ from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.workflow.queries import load_base_encoder, read_queries
+from metaadapter.workflow.queries import load_base_encoder
+from metaadapter.workflow.query_parts import read_queries
 
 
 @final

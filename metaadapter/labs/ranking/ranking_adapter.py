@@ -35,8 +35,7 @@ from metaadapter.labs.ranking.captions import (
 from metaadapter.labs.ranking.pair_adapter import fit_pairs
 from metaadapter.labs.ranking.pairs import PairsConfig, StoredPairs, load_pairs
 from metaadapter.labs.ranking.rankings import balance_kinds, lead_of_pairs, level_candidates
-from metaadapter.workflow.queries import load_base_encoder
-from metaadapter.workflow.stored_queries import StoredQueries
+from metaadapter.workflow.queries import StoredQueries, load_base_encoder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +61,7 @@ def pictures_of_store(folder: Path, encoder: Fingerprint) -> RankedPictures:
     store = FeatureStore.open(folder)
     encoder.require_match(store.fingerprint, owner="the adapter")
     stored = StoredQueries(store)
-    keys = [(path, None) for path in stored.paths().tolist()]
+    keys = [(path, None) for path in stored.column("path").tolist()]
     hashes = store.rows.of_pictures("sha256").tolist()
     return RankedPictures(keys, hashes, lambda: (part.features for part in stored.parts()))
 

@@ -66,7 +66,7 @@ def test_advise__feature_store__gives_the_same_advice_without_its_pictures(
     assert result.document["advice"] == of_folder
     assert "<img" not in (tmp_path / "page.html").read_text(encoding="utf-8")
     looks = run("doctor", "--advise", tmp_path / "store", "--encoder", "views=2")
-    assert (looks.code, "holds 1 view(s)" in looks.err) == (2, True)
+    assert (looks.code, "made with views 1" in looks.err) == (2, True)
 
 
 def test_advise__page__holds_the_pictures_and_is_replaced_by_the_next(advise, faulty, tmp_path):

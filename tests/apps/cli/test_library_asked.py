@@ -72,7 +72,7 @@ def test_identify__names__tells_the_task_they_are_like(run, library):
     [
         ([], "give either pictures or --names"),
         (["x.png", "--names", "a"], "give either pictures or --names"),
-        (["--names", "a", "--together"], "--together is about pictures"),
+        (["--names", "a", "--together"], "--names excludes --together"),
         (["--names", ","], "give names of classes, and the encoder"),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.workflow import prediction_parts
+from metaadapter.workflow import query_parts
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 PREDICTION_KEYS = {
@@ -59,7 +59,7 @@ def test_predict__unreadable_pictures_among_others__are_listed(
     broken = [source / f"a-{number}.jpg" for number in range(3)]
     for path in broken:
         path.write_bytes(b"no picture")
-    monkeypatch.setattr(prediction_parts, "PICTURES_AT_ONCE", pictures_at_once)
+    monkeypatch.setattr(query_parts, "PICTURES_AT_ONCE", pictures_at_once)
 
     result = predict(source, "--json")
 
@@ -131,7 +131,7 @@ def test_predict__rank__puts_the_most_probable_of_a_class_first(predict, unlabel
 @pytest.fixture
 def interrupt_after(monkeypatch):
     """Ctrl-C while the pictures after the first so many are encoded, two at a time."""
-    encode = prediction_parts.encode_rows
+    encode = query_parts.encode_rows
 
     def arrange(n_pictures):
         left = [n_pictures]
@@ -142,8 +142,8 @@ def interrupt_after(monkeypatch):
             left[0] -= len(pictures)
             return encode(pictures, *arguments, **options)
 
-        monkeypatch.setattr(prediction_parts, "PICTURES_AT_ONCE", 2)
-        monkeypatch.setattr(prediction_parts, "encode_rows", encode_some)
+        monkeypatch.setattr(query_parts, "PICTURES_AT_ONCE", 2)
+        monkeypatch.setattr(query_parts, "encode_rows", encode_some)
 
     return arrange
 

@@ -146,9 +146,9 @@ def test_rank__adapter_of_classes__orders_by_its_frozen_encoder_and_says_so(
     ("options", "message"),
     [
         (("--question", " ", "--answers", "a,b"), "expected a question such as"),
-        (("--question", "What is it?"), "--question and --answers go together"),
-        (("--sentence", "a {}"), "--sentence is for the answers to a --question"),
-        (("--text", "a", "--question", "b?", "--answers", "c,d"), "give captions in one way"),
+        (("--question", "What is it?"), "--question needs --answers"),
+        (("--sentence", "a {}"), "--sentence needs --question"),
+        (("--text", "a", "--question", "b?", "--answers", "c,d"), "--text excludes --question"),
         ((), "there are no captions for the pictures"),
         (("--question", "b?", "--answers", "c"), "two or more different answers"),
     ],

@@ -119,7 +119,7 @@ def test_train__interrupted__ends_with_130_and_the_command_that_goes_on_works(
     ("arguments", "code", "reason"),
     [
         ((), 2, "give a configuration, or a run to continue"),
-        (("--resume", "run", "--out", "other"), 2, "give --resume or --out, not both"),
+        (("--resume", "run", "--out", "other"), 2, "--resume excludes --out"),
         (
             ("--resume", "."),
             3,

@@ -13,8 +13,11 @@ from metaadapter.apps.cli.app import main
         ("encode pictures --out store --shard ray --drop-duplicates", "equal pictures may lie"),
         ("encode pictures --out store --shard slurm", "'slurm'"),
         ("predict adapter pictures --shard ray", "give --out FILE.csv"),
-        ("predict adapter pictures --shard ray --out a.csv --top 3", "order the merged table"),
-        ("predict adapter pictures --shard ray --out a.csv --export coco:b.json", "a file of all"),
+        ("predict adapter pictures --shard ray --out a.csv --top 3", "--shard excludes --top"),
+        (
+            "predict adapter pictures --shard ray --out a.csv --export coco:b.json",
+            "--shard excludes --export",
+        ),
     ],
 )
 def test_engine__options_that_do_not_fit__are_refused(

@@ -26,7 +26,8 @@ from metaadapter.apps.export.web_page import (
 )
 from metaadapter.errors import DataError
 from metaadapter.workflow.predictions import NONE_OF_THESE, predict_pictures
-from metaadapter.workflow.queries import load_adapter_encoder, read_queries
+from metaadapter.workflow.queries import load_adapter_encoder
+from metaadapter.workflow.query_parts import read_queries
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 MINUTES = 3 * 60_000

@@ -12,7 +12,7 @@ def store(make_store):
 
 
 def test_pictures_of_store__features__stay_on_disk_and_come_in_blocks(store, monkeypatch):
-    monkeypatch.setattr("metaadapter.workflow.stored_queries.STORED_AT_ONCE", 4)
+    monkeypatch.setattr("metaadapter.workflow.queries.STORED_AT_ONCE", 4)
 
     pictures = pictures_of_store(store.folder, store.fingerprint)
 
