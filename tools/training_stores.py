@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.progress import Progress
 from torchvision.transforms import Compose
 
+from metaadapter.data.progress import showing
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
 from metaadapter.features.encoder import FrozenEncoder
@@ -83,7 +84,8 @@ def main() -> None:
         def encode(name: str, table: ImageTable, encoder: ImageEncoder) -> None:
             row = progress.add_task(name)
             show = lambda now: progress.update(row, total=now.total, completed=now.done)  # noqa: E731
-            encode_to_store(table, encoder, args.out / name, progress=show)
+            with showing(show):
+                encode_to_store(table, encoder, args.out / name)
 
         made = _sets_by_encoder(args.only)
         needed = [*(name for name in SETS if name in args.only)]

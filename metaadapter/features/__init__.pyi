@@ -4,7 +4,6 @@ from .encoded_pictures import is_store as is_store
 from .encoded_pictures import read_store as read_store
 from .encoder import FrozenEncoder as FrozenEncoder
 from .encoder_by_name import load_encoder as load_encoder
-from .encoding_loop import Progress as Progress
 from .fingerprint import Fingerprint as Fingerprint
 from .image_encoder import ImageEncoder as ImageEncoder
 from .image_encoder import ModelEncoder as ModelEncoder

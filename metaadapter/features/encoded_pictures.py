@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from metaadapter.data.regular_files import is_regular
 from metaadapter.data.table import ImageRow
 from metaadapter.data.url import Url
 from metaadapter.errors import DataError, UsageError
-from metaadapter.features.encoding_loop import Progress, encode_pictures
+from metaadapter.features.encoding_loop import encode_pictures
 from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.feature_store import FeatureStore
@@ -81,14 +81,13 @@ def encode_rows(
     *,
     views: int,
     seed: int,
-    progress: Callable[[Progress], None] | None = None,
 ) -> EncodedPictures:
     """Encode the pictures of a table in memory, as `encode_pictures` does.
 
     The result lists pictures that cannot be read, and warns of copies with different labels.
     """
     pipeline = Pipeline(encoder, views, seed)
-    features, contents = encode_pictures([row.picture for row in rows], pipeline, progress=progress)
+    features, contents = encode_pictures([row.picture for row in rows], pipeline)
     pairs = list(zip(rows, contents, strict=True))
     pictures = tuple(StoredPicture.of(row, one) for row, one in pairs if isinstance(one, str))
     return EncodedPictures(

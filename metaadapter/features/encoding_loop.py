@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Container, Iterable
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float32
 
 from metaadapter.data.inputs import ImageInput, Picture, as_picture
+from metaadapter.data.progress import meter
 from metaadapter.errors import UsageError
 from metaadapter.features.encoding_pipeline import Features, Outcome, Pipeline
 from metaadapter.features.views import mean_of_views
-
-Stage = Literal["times", "encode", "texts", "captions", "read", "merge", "tune"]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """The progress of a run over pictures, for the caller to show; the rate is items per second.
-
-    The stage "times" reads when pictures were taken, "encode" reads pictures and encodes those
-    that are new, "texts" encodes class names in all templates, "captions" encodes captions, "read"
-    reads the features of a store, "merge" reads stores to merge, and "tune" takes training steps.
-    """
-
-    stage: Stage
-    done: int
-    total: int
-    rate: float
 
 
 def encode_pictures(
     images: Iterable[ImageInput] | np.ndarray,
     pipeline: Pipeline,
-    *,
-    progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Float32[np.ndarray, "read dim"], tuple[Outcome, ...]]:
     """Encode a list of pictures in memory, as `encode_to_store` does.
 
@@ -46,7 +26,7 @@ def encode_pictures(
     Return a unit row for each readable picture, the mean of its views; and for every picture its
     content hash, or the error if it could not be read.
     """
-    contents, features = encode_new(images, pipeline, progress=progress)
+    contents, features = encode_new(images, pipeline)
     rows = [features[content] for content in contents if isinstance(content, str)]
     shape = -1, pipeline.views, pipeline.encoder.dim
     return mean_of_views(np.array(rows, np.float16).reshape(shape)), contents
@@ -57,7 +37,6 @@ def encode_new(
     pipeline: Pipeline,
     *,
     known: Container[str] = frozenset(),
-    progress: Callable[[Progress], None] | None = None,
 ) -> tuple[tuple[Outcome, ...], dict[str, Features]]:
     """Encode the pictures whose content is not known yet, each content once.
 
@@ -70,33 +49,12 @@ def encode_new(
     pipeline = replace(pipeline, workers=max(1, min(pipeline.n_workers, n_batches)))
     features: dict[str, Features] = {}
     outcomes: list[Outcome] = []
-    advance = meter("encode", len(pictures), progress)
+    advance = meter("encode", len(pictures))
     for part in pipeline.run(pictures, lambda sha256: sha256 in features or sha256 in known):
         features.update(part.features)
         outcomes += part.outcomes
         advance(len(part.outcomes))
     return tuple(outcomes), features
-
-
-def meter(
-    stage: Stage,
-    total: int,
-    listener: Callable[[Progress], None] | None,
-    *,
-    done: int = 0,
-) -> Callable[[int], float]:
-    """Return a function that counts further items, tells the listener, and returns the rate."""
-    started, n_before = time.monotonic(), done
-
-    def advance(n_items: int) -> float:
-        nonlocal done
-        done += n_items
-        rate = (done - n_before) / max(time.monotonic() - started, 1e-9)
-        if listener is not None:
-            listener(Progress(stage, done, total, rate))
-        return rate
-
-    return advance
 
 
 def _as_pictures(images: Iterable[ImageInput] | np.ndarray) -> list[Picture]:

@@ -28,7 +28,6 @@ from metaadapter.data.table import CompactRows, ImageTable
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.blocks import default_blocks
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, is_store, read_store
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.feature_store import FeatureStore
@@ -57,12 +56,11 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The encoder, the selection and the progress report for reading the pictures of a task."""
+    """The encoder and the selection for reading the pictures of a task."""
 
     load: Callable[..., ImageEncoder]
     """`load_encoder` with its options."""
     selection: Selection = Selection()
-    progress: Callable[[Progress], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +202,7 @@ def _encode(
     selection, cells = reading.selection, [row.label or "" for row in table.rows]
     rows = CompactRows(table.rows[number] for number in _drawn(cells, several, selection))
     views, seed = selection.views or 1, selection.seed
-    pictures = encode_rows(rows, encoder, views=views, seed=seed, progress=reading.progress)
+    pictures = encode_rows(rows, encoder, views=views, seed=seed)
     if several is not None:
         # Equal pictures with different labels are one picture here, and no contradiction.
         pictures = _without_copies(replace(pictures, warnings=(*absent_warnings(cells),)))

@@ -7,6 +7,7 @@ it. So the parts are the same in every run of a request, and shards consist of w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -15,9 +16,9 @@ from typing import NamedTuple, TypeAlias
 from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.inputs import UnreadableImage, inputs_digest
+from metaadapter.data.progress import part_of
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, require_some
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.workflow.prediction_rows import Outcome
@@ -34,7 +35,6 @@ from metaadapter.workflow.queries import (
 PICTURES_AT_ONCE = 128
 
 Predictor: TypeAlias = Callable[[StoredAdapter, EncodedPictures], list[Prediction]]
-Show: TypeAlias = Callable[[Progress], None]
 
 
 class EncodedPart(NamedTuple):
@@ -45,7 +45,7 @@ class EncodedPart(NamedTuple):
     """Takes these pictures; returns one outcome or more for each, in their order, and warnings."""
 
 
-Encode: TypeAlias = Callable[[Callable[[], ImageEncoder], Show], EncodedPart]
+Encode: TypeAlias = Callable[[Callable[[], ImageEncoder]], EncodedPart]
 
 
 class Part(NamedTuple):
@@ -78,17 +78,11 @@ def parts_of(
     return parts
 
 
-def with_progress(parts: Sequence[Part], progress: Show | None) -> Iterator[tuple[Part, Show]]:
-    """Yield the parts, each with a function that reports its progress as that of all."""
+def placed(parts: Sequence[Part]) -> Iterator[tuple[Part, AbstractContextManager[None]]]:
+    """Yield the parts, each with a block in which its progress counts as that of all."""
     n_pictures, n_before = sum(part.n for part in parts), 0
     for part in parts:
-
-        def show(moment: Progress, n_before: int = n_before, n: int = part.n) -> None:
-            if progress is not None and moment.stage == "encode":  # perhaps of several boxes each
-                done = n_before + n * moment.done // max(moment.total, 1)
-                progress(replace(moment, done=done, total=n_pictures))
-
-        yield part, show
+        yield part, part_of(n_before, part.n, n_pictures)
         n_before += part.n
 
 
@@ -96,8 +90,6 @@ def read_queries(
     sources: Sequence[Path],
     config: AdapterConfig,
     load: Callable[[], ImageEncoder],
-    *,
-    progress: Show | None,
 ) -> Iterator[EncodedPictures]:
     """List the pictures of all sources, then yield features as the adapter expects them.
 
@@ -106,8 +98,9 @@ def read_queries(
     queries = list_queries(sources, config)
     load = cache(partial(load_fitting, config, load))
     warnings, unreadable = queries.warnings, list[UnreadableImage]()
-    for part, show in with_progress(parts_of(queries, config.origin), progress):
-        pictures = part.encode(load, show).pictures
+    for part, place in placed(parts_of(queries, config.origin)):
+        with place:
+            pictures = part.encode(load).pictures
         yield replace(pictures, warnings=(*warnings, *pictures.warnings))
         warnings, unreadable = (), [*unreadable, *pictures.quarantined]
     if queries.rows:
@@ -128,10 +121,9 @@ def _encode(
     origin: Origin,
     predictor: Predictor,
     load: Callable[[], ImageEncoder],
-    show: Show,
 ) -> EncodedPart:
     rows = [*rows]  # the objects by which `_predict` knows them
-    pictures = encode_rows(rows, load(), views=origin.n_views, seed=origin.seed, progress=show)
+    pictures = encode_rows(rows, load(), views=origin.n_views, seed=origin.seed)
     return EncodedPart(pictures, partial(_predict, rows, predictor))
 
 

@@ -21,7 +21,6 @@ from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoder_by_name import load_encoder
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.generator.network_share import share_in_words
 from metaadapter.workflow.accuracy import LabelScores
 from metaadapter.workflow.class_texts import ClassNames, Texts, class_warnings, unread_names
@@ -143,7 +142,6 @@ def adapt(
     generator: str = "default",
     cut: Cut = WHOLE,
     tune: Callable[[LabelledPictures, Texts | None], LabelledPictures] | None = None,
-    progress: Callable[[Progress], None] | None = None,
 ) -> Adapted:
     """Read and encode labelled pictures, and predict their adapter.
 
@@ -167,7 +165,6 @@ def adapt(
         generator: The generator, as for `MetaAdapterClassifier`.
         cut: The parts to use of labelled and unlabelled pictures, such as boxes.
         tune: A function that trains parts of the encoder on the labelled pictures.
-        progress: Called after each batch that is encoded.
 
     Raises:
         UsageError: Arguments contradict one another or the source.
@@ -179,7 +176,7 @@ def adapt(
         given = {"unlabelled": unlabelled, "background": background, "tree": tree, "tune": tune}
         _require_one_forward_pass(given, support, mode)
     load = partial(load_encoder, device=device, precision=precision, templates=templates)
-    reading = Reading(load, selection, progress)
+    reading = Reading(load, selection)
     tree = None if tree is None else given_path(tree)
     pool = None if unlabelled is None else as_place(unlabelled)
     has_names = class_names is not None and bool(class_names.are_given or tree or several)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
@@ -24,7 +24,6 @@ from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.workflow.fit_adapter import CUSTOM
 from metaadapter.workflow.new_class import add_class, require_addable
 from metaadapter.workflow.queries import load_adapter_encoder
@@ -65,7 +64,6 @@ def add(
     generator: str | None = None,
     device: str = "auto",
     precision: Precision = "fp32",
-    progress: Callable[[Progress], None] | None = None,
 ) -> Added:
     """Add a class to an adapter; the vectors and biases of its other classes stay.
 
@@ -83,7 +81,6 @@ def add(
         generator: The generator that predicted the adapter, if it was moved or is your own.
         device: The device that encodes.
         precision: The number format that the encoder computes in.
-        progress: Called after each batch that is encoded.
 
     Raises:
         UsageError: The class exists, has neither pictures nor a name, or cannot be added.
@@ -113,7 +110,7 @@ def add(
             )
         load = cache(partial(load_adapter_encoder, adapter, stored, encoder, device, precision))
         sources = given_places(pictures)
-        parts = read_queries(sources, config, load, progress=progress)
+        parts = read_queries(sources, config, load)
         added = EncodedPictures.joined(parts, width=config.width)
         grown = add_class(
             stored,

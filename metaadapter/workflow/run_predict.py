@@ -23,7 +23,6 @@ from metaadapter.data.shard import Shard, pick_shard
 from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures, require_some
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.workflow.accuracy import Scores, Tally
 from metaadapter.workflow.prediction_table import PredictionTable
@@ -34,7 +33,7 @@ from metaadapter.workflow.predictions import (
     predict_pictures,
 )
 from metaadapter.workflow.queries import Queries, list_queries, load_adapter_encoder, load_fitting
-from metaadapter.workflow.query_parts import EncodedPart, Part, parts_of, with_progress
+from metaadapter.workflow.query_parts import EncodedPart, Part, parts_of, placed
 from metaadapter.workflow.query_shift import QuerySample, QueryShift
 from metaadapter.workflow.unlabelled_pictures import draw_new, predict_together, require_together
 
@@ -166,7 +165,6 @@ def predict(
     encoder: str | None = None,
     device: str = "auto",
     precision: Precision = "fp32",
-    progress: Callable[[Progress], None] | None = None,
 ) -> Predicted:
     """Encode pictures and predict their labels.
 
@@ -180,7 +178,6 @@ def predict(
         encoder: The adapter's encoder, if the encoder was moved.
         device: The device that encodes.
         precision: The number format that the encoder computes in.
-        progress: Called after each batch that is encoded.
 
     Raises:
         UsageError: The adapter does not support an option.
@@ -199,7 +196,7 @@ def predict(
         device=device,
         precision=precision,
     )
-    return run_request(request, progress=progress)
+    return run_request(request)
 
 
 def run_request(
@@ -208,7 +205,6 @@ def run_request(
     parts: Sequence[Part] | None = None,
     warnings: Sequence[str] = (),
     table: PredictionTable | None = None,
-    progress: Callable[[Progress], None] | None = None,
 ) -> Predicted:
     """Encode a request's pictures and predict their labels; add each part to a given table.
 
@@ -229,13 +225,14 @@ def run_request(
 
     def encoded() -> Iterator[tuple[EncodedPart, str]]:
         """Yield the parts that the table does not have, with their digests."""
-        for part, show in with_progress(parts, progress):
+        for part, place in placed(parts):
             digest = part.digest() if table else ""
             if table and (tally := table.take(digest)) is not None:
                 predicted.n_resumed += tally.n
                 predicted.tally.add(tally)
                 continue
-            one = part.encode(load, show)
+            with place:
+                one = part.encode(load)
             sample.add(one.pictures.features)
             yield one, digest
 

@@ -113,8 +113,7 @@ def read_unlabelled(
             remembered_by="the feature store of labelled pictures",
         )
     rows = [table.rows[number] for number in numbers]
-    views, show = origin.n_views, reading.progress
-    pictures = encode_rows(rows, encoder, views=views, seed=origin.seed, progress=show)
+    pictures = encode_rows(rows, encoder, views=origin.n_views, seed=origin.seed)
     if not len(pictures):
         first = "; ".join(map(str, pictures.quarantined[:3]))
         raise DataError(f"no unlabelled picture in {source} can be read: {first}; replace them")

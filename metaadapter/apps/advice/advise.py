@@ -24,7 +24,6 @@ from metaadapter.apps.advice.kinds import MOST, Advice, Adviser, on_copies
 from metaadapter.data.reader import read_images
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import is_store, read_store
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.workflow.class_texts import ClassNames
@@ -131,7 +130,6 @@ def advise_on_pictures(
     *,
     encoder: str | None,
     reads_names: bool,
-    progress: Callable[[Progress], None],
 ) -> AdvisedPictures:
     """Read labelled pictures as `adapt` does, and advise on them.
 
@@ -139,7 +137,7 @@ def advise_on_pictures(
     """
     labels = _labels(source)
     shots = None if len(labels) <= MAX_PICTURES else max(1, MAX_PICTURES // len({*labels}))
-    reading = Reading(load, replace(selection, shots=shots), progress)
+    reading = Reading(load, replace(selection, shots=shots))
     labelled = read_support(source, reading, encoder=encoder, reads_names=reads_names)
     pictures = labelled.pictures
     names = ClassNames().of(labelled.counts, labelled.descriptions)

@@ -174,12 +174,12 @@ def adapt(
     if not no_text:
         class_names = ClassNames.parsed(texts, added if support else (), describe or ())
     cut = field_options.read_cut(pictures or support, unlabelled, detections or (), min_confidence)
-    with console.progress() as progress:
+    with console.progress():
         tune = None
         if inside is not None:
             from metaadapter.labs.tuning.tune_inside import TuningStep
 
-            tune = TuningStep(inside, generator, progress)
+            tune = TuningStep(inside, generator)
         adapted = adapt_pictures(
             support,
             classes=classes,
@@ -195,7 +195,6 @@ def adapt(
             generator=generator,
             cut=cut,
             tune=tune,
-            progress=progress,
         )
     adapted.save(out)
     show_adapted(console, out, adapted, tune)

@@ -62,7 +62,7 @@ def add(
 
     choice = read_encoder(encoder, of_adapter=True)
 
-    with console.progress() as progress:
+    with console.progress():
         added = add_class(
             adapter,
             label,
@@ -72,7 +72,6 @@ def add(
             out=out,
             **choice.place,
             generator=generator,
-            progress=progress,
         )
     _show_added(console, added, label, describe or [])
 

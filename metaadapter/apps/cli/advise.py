@@ -39,14 +39,13 @@ def advise_on(
     """Read labelled pictures as `adapt` does, print advice on them, and write the page."""
     from metaadapter.apps.advice.advise import advise_on_pictures
 
-    with console.progress() as progress:
+    with console.progress():
         advised = advise_on_pictures(
             source,
             partial(choice.loader, templates=choice.templates),
             choice.selection(),
             encoder=choice.encoder,
             reads_names=choice.templates is not None,
-            progress=progress,
         )
     pictures = advised.labelled.pictures
     warnings = pictures.warnings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from shlex import join
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from metaadapter.apps.field.worth_labelling import Candidates
     from metaadapter.data.inputs import UnreadableImage
     from metaadapter.data.table import ImageRow
-    from metaadapter.features.encoding_loop import Progress
     from metaadapter.features.image_encoder import ImageEncoder
 
 # More pictures would take minutes and gigabytes to compare, and change little.
@@ -55,10 +54,10 @@ def advise_labels(
     page_file: Path | None,
 ) -> None:
     """Choose the pictures to label, print them, and write a table to fill in."""
-    with console.progress() as progress:
-        found, warnings = _candidates(source, detections, min_confidence, progress)
+    with console.progress():
+        found, warnings = _candidates(source, detections, min_confidence)
         loaded = choice.load(of_places=detections is not None)
-        chosen = _choose(found, n_label, loaded, choice, progress)
+        chosen = _choose(found, n_label, loaded, choice)
     chosen = chosen._replace(warnings=(*warnings, *chosen.warnings))
     about = console.warn_of_pictures("the unlabelled", chosen.warnings, chosen.quarantined)
     if csv_file is not None:
@@ -96,7 +95,6 @@ def _candidates(
     source: Path,
     detections: Path | None,
     min_confidence: float,
-    progress: Callable[[Progress], None],
 ) -> tuple[Candidates, tuple[str, ...]]:
     from metaadapter.apps.field.detections import folders_of, read_detections
     from metaadapter.apps.field.frames import Frame, read_times
@@ -117,7 +115,7 @@ def _candidates(
             Frame(row, in_frame, in_frame and in_frame.time)
             for row, in_frame in zip(table.rows, listed, strict=True)
         ]
-    found = candidates(read_times(frames, progress), boxes, min_confidence)
+    found = candidates(read_times(frames), boxes, min_confidence)
     if found.n_unlisted:
         warnings += (
             f"{found.n_unlisted} frames are left out, because {detections} does not list them or "
@@ -131,7 +129,6 @@ def _choose(
     n_label: int,
     encoder: ImageEncoder,
     choice: EncoderChoice,
-    progress: Callable[[Progress], None],
 ) -> Chosen:
     import numpy as np
 
@@ -146,9 +143,7 @@ def _choose(
         rows = [rows[number] for number in sorted(drawn.tolist())]
     if not rows:
         raise DataError("no frame has a box of an animal; lower --min-confidence")
-    pictures = encode_rows(
-        rows, encoder, views=choice.views or 1, seed=choice.seed, progress=progress
-    )
+    pictures = encode_rows(rows, encoder, views=choice.views or 1, seed=choice.seed)
     require_some(len(rows), pictures.quarantined)
     numbers = representatives(pictures.features, n_label - len(empty))
     return Chosen(

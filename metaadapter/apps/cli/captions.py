@@ -45,7 +45,7 @@ def captions(
     console = Console()
     require_adapter_folder(out)  # fail here, not after minutes of encoding
     choice = read_encoder(encoder)
-    with console.progress() as progress:
+    with console.progress():
         stored, pictures = read_pairs(
             manifest,
             partial(choice.loader, choice.name, zoom=choice.zoom, blocks=choice.blocks),
@@ -53,7 +53,6 @@ def captions(
             views=choice.views or 1,
             seed=choice.seed,
             split=split,
-            progress=progress,
         )
     store_pairs(out, stored)
     about = console.warn_of_pictures("the", pictures.warnings, pictures.quarantined)

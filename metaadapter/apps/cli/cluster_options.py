@@ -60,8 +60,8 @@ def parts_on_cluster(
     from metaadapter.apps.cluster.connection import connected
     from metaadapter.apps.cluster.jobs import Job, run_jobs
     from metaadapter.apps.cluster.parts import hold_parts
+    from metaadapter.data.progress import tell
     from metaadapter.data.shard import pick_shard
-    from metaadapter.features.encoding_loop import Progress
 
     kept = {name: value for name, value in values.items() if name not in UNIMPORTANT}
     choice = read_encoder(values["encoder"], of_adapter="adapter" in values)
@@ -83,14 +83,14 @@ def parts_on_cluster(
         n_pictures, started = sum(sizes), time.monotonic()
         left = {job.number: sum(pick_shard(sizes, (job.number, parts.n))) for job in jobs}
         n_before = n_pictures - sum(left.values())
-        with console.progress() as show:
+        with console.progress():
 
             def finish(job: Job, _: str) -> None:
                 parts.finish(job.number)
                 del left[job.number]
                 done = n_pictures - sum(left.values())
                 rate = (done - n_before) / max(time.monotonic() - started, 1e-9)
-                show(Progress("encode", done, n_pictures, rate))
+                tell("encode", done, n_pictures, rate)
 
             n_restarts = run_jobs(jobs, cluster, finish)
         if n_restarts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, final
@@ -14,6 +14,7 @@ from rich.console import Console as RichConsole
 from rich.markup import escape
 
 from metaadapter.data.plain_text import in_csv, one_line
+from metaadapter.data.progress import Progress, showing
 from metaadapter.data.strict_json import json_text
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from metaadapter.data.inputs import UnreadableImage
-    from metaadapter.features.encoding_loop import Progress
 
 MAX_LISTED = 10
 # Separates the lines of an error. A file name may contain a line break, but not this separator.
@@ -168,7 +168,7 @@ class Console:
         self.stdout.print(table)
 
     @contextmanager
-    def progress(self) -> Iterator[Callable[[Progress], None]]:
+    def progress(self) -> Iterator[None]:
         """Show a bar with the rate and the time left, only on a terminal."""
         with self._bar("{task.fields[speed]}") as bar:
             task, stage = bar.add_task("", total=None, speed="", visible=False), ""
@@ -182,7 +182,8 @@ class Console:
                 speed = f"{moment.rate:,.{digits}f}/s" if moment.rate else ""
                 bar.update(task, completed=moment.done, total=moment.total, speed=speed)
 
-            yield show
+            with showing(show):
+                yield
 
     @contextmanager
     def counting(self, description: str) -> Iterator[Count]:

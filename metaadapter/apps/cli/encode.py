@@ -125,7 +125,7 @@ def _encode(
     choice = read_encoder(values["encoder"])
     of_places = any(row.box for row in table.rows) or are_whole_frames(table.rows, table.classes)
     encoder = choice.load(of_places=of_places)
-    with console.progress() as progress:
+    with console.progress():
         return encode_to_store(
             table,
             encoder,
@@ -136,7 +136,6 @@ def _encode(
             workers=values["workers"],
             shard=shard,
             drop_duplicates=values["drop_duplicates"],
-            progress=progress,
         )
 
 

@@ -56,7 +56,7 @@ def encode_embeddings(
 
     folder = EmbeddingFolder.open(images)
     encoder = choice.loader(choice.name, templates=choice.templates, zoom=False, blocks=("joint",))
-    with console.progress() as progress:
+    with console.progress():
         report, warnings = embeddings_to_store(
             folder,
             encoder,
@@ -64,6 +64,5 @@ def encode_embeddings(
             path_column=path or None,
             label_column=label or None,
             labelled=values["labels"],
-            progress=progress,
         )
     return ImageTable((), "embeddings of clip-retrieval", tuple(warnings)), report

@@ -143,13 +143,14 @@ def run_evaluation(
     from joblib import cpu_count
 
     from metaadapter.bench import run
-    from metaadapter.data.training_steps import reporting_steps
+    from metaadapter.data.progress import Progress, showing
 
-    def tell_step(n_done: int, n_steps: int) -> None:
-        count.describe(f"measuring: step {n_done} of {n_steps}")
+    def tell_step(now: Progress) -> None:
+        if now.stage == "tune":
+            count.describe(f"measuring: step {now.done} of {now.total}")
 
     # A method may train for minutes; steps in other processes are not heard.
-    with console.counting("measuring") as count, reporting_steps(tell_step):
+    with console.counting("measuring") as count, showing(tell_step):
         return run.evaluate(
             config,
             out,

@@ -164,8 +164,8 @@ def _read_model(
             )
         return ExportModel.alone(stored)
     network = load_adapter_encoder(adapter, stored, encoder, "cpu", "fp32")
-    with console.progress() as progress:
-        read = partial(check_pictures, pictures, network, stored.picture_hashes, progress)
+    with console.progress():
+        read = partial(check_pictures, pictures, network, stored.picture_hashes)
         return ExportModel.with_encoder(stored, network, read)
 
 

@@ -75,8 +75,8 @@ def identify(
         likely = _most_probable(shares, top)
         answers.append(_answer(None, likely[0][0], None, likely))
     else:
-        with console.progress() as progress:
-            parts = queries.parts(images or [], progress)
+        with console.progress():
+            parts = queries.parts(images or [])
             if together:
                 parts = iter([EncodedPictures.joined(parts, width=queries.config.width)])
             for part in parts:
@@ -177,8 +177,8 @@ def predict(
     predictions: list[dict[str, Any]] = []
     samples: dict[str, QuerySample] = {}
     domains: tuple[tuple[str, ...], ...] = ()
-    with console.progress() as progress:
-        for part in queries.parts(images, progress):
+    with console.progress():
+        for part in queries.parts(images):
             routed = queries.library.route(part.features, encoder=queries.fingerprint)
             queries.left_out.update(routed.left_out)
             domains = routed.domains

@@ -75,8 +75,8 @@ def _merge_stores(parts: list[Path], out: Path, console: Console) -> None:
     from metaadapter.data.inputs import UnreadableImage
     from metaadapter.features.store.merge import merge_stores
 
-    with console.progress() as progress:
-        store = merge_stores(parts, out, progress=progress)
+    with console.progress():
+        store = merge_stores(parts, out)
     quarantined = [UnreadableImage(*entry) for entry in store.header.quarantined]
     about = console.warn_of_pictures("these", [], quarantined)
     n_classes = len(store.classes)

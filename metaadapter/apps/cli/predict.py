@@ -185,11 +185,8 @@ def _run(
     from metaadapter.workflow.run_predict import run_request
 
     with table or nullcontext():
-        with console.progress() as progress:
-            if field is None:
-                predicted = run_request(request, table=table, progress=progress)
-            else:
-                predicted = field.predict(table, progress)
+        with console.progress():
+            predicted = field.predict(table) if field else run_request(request, table=table)
         is_listed = table is None or console.json_output or listing.is_chosen
         listed = listing.of(predicted.predictions()) if is_listed else []
         written, missing = ([], []) if field is None else field.write(predicted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -16,7 +16,6 @@ from metaadapter.workflow.predictions import UNKNOWN
 if TYPE_CHECKING:
     from metaadapter.apps.cli.field_options import ExportPlace
     from metaadapter.apps.field.frame_predictions import FieldOptions
-    from metaadapter.features.encoding_loop import Progress
     from metaadapter.workflow.prediction_rows import RowFormat
     from metaadapter.workflow.prediction_table import PredictionTable
     from metaadapter.workflow.run_predict import Predicted, PredictionRequest
@@ -78,11 +77,9 @@ class FieldRun:
         boxes = self._request.options.detections is not None
         return replace(rows, boxes=boxes, times=self._request.needs_times)
 
-    def predict(
-        self, table: PredictionTable | None, progress: Callable[[Progress], None]
-    ) -> Predicted:
+    def predict(self, table: PredictionTable | None) -> Predicted:
         """Predict for the frames; see `predict_field`."""
-        predicted, self._frames = predict_field(self._request, table=table, progress=progress)
+        predicted, self._frames = predict_field(self._request, table=table)
         return predicted
 
     def write(self, predicted: Predicted) -> tuple[list[str], list[str]]:

@@ -107,8 +107,8 @@ def rank(
     choice = read_encoder(encoder, of_adapter=True)
     captions = list_captions(pictures, texts, given)
     ranking = read_ranking_adapter(adapter, choice.encoder, choice.device, choice.precision)
-    with console.progress() as progress:
-        task = ranking.encode(pictures, captions, together=together, progress=progress)
+    with console.progress():
+        task = ranking.encode(pictures, captions, together=together)
     document = {
         "adapter": str(adapter),
         "encoder": ranking.origin.encoder,

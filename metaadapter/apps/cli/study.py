@@ -72,8 +72,8 @@ def study(
     with write_errors(f"the study into {out}"):
         out.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(out, (STORE, "study.json"), "study")
-    with console.progress() as progress:
-        table = in_scenes(table, read_times([Frame(row) for row in table.rows], progress))
+    with console.progress():
+        table = in_scenes(table, read_times([Frame(row) for row in table.rows]))
         table = field_options.cut_labelled(table, pictures or frames, detections, min_confidence)
         loaded = choice.load(of_places=True)
         report = encode_to_store(
@@ -82,7 +82,6 @@ def study(
             out / STORE,
             views=choice.views or 1,
             seed=choice.seed,
-            progress=progress,
         )
     about = console.warn_of_pictures("the labelled", table.warnings, report.quarantined)
     evaluation = own.run_evaluation(config, out / EVALUATION, console, jobs)

@@ -19,7 +19,6 @@ from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageRow
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, require_some
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.workflow.demo_pictures import DEMO, PICTURES
 from metaadapter.workflow.predictions import best_classes, predict_probabilities
@@ -159,10 +158,7 @@ def _expected(stored: StoredAdapter, features: Float[np.ndarray, "n D"]) -> tupl
 
 
 def check_pictures(
-    sources: Sequence[Path],
-    encoder: ImageEncoder,
-    support_hashes: Collection[str],
-    progress: Callable[[Progress], None],
+    sources: Sequence[Path], encoder: ImageEncoder, support_hashes: Collection[str]
 ) -> EncodedPictures:
     """Encode at most 200 pictures of the sources, or 30 demo pictures if there is no source.
 
@@ -174,7 +170,7 @@ def check_pictures(
         for row in read_images(source, labelled=False, n_classes=1).rows
     ]
     chosen = _chosen(rows, support_hashes if sources else (), MOST if sources else MOST_OF_DEMO)
-    pictures = encode_rows(chosen, encoder, views=1, seed=0, progress=progress)
+    pictures = encode_rows(chosen, encoder, views=1, seed=0)
     require_some(len(chosen), pictures.quarantined)
     return pictures
 

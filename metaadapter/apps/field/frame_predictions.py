@@ -21,7 +21,7 @@ from metaadapter.data.crop import Box
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.features.encoding_loop import Progress, encode_pictures
+from metaadapter.features.encoding_loop import encode_pictures
 from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
@@ -68,7 +68,6 @@ def encode_frames(
     prediction_options: PredictionOptions,
     options: FieldOptions,
     load: Callable[[], ImageEncoder],
-    progress: Callable[[Progress], None],
 ) -> EncodedPart:
     """Encode the classified boxes of whole series of frames; `origin` is that of the adapter."""
     lost = {number: _undetected(frame, options) for number, frame in enumerate(frames)}
@@ -79,7 +78,7 @@ def encode_frames(
         if number not in unreadable
         for detection in _boxes(frame, options)
     ]
-    read, pictures, failed = _encode(frames, boxes, origin, load(), progress)
+    read, pictures, failed = _encode(frames, boxes, origin, load())
     facts = (frames, read, unreadable | failed, prediction_options, options)
     return EncodedPart(pictures, partial(_predict_frames, *facts))
 
@@ -167,7 +166,6 @@ def _encode(
     boxes: Sequence[tuple[int, Detection | None]],
     origin: Origin,
     encoder: ImageEncoder,
-    progress: Callable[[Progress], None],
 ) -> tuple[list[tuple[int, Detection | None]], EncodedPictures, dict[int, UnreadableImage]]:
     """Encode boxes; return the readable ones, their features, frame number → unreadable image."""
     rows = [
@@ -177,7 +175,6 @@ def _encode(
     features, contents = encode_pictures(
         [row.picture for row in rows],
         Pipeline(encoder, origin.n_views, origin.seed),
-        progress=progress,
     )
     pictures = tuple(
         StoredPicture(str(row.path), row.label or "", "", "", content)
@@ -235,7 +232,7 @@ class FieldRequest:
     burst: float | None = None
     needs_times: bool = False
 
-    def parts(self, progress: Callable[[Progress], None]) -> list[list[Frame]]:
+    def parts(self) -> list[list[Frame]]:
         """Divide the frames into parts to predict one after the other; no series is divided."""
         detections = self.options.detections
         rows = _by_picture(self.request.queries.rows, boxed=detections is not None)
@@ -246,7 +243,7 @@ class FieldRequest:
             boxes = None if detections is None else detections.of(row.path, self.folders)
             frames.append(Frame(row, boxes, None if boxes is None else boxes.time))
         if self.needs_times:
-            frames = read_times(frames, progress)
+            frames = read_times(frames)
         groups: Sequence[Sequence[Frame]] = [[frame] for frame in frames]
         if self.burst is not None:
             groups = in_series(frames, self.burst)
@@ -257,7 +254,6 @@ def predict_field(
     field_request: FieldRequest,
     *,
     table: PredictionTable | None,
-    progress: Callable[[Progress], None],
 ) -> tuple[Predicted, list[Frame]]:
     """Predict part by part, and return the frames too; none if feature stores are predicted."""
     request, options = field_request.request, field_request.options
@@ -268,11 +264,9 @@ def predict_field(
 
         parts = parts_of(request.queries, request.stored.config.origin, predictor)
         warnings = [*whole_warnings(request), *options.warnings]
-        predicted = run_request(
-            request, parts=parts, warnings=warnings, table=table, progress=progress
-        )
+        predicted = run_request(request, parts=parts, warnings=warnings, table=table)
         return predicted, []
-    groups = field_request.parts(progress)
+    groups = field_request.parts()
     parts = [
         Part.of_rows(
             [frame.row for frame in frames],
@@ -282,7 +276,7 @@ def predict_field(
     ]
     warnings = [*options.warnings, *_time_warnings(groups, field_request.burst)]
     warnings += whole_warnings(request) if options.detections is None else ()
-    predicted = run_request(request, parts=parts, warnings=warnings, table=table, progress=progress)
+    predicted = run_request(request, parts=parts, warnings=warnings, table=table)
     return predicted, [frame for frames in groups for frame in frames]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,10 +19,10 @@ from typing import NamedTuple
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.boxes.frame_detections import FrameDetections
 from metaadapter.data.capture_time import capture_time
+from metaadapter.data.progress import tell
 from metaadapter.data.table import ImageRow
 from metaadapter.data.table_file import csv_table
 from metaadapter.data.url import as_place
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.workflow.predictions import Prediction
 
 # Folders on memory cards by the standard DCF (JEITA CP-3461): DCIM/100RECNX, DCIM/101RECNX …
@@ -51,7 +51,7 @@ class Frame:
     """The path of the first frame of its series; `None` if no series are formed."""
 
 
-def read_times(frames: Iterable[Frame], progress: Callable[[Progress], None]) -> list[Frame]:
+def read_times(frames: Iterable[Frame]) -> list[Frame]:
     """Set each frame's time from its file; if the file has none, the detector's time stays."""
     frames, timed = list(frames), list[Frame]()
     with ThreadPoolExecutor(READERS, thread_name_prefix="time") as executor:
@@ -62,7 +62,7 @@ def read_times(frames: Iterable[Frame], progress: Callable[[Progress], None]) ->
                 replace(frame, time=time or frame.time)
                 for frame, time in zip(some, times, strict=True)
             ]
-            progress(Progress("times", len(timed), len(frames), 0.0))
+            tell("times", len(timed), len(frames))
     return timed
 
 

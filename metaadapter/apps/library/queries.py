@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import final
 
@@ -13,7 +13,6 @@ from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.workflow.queries import load_base_encoder
@@ -53,14 +52,12 @@ class LibraryQueries:
             self._encoder = self._load(self._entry, self.config)
         return self._encoder
 
-    def parts(
-        self, images: Sequence[Path], progress: Callable[[Progress], None]
-    ) -> Iterator[EncodedPictures]:
+    def parts(self, images: Sequence[Path]) -> Iterator[EncodedPictures]:
         """Yield the features of pictures, folders, manifests and stores.
 
         A store of another encoder is an error; it does not change which entries answer.
         """
-        for part in read_queries(images, self.config, self.load, progress=progress):
+        for part in read_queries(images, self.config, self.load):
             self.warnings += part.warnings
             self.unreadable += part.quarantined
             yield part

@@ -26,7 +26,7 @@ from metaadapter.bench.evaluation.pools import pool_facts
 from metaadapter.bench.evaluation.strangers import FAR, UNKNOWN, FarStrangers, known_answers
 from metaadapter.bench.evaluation.task_figures import TaskFigures
 from metaadapter.bench.peers.unknown_scores import AnsweredQueries
-from metaadapter.data.training_steps import one_of_several
+from metaadapter.data.progress import one_of_several
 from metaadapter.errors import DataError
 
 # Support pictures at a time, so that CLIP-Adapter with 20 classes and 16 shots takes under 1 GiB.

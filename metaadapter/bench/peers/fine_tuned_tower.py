@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from metaadapter.data.training_steps import counted
+from metaadapter.data.progress import counted
 from metaadapter.features.build_encoder import build_model
 from metaadapter.features.encoder_source import resolve_encoder
 from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
-from metaadapter.data.training_steps import counted, one_of_several
+from metaadapter.data.progress import counted, one_of_several
 from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from jaxtyping import Float32
 
 from metaadapter.data.label_sets import ABSENT, SEPARATORS
-from metaadapter.features.encoding_loop import Progress, meter
+from metaadapter.data.progress import meter
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.prompts import names_at_a_time, readable_name
 
@@ -17,7 +17,6 @@ def encode_class_texts(
     encoder: ImageEncoder,
     classes: Iterable[str],
     stored: Mapping[str, Float32[np.ndarray, " dim"]],
-    progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, Float32[np.ndarray, " dim"]]:
     """Return the text feature of each class; stored ones are kept, as a thousand take minutes.
 
@@ -28,13 +27,14 @@ def encode_class_texts(
     labels_of = {name: _labels(name) for name in classes if name not in texts}
     new = sorted({label for labels in labels_of.values() for label in labels} - texts.keys())
     size = names_at_a_time(encoder.templates)
-    advance = meter("texts", len(new), progress if len(new) > size else None)
+    advance = meter("texts", len(new))
     encoded = dict(texts)
     for first in range(0, len(new), size):
         names = new[first : first + size]
         features = encoder.encode_texts([readable_name(name) for name in names])
         encoded |= zip(names, features, strict=True)
-        advance(len(names))
+        if len(new) > size:
+            advance(len(names))
     for name, labels in labels_of.items():
         if labels:
             mean: np.ndarray = np.mean([encoded[label] for label in labels], axis=0)

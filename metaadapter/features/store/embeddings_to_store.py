@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.manifest import COLUMNS
+from metaadapter.data.progress import meter
 from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.features.encoding_loop import Progress, encode_pictures, meter
+from metaadapter.features.encoding_loop import encode_pictures
 from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.class_texts import encode_class_texts
@@ -40,7 +41,6 @@ def embeddings_to_store(
     path_column: str | None = None,
     label_column: str | None = None,
     labelled: bool = True,
-    progress: Callable[[Progress], None] | None = None,
 ) -> tuple[EncodeReport, list[str]]:
     """Create the feature store `out` with the features of a folder; return also its warnings.
 
@@ -54,7 +54,6 @@ def embeddings_to_store(
         path_column: The column of the pictures' paths; `image_path`, or as in a manifest, if None.
         label_column: The column of the labels; as in a manifest if None, which may have none.
         labelled: Whether to read labels.
-        progress: Called after each chunk of rows.
 
     Raises:
         DataError: A column is missing, a part is damaged, or no row can be used.
@@ -76,7 +75,7 @@ def embeddings_to_store(
     left_out: list[Quarantined] = []
     create_store(
         out,
-        _usable(folder, columns, facts, left_out, progress),
+        _usable(folder, columns, facts, left_out),
         facts,
         _texts(folder, encoder, columns.get("labels")),
         encoder,
@@ -130,10 +129,9 @@ def _usable(
     columns: dict[str, str],
     facts: dict[str, list[Any]],
     left_out: list[Quarantined],
-    progress: Callable[[Progress], None] | None,
 ) -> Iterator[np.ndarray]:
     """Yield usable features and enter their facts; enter the others in `left_out`."""
-    advance = meter("read", folder.n_rows, progress)
+    advance = meter("read", folder.n_rows)
     for part, start, features, entries in folder.read([*columns.values()]):
         rows = features.astype(np.float32)
         lengths = np.linalg.norm(rows, axis=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from metaadapter.data.shard import Shard, pick_shard
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import require_some
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
@@ -70,7 +68,6 @@ def encode_to_store(
     workers: int | None = None,
     shard: Shard | None = None,
     drop_duplicates: bool = False,
-    progress: Callable[[Progress], None] | None = None,
 ) -> EncodeReport:
     """Create or update the feature store `out` to hold the pictures in `table`, or continue a run.
 
@@ -87,7 +84,6 @@ def encode_to_store(
             None.
         shard: (i, n): encode only part i of n parts, with i from 1; see `merge_stores`.
         drop_duplicates: Keep only the first of equal pictures, by path.
-        progress: Called after each batch.
 
     Raises:
         UsageError: An argument is out of range.
@@ -109,7 +105,7 @@ def encode_to_store(
             recipe.require_same(before.header.recipe, out)
         with KeptFeatures(out / UNFINISHED_FOLDER, recipe, f"the feature store {out}") as kept:
             inputs = EncodedInputs(rows, kept, before)
-            n_new, rate = inputs.encode(pipeline, progress)
+            n_new, rate = inputs.encode(pipeline)
             quarantined = inputs.quarantined
             if len(quarantined) == len(rows):
                 kept.remove()
@@ -128,7 +124,7 @@ def encode_to_store(
                 shard=shard,
                 listing=None if shard is None else listing_digest(table.rows),
             )
-            _update_store(out, before, header, inputs, encoder, progress)
+            _update_store(out, before, header, inputs, encoder)
             kept.remove()
     return EncodeReport(
         n_new=n_new,
@@ -149,7 +145,6 @@ def _update_store(
     header: StoreHeader,
     inputs: EncodedInputs,
     encoder: ImageEncoder,
-    progress: Callable[[Progress], None] | None,
 ) -> None:
     stored: dict[str, np.ndarray] = {}
     if before is not None:
@@ -160,6 +155,6 @@ def _update_store(
             return
         header = replace(header, generation=old.generation + 1)
         stored = before.class_texts() if old.templates == header.templates else {}
-    texts = encode_class_texts(encoder, header.classes, stored, progress)
+    texts = encode_class_texts(encoder, header.classes, stored)
     with write_errors(f"the feature store {folder}", ALL_KEPT):
         write_store(folder, header, inputs.table, inputs.features(), texts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import final
 
@@ -11,8 +11,8 @@ import pyarrow as pa
 from jaxtyping import Float16, Int
 
 from metaadapter.data.inputs import UnreadableImage, inputs_digest
+from metaadapter.data.progress import meter
 from metaadapter.data.table import ImageRow
-from metaadapter.features.encoding_loop import Progress, meter
 from metaadapter.features.encoding_pipeline import Outcome, Pipeline
 from metaadapter.features.store.checked_rows import CheckedRows
 from metaadapter.features.store.feature_store import FeatureStore
@@ -47,9 +47,7 @@ class EncodedInputs:
         """The number of first inputs with an outcome on disk."""
         self._resume()
 
-    def encode(
-        self, pipeline: Pipeline, progress: Callable[[Progress], None] | None
-    ) -> tuple[int, float]:
+    def encode(self, pipeline: Pipeline) -> tuple[int, float]:
         """Read each input once, and encode the contents that are new.
 
         Inputs that an unfinished run could not read are tried again. Return the number of encoded
@@ -57,7 +55,7 @@ class EncodedInputs:
         """
         again, n_done = sorted(self._reasons), self._n_done
         numbers = [*again, *range(n_done, len(self._rows))]
-        advance = meter("encode", len(self._rows), progress, done=n_done - len(again))
+        advance = meter("encode", len(self._rows), done=n_done - len(again))
         waiting, n_new, rate = iter(numbers), 0, 0.0
         try:
             for part in pipeline.run((self._rows[n].picture for n in numbers), self._is_known):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -11,10 +11,10 @@ import pyarrow as pa
 from jaxtyping import Int
 
 from metaadapter.data.output_folder import write_errors
+from metaadapter.data.progress import meter
 from metaadapter.data.regular_files import given_path, given_places
 from metaadapter.data.shard import require_all_shards
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.features.encoding_loop import Progress, meter
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, StoreHeader, hold_folder
 from metaadapter.features.store.picture_table import COLUMNS, joined, label_counts
@@ -22,12 +22,7 @@ from metaadapter.features.store.stored_pictures import NUMBERED
 from metaadapter.features.store.writer import gathered, write_store
 
 
-def merge_stores(
-    stores: Sequence[Path | str] | Path | str,
-    out: Path | str,
-    *,
-    progress: Callable[[Progress], None] | None = None,
-) -> FeatureStore:
+def merge_stores(stores: Sequence[Path | str] | Path | str, out: Path | str) -> FeatureStore:
     """Merge complete stores of the same encoder and views into a new store, and open it.
 
     All shards of a source, in any order, become the store that one process writes. Other stores are
@@ -37,7 +32,6 @@ def merge_stores(
     Args:
         stores: The folders of the stores.
         out: The folder of the new store.
-        progress: Called after some pictures are read.
 
     Raises:
         UsageError: No store is named, or `out` is another store already.
@@ -76,7 +70,7 @@ def merge_stores(
     texts: dict[str, np.ndarray] = {}
     for part in reversed(parts):  # an earlier store overrides a later one
         texts |= part.class_texts()
-    advance = meter("merge", len(table), progress)
+    advance = meter("merge", len(table))
     features = gathered([part.by_picture() for part in parts], places)
     counted = (rows for rows in features if advance(len(rows)))
     kept = "The stores to merge are unchanged."

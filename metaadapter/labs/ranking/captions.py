@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -13,12 +13,12 @@ from jaxtyping import Float, Float32
 
 from metaadapter.data.crop import Box
 from metaadapter.data.manifest import is_manifest
+from metaadapter.data.progress import tell
 from metaadapter.data.reader import read_images
 from metaadapter.data.regular_files import regular
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 
 PictureKey: TypeAlias = "tuple[str, Box | None]"
@@ -101,10 +101,7 @@ def distinct(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def encode_captions(
-    encoder: ImageEncoder,
-    texts: Sequence[str],
-    templates: Sequence[str],
-    progress: Callable[[Progress], None] | None = None,
+    encoder: ImageEncoder, texts: Sequence[str], templates: Sequence[str]
 ) -> Float32[np.ndarray, "n dim"]:
     """Return unit rows of captions put into templates; a user's own encoder ignores templates."""
     parts = []
@@ -114,8 +111,7 @@ def encode_captions(
             parts.append(encoder.encode_texts(batch, templates=templates))
         else:
             parts.append(encoder.encode_texts(batch))
-        if progress is not None:
-            progress(Progress("captions", start + len(batch), len(texts), 0.0))
+        tell("captions", start + len(batch), len(texts))
     rows = np.concatenate(parts)
     if not rows.any():
         raise UsageError(

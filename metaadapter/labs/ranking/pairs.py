@@ -31,7 +31,6 @@ from metaadapter.data.reader import read_images
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.labs.ranking.captions import captions_of, encode_captions
@@ -159,7 +158,6 @@ def read_pairs(
     views: int,
     seed: int,
     split: str | None,
-    progress: Callable[[Progress], None] | None = None,
 ) -> tuple[StoredPairs, EncodedPictures]:
     """Encode the pictures in a manifest and their captions; return the pairs and the pictures."""
     if not (manifest.is_file() and is_manifest(manifest)):
@@ -176,7 +174,7 @@ def read_pairs(
             f"{len(table.rows):,}; 4 to 64 different pairs are usual"
         )
     encoder = load()
-    pictures = encode_rows(table.rows, encoder, views=views, seed=seed, progress=progress)
+    pictures = encode_rows(table.rows, encoder, views=views, seed=seed)
     captions = [row.caption or "" for row in pictures.rows]
     if len(captions) < 2:
         raise DataError(
@@ -189,7 +187,7 @@ def read_pairs(
         templates=list(templates),
         origin=Origin.of(encoder, views, seed),
     )
-    texts = encode_captions(encoder, captions, templates, progress)
+    texts = encode_captions(encoder, captions, templates)
     stored = StoredPairs(config, pictures.features, texts, tuple(sorted({*pictures.sha256})))
     return stored, pictures
 

@@ -20,7 +20,6 @@ from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import encode_rows, is_store, require_some
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
@@ -70,11 +69,10 @@ def encode_table(
     table: ImageTable,
     encoder: ImageEncoder,
     origin: Origin,
-    progress: Callable[[Progress], None] | None = None,
 ) -> RankedPictures:
     """Encode the pictures of a table, each file and box once."""
     rows = list({(row.path, row.box): row for row in table.rows}.values())
-    encoded = encode_rows(rows, encoder, views=origin.n_views, seed=origin.seed, progress=progress)
+    encoded = encode_rows(rows, encoder, views=origin.n_views, seed=origin.seed)
     require_some(len(rows), encoded.quarantined)
     keys = [(str(row.path), row.box) for row in encoded.rows]
     features, warnings = encoded.features, table.warnings
@@ -118,16 +116,15 @@ class RankingAdapter:
         captions: Captions,
         *,
         together: bool = False,
-        progress: Callable[[Progress], None] | None = None,
     ) -> RankingTask:
         """Encode captions and the pictures in `source` to rows whose products are the scores."""
         if is_store(source):
             pictures = pictures_of_store(source, self.encoder.fingerprint)
         else:
             table = read_images(source, labelled=False)
-            pictures = encode_table(table, self.encoder, self.origin, progress)
+            pictures = encode_table(table, self.encoder, self.origin)
         templates = self.pairs.config.templates
-        texts = encode_captions(self.encoder, captions.texts, templates, progress)
+        texts = encode_captions(self.encoder, captions.texts, templates)
         # Rows can be summed over looks only if the text is the same for all, as with open_clip.
         looks: dict[str, Any] = {}
         if isinstance(self.encoder, FrozenEncoder):

@@ -6,7 +6,7 @@ They are kept if they help pictures that are left out.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -15,11 +15,10 @@ from torch import Tensor
 
 from metaadapter.adapter.adapted_encoder import with_towers
 from metaadapter.data.inputs import ImageInput
-from metaadapter.data.training_steps import reporting_steps, tell_step
+from metaadapter.data.progress import tell
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import encode_rows
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.towers.config import Calibration, InsideConfig, Kind
 from metaadapter.features.views import n_looks
 from metaadapter.generator.adapter_generator import AdapterGenerator
@@ -63,7 +62,7 @@ def tune_inside(
     """Train adapters inside the image tower, and keep them if they help left-out pictures.
 
     The encoder does not change. To predict an adapter from the trained tower, encode the pictures
-    with the encoder of `with_towers` and predict as usual. `reporting_steps` is told of the
+    with the encoder of `with_towers` and predict as usual. `showing` is told of the
     pictures that are prepared, then of the steps.
 
     Args:
@@ -98,7 +97,7 @@ def tune_inside(
     total = n_steps * (len(parts) + 1)
 
     def report(done: int) -> None:
-        tell_step(done, total)
+        tell("tune", done, total)
 
     if parts:
         left_out = choose_strength(task, parts, n_steps, seed, report)
@@ -149,7 +148,6 @@ class TuningStep:
 
     kind: Kind
     generator: str
-    progress: Callable[[Progress], None]
     inside: TunedInside | None = None
     """The result of the training; the call sets it."""
 
@@ -162,27 +160,18 @@ class TuningStep:
                 f"{origin.encoder} is of your own; leave --inside out, or name another encoder"
             )
         generator, _ = shared_generator(self.generator)
-        started = time.monotonic()
-
-        def show(done: int, total: int) -> None:
-            rate = done / max(time.monotonic() - started, 1e-9)
-            self.progress(Progress("tune", done, total, rate))
-
-        with reporting_steps(show):
-            self.inside = tuned = tune_inside(
-                encoder,
-                [row.picture for row in pictures.rows],
-                pictures.labels,
-                texts,
-                self.kind,
-                generator=generator,
-                seed=origin.seed,
-            )
+        self.inside = tuned = tune_inside(
+            encoder,
+            [row.picture for row in pictures.rows],
+            pictures.labels,
+            texts,
+            self.kind,
+            generator=generator,
+            seed=origin.seed,
+        )
         if tuned.config is None:
             return labelled
         adapted = with_towers(encoder, tuned.tensors, inside=tuned.config)
-        encoded = encode_rows(
-            pictures.rows, adapted, views=origin.n_views, seed=origin.seed, progress=self.progress
-        )
+        encoded = encode_rows(pictures.rows, adapted, views=origin.n_views, seed=origin.seed)
         encoded = replace(encoded, quarantined=pictures.quarantined, warnings=pictures.warnings)
         return replace(labelled, pictures=encoded, encoder=adapted)

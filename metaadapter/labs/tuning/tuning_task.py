@@ -16,7 +16,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import ImageInput
-from metaadapter.data.training_steps import tell_step
+from metaadapter.data.progress import tell
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.views import join_looks, view_pixels
 from metaadapter.generator.adapter_generator import AdapterGenerator
@@ -55,7 +55,7 @@ class PictureLooks:
             views = view_pixels(decode_image(picture), encoder.look, n_views, seed)
             tower.add(views.flatten(0, 1))
             n_looks += views.shape[:2].numel()
-            tell_step(number, len(pictures))
+            tell("tune", number, len(pictures))
         return cls(tower, torch.arange(n_looks).reshape(len(pictures), n_views, -1))
 
     @torch.no_grad()

@@ -3,14 +3,12 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.apps.cli.console import Console, OutputForm, choose_output
-from metaadapter.features.encoding_loop import Progress
-
-HALFWAY = Progress("encode", 50, 100, 25.0)
+from metaadapter.data.progress import tell
 
 
 def show_halfway(console):
-    with console.progress() as progress:
-        progress(HALFWAY)
+    with console.progress():
+        tell("encode", 50, 100, 25.0)
 
 
 def test_progress__terminal__shows_count_and_rate_on_stderr(terminal, capsys):

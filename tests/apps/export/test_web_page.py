@@ -94,7 +94,7 @@ def test_web_page__in_chromium__answers_as_predict_does(tmp_path, kind):
     pictures = [path for label in ("hat", "shoes") for path in (DEMO_PICTURES / label).iterdir()]
     stored = load_adapter(adapter, several=True)
     encoder = load_adapter_encoder(adapter, stored, None, "cpu", "fp32")
-    (read,) = read_queries(pictures, stored.config, lambda: encoder, progress=lambda _: None)
+    (read,) = read_queries(pictures, stored.config, lambda: encoder)
     expected = {Path(one.path).name: one for one in predict_pictures(stored, read)}
 
     handler = functools.partial(SimpleHTTPRequestHandler, directory=site)

@@ -7,7 +7,7 @@ import pytest
 
 from metaadapter.bench.evaluation.cells import read_cells
 from metaadapter.bench.run import evaluate
-from metaadapter.data.training_steps import reporting_steps
+from metaadapter.data.progress import showing
 
 TIMES = ("fit_seconds", "predict_seconds", "peak_mib")
 
@@ -77,11 +77,11 @@ def test_evaluate__in_two_processes__has_the_figures_of_one(pets, ask, tmp_path)
 def test_evaluate__interrupted_within_a_cell__keeps_the_finished_cells(pets, ask, tmp_path):
     config = ask(pets, methods=("zero-shot", "ZS-LP"), shots=(1,), seeds=1)
 
-    def interrupt(n_done, _n_steps):
-        if n_done == 3:
+    def interrupt(now):
+        if now.done == 3:
             raise KeyboardInterrupt
 
-    with reporting_steps(interrupt), pytest.raises(KeyboardInterrupt):
+    with showing(interrupt), pytest.raises(KeyboardInterrupt):
         evaluate(config, tmp_path / "run")
 
     assert [cell.method for cell in read_cells(tmp_path / "run")] == ["zero-shot"]

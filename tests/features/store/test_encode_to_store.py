@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from metaadapter.data.decode import decode_image
+from metaadapter.data.progress import Progress, showing
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.features.encoding_loop import Progress
 from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import StoreHeader, hold_folder
@@ -116,11 +117,8 @@ def test_encode__same_bytes_at_two_paths__are_encoded_once_with_a_row_each(
 def test_encode__into_a_store_of_another_kind__refuses_and_says_what_to_do(
     encode, make_encoder, write_at_once, encoder_name, views, seed, message, finished
 ):
-    stop = None if finished else stop_after(3)
-    try:
-        encode(views=2, batch_size=4, progress=stop)
-    except KeyboardInterrupt:
-        assert not finished
+    with nullcontext() if finished else stopped_after(3):
+        encode(views=2, batch_size=4)
 
     with pytest.raises(IncompatibleArtifact, match=message):
         encode(encoder=make_encoder(encoder_name), views=views, seed=seed)
@@ -192,7 +190,9 @@ def test_encode__nothing_readable__says_so_and_leaves_no_store(
         FeatureStore.open(tmp_path / "store")
 
 
-def stop_after(n_batches: int):
+@contextmanager
+def stopped_after(n_batches: int):
+    """Within the block, encoding is interrupted after some batches."""
     left = [n_batches]
 
     def listener(progress: Progress) -> None:
@@ -200,14 +200,15 @@ def stop_after(n_batches: int):
         if left[0] == 0:
             raise KeyboardInterrupt
 
-    return listener
+    with pytest.raises(KeyboardInterrupt), showing(listener):
+        yield
 
 
 def test_encode__interrupted__keeps_what_is_finished_and_goes_on_there(
     encode, encoder, make_encoder, tmp_path
 ):
-    with pytest.raises(KeyboardInterrupt):
-        encode("a", batch_size=3, workers=1, progress=stop_after(2))
+    with stopped_after(2):
+        encode("a", batch_size=3, workers=1)
     with pytest.raises(DataError, match=r"is not a feature store yet.*Run the same command again"):
         FeatureStore.open(tmp_path / "a")
 
@@ -290,8 +291,8 @@ def test_encode__store_that_is_being_written__says_so(encode, tmp_path):
 def test_encode__unfinished_run_that_is_damaged__loses_only_what_is_damaged(
     encode, make_encoder, tmp_path
 ):
-    with pytest.raises(KeyboardInterrupt):
-        encode(batch_size=3, workers=1, progress=stop_after(2))
+    with stopped_after(2):
+        encode(batch_size=3, workers=1)
     features = tmp_path / "store/.partial/features.bin"
     content = bytearray(features.read_bytes())
     content[-1] ^= 1
@@ -309,13 +310,13 @@ def test_encode__unfinished_run_that_is_damaged__loses_only_what_is_damaged(
 def test_encode__pictures_changed_since_the_interruption__are_read_again(
     encode, pictures, make_encoder, tmp_path, write_at_once
 ):
-    with pytest.raises(KeyboardInterrupt):
-        encode(batch_size=3, workers=1, progress=stop_after(3))
+    with stopped_after(3):
+        encode(batch_size=3, workers=1)
     decode_image(pictures / "heron/002.png").rotate(90, fillcolor="red").save(
         pictures / "heron/002.png"
     )
-    with pytest.raises(KeyboardInterrupt):
-        encode(batch_size=3, workers=1, progress=stop_after(2))
+    with stopped_after(2):
+        encode(batch_size=3, workers=1)
 
     report = encode()
 

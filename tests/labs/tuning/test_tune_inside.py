@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metaadapter.adapter.adapted_encoder import with_towers
-from metaadapter.data.training_steps import reporting_steps
+from metaadapter.data.progress import showing
 from metaadapter.features.fingerprint import digest_weights
 from metaadapter.labs.tuning import tune_inside as inside
 from metaadapter.labs.tuning import tuning_task
@@ -57,7 +57,7 @@ def test_no_step_and_no_gain_keep_the_tower(make_encoder, pictures, generator, m
 def test_left_out_pictures_are_asked_first(make_encoder, pictures, generator, monkeypatch):
     monkeypatch.setattr(inside, "EPOCHS", 10)
     reports = []
-    with reporting_steps(lambda *report: reports.append(report)):
+    with showing(lambda now: reports.append((now.done, now.total))):
         result = tuned(make_encoder("timm"), pictures, generator)
     assert result.left_out.n_pictures == 12  # each once
     assert set(result.left_out.accuracies) == set(result.left_out.log_losses) == {0.0, 0.5, 1.0}

@@ -1,0 +1,98 @@
+"""The progress of long work, told to whoever shows it; functions in between need not pass it on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+Stage = Literal["times", "encode", "texts", "captions", "read", "merge", "tune"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How much of some work is done, in items; the rate is items per second, 0 if not known.
+
+    The stage "times" reads when pictures were taken, "encode" reads pictures and encodes those
+    that are new, "texts" encodes class names in all templates, "captions" encodes captions, "read"
+    reads the features of a store, "merge" reads stores to merge, and "tune" takes training steps.
+    """
+
+    stage: Stage
+    done: int
+    total: int
+    rate: float = 0.0
+
+
+Show: TypeAlias = Callable[[Progress], None]
+_show: ContextVar[Show | None] = ContextVar("show", default=None)
+
+
+@contextmanager
+def showing(show: Show | None) -> Iterator[None]:
+    """Within the block, call a function with the progress of all work; None for nobody."""
+    token = _show.set(show)
+    try:
+        yield
+    finally:
+        _show.reset(token)
+
+
+def tell(stage: Stage, done: int, total: int, rate: float = 0.0) -> None:
+    """Tell that `done` of `total` items are done, if anybody listens."""
+    if (show := _show.get()) is not None:
+        show(Progress(stage, done, total, rate))
+
+
+def meter(stage: Stage, total: int, *, done: int = 0) -> Callable[[int], float]:
+    """Return a function that counts further items, tells of them, and returns the rate."""
+    started, n_before = time.monotonic(), done
+
+    def advance(n_items: int) -> float:
+        nonlocal done
+        done += n_items
+        rate = (done - n_before) / max(time.monotonic() - started, 1e-9)
+        tell(stage, done, total, rate)
+        return rate
+
+    return advance
+
+
+def counted(n_steps: int) -> Iterator[int]:
+    """Yield the numbers 1 … `n_steps`, and tell of each training step when it is done."""
+    for number in range(1, n_steps + 1):
+        yield number
+        tell("tune", number, n_steps)
+
+
+@contextmanager
+def part_of(n_before: int, n: int, n_all: int) -> Iterator[None]:
+    """Within the block, count its encoding as `n` of `n_all` pictures, which follow `n_before`.
+
+    It may encode several boxes of a picture.
+    """
+
+    def scaled(moment: Progress) -> None:
+        if moment.stage == "encode":
+            done = n_before + n * moment.done // max(moment.total, 1)
+            tell_all(replace(moment, done=done, total=n_all))
+
+    tell_all = _show.get() or (lambda _: None)
+    with showing(scaled):
+        yield
+
+
+@contextmanager
+def one_of_several(index: int, n_trainings: int) -> Iterator[None]:
+    """Within the block, count its steps as those of one of several trainings of equal length."""
+
+    def scaled(moment: Progress) -> None:
+        done, total = index * moment.total + moment.done, n_trainings * moment.total
+        tell_all(replace(moment, done=done, total=total))
+
+    tell_all = _show.get() or (lambda _: None)
+    with showing(scaled):
+        yield
