@@ -140,7 +140,8 @@ def _ask_evaluation(folder: Path, store: Path, out: Path) -> Iterator[Answer]:
 
 def _make_tables(folder: Path, store: Path) -> None:
     folder.mkdir()
-    predict = ("predict", _adapter_beside(store), store, "--out")
+    run("adapt", store, "--out", folder / "adapter")
+    predict = ("predict", folder / "adapter", store, "--out")
     for number in (1, 2):
         run(*predict, folder / f"{number}.csv", f"--shard={number}/2")
         (folder / f"{number}.csv").unlink()  # what is merged is in the database beside it
@@ -151,12 +152,8 @@ def _make_tables(folder: Path, store: Path) -> None:
 def _ask_tables(folder: Path, store: Path, out: Path) -> Iterator[Answer]:
     yield run("merge", folder / "1.csv", folder / "2.csv", "--out", out / "merged.csv")
     yield _content(out / "merged.csv")
-    yield run("predict", _adapter_beside(store), store, "--out", folder / "whole.csv")
+    yield run("predict", folder / "adapter", store, "--out", folder / "whole.csv")
     yield _content(folder / "whole.csv")
-
-
-def _adapter_beside(store: Path) -> Path:
-    return store.with_name("adapter") / "artifact"
 
 
 def _make_training(folder: Path, _store: Path) -> None:

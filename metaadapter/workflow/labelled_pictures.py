@@ -247,9 +247,12 @@ def _require_as_stored(selection: Selection, store: FeatureStore) -> None:
     stored = store.n_views, store.origin.zoom, store.origin.block_names
     for name, chosen, held in zip(("views", "zoom", "blocks"), looks, stored, strict=True):
         if chosen not in (None, held):
+            wanted, there = (
+                "+".join(value) if isinstance(value, tuple) else value for value in (chosen, held)
+            )
             raise UsageError(
-                f"{name} is {chosen}, but the feature store {store.folder} was made with {name} "
-                f"{held}; leave {name} out, or encode again"
+                f"{name} is {wanted}, but the feature store {store.folder} holds {there}; leave "
+                f"{name} out, or encode again"
             )
 
 

@@ -336,7 +336,7 @@ def test_answers__equal_those_of_the_shell_with_series_and_species(trapped, tmp_
     detections = read_detections(tmp_path / "boxes.json")
     rows = [ImageRow(tmp_path / name, None) for name in FRAMES]
     frames = [Frame(row, detections.of(row.path, [tmp_path / "all"])) for row in rows]
-    series = in_series(read_times(frames, lambda _: None), 10.0)
+    series = in_series(read_times(frames), 10.0)
     species = Species(frozenset({"red", "green"}))
     part = encode_frames(
         [frame for group in series for frame in group],
@@ -344,7 +344,6 @@ def test_answers__equal_those_of_the_shell_with_series_and_species(trapped, tmp_
         PredictionOptions(),
         FieldOptions(detections, species=species),
         lambda: session.project.encoder,
-        lambda _: None,
     )
     predictions, _ = part.predict(stored, part.pictures)
 
