@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import load_config
+from metaadapter.training.random_streams import streams_of_step
 from metaadapter.training.trainer import Trainer
 from metaadapter.training.training_data import load_training_data
 
@@ -143,7 +145,13 @@ def _step(folder: Path) -> HotPath:
     trainer = Trainer(config, data.mixture(config, cpu), data.validator(config, cpu), cpu)
     n_tasks = config.optim.tasks_per_draw
     size = config.episodes.n_way[1] * (config.episodes.n_shot[1] + config.episodes.n_query)
-    return HotPath("train", trainer._backward, n_tasks, n_tasks * size * 512 * 4.0)
+    numbers = count()
+
+    def step() -> None:
+        with streams_of_step(0, next(numbers), 0, cpu) as random:
+            trainer._backward(random)
+
+    return HotPath("train", step, n_tasks, n_tasks * size * 512 * 4.0)
 
 
 def _gather() -> HotPath:
