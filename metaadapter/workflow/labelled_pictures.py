@@ -251,8 +251,8 @@ def _require_as_stored(selection: Selection, store: FeatureStore) -> None:
                 "+".join(value) if isinstance(value, tuple) else value for value in (chosen, held)
             )
             raise UsageError(
-                f"{name} is {wanted}, but the feature store {store.folder} holds {there}; leave "
-                f"{name} out, or encode again"
+                f"{name} is {wanted}, but the feature store {store.folder} was made with {name} "
+                f"{there}; leave {name} out, or encode again"
             )
 
 

@@ -44,5 +44,7 @@ def test_adapt__from_a_store__takes_its_looks_and_refuses_others(run, encode, la
     assert result.code == 0
     assert (origin.zoom, origin.blocks) == (False, {"joint": 32, "stages": 64})
     assert refused.code == 2
-    assert f"blocks is joint, but the feature store {store} holds joint+stages" in refused.err
+    assert f"blocks is joint, but the feature store {store} was made with blocks joint+stages" in (
+        refused.err
+    )
     assert not (tmp_path / "other").exists()
