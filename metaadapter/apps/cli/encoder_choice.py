@@ -6,12 +6,11 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from metaadapter.errors import UsageError
-from metaadapter.features.device import Precision
 
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder
@@ -39,7 +38,8 @@ class EncoderChoice(BaseModel):
     """The seed of views."""
     templates: tuple[str, ...] | None = None
     """Sets of prompts for names, or prompts with {}."""
-    precision: Precision = "fp32"
+    # `Precision`; its module would load torch, for which the page of `serve` would wait.
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     device: str = "auto"
 
     @field_validator("blocks", "templates", mode="before")
@@ -95,10 +95,10 @@ def read_encoder(
         UsageError: The text is empty, or sets what an adapter keeps or what is fixed.
         DataError: A value is wrong, or the file cannot be read.
     """
-    from metaadapter.training.config_file import apply_override, check_config, read_toml
-
     if text is None:
         return EncoderChoice()
+    from metaadapter.training.config_file import apply_override, check_config, read_toml
+
     if not text:
         raise UsageError("--encoder is empty; name an encoder, such as tiny, or leave it out")
     content: dict[str, Any] = {}

@@ -54,3 +54,13 @@ def test_predict__loads_little_beside_torch_and_open_clip(adapter, unlabelled):
 
     assert {"torch", "open_clip"} <= loaded
     assert loaded - loaded_by("import torch, open_clip") <= OF_PREDICT
+
+
+def test_serve__before_its_page_is_there__loads_no_torch():
+    loaded = loaded_by(
+        "from metaadapter.apps.cli.encoder_choice import read_encoder; "
+        "from metaadapter.apps.page import access, guard, project_folders, server; "
+        "read_encoder(None, of_adapter=True)"
+    )
+
+    assert loaded.isdisjoint({"torch", "numpy", "fastapi"})
