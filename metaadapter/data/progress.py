@@ -1,4 +1,4 @@
-"""The progress of long work, told to whoever shows it; functions in between need not pass it on."""
+"""The progress of long work; one function shows it, and no signature passes it on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _show: ContextVar[Show | None] = ContextVar("show", default=None)
 
 @contextmanager
 def showing(show: Show | None) -> Iterator[None]:
-    """Within the block, call a function with the progress of all work; None for nobody."""
+    """Within the block, call `show` with the progress of all work; with None nothing is shown."""
     token = _show.set(show)
     try:
         yield
@@ -42,13 +42,13 @@ def showing(show: Show | None) -> Iterator[None]:
 
 
 def tell(stage: Stage, done: int, total: int, rate: float = 0.0) -> None:
-    """Tell that `done` of `total` items are done, if anybody listens."""
+    """Show that `done` of `total` items are done, if a function that shows progress is set."""
     if (show := _show.get()) is not None:
         show(Progress(stage, done, total, rate))
 
 
 def meter(stage: Stage, total: int, *, done: int = 0) -> Callable[[int], float]:
-    """Return a function that counts further items, tells of them, and returns the rate."""
+    """Return a function that counts further items, shows the progress, and returns the rate."""
     started, n_before = time.monotonic(), done
 
     def advance(n_items: int) -> float:
@@ -62,7 +62,7 @@ def meter(stage: Stage, total: int, *, done: int = 0) -> Callable[[int], float]:
 
 
 def counted(n_steps: int) -> Iterator[int]:
-    """Yield the numbers 1 … `n_steps`, and tell of each training step when it is done."""
+    """Yield the numbers 1 … `n_steps`, and show the progress after each training step."""
     for number in range(1, n_steps + 1):
         yield number
         tell("tune", number, n_steps)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from metaadapter.apps.cli.outputs import Output
+from metaadapter.apps.cli.outputs import ExportPlace, Output
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,13 +64,6 @@ Parents = Annotated[
         metavar="CLASSES=PARENT", help="Answer PARENT if these cannot be told apart. Repeatable."
     ),
 ]
-
-
-class ExportPlace(NamedTuple):
-    """The format of a file for another program, and its place."""
-
-    format: str
-    path: Path
 
 
 def read_export(text: str) -> ExportPlace:

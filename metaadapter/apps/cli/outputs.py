@@ -73,6 +73,13 @@ class Needs:
 Fact = TypeVar("Fact")
 
 
+class ExportPlace(NamedTuple):
+    """The format of a file for another program, and its place."""
+
+    format: str
+    path: Path
+
+
 class Parameter(NamedTuple):
     """A parameter of a command that the user gives, and what its annotation says."""
 

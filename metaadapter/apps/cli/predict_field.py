@@ -14,7 +14,7 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.workflow.predictions import UNKNOWN
 
 if TYPE_CHECKING:
-    from metaadapter.apps.cli.field_options import ExportPlace
+    from metaadapter.apps.cli.outputs import ExportPlace
     from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.workflow.prediction_rows import RowFormat
     from metaadapter.workflow.prediction_table import PredictionTable

@@ -137,7 +137,7 @@ def drawn(pets, make_store, load):
 
 
 def features_of(drawn, task):
-    """Of the queries with their ways, of near and of far strangers."""
+    """The features of the queries, their ways, and the features of near and of far strangers."""
     data, rows, far = drawn
     query_NQ = rows.query_TNQ[task]
     way_q = (query_NQ >= 0).nonzero()[:, 0]

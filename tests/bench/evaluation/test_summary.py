@@ -109,7 +109,7 @@ METHODS = ("GDA", "LP++", "CLAP")
 
 
 def figures(accuracy):
-    """By set and shots, the mean accuracy of each method."""
+    """Figures with these accuracies: set and shots → one for each method."""
     return of_records(
         [
             {"method": method, "store": store, "part": "all", "n_shot": n_shot}

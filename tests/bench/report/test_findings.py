@@ -1,4 +1,4 @@
-"""What a report says of an evaluation, against pandas and SciPy."""
+"""Findings of a report, compared with pandas and SciPy."""
 
 from __future__ import annotations
 
