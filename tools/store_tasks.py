@@ -12,7 +12,7 @@ import torch
 from episodes import EpisodeBatch, EpisodeRows, TaskSource, gather, nested_draws
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import logits_of
-from metaadapter.bench.peers.by_name import PoolPeer
+from metaadapter.bench.peers.by_name import Peer
 from metaadapter.features.store.feature_store import FeatureStore
 
 SHOTS = (1, 2, 4, 8, 16)
@@ -46,7 +46,7 @@ class StoreTasks:
         for part in self.rows.first(n_shot).split(CHUNK):
             yield gather(part, self.source).batch
 
-    def accuracy_T(self, method: PoolPeer, n_shot: int) -> np.ndarray:
+    def accuracy_T(self, method: Peer, n_shot: int) -> np.ndarray:
         """The accuracy of each task in %."""
         percent = []
         for batch in self.batches(n_shot):

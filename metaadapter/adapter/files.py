@@ -158,7 +158,7 @@ def skill_bytes(adapter: StoredAdapter, old_card: bytes = b"", *, features: bool
     """Return the content of a skill file.
 
     Without `features` the support and the hashes of its pictures are left out, so no class can be
-    added later. The weights stay, with the keys of a cache, which are features, too.
+    added later.
     """
     contents = skill_contents(adapter)
     if not features:

@@ -270,7 +270,7 @@ class Support(TensorFields):
             classes_TND: The class vectors, of any length.
             class_bias_TN: Added to the logits; zeros by default.
             logit_scale: The inverse temperature; the encoder's by default.
-            parts: Other fields of `AdapterWeights`: a visual bottleneck, a cache.
+            parts: Other fields of `AdapterWeights`: a visual bottleneck.
 
         Raises:
             UsageError: The inverse temperature is neither given nor known.

@@ -30,14 +30,14 @@ class KnownHead(NamedTuple):
 class AdapterWeights(TensorFields):
     """One adapter, or T adapters if every tensor has a leading task axis.
 
-    Letters: N classes, D feature width, R bottleneck, M cache entries. For a unit row x,
+    Letters: N classes, D feature width, R bottleneck. For a unit row x,
 
         x' = normalise(x + visual_ratio · up σ(down (x − centre) + bias)),  σ = ReLU
-        logits = logit_scale · classes x' + class_bias + α Σ_m exp(−β_m (1 − ⟨key_m, x'⟩)) value_m
+        logits = logit_scale · classes x' + class_bias
 
-    CLIP-Adapter (Gao et al. 2021), Tip-Adapter (Zhang et al. 2022), TaskRes (Yu et al. 2023), GDA
-    (Wang et al. 2024) and zero-shot CLIP are special cases. The visual bottleneck, the cache and
-    the known head are optional: all fields of a part are tensors, or all are `None`.
+    CLIP-Adapter (Gao et al. 2021), TaskRes (Yu et al. 2023), GDA (Wang et al. 2024) and zero-shot
+    CLIP are special cases. The visual bottleneck and the known head are optional: all fields of a
+    part are tensors, or all are `None`.
 
     Raises:
         ValueError: Some fields of a part are missing.
@@ -48,18 +48,12 @@ class AdapterWeights(TensorFields):
     class_bias: Float[Tensor, "*T N"]
     """Added to the logits: the larger it is, the more probable is its class; −∞ excludes it."""
     logit_scale: Float[Tensor, "*T"]
-    """The inverse temperature of the class vectors; it does not scale the cache."""
+    """The inverse temperature."""
     centre: Float[Tensor, "*T D"] | None = None
     down: Float[Tensor, "*T R D"] | None = None
     bias: Float[Tensor, "*T R"] | None = None
     up: Float[Tensor, "*T D R"] | None = None
     visual_ratio: Float[Tensor, "*T"] | None = None
-    keys: Float[Tensor, "*T M D"] | None = None
-    """The unit rows in the cache."""
-    values: Float[Tensor, "*T M N"] | None = None
-    alpha: Float[Tensor, "*T"] | None = None
-    beta: Float[Tensor, "*T M"] | None = None
-    """How sharply the affinity to each key falls with the distance from the key."""
     likeness: Float[Tensor, "*T N D"] | None = None
     """The scaled mean picture of each class; this and the next five fields are the known head."""
     likeness_bias: Float[Tensor, "*T N"] | None = None
@@ -76,7 +70,7 @@ class AdapterWeights(TensorFields):
     the picture shows those whose probability is at least their threshold."""
 
     def __post_init__(self) -> None:
-        for part in (_VISUAL, _CACHE, KnownHead._fields):
+        for part in (_VISUAL, KnownHead._fields):
             given = [name for name in part if getattr(self, name) is not None]
             if given and len(given) < len(part):
                 missing = ", ".join(name for name in part if name not in given)
@@ -95,11 +89,6 @@ class AdapterWeights(TensorFields):
     def visual(self) -> tuple[Tensor, ...] | None:
         """`(centre, down, bias, up, visual_ratio)`, or `None` without a bottleneck."""
         return self._part(_VISUAL)
-
-    @property
-    def cache(self) -> tuple[Tensor, ...] | None:
-        """`(keys, values, alpha, beta)`, or `None` without a cache."""
-        return self._part(_CACHE)
 
     @property
     def known_head(self) -> KnownHead | None:
@@ -123,21 +112,12 @@ class AdapterWeights(TensorFields):
 
     def tempered(self, temperature: float | Float[Tensor, " T"]) -> AdapterWeights:
         """Return adapters whose logits are those of this one divided by `temperature`."""
-
-        def divided(tensor: Tensor) -> Tensor:
-            divisor = torch.as_tensor(temperature).to(tensor)
-            return tensor / divisor.reshape(divisor.shape + (1,) * (tensor.ndim - divisor.ndim))
-
-        names = {"class_bias", "logit_scale", "alpha"} & self.tensors().keys()
-        return replace(self, **{name: divided(getattr(self, name)) for name in names})
-
-    def text_alone(self) -> AdapterWeights:
-        """Return the text adapter: class vectors and cache, without the visual bottleneck."""
-        return replace(self, centre=None, down=None, bias=None, up=None, visual_ratio=None)
-
-    def visual_alone(self, unadapted: AdapterWeights) -> AdapterWeights:
-        """Return `unadapted` behind the visual bottleneck of this adapter."""
-        return replace(unadapted, **dict(zip(_VISUAL, self.visual or (), strict=False)))
+        divisor = torch.as_tensor(temperature).to(self.class_bias)
+        return replace(
+            self,
+            class_bias=self.class_bias / divisor[..., None],
+            logit_scale=self.logit_scale / divisor,
+        )
 
     def _part(self, names: tuple[str, ...]) -> tuple[Tensor, ...] | None:
         tensors = self.tensors()
@@ -145,7 +125,6 @@ class AdapterWeights(TensorFields):
 
 
 _VISUAL = ("centre", "down", "bias", "up", "visual_ratio")
-_CACHE = ("keys", "values", "alpha", "beta")
 
 
 def apply_adapter(
@@ -168,8 +147,7 @@ def classify(features: Float[Tensor, "*T n D"], weights: AdapterWeights) -> Floa
     """Return the logits of unit rows; −∞ for classes that a batch masks out."""
     adapted = apply_adapter(features, weights)
     scale = weights.logit_scale[..., None, None]
-    from_classes = scale * (adapted @ weights.classes.mT) + weights.class_bias[..., None, :]
-    return from_classes + cache_logits(adapted, weights)
+    return scale * (adapted @ weights.classes.mT) + weights.class_bias[..., None, :]
 
 
 LogitFunction = Callable[[Float[Tensor, "T Q D"]], Float[Tensor, "T Q N"]]
@@ -181,17 +159,6 @@ def logits_of(
 ) -> Float[Tensor, "T Q N"]:
     """Return the logits of unit rows; each row is classified by itself."""
     return classify(query_TQD, head) if isinstance(head, AdapterWeights) else head(query_TQD)
-
-
-def cache_logits(
-    adapted: Float[Tensor, "*T n D"], weights: AdapterWeights
-) -> Float[Tensor, "*T n N"] | float:
-    """Return what the cache adds to the logits of rows after the bottleneck; 0 without a cache."""
-    if weights.cache is None:
-        return 0.0
-    keys, values, alpha, beta = weights.cache
-    affinity = (beta[..., None, :] * (adapted @ keys.mT - 1)).exp()
-    return alpha[..., None, None] * (affinity @ values)
 
 
 def probabilities(
@@ -247,3 +214,23 @@ def require_adapters(result: object, shape: tuple[int, ...], *, owner: str) -> A
         f"{owner} must return AdapterWeights of all tasks, with classes of shape {tuple(shape)} "
         f"(tasks, ways, width); got {got}"
     )
+
+
+def require_head(
+    result: object, shape: tuple[int, ...], *, owner: str
+) -> AdapterWeights | LogitFunction:
+    """Return `require_adapters`, or a function whose logits are checked for their shape."""
+    if isinstance(result, AdapterWeights) or not callable(result):
+        return require_adapters(result, shape, owner=owner)
+
+    def logits(query_TQD: Float[Tensor, "T Q D"]) -> Float[Tensor, "T Q N"]:
+        answer, expected = result(query_TQD), (*query_TQD.shape[:2], shape[1])
+        if isinstance(answer, Tensor) and answer.shape == expected:
+            return answer
+        got = f"the shape {tuple(answer.shape)}" if isinstance(answer, Tensor) else repr(answer)
+        raise UsageError(
+            f"the function that {owner} returned must give logits of the shape {expected} (tasks, "
+            f"queries, ways); got {got}"
+        )
+
+    return logits

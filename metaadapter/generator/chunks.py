@@ -13,8 +13,6 @@ from metaadapter.adapter.weights import AdapterWeights
 # A chunk of rows with one number for each class takes 16 MB in double precision. From 32 MB on, the
 # C library returns memory to the system at once, which clears it again for the next chunk.
 NUMBERS_AT_ONCE = 2**21
-OF_PLACES = ("keys", "values", "beta")
-"""The fields of an adapter with an axis for labelled pictures."""
 
 
 def row_chunks(
@@ -26,12 +24,11 @@ def row_chunks(
 
 
 def predict_in_chunks(
-    predict: Callable[[Support], AdapterWeights], support: Support, n_places: int
+    predict: Callable[[Support], AdapterWeights], support: Support
 ) -> AdapterWeights:
     """Return `predict(support)`, computed for some tasks at a time if the batch is large.
 
-    `n_places` is the number of places for pictures in the cache of the adapters; the places that a
-    chunk does not need are zeros. With gradients, and on other devices, all tasks stay together.
+    With gradients, and on other devices, all tasks stay together.
     """
     text_TND, n_rows = support.text_TND, support.support_mask_TNK.shape[1:].numel()
     numbers = n_rows * max(text_TND.shape[-1], n_rows)
@@ -40,14 +37,10 @@ def predict_in_chunks(
         return predict(support)
     whole: dict[str, Tensor] = {}
     for tasks in chunks:
-        part = predict(_of_tasks(support, tasks))
-        for name, tensor in part.tensors().items():
-            rest = list(tensor.shape[1:])
-            wanted = [n_places, *rest[1:]] if name in OF_PLACES else rest
+        for name, tensor in predict(_of_tasks(support, tasks)).tensors().items():
             if name not in whole:
-                whole[name] = tensor.new_zeros(len(text_TND), *wanted)
-            goal = whole[name][tasks]
-            (goal if rest == wanted else goal[:, : rest[0]]).copy_(tensor)
+                whole[name] = tensor.new_empty(len(text_TND), *tensor.shape[1:])
+            whole[name][tasks] = tensor
     return AdapterWeights(**whole)
 
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 # Beyond these values a solution cannot be computed.
 SMALLEST, LARGEST = 1e-6, 1e6
 MAY_BE_ZERO = (
-    *("bare_text_trust", "large_class_weight", "scale_decay", "weakening"),
+    *("bare_text_trust", "large_class_weight", "scale_decay"),
     *("growth_by_fit", "trust_decay", "decay_by_fit"),
-    "most_kernel_rows",
+    "most_rows",
 )
 
 
@@ -24,12 +24,8 @@ class ClosedForm:
         ValueError: A constant is outside 1e-6 to 1e6 (some constants may also be 0).
     """
 
-    ridge: float = 0.5
-    """The noise of a picture of the kernel ridge where all classes have equally many shots."""
-    linear_ridge: float = 1.0
-    """The noise of the linear ridge, for tasks with too many pictures for a kernel."""
-    sharpness: float = 0.6
-    """The sharpness β of the kernel exp(−β ‖z − z'‖² / 2) / β."""
+    ridge: float = 2.0
+    """The noise of a picture where all classes have equally many shots."""
     text_trust: float = 0.5
     """The length of the prior vector of a class with pictures, in units of its canonical text,
     where nothing tells how well the texts explain the pictures."""
@@ -48,17 +44,16 @@ class ClosedForm:
     large_class_weight: float = 0.6
     """The weight of a class with very many pictures, in units of the weight of a class whose shots
     equal the harmonic mean of all classes. With 1, large classes outvote the others."""
-    scale_at_one_shot: float = 17.6
+    scale_at_one_shot: float = 20.0
     """The inverse temperature at one shot."""
     decay_by_fit: float = 0.6
     """The inverse temperature is divided by exp(this · fit)."""
     scale_decay: float = 0.18
     """The inverse temperature is divided by the mean shots to this power, because ridge predictions
     become sharper with more pictures."""
-    weakening: float = 0.45
-    """Left-out scores are multiplied by 1 − 1/K to this power, since a class lacks 1 of K shots."""
-    most_kernel_rows: int = 2048
-    """The most pictures in a kernel matrix; a larger matrix does not fit a small machine."""
+    most_rows: int = 2048
+    """The most pictures in a matrix of their inner products; a larger one does not fit a small
+    machine, so the matrix of the feature space takes its place."""
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():

@@ -21,8 +21,8 @@ from metaadapter.generator.canonical import CanonicalSupport, canonicalise
 from metaadapter.generator.chunks import predict_in_chunks
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.domain_shift import domain_shift
+from metaadapter.generator.dual_ridge import dual_ridge, left_out_residuals
 from metaadapter.generator.independent_classes import independent_classes
-from metaadapter.generator.kernel_ridge import kernel_ridge, left_out_residuals
 from metaadapter.generator.known_network import KnownNetwork
 from metaadapter.generator.known_scalars import likeness
 from metaadapter.generator.leave_one_out import LeftOut, leave_one_out, like_and_doubt
@@ -31,16 +31,12 @@ from metaadapter.generator.network_share import usual_shots
 from metaadapter.generator.pool import with_pool
 from metaadapter.generator.pool_network import PoolNetwork
 from metaadapter.generator.pool_thresholds import with_pool_thresholds
-from metaadapter.generator.regression import (
-    Regression,
-    kernel_places,
-    regression,
-)
+from metaadapter.generator.regression import Regression, regression
 from metaadapter.generator.relations import Relations, relate
 from metaadapter.generator.span import span_of
 
 # Even a large machine has no room for a network with larger sizes.
-LARGEST = {"width": 8192, "n_layers": 128, "n_heads": 8192, "bottleneck": 8192}
+LARGEST = {"width": 8192, "n_layers": 128, "n_heads": 8192}
 MOST_CAUTION = 4
 TEMPERATURE_DECAY = 0.25
 """The network's correction of ln κ counts shots^−0.25 (docs/laboratory-notes/encoders.md)."""
@@ -57,7 +53,6 @@ class GeneratorConfig:
     width: int = 128
     n_layers: int = 3
     n_heads: int = 4
-    bottleneck: int = 8
     caution: float = 0.0
     """With K pictures a class, labelled or not, this / K is subtracted from ln of the inverse
     temperature: one does not tell the scatter, and the network learned that of its encoders."""
@@ -88,7 +83,7 @@ class GeneratorConfig:
 class Generator(AdapterGenerator):
     """Predicts an adapter as combinations of support rows, from inner products of these rows.
 
-    An untrained generator predicts its closed form, a kernel ridge towards the text, because the
+    An untrained generator predicts its closed form, a ridge towards the text, because the
     learned outputs start at zero. They correct constants of the formula or add to its result. One
     set of weights serves all encoders and widths. Rotating the features of a block changes no
     prediction; permuting classes permutes the adapter, and permuting shots changes nothing.
@@ -100,7 +95,7 @@ class Generator(AdapterGenerator):
         super().__init__()
         self.config = config or GeneratorConfig()
         self.encoder = SetEncoder(self.config.width, self.config.n_layers, self.config.n_heads)
-        self.heads = Heads(self.config.width, self.config.bottleneck)
+        self.heads = Heads(self.config.width)
         self.pool = PoolNetwork()
         self.known = KnownNetwork()
 
@@ -183,10 +178,7 @@ class Generator(AdapterGenerator):
             return left_out_predictions(problem, corrections, weights)
 
     def _in_chunks(self, support: Support, known: bool) -> AdapterWeights:
-        n_places = kernel_places(support.present_TNK.flatten(1), self.config.closed_form)[1]
-        return predict_in_chunks(
-            lambda part: self._without_pool(part, known=known)[0], support, n_places
-        )
+        return predict_in_chunks(lambda part: self._without_pool(part, known=known)[0], support)
 
     def _without_pool(
         self, support: Support, *, known: bool = True
@@ -217,7 +209,7 @@ class Generator(AdapterGenerator):
     ) -> Corrections:
         # The scalars of pairs of classes need memory that grows with the square of the classes.
         if not (self.training or share_T.any()):
-            return Corrections.none(support, self.config.bottleneck)
+            return Corrections.none(support)
         dtype, mask_TN = self.heads.task.weight.dtype, support.raw.class_mask_TN
         relations = Relations(*(part.to(dtype) for part in relate(support, left_out)))
         tokens_TNH, edges_TNNE = self.encoder(relations, mask_TN)
@@ -263,20 +255,20 @@ def left_out_of_sets(support: Support, constants: ClosedForm) -> LeftOutPredicti
 def left_out_predictions(
     problem: Regression, corrections: Corrections, weights: AdapterWeights
 ) -> LeftOutPredictions:
-    """Predict each picture of one task without it; none if the task is too large for a kernel.
+    """Predict each picture of one task without it; none if the task is large.
 
     Leaving out picture m lowers its logits by κ A_m (1 / [(K + N)⁻¹]_mm − N_m) (Rasmussen and
-    Williams 2006, equation 5.12). K is the kernel matrix, A the values of the cache, N the noise, κ
-    the inverse temperature. Corrections are those of the whole task, so an adapter that is
-    predicted from the other pictures gives other logits (docs/explanation/advice.md).
+    Williams 2006, equation 5.12). K has the inner products of the pictures, A the values of
+    `dual_ridge`, N the noise, κ the inverse temperature. Corrections are those of the whole task,
+    so an adapter that is predicted from the other pictures gives other logits
+    (docs/explanation/advice.md).
     """
     noise_TM = problem.take(problem.noise_TX(corrections.log_noise_TNK))
-    values_and_factor = kernel_ridge(
-        problem.distance_TMM,
+    values_and_factor = dual_ridge(
+        problem.gram_TMM,
         problem.present_TM,
         problem.residual_TMN(problem.prior_TND(corrections.log_trust_TN)),
         noise_TM,
-        problem.sharpness_T(corrections.log_sharpness_T),
     )
     fitted_TMN = noise_TM[..., None] * values_and_factor[0]
     change_TMN = fitted_TMN - left_out_residuals(*values_and_factor)

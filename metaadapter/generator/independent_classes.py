@@ -12,11 +12,10 @@ from torch import Tensor
 from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import DataError
-from metaadapter.generator.assembly import kernel_cache
 from metaadapter.generator.block_weights import log_lengths, reweigh
 from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.closed_form import ClosedForm
-from metaadapter.generator.kernel_ridge import masked_ridge, squared_distances
+from metaadapter.generator.dual_ridge import masked_ridge
 from metaadapter.generator.network_share import usual_shots
 from metaadapter.generator.regression import Regression, regression
 
@@ -25,9 +24,9 @@ MOST_PICTURES = 4096
 TRUST = 0.5
 """The factor on the trust in texts: a picture of several classes matches the name of none fully.
 It was chosen on composed pictures of two validation sets (docs/explanation/several-labels.md)."""
-SHARP_SHOTS = 2.0
-"""With more positives a class, the kernel becomes as much less sharp: the features of a picture of
-several things are near the mean of theirs, which a linear regression takes apart."""
+NOISE_SHOTS = 2.0
+"""With more positives a class than this, the noise falls: the features of a picture of several
+things are near the mean of theirs, which the regression takes apart."""
 UNKNOWN_NOISE = 4.0
 """The noise of a label that is not known, in units of that of a known one: it is a weak no."""
 USUAL_SLOPE, SLOPE_DEVIATION = 8.0, 6.0
@@ -62,8 +61,8 @@ def independent_classes(support: Support, constants: ClosedForm) -> IndependentC
 
     The support, in which a picture of several classes is in each, gives the canonical coordinates z
     and the prior vectors w, as for one label. The score of class c is
-    w_c · z + Σ_m a_mc k(z_m, z) + μ_c, where μ_c is the share of pictures that show it, and a
-    solves the kernel ridge with targets 1 and 0. The scores of left-out pictures decide slopes,
+    w_c · z + Σ_m a_mc z_m · z + μ_c, where μ_c is the share of pictures that show it, and a solves
+    the ridge with targets 1 and 0. The scores of left-out pictures decide slopes,
     biases and thresholds; they are compared with the mean of the other pictures, as those of new
     pictures are with μ_c.
 
@@ -82,15 +81,14 @@ def independent_classes(support: Support, constants: ClosedForm) -> IndependentC
     weight_NC = torch.where(known_NC, 1.0, 1 / UNKNOWN_NOISE).to(z_ND)
     mean_C = (weight_NC * shows_NC).sum(0) / weight_NC.sum(0)
     usual_T = usual_shots(canonical.n_shot_TN).to(z_ND)
-    sharpness_T = problem.sharpness_T() * (SHARP_SHOTS / usual_T).clamp(max=1)
+    noise = constants.ridge * float((NOISE_SHOTS / usual_T).clamp(max=1).sqrt())
     wanted_NC = shows_NC - mean_C - z_ND @ prior_CD.mT
     solved = masked_ridge(
-        squared_distances(z_ND[None])[0],
+        z_ND @ z_ND.mT,
         torch.cat([wanted_NC, torch.ones_like(wanted_NC)], 1),
         torch.cat([known_NC] * 2, 1),
-        constants.ridge,
-        UNKNOWN_NOISE * constants.ridge,
-        sharpness_T[0],
+        noise,
+        UNKNOWN_NOISE * noise,
     )
     values_NC, residual_NC = (part[:, : len(mean_C)] for part in solved)
     # The mean of the other pictures is lower by the fall. Their targets then grow by it, and the
@@ -100,22 +98,14 @@ def independent_classes(support: Support, constants: ClosedForm) -> IndependentC
     fall_NC = weight_NC * (shows_NC - mean_C) / others_NC
     above_NC = shows_NC - mean_C - residual_NC + fall_NC * constant_NC
     calibration = calibrate_labels(above_NC, shows_NC > 0, weight_NC)
-    slope, raw_CD = calibration.slope, prior_CD * scale_D
-    cache = kernel_cache(
-        rows_ND[None],
-        scale_D[None],
-        values_NC[None],
-        sharpness_T,
-        slope[None],
-        rows_ND.new_ones(1, len(rows_ND), dtype=torch.bool),
-    )
+    slope = calibration.slope
+    raw_CD = (prior_CD + values_NC.mT @ z_ND) * scale_D
     bias_C = calibration.bias_C - slope * raw_CD @ centre_D
     weights = AdapterWeights(
         classes=raw_CD[None],
         class_bias=bias_C[None],
         logit_scale=slope[None],
         label_thresholds=calibration.threshold_C[None],
-        **cache,
     )
     return IndependentClasses(weights, calibration.left_out_NC)
 

@@ -13,8 +13,7 @@ from torch import Tensor
 
 from metaadapter.adapter.known import doubt_of
 from metaadapter.adapter.support import is_all
-from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.kernel_ridge import kernel_ridge, left_out_residuals
+from metaadapter.generator.dual_ridge import dual_ridge, left_out_residuals
 from metaadapter.generator.known_scalars import Likeness, likeness
 from metaadapter.generator.linear_ridge import NormalEquations, left_out_scores, ridge_of
 from metaadapter.generator.network_share import MOST_WAYS, share_of_ways, usual_shots
@@ -37,7 +36,7 @@ KEPT_NUMBERS = 2**26
 class LeftOut:
     """Predictions for R places for pictures of T tasks, each by a fit to the other pictures.
 
-    The places are the M of small tasks, then the X of tasks with too many pictures for a kernel.
+    The places are the M of small tasks, then the X of large tasks.
     """
 
     own_log_p_TR: Float[Tensor, "T R"]
@@ -53,7 +52,7 @@ class LeftOut:
     base_scale_T: Float[Tensor, " T"]
     """The inverse temperature before these predictions are seen."""
     ridge: NormalEquations | None
-    """The linear ridge of large tasks without corrections; `None` without such tasks."""
+    """The ridge of large tasks without corrections; `None` without such tasks."""
     of_known: KnownEvidence | None
     """The evidence for the known head; `None` if it is not predicted."""
 
@@ -117,13 +116,13 @@ def leave_one_out(problem: Regression, *, known: bool = True) -> LeftOut:
 
 def _parts(problem: Regression, ridge: NormalEquations | None) -> Callable[[], Iterable[_Part]]:
     """Return a function that yields all parts; those of very large tasks are computed each time."""
-    kernel = _kernel_part(problem)
+    small = _small_part(problem)
     several_TN = problem.support.n_shot_TN > 1
     if ridge is None or not several_TN[problem.is_large_T].any():
-        return lambda: [kernel]  # no picture of a large task counts
+        return lambda: [small]  # no picture of a large task counts
 
     def parts() -> Iterable[_Part]:
-        return chain([kernel], _linear_parts(problem, ridge))
+        return chain([small], _linear_parts(problem, ridge))
 
     n_places = problem.support.shot_mask_TNK.numel()
     if n_places * problem.support.raw.n_way > KEPT_NUMBERS:
@@ -154,12 +153,11 @@ def fitted_own_T(problem: Regression, ridge: NormalEquations | None) -> Float[Te
     """
     support = problem.support
     noise_TM = problem.take(problem.noise_TX())
-    values_TMN, _ = kernel_ridge(
-        problem.distance_TMM,
+    values_TMN, _ = dual_ridge(
+        problem.gram_TMM,
         problem.present_TM,
         problem.targets_TMN,
         noise_TM,
-        problem.sharpness_T(),
     )
     fitted_TMN = (1 - noise_TM[..., None] * values_TMN) * problem.targets_TMN
     fitted_TN = fitted_TMN.sum(1) / support.n_shot_TN.clamp(min=1)
@@ -170,23 +168,22 @@ def fitted_own_T(problem: Regression, ridge: NormalEquations | None) -> Float[Te
     return fitted_TN.sum(-1) / support.image_mask_TN.sum(-1).clamp(min=1)
 
 
-def kernel_scores(problem: Regression) -> Float[Tensor, "T M N"]:
+def small_scores(problem: Regression) -> Float[Tensor, "T M N"]:
     """Return the left-out scores of the pictures at the M places."""
     dtype, prior_TND = problem.support.shots_TNKD.dtype, problem.prior_TND()
-    values_and_factor = kernel_ridge(
-        problem.distance_TMM.to(dtype),
+    values_and_factor = dual_ridge(
+        problem.gram_TMM.to(dtype),
         problem.present_TM,
         problem.residual_TMN(prior_TND).to(dtype),
         problem.take(problem.noise_TX()).to(dtype).clamp(min=LEAST_NOISE),
-        problem.sharpness_T().to(dtype),
     )
     scores_TMN = problem.targets_TMN.to(dtype) - left_out_residuals(*values_and_factor)
     return scores_TMN + problem.above_other_names(problem.predicted_TMN(prior_TND)).to(dtype)
 
 
-def _kernel_part(problem: Regression) -> _Part:
+def _small_part(problem: Regression) -> _Part:
     rows_TMD = problem.rows_of(problem.support.raw.rows_TMD)
-    return _part(problem, rows_TMD, kernel_scores(problem), problem.own_TM, problem.present_TM)
+    return _part(problem, rows_TMD, small_scores(problem), problem.own_TM, problem.present_TM)
 
 
 def _linear_parts(problem: Regression, ridge: NormalEquations) -> Iterator[_Part]:
@@ -201,7 +198,6 @@ def _part(
 ) -> _Part:
     support = problem.support
     counts_TR = present_TR & (support.n_shot_TN > 1).gather(1, own_TR)
-    scores_TRN = weakening(support, problem.constants.weakening)[:, None, None] * scores_TRN
     if not is_all(support.raw.class_mask_TN):
         scores_TRN = scores_TRN.masked_fill(~support.raw.class_mask_TN[:, None], -torch.inf)
     # A class with many pictures must not decide the temperature of the others.
@@ -241,11 +237,3 @@ def like_and_doubt(
     """Return likeness and doubt of pictures that are predicted without themselves."""
     n_way_T1 = like.raw.class_mask_TN.sum(-1, keepdim=True)
     return like.mean_of_left_out(rows_TRD, own_TR, log_p_TRN.exp()), doubt_of(log_p_TRN, n_way_T1)
-
-
-def weakening(support: CanonicalSupport, power: float) -> Float[Tensor, " T"]:
-    """Return (1 − 1/K)^power, the factor on left-out scores, whose class lacks one of K shots."""
-    several_TN = support.n_shot_TN > 1
-    total_T = (support.n_shot_TN * several_TN).sum(-1)
-    n_shot_T = (total_T / several_TN.sum(-1).clamp(min=1)).clamp(min=2)
-    return (1 - 1 / n_shot_T) ** power

@@ -1,4 +1,4 @@
-"""Linear ridge regression towards the text, for tasks with too many pictures for a kernel."""
+"""The ridge in the feature space, for tasks with too many pictures for their inner products."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metaadapter.generator.regression import Regression
 
 
 class NormalEquations(NamedTuple):
-    """The linear ridge of T tasks, with pictures z_m, one-hot labels y_m and noise λ_m."""
+    """The ridge of T tasks, with pictures z_m, one-hot labels y_m and noise λ_m."""
 
     gram_TDD: Float[Tensor, "T D D"]
     """Σ_m z_m z_mᵀ / λ_m."""
@@ -67,15 +67,8 @@ def normal_equations(
 
 
 def ridge_of(problem: Regression, noise_TX: Float[Tensor, "T X"]) -> NormalEquations:
-    """Return the ridge of all tasks of a regression, small ones included.
-
-    `noise_TX` is the noise of the kernel ridge, which is scaled to that of a linear ridge.
-    """
-    return normal_equations(problem.support.shots_TNKD, _linear_noise(problem, noise_TX))
-
-
-def _linear_noise(problem: Regression, noise_TX: Tensor) -> Float[Tensor, "T X"]:
-    return problem.constants.linear_ridge / problem.constants.ridge * noise_TX
+    """Return the ridge of all tasks of a regression, small ones included."""
+    return normal_equations(problem.support.shots_TNKD, noise_TX)
 
 
 def left_out_scores(problem: Regression, ridge: NormalEquations) -> Iterator[ScoredRows]:
@@ -86,7 +79,7 @@ def left_out_scores(problem: Regression, ridge: NormalEquations) -> Iterator[Sco
     scores W z_m are divided by 1 − h_m, and that of its own class loses h_m / (1 − h_m).
     """
     support, prior_TND = problem.support, problem.prior_TND()
-    noise_TX = _linear_noise(problem, problem.noise_TX())
+    noise_TX = problem.noise_TX()
     vectors_TND = ridge.vectors_TND(prior_TND).to(support.shots_TNKD)
     prior_TND, factor_TDD = prior_TND.to(vectors_TND), ridge.factor_TDD.to(vectors_TND)
     rows_TXD, n_way = support.shots_TNKD.flatten(1, 2), support.text_TND.shape[1]
@@ -101,7 +94,7 @@ def left_out_scores(problem: Regression, ridge: NormalEquations) -> Iterator[Sco
         lost_TR1 = (1 - 1 / remaining_TR1) * present_TR1
         scores_TRN = scores_TRN.scatter_add(-1, own_TR1, lost_TR1)
         if some_alone:
-            # As in the kernel ridge, all classes that have only a name change by the same number.
+            # As in small tasks, all classes that have only a name change by the same number.
             changed_TRN = scores_TRN - rows_TRD @ prior_TND.mT
             scores_TRN = scores_TRN - problem.above_other_names(changed_TRN)
         yield ScoredRows(rows, scores_TRN)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import final
+from dataclasses import dataclass, fields, replace
+from typing import Any, final
 
 import torch
 from jaxtyping import Bool, Float
@@ -77,7 +77,7 @@ class _Layer(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """The network's changes to the closed form; 0 if untrained, except the bottleneck's inputs."""
+    """The network's changes to the closed form; 0 if untrained."""
 
     log_scale_T: Float[Tensor, " T"]
     """The logarithm of a factor, as in all `log_` fields; here for the inverse temperature."""
@@ -85,40 +85,28 @@ class Corrections:
     """For the noise of each shot; the sum of corrections for the task, the class and the shot."""
     log_trust_TN: Float[Tensor, "T N"]
     """For the trust in each text; the sum of corrections for the task and the class."""
-    log_sharpness_T: Float[Tensor, " T"]
     bias_TN: Float[Tensor, "T N"]
     """The bias of each class, in units of the inverse temperature."""
     from_text_TNN: Float[Tensor, "T N N"] | None
     """The coefficients of all texts in the vector that is added to each class vector."""
     from_means_TNN: Float[Tensor, "T N N"] | None
     """The coefficients of all class means in the same vector; both are `None` if they are 0."""
-    down_TRB: Float[Tensor, "T R B"]
-    """The coefficients of the bottleneck's inputs in a basis of N texts, then N class means."""
-    down_bias_TR: Float[Tensor, "T R"]
-    up_TRB: Float[Tensor, "T R B"]
-    """The coefficients of the bottleneck's outputs in the same basis."""
     log_block_TP: Float[Tensor, "T P"] | None
     """For the weight of each block; `None` if the features are one block, or for no change."""
 
     @classmethod
-    def none(cls, support: CanonicalSupport, bottleneck: int) -> Corrections:
+    def none(cls, support: CanonicalSupport) -> Corrections:
         """Return corrections that change nothing; they take memory linear in the classes."""
         zeros_TNK = torch.zeros_like(support.shot_mask_TNK, dtype=support.text_TND.dtype)
         zeros_TN = torch.zeros_like(support.n_shot_TN)
-        zeros_TR = zeros_TN.new_zeros(len(zeros_TN), bottleneck)
-        zeros_TRB = zeros_TR[..., None].expand(-1, -1, 2 * zeros_TN.shape[1])
         zeros_T = torch.zeros_like(support.image_spread_T)
         return cls(
             log_scale_T=zeros_T,
             log_noise_TNK=zeros_TNK,
             log_trust_TN=zeros_TN,
-            log_sharpness_T=zeros_T,
             bias_TN=zeros_TN,
             from_text_TNN=None,
             from_means_TNN=None,
-            down_TRB=zeros_TRB,
-            down_bias_TR=zeros_TR,
-            up_TRB=zeros_TRB,
             log_block_TP=None,
         )
 
@@ -130,19 +118,19 @@ class Corrections:
                 return None
             return values * share_T.to(values).reshape(-1, *(1,) * (values.ndim - 1))
 
-        changes = {field.name: shared(getattr(self, field.name)) for field in fields(self)}
-        # The inputs of the bottleneck have no effect without its outputs.
-        kept = {name: getattr(self, name) for name in ("down_TRB", "down_bias_TR")}
-        return Corrections(**(changes | kept))
+        changed: dict[str, Any] = {
+            part.name: shared(getattr(self, part.name)) for part in fields(self)
+        }
+        return replace(self, **changed)
 
 
 @final
 class Heads(nn.Module):
-    """The output layers, for class tokens of this `width` and R = `bottleneck` hidden units."""
+    """The output layers, for class tokens of this `width`."""
 
-    def __init__(self, width: int, bottleneck: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.task = zero_linear(width, 4)
+        self.task = zero_linear(width, 3)
         self.classes = zero_linear(width, 3)
         self.shots = nn.Sequential(
             nn.Linear(N_SHOT_SCALARS, EDGE_WIDTH), nn.GELU(), zero_linear(EDGE_WIDTH, 1)
@@ -150,9 +138,6 @@ class Heads(nn.Module):
         self.pair_query = zero_linear(width, 2 * EDGE_WIDTH)
         self.pair_key = nn.Linear(width, 2 * EDGE_WIDTH)
         self.pair_edge = zero_linear(EDGE_WIDTH, 2)
-        self.down = nn.Linear(width, 2 * bottleneck)
-        self.down_bias = nn.Linear(width, bottleneck)
-        self.up = zero_linear(width, 2 * bottleneck)
         self.blocks = nn.Sequential(
             nn.Linear(width + N_BLOCK_SCALARS, EDGE_WIDTH), nn.GELU(), zero_linear(EDGE_WIDTH, 1)
         )
@@ -169,7 +154,7 @@ class Heads(nn.Module):
         present_TN1 = class_mask_TN[..., None].to(tokens_TNH.dtype)
         n_way_T1 = present_TN1.sum(1).clamp(min=1)
         task_TH = (tokens_TNH * present_TN1).sum(1) / n_way_T1
-        scale, noise, trust, sharpness = self.task(task_TH).unbind(-1)
+        scale, noise, trust = self.task(task_TH).unbind(-1)
         class_noise, class_trust, class_bias = (self.classes(tokens_TNH) * present_TN1).unbind(-1)
         shot_noise = self.shots(relations.shots_TNKS)[..., 0]
         pairs = self._pairs(tokens_TNH, edges_TNNE, present_TN1) / n_way_T1[..., None, None].sqrt()
@@ -181,15 +166,9 @@ class Heads(nn.Module):
             log_scale_T=bounded(scale),
             log_noise_TNK=bounded(noise[:, None, None] + class_noise[..., None] + shot_noise),
             log_trust_TN=bounded(trust[:, None] + class_trust),
-            log_sharpness_T=bounded(sharpness),
             bias_TN=class_bias,
             from_text_TNN=pairs[..., 0],
             from_means_TNN=pairs[..., 1],
-            # The (T, N, 2R) outputs of the classes become (T, R, 2N) coefficients in the basis.
-            down_TRB=torch.cat((self.down(tokens_TNH) * present_TN1).mT.chunk(2, 1), -1),
-            down_bias_TR=self.down_bias(task_TH),
-            up_TRB=torch.cat((self.up(tokens_TNH) * present_TN1).mT.chunk(2, 1), -1)
-            / n_way_T1[..., None],
             log_block_TP=log_block_TP,
         )
 

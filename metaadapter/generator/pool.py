@@ -11,7 +11,7 @@ from torch import Tensor
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.generator.canonical import masked_mean
 from metaadapter.generator.domain_shift import DomainShift
-from metaadapter.generator.kernel_ridge import kernel_ridge
+from metaadapter.generator.dual_ridge import dual_ridge
 from metaadapter.generator.network import Corrections
 from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
 from metaadapter.generator.pool_rounds import FIRST_POWER, PoolMeans, assign_pool, sharpness_of
@@ -57,8 +57,8 @@ def with_pool(
     shift_TN = torch.where(support.image_mask_TN.any(-1)[:, None], 0.0, shift_TN)
     first = replace(weights, class_bias=weights.class_bias - shift_TN)
     means, even_T, final = assign_pool(problem, classify(pool_TUD, first), pool_TUD, shift, network)
-    has_kernel_T = support.image_mask_TN.any(-1) & ~problem.is_large_T
-    trust_T = (even_T + final.trust_T).sigmoid() * has_kernel_T
+    is_small_T = support.image_mask_TN.any(-1) & ~problem.is_large_T
+    trust_T = (even_T + final.trust_T).sigmoid() * is_small_T
     changed = _changed(problem, corrections, first, means, trust_T, final)
     changed = changed.to(dtype=support.shots_TNKD.dtype)
     reach_T = masked_mean(final.reach_TN[..., None], support.raw.class_mask_TN)[:, 0]
@@ -92,40 +92,34 @@ def _changed(
     along_TN = (by_regression_T * first.logit_scale)[:, None] * reach_TN
     along_TN = along_TN + (by_mixture_T * sharpness_of(problem) / means.usual_length_T)[:, None]
 
-    raw_TND = means.mean_TND * support.scale_TD[:, None]
-    at_centre_TN = (raw_TND @ support.image_centre_TD[..., None])[..., 0]
-    at_centre_TN = at_centre_TN + (means.mean_TND @ means.centre_TD[..., None])[..., 0]
+    vectors_TND = along_TN[..., None] * means.mean_TND
+    at_own_centre_TN = (vectors_TND @ means.centre_TD[..., None])[..., 0]
+    scale_T1 = first.logit_scale[:, None]
+    change_TND = _ridge_change(problem, corrections, means, reach_TN).to(vectors_TND)
+    vectors_TND = vectors_TND + (by_regression_T[:, None] * scale_T1)[..., None] * change_TND
+    raw_TND = vectors_TND * support.scale_TD[:, None]
+    at_centre_TN = (raw_TND @ support.image_centre_TD[..., None])[..., 0] + at_own_centre_TN
     mask_TN = support.raw.class_mask_TN
     bias_TN = first.class_bias.masked_fill(~mask_TN, 0.0) * of_first_T[:, None]
-    bias_TN = bias_TN - along_TN * at_centre_TN + final.bias_TN
-    changed = replace(
+    bias_TN = bias_TN - at_centre_TN + final.bias_TN
+    return replace(
         first,
-        classes=of_first_T[:, None, None] * first.classes
-        + (along_TN / first.logit_scale[:, None])[..., None] * raw_TND,
+        classes=of_first_T[:, None, None] * first.classes + raw_TND / scale_T1[..., None],
         class_bias=bias_TN.masked_fill(~mask_TN, -torch.inf),
     )
-    if first.values is None:
-        return changed
-    values_TMN = _values(problem, corrections, means, reach_TN)
-    new_TMN = by_regression_T[:, None, None] * values_TMN
-    return replace(
-        changed, values=new_TMN + (by_mixture_T * first_power_T)[:, None, None] * first.values
-    )
 
 
-def _values(
+def _ridge_change(
     problem: Regression, corrections: Corrections, means: PoolMeans, reach_TN: Float[Tensor, "T N"]
-) -> Float[Tensor, "T M N"]:
-    """Return the cache values of the regression with the class means in its prior."""
+) -> Float[Tensor, "T N D"]:
+    """Return how the regression changes its vectors if the class means enter its prior."""
     reach_TND = (reach_TN[..., None] * means.mean_TND).to(problem.targets_TMN)
     at_centre_T1N = (reach_TND @ means.centre_TD[..., None].to(reach_TND))[..., 0][:, None]
-    prior_TND = problem.prior_TND(corrections.log_trust_TN) + reach_TND
-    sharpness_T = problem.sharpness_T(corrections.log_sharpness_T)
-    values_TMN, _ = kernel_ridge(
-        problem.distance_TMM,
+    predicted_TMN = problem.predicted_TMN(reach_TND)
+    values_TMN, _ = dual_ridge(
+        problem.gram_TMM,
         problem.present_TM,
-        problem.residual_TMN(prior_TND) + at_centre_T1N,
+        at_centre_T1N - predicted_TMN + problem.above_other_names(predicted_TMN),
         problem.take(problem.noise_TX(corrections.log_noise_TNK)),
-        sharpness_T,
     )
-    return values_TMN / sharpness_T[:, None, None]
+    return values_TMN.mT @ problem.rows_TMD.to(values_TMN)

@@ -29,7 +29,7 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
         name: One of these:
 
             - `"default"`: the trained generator that ships, for any encoder;
-            - `"closed-form"`: an untrained generator, which is kernel ridge towards the text;
+            - `"closed-form"`: an untrained generator, which is ridge towards the text;
             - `"elsewhere"`: the default, made robust for pictures of another domain;
             - a folder that `save_generator` wrote;
             - hf-hub:ORGANISATION/NAME or hf-hub:ORGANISATION/NAME@REVISION: one on the hub;

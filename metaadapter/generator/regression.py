@@ -11,7 +11,6 @@ from torch import Tensor
 from metaadapter.adapter.support import is_all
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.closed_form import ClosedForm
-from metaadapter.generator.kernel_ridge import squared_distances
 from metaadapter.generator.network_share import network_share, usual_shots
 from metaadapter.generator.text_evidence import TextEvidence, text_evidence, text_trust
 
@@ -21,8 +20,9 @@ class Regression:
     """The pictures of T tasks in canonical coordinates, and the targets to which they are mapped.
 
     A task has X = N·K places for pictures. M is the largest number of pictures in a task that is
-    small enough for a kernel; a larger task has no picture at the M places. Distances cost most, so
-    they are computed once, for each block. A `correction` is the logarithm of a factor.
+    small enough for a matrix of their inner products; a larger task has no picture at the M places.
+    Inner products cost most, so they are computed once, for each block. A `correction` is the
+    logarithm of a factor.
     """
 
     support: CanonicalSupport
@@ -30,40 +30,35 @@ class Regression:
     places_TM: Int[Tensor, "T M"]
     """For each of the M places its index among the X; places with a picture come first."""
     present_TM: Bool[Tensor, "T M"]
-    rows_TMD: Float[Tensor, "T M D"]
-    """The pictures as they were when the distances were computed."""
     targets_TMN: Float[Tensor, "T M N"]
     """One-hot labels in the precision of the solver; zeros where there is no picture."""
-    block_distance_TPMM: Float[Tensor, "T P M M"]
-    """Squared distances between the rows within each block."""
+    block_gram_TPMM: Float[Tensor, "T P M M"]
+    """Inner products of the pictures within each block, before blocks are stretched."""
     stretch_TP: Float[Tensor, "T P"]
-    """The factor by which each block has been stretched since the distances were computed."""
-    distance_TMM: Float[Tensor, "T M M"]
-    """Squared distances between the rows after their blocks are stretched."""
+    """The factor by which each block has been stretched since."""
+    gram_TMM: Float[Tensor, "T M M"]
+    """Inner products of the pictures after their blocks are stretched."""
     evidence: TextEvidence
     """How well the texts explain the pictures before the blocks are stretched."""
 
     def stretched(self, support: CanonicalSupport) -> Regression:
         """Return the regression for `support`, which differs from its own only in block weights."""
         stretch_TP = support.block_scale_TP / self.support.block_scale_TP * self.stretch_TP
-        distance_TMM = torch.einsum("tp,tpmn->tmn", stretch_TP.square(), self.block_distance_TPMM)
+        gram_TMM = torch.einsum("tp,tpmn->tmn", stretch_TP.square(), self.block_gram_TPMM)
         return replace(
-            self,
-            support=support,
-            stretch_TP=stretch_TP,
-            distance_TMM=distance_TMM.to(self.distance_TMM),
+            self, support=support, stretch_TP=stretch_TP, gram_TMM=gram_TMM.to(self.gram_TMM)
         )
 
     @property
     def is_large_T(self) -> Bool[Tensor, " T"]:
-        """True for tasks with too many pictures for a kernel."""
-        return self.support.shot_mask_TNK.sum((1, 2)) > self.constants.most_kernel_rows
+        """True for tasks with too many pictures for a matrix of their inner products."""
+        return self.support.shot_mask_TNK.sum((1, 2)) > self.constants.most_rows
 
     @property
     def has_large(self) -> bool:
-        """Whether a task has too many pictures for a kernel; small batches are not counted."""
+        """Whether a task is large; small batches are not counted."""
         n_places = self.support.shot_mask_TNK.shape[1:].numel()
-        return n_places > self.constants.most_kernel_rows and bool(self.is_large_T.any())
+        return n_places > self.constants.most_rows and bool(self.is_large_T.any())
 
     @property
     def network_share_T(self) -> Float[Tensor, " T"]:
@@ -98,11 +93,6 @@ class Regression:
         trust_TN = trust_TN * _factor(correction_TN, trust_TN)
         return trust_TN[..., None] * self.support.text_TND.to(trust_TN)
 
-    def sharpness_T(self, correction_T: Tensor | float = 0.0) -> Float[Tensor, " T"]:
-        """Return the sharpness β of the kernel."""
-        sharpness_T = self.targets_TMN.new_full((len(self.rows_TMD),), self.constants.sharpness)
-        return sharpness_T * _factor(correction_T, sharpness_T)
-
     @property
     def own_TM(self) -> Int[Tensor, "T M"]:
         """The class of each of the M places, with a picture or without."""
@@ -111,6 +101,11 @@ class Regression:
     def take(self, values_TX: Float[Tensor, "T X"]) -> Float[Tensor, "T M"]:
         """Return the values at the M places, 1 where there is no picture."""
         return torch.where(self.present_TM, values_TX.gather(1, self.places_TM), 1.0)
+
+    @property
+    def rows_TMD(self) -> Float[Tensor, "T M D"]:
+        """The canonical pictures at the M places."""
+        return self.rows_of(self.support.shots_TNKD.flatten(1, 2))
 
     def rows_of(self, rows_TXD: Float[Tensor, "T X D"]) -> Float[Tensor, "T M D"]:
         """Return the rows at the M places, zeros where there is no picture."""
@@ -131,18 +126,14 @@ class Regression:
 
     def predicted_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
         """Return the predictions of the prior class vectors for the pictures."""
-        widths = self.support.raw.blocks or prior_TND.shape[-1:]
-        factors = zip(torch.split(self.stretch_TP, 1, dim=1), widths, strict=True)
-        stretch_TD = torch.cat([factor_T1.expand(-1, width) for factor_T1, width in factors], 1)
-        stretched_TND = prior_TND.to(self.rows_TMD) * stretch_TD[:, None]
-        return (self.rows_TMD @ stretched_TND.mT).to(self.targets_TMN)
+        return (self.rows_TMD @ prior_TND.to(self.support.shots_TNKD).mT).to(self.targets_TMN)
 
 
 def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
     """Return the regression of a batch of supports, in the precision that it needs."""
     # Thousands of shots need float64, which Apple's GPU does not have.
     solver = torch.float32 if support.shots_TNKD.device.type == "mps" else torch.float64
-    kept_TX, most = kernel_places(support.shot_mask_TNK.flatten(1), constants)
+    kept_TX, most = small_places(support.shot_mask_TNK.flatten(1), constants)
     places_TM = (~kept_TX).to(torch.int8).argsort(dim=1, stable=True)[:, :most]
     present_TM = kept_TX.gather(1, places_TM)
     rows_TMD = _at_places(support.shots_TNKD.flatten(1, 2), places_TM, present_TM)
@@ -151,31 +142,28 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
     classes_N = torch.arange(support.raw.n_way, device=own_TM1.device)
     targets_TMN = (own_TM1 == classes_N) & present_TM[..., None]
     widths = list(support.raw.blocks or rows_TMD.shape[-1:])
-    block_distance_TPMM = torch.stack(
-        [squared_distances(part) for part in torch.split(rows_TMD, widths, -1)], 1
-    )
+    block_gram_TPMM = torch.stack([part @ part.mT for part in torch.split(rows_TMD, widths, -1)], 1)
     return Regression(
         support,
         constants,
         places_TM,
         present_TM,
-        rows_TMD,
         targets_TMN.to(solver),
-        block_distance_TPMM,
+        block_gram_TPMM,
         stretch_TP=torch.ones_like(support.block_scale_TP),
-        distance_TMM=block_distance_TPMM.sum(1, dtype=solver),
+        gram_TMM=block_gram_TPMM.sum(1, dtype=solver),
         evidence=text_evidence(support, constants),
     )
 
 
-def kernel_places(
+def small_places(
     shot_mask_TX: Bool[Tensor, "T X"], constants: ClosedForm
 ) -> tuple[Bool[Tensor, "T X"], int]:
-    """Return the places whose pictures are in a kernel, and their number M in a task."""
-    kept_TX = shot_mask_TX & (shot_mask_TX.sum(1) <= constants.most_kernel_rows)[:, None]
+    """Return the places with pictures of small tasks, and their number M in a task."""
+    kept_TX = shot_mask_TX & (shot_mask_TX.sum(1) <= constants.most_rows)[:, None]
     most = kept_TX.shape[1]
     # Padding costs a GPU less than it costs the host to wait until it has counted.
-    if kept_TX.device.type == "cpu" or most > constants.most_kernel_rows:
+    if kept_TX.device.type == "cpu" or most > constants.most_rows:
         most = max(kept_TX.sum(1).tolist(), default=0)
     return kept_TX, most
 

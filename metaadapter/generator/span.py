@@ -101,11 +101,8 @@ class Span:
     def lift(self, weights: AdapterWeights) -> AdapterWeights:
         """Return adapters that were predicted from `support` in the encoder's own coordinates."""
         tensors = weights.tensors()
-        names: list[str] = ["classes", "keys", "likeness", "down"]
+        names: list[str] = ["classes", "likeness"]
         rows = {name: tensors[name] for name in names if name in tensors}
-        assert weights.centre is not None
-        assert weights.up is not None
-        rows |= {"centre": weights.centre[:, None], "up": weights.up.mT}
         vectors_TVR = torch.cat(list(rows.values()), 1)
         in_blocks = torch.stack(vectors_TVR.chunk(len(self.factor_PTRR), -1)).to(self.factor_PTRR)
         combined_PTVR = torch.linalg.solve_triangular(
@@ -119,14 +116,12 @@ class Span:
             )
         else:
             changed = self._lifted(combined_PTVR, sizes)
-        changed["centre"], changed["up"] = changed["centre"][:, 0], changed["up"].mT.contiguous()
         return replace(weights, **changed)
 
     def _lifted(self, weights_PTVR: Tensor, sizes: dict[str, int]) -> dict[str, Tensor]:
         """Return `combined` for vectors of several fields, each written once to its field."""
         n_tasks, width = self.own.n_tasks, self.own.width
         lifted = {name: weights_PTVR.new_empty(n_tasks, n, width) for name, n in sizes.items()}
-        lifted["up"] = weights_PTVR.new_empty(n_tasks, width, sizes["up"]).mT
         columns = [slice(*ends) for ends in pairwise(accumulate(self.own.widths, initial=0))]
         for tasks in self.own.chunks():
             products = self.own.part(tasks).combined(weights_PTVR[:, tasks])

@@ -15,7 +15,7 @@ from metaadapter.generator.chunks import row_chunks
 PRIOR_DEVIATION = 0.4
 FARTHEST, STEP = 1.2, 0.1
 FARTHEST_OF_LARGE = 3.6
-"""The reach for tasks with too many pictures for a kernel, which outweigh the prior."""
+"""The reach for large tasks, whose pictures outweigh the prior."""
 COARSE = 6
 """So many steps apart the likelihood of large tasks is computed first."""
 NEGLIGIBLE = 40.0

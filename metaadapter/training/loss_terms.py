@@ -152,9 +152,6 @@ class LossWeights:
     """Divergence between predictions from two supports with different pictures or domains."""
     views: float = 0.0
     """Divergence between predictions from two sets of views of one support."""
-    modalities: float = 0.0
-    """Divergence between predictions with only the visual adapter and with only the adapted class
-    vectors, in tasks whose classes all have texts."""
     off_class: float = 0.0
     """Divergence from zero-shot on pictures of classes that are not in the task, in tasks whose
     classes all have texts."""

@@ -78,10 +78,6 @@ def objective(
     unadapted = support.zero_shot()
     # Zero-shot CLIP cannot judge a class without a text, but would give it the logit 0.
     is_named_T1 = (batch.text_TND.any(-1) | ~batch.class_mask_TN).all(-1, keepdim=True)
-    if weights.modalities and _may_count(is_named_T1):
-        visual_TQN = logits(predicted.visual_alone(unadapted))
-        text_TQN = logits(predicted.text_alone())
-        terms["modalities"] = symmetric_divergence(visual_TQN, text_TQN, counts_TQ & is_named_T1)
     counts_TO = episodes.off_class_mask_TO & is_named_T1
     if weights.off_class and _may_count(counts_TO):
         target_TON, predicted_TON = (

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import AdapterWeights, apply_adapter, cache_logits, classify
+from metaadapter.adapter.weights import AdapterWeights, apply_adapter, classify
 from metaadapter.errors import UsageError
 from metaadapter.generator.canonical import mean_where
 
@@ -128,13 +128,12 @@ def _reader(start: AdapterWeights, rows_TXD: Tensor) -> Callable[[AdapterWeights
     """Return `classify` for fixed rows, where all that the steps do not change is computed once."""
     adapted_TXD = apply_adapter(rows_TXD, start)
     scaled_TXD = start.logit_scale[:, None, None] * adapted_TXD
-    from_cache = cache_logits(adapted_TXD, start)
 
     def read(weights: AdapterWeights) -> Tensor:
         # With the class vectors on the right, torch takes eight times as long for the batched
         # product in their gradient.
         logits_TXN = (weights.classes @ scaled_TXD.mT).mT
-        return logits_TXN + weights.class_bias[:, None] + from_cache
+        return logits_TXN + weights.class_bias[:, None]
 
     return read
 

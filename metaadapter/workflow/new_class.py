@@ -181,21 +181,6 @@ def append_class(
     if predicted.label_thresholds is not None and weights.label_thresholds is not None:
         own = predicted.label_thresholds[position]
         fields["label_thresholds"] = _insert(weights.label_thresholds, own, position)
-    if predicted.cache is not None:
-        # The keys of the new prediction are in other coordinates, so its entries are added. Only
-        # the new class has values there; in the old entries it has those of the mean class.
-        new_keys, new_values, _, new_beta = predicted.cache
-        nothing = new_keys[:0], new_values[:0, 1:], weights.logit_scale, new_beta[:0]
-        keys, values, alpha, beta = weights.cache or nothing
-        of_new_class = torch.zeros_like(new_values)
-        of_new_class[:, position] = unit * above(new_values.mT)
-        in_old = torch.zeros_like(values[:, 0]) + base(values.mT)
-        fields |= {
-            "keys": torch.cat([keys, new_keys]),
-            "values": torch.cat([_insert(values.mT, in_old, position).mT, of_new_class]),
-            "alpha": alpha,
-            "beta": torch.cat([beta, new_beta]),
-        }
     return replace(weights, **fields), larger
 
 

@@ -77,13 +77,7 @@ def with_siblings(
     if not siblings:
         return weights
     shared = partial(_shared, siblings=siblings, has_pictures=has_pictures)
-    values = weights.values
-    return replace(
-        weights,
-        classes=shared(weights.classes),
-        class_bias=shared(weights.class_bias),
-        values=None if values is None else shared(values.mT).mT.contiguous(),
-    )
+    return replace(weights, classes=shared(weights.classes), class_bias=shared(weights.class_bias))
 
 
 def _shared(

@@ -8,7 +8,6 @@ from torch.nn.functional import kl_div
 
 from metaadapter.adapter.divergence import divergence, symmetric_divergence
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import classify
 
 
 def softmax(logits):
@@ -111,38 +110,3 @@ def unpictured(text_TND, class_mask_TN=None):
 
 def dot(left, right):
     return sum(a * b for a, b in zip(left, right, strict=True))
-
-
-def test_text_alone__logits__are_the_scaled_class_vectors_on_unmoved_pictures(make_adapter):
-    weights, _, _, query_TQD = make_adapter()
-
-    logits = classify(query_TQD, weights.text_alone())
-
-    for task, queries in enumerate(query_TQD.tolist()):
-        scale, bias = float(weights.logit_scale[task]), weights.class_bias[task].tolist()
-        classes = list(zip(weights.classes[task].tolist(), bias, strict=True))
-        expected = [[scale * dot(x, w) + b for w, b in classes] for x in queries]
-        torch.testing.assert_close(logits[task].tolist(), expected)
-    assert not torch.allclose(logits, classify(query_TQD, weights))
-
-
-def test_visual_alone__logits__are_cosines_of_moved_pictures_with_the_texts(make_adapter):
-    weights, _, _, query_TQD = make_adapter()
-    text_TND = weights.classes.flip(1) + 1  # other vectors than those of the adapter
-    mask_TN = torch.tensor([[True, True, True], [True, False, True]])
-
-    visual = weights.visual_alone(unpictured(text_TND, mask_TN).zero_shot())
-
-    logits = classify(query_TQD, visual)
-    for task, queries in enumerate(query_TQD.tolist()):
-        centre, down, bias, up, ratio = (part[task].tolist() for part in weights.visual)
-        for number, x in enumerate(queries):
-            gap = [a - b for a, b in zip(x, centre, strict=True)]
-            hidden = [max(0.0, dot(row, gap) + b) for row, b in zip(down, bias, strict=True)]
-            moved = [a + ratio * dot(row, hidden) for a, row in zip(x, up, strict=True)]
-            length = dot(moved, moved) ** 0.5
-            expected = [
-                30.0 * dot(moved, text) / length if is_there else -math.inf
-                for text, is_there in zip(text_TND[task].tolist(), mask_TN[task], strict=True)
-            ]
-            torch.testing.assert_close(logits[task, number].tolist(), expected)

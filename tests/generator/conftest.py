@@ -34,4 +34,4 @@ def padded():
 
 @pytest.fixture(scope="session")
 def trained_like():
-    return generator_at_work(width=32, n_layers=2, bottleneck=3).eval()
+    return generator_at_work(width=32, n_layers=2).eval()

@@ -22,7 +22,6 @@ def scales(trained_like):
             generator.eval().predict(support) for generator in (cautious, trained_like)
         )
         torch.testing.assert_close(with_it.classes, without.classes)
-        torch.testing.assert_close(with_it.values, without.values)
         return with_it.logit_scale / without.logit_scale
 
     return scales

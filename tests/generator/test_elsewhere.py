@@ -36,10 +36,6 @@ def blocked(tasks, logit_scale):
     return replace(tasks.with_scale(logit_scale), blocks=(N_READ, 24 - N_READ))
 
 
-def without_bottleneck(weights):
-    return weights.text_alone()
-
-
 @pytest.mark.parametrize("logit_scale", [25.0, None])
 def test_logits__are_those_of_two_methods_added_and_tempered(elsewhere, logit_scale):
     tasks = RandomTasks(2, 4, 9)
@@ -48,9 +44,9 @@ def test_logits__are_those_of_two_methods_added_and_tempered(elsewhere, logit_sc
     tasks.text[:, 3] = 0  # only pictures
     support = blocked(tasks, logit_scale)
 
-    logits = classify(tasks.query, without_bottleneck(elsewhere.predict(support)))
+    logits = classify(tasks.query, elsewhere.predict(support))
 
-    predicted = without_bottleneck(load_generator().predict(support))
+    predicted = load_generator().predict(support)
     first = classify(tasks.query, predicted)
     scale = PLAIN_SCALE * (logit_scale or USUAL_SCALE)
     for task in range(2):

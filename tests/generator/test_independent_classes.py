@@ -15,7 +15,7 @@ from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.independent_classes import (
     BIAS_DEVIATION,
     COMMON_DEVIATION,
-    SHARP_SHOTS,
+    NOISE_SHOTS,
     SHARPENING,
     SLOPE_DEVIATION,
     TRUST,
@@ -44,22 +44,18 @@ def _slow_scores(support: Support, x: np.ndarray, kept=slice(None)) -> np.ndarra
     constants = ClosedForm()
     prior = TRUST * regression(canonical, constants).prior_TND()[0].numpy()
     usual = float(usual_shots(canonical.n_shot_TN))
-    sharp = constants.sharpness * min(1, SHARP_SHOTS / usual)
+    noise = constants.ridge * min(1, NOISE_SHOTS / usual) ** 0.5
     centre, scale = canonical.image_centre_TD[0].numpy(), canonical.scale_TD[0].numpy()
     z, zx = ((a - centre) * scale for a in (rows[kept], x))
-
-    def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        distance = ((a[:, None] - b[None]) ** 2).sum(-1)
-        return np.exp(-sharp * distance / 2) / sharp
 
     columns = []
     for label in labels[kept].T:
         y, c = (label == 1).astype(float), len(columns)
         weight = np.where(label >= 0, 1.0, 1 / UNKNOWN_NOISE)
         mean = (weight * y).sum() / weight.sum()
-        matrix = kernel(z, z) + np.diag(constants.ridge / weight)
+        matrix = z @ z.T + np.diag(noise / weight)
         values = np.linalg.solve(matrix, y - mean - z @ prior[c])
-        columns.append(zx @ prior[c] + kernel(zx, z) @ values)
+        columns.append(zx @ prior[c] + zx @ z.T @ values)
     return np.stack(columns, 1)
 
 

@@ -11,7 +11,7 @@ from metaadapter.adapter.weights import KnownHead, classify
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.known_network import BASE, USUAL_KNOWN, USUAL_OWN
 from metaadapter.generator.known_scalars import weighted_quantiles
-from metaadapter.generator.leave_one_out import kernel_scores, leave_one_out
+from metaadapter.generator.leave_one_out import leave_one_out, small_scores
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def by_loops(generator, task):
     ]
     left_out = []
     if n_shot > 1:
-        scale = leave_one_out(task.regression).scale_T * (1 - 1 / n_shot) ** 0.45
-        log_p = (scale * kernel_scores(task.regression)[0]).log_softmax(-1).numpy()
+        scale = leave_one_out(task.regression).scale_T
+        log_p = (scale * small_scores(task.regression)[0]).log_softmax(-1).numpy()
         for c in range(n_way):
             for k in range(n_shot):
                 without = unit(np.delete(shots[c], k, axis=0).sum(0))

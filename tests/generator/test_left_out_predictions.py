@@ -44,16 +44,16 @@ def test_left_out_answers__are_those_of_the_regression_solved_without_each_pictu
     prior = problem.prior_TND(corrections.log_trust_TN)
     targets = problem.residual_TMN(prior)[0]
     noise = problem.take(problem.noise_TX(corrections.log_noise_TNK))[0]
-    beta = problem.sharpness_T(corrections.log_sharpness_T)[0]
-    kernel = (-0.5 * beta * problem.distance_TMM[0]).exp() / beta
+    z = problem.rows_TMD[0]
+    gram = z @ z.T
     rows, _ = exact.labelled_rows()
     logits = classify(rows, weights.task(0))
-    whole = torch.linalg.solve(kernel + noise.diag(), targets)
+    whole = torch.linalg.solve(gram + noise.diag(), targets)
     for place, log_p in enumerate(result.log_p):
         others = [row for row in range(len(rows)) if row != place]
-        part = kernel[others][:, others] + noise[others].diag()
-        without = kernel[place, others] @ torch.linalg.solve(part, targets[others])
-        change = without - kernel[place] @ whole
+        part = gram[others][:, others] + noise[others].diag()
+        without = gram[place, others] @ torch.linalg.solve(part, targets[others])
+        change = without - gram[place] @ whole
         expected = (logits[place] + weights.logit_scale[0] * change).log_softmax(-1)
         torch.testing.assert_close(log_p, expected, rtol=1e-6, atol=1e-9)
 

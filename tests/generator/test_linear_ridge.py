@@ -1,4 +1,4 @@
-"""The linear ridge of large tasks, against its objective and refits without each picture."""
+"""The ridge of large tasks, against its objective and refits without each picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metaadapter.generator.leave_one_out import fitted_own_T, leave_one_out
 from metaadapter.generator.linear_ridge import left_out_scores, normal_equations, ridge_of
 from metaadapter.generator.regression import regression
 
-LARGE = ClosedForm(most_kernel_rows=4)
+LARGE = ClosedForm(most_rows=4)
 
 
 @pytest.fixture(params=[chunks.NUMBERS_AT_ONCE, 8], ids=["one chunk", "many chunks"])
@@ -47,7 +47,7 @@ def test_linear_ridge__gradient_of_its_objective__vanishes(uneven):
 def refitted(problem):
     """For each picture, its scores by a ridge that is solved without the picture."""
     support, result = problem.support, {}
-    noise, prior = problem.noise_TX()[0] * 2, problem.prior_TND()[0]  # noise 1 at equal shots
+    noise, prior = problem.noise_TX()[0], problem.prior_TND()[0]
     rows, targets = support.shots_TNKD[0].flatten(0, 1), support.raw.targets_TMN[0]
     alone = support.raw.class_mask_TN[0] & ~support.image_mask_TN[0]
     for place in support.shot_mask_TNK[0].flatten().nonzero()[:, 0].tolist():
@@ -84,7 +84,6 @@ def test_left_out__of_a_large_task__is_summarised_from_all_chunks(uneven, chunke
     left_out = leave_one_out(problem)
 
     raw, expected = uneven.support, refitted(problem)
-    weakening = (1 - 1 / ((5 + 2 + 4 + 3) / 4)) ** 0.45
     steps = torch.linspace(-3.6, 3.6, 73, dtype=torch.float64)
     log_weights = -0.5 * (steps / 0.4) ** 2
     own = {place: place // 5 for place in expected if place // 5 != 1}  # class 1 has one picture
@@ -92,26 +91,25 @@ def test_left_out__of_a_large_task__is_summarised_from_all_chunks(uneven, chunke
     usual_shots = len(shots) / sum(1 / number for number in shots.values())
     base = float(problem.base_scale_T[0])
     for place, label in own.items():
-        scores = expected[place][:6] * weakening * base
+        scores = expected[place][:6] * base
         log_p = (steps.exp()[:, None] * scores).log_softmax(-1)[:, label]
         log_weights += min(1, usual_shots / shots[label]) * log_p
     scale = base * float((log_weights.softmax(0) @ steps).exp())
     assert float(left_out.scale_T[0]) == pytest.approx(scale)
     assert left_out.counts_TR[0].nonzero()[:, 0].tolist() == sorted(own)
     for place, label in own.items():
-        log_p = (scale * weakening * expected[place][:6]).log_softmax(0)
+        log_p = (scale * expected[place][:6]).log_softmax(0)
         assert float(left_out.own_log_p_TR[0, place]) == pytest.approx(float(log_p[label]))
         assert float(left_out.correct_TR[0, place]) == (log_p.argmax() == label)
         n_shot = int(raw.present_TNK[0, label].sum())
         assert float(left_out.weight_TR[0, place]) == pytest.approx(1 / n_shot)
 
 
-def test_fitted_own__of_a_kernel__is_that_of_its_explicit_solution(uneven):
+def test_fitted_own__of_a_small_task__is_that_of_its_explicit_solution(uneven):
     problem = regression(uneven.canonical, ClosedForm())
-    noise, beta = problem.take(problem.noise_TX())[0], 0.6
-    kernel = (-0.5 * beta * problem.distance_TMM[0]).exp() / beta
-    targets = problem.targets_TMN[0]
+    noise, targets = problem.take(problem.noise_TX())[0], problem.targets_TMN[0]
+    gram = problem.rows_TMD[0] @ problem.rows_TMD[0].T
 
-    scores = kernel @ torch.linalg.solve(kernel + noise.diag(), targets)
+    scores = gram @ torch.linalg.solve(gram + noise.diag(), targets)
 
     assert float(fitted_own_T(problem, None)) == pytest.approx(mean_of_classes(scores, targets))

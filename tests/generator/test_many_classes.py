@@ -77,14 +77,14 @@ def share_of(shots):
     return float(network_share.network_share(n_shot_1N, torch.ones(1, len(shots)) > 0))
 
 
-@pytest.mark.parametrize("most_kernel_rows", [1000, 4], ids=["kernel", "linear"])
+@pytest.mark.parametrize("most_rows", [1000, 4], ids=["small", "large"])
 @pytest.mark.parametrize("n_shot", [1, 3])
 def test_beyond_the_range__the_adapter_is_the_closed_form(
-    few_ways, trained_like, make_task, monkeypatch, most_kernel_rows, n_shot
+    few_ways, trained_like, make_task, monkeypatch, most_rows, n_shot
 ):
     task = make_task(2, 9, n_shot, 24)
     trained, untrained = (
-        same_constants(trained_like, trained=trained, most_kernel_rows=most_kernel_rows)
+        same_constants(trained_like, trained=trained, most_rows=most_rows)
         for trained in (True, False)
     )
     # The scalars of pairs of classes, which grow with the square of the classes.
@@ -127,7 +127,7 @@ def test_many_classes__no_tensor_grows_with_their_square(
     few_ways, trained_like, make_task, monkeypatch, n_shot
 ):
     monkeypatch.setattr(chunks, "NUMBERS_AT_ONCE", 1000)
-    generator = same_constants(trained_like, trained=True, most_kernel_rows=20)
+    generator = same_constants(trained_like, trained=True, most_rows=20)
     supports = [make_task(1, n_way, n_shot, 4).with_scale(20.0) for n_way in (200, 400)]
     sizes = []
 

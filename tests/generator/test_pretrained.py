@@ -34,7 +34,7 @@ def make_small():
     def make(seed):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return Generator(GeneratorConfig(width=16, n_layers=1, n_heads=2, bottleneck=2)).eval()
+            return Generator(GeneratorConfig(width=16, n_layers=1, n_heads=2)).eval()
 
     return make
 

@@ -28,7 +28,6 @@ def test_large_batch__in_chunks__gives_what_it_gives_at_once(
     trained_like, make_task, monkeypatch, counted
 ):
     task = make_task(5, 4, 3, 16)
-    # The first chunk has fewer pictures than the last task, and so a smaller cache.
     task.mask[:4, :, 1:] = False
     task.mask[4, 0, 1:] = False
     support = replace(task.support, class_mask_TN=task.support.class_mask_TN.clone())

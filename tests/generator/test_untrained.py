@@ -39,7 +39,7 @@ def slow_text_trust(means, text, n_shot):
 
 
 def slow_closed_form(support, text, query):
-    """Loop over classes and pictures: centring, kernel ridge, temperature by refits."""
+    """Loop over classes and pictures: centring, ridge, temperature by refits."""
     present = [c for c in range(len(support)) if len(support[c])]
     centre = torch.stack([support[c].mean(0) for c in present]).mean(0)
     rows, labels, noise = [], [], []
@@ -49,7 +49,7 @@ def slow_closed_form(support, text, query):
         for shot in support[c]:
             rows.append(shot - centre)
             labels.append(c)
-            noise.append(0.5 * relative**2 / (0.6 * relative + 0.4))
+            noise.append(2 * relative**2 / (0.6 * relative + 0.4))
     spread = (sum(row @ row for row in rows) / len(rows)).sqrt()
     rows = [row / spread for row in rows]
     text = text - text.mean(0)
@@ -64,10 +64,6 @@ def slow_closed_form(support, text, query):
     )
     trust = [trust if len(shots) else bare_trust for shots in support]
     prior = torch.tensor(trust, dtype=text.dtype)[:, None] * text
-    beta = 0.6
-
-    def kernel(one, other):
-        return math.exp(-beta * float((one - other) @ (one - other)) / 2) / beta
 
     def answer(z, others):
         """The logits of a row by the fit to some of the rows."""
@@ -78,9 +74,9 @@ def slow_closed_form(support, text, query):
         for i, m in enumerate(others):
             residual[i, labels[m]] += 1
             for j, other in enumerate(others):
-                system[i, j] += kernel(rows[m], rows[other])
+                system[i, j] += rows[m] @ rows[other]
         values = torch.linalg.inv(system) @ residual
-        near = torch.tensor([kernel(z, rows[m]) for m in others], dtype=text.dtype)
+        near = torch.stack([z @ rows[m] for m in others])
         return z @ prior.T + near @ values
 
     everything = list(range(len(rows)))
@@ -89,12 +85,10 @@ def slow_closed_form(support, text, query):
         for m in everything
         if labels.count(labels[m]) > 1
     ]
-    several = [len(shots) for shots in support if len(shots) > 1]
-    weakening = (1 - len(several) / sum(several)) ** 0.45 if several else 1
-    base, weighted, weights = 17.6 * math.exp(-0.6 * fit) * harmonic_mean**-0.18, 0.0, 0.0
+    base, weighted, weights = 20 * math.exp(-0.6 * fit) * harmonic_mean**-0.18, 0.0, 0.0
     for step in range(25):
         log_factor = -1.2 + 0.1 * step
-        scale = base * math.exp(log_factor) * weakening
+        scale = base * math.exp(log_factor)
         log_p = sum(
             min(1, harmonic_mean / len(support[label]))
             * float((scale * logits).log_softmax(0)[label])

@@ -38,7 +38,6 @@ n_query = 3
 width = 16
 n_layers = 1
 n_heads = 2
-bottleneck = 2
 
 [optim]
 steps = 8

@@ -17,7 +17,7 @@ WITHOUT_VALIDATION = ("data.validation_classes=[]", "data.validation_domains=[]"
 CONFIGS = {
     "second order": ("inner.steps=1", "inner.share=1.0", "inner.order=second"),
     "all terms and perturbations": (
-        *("loss.draws=1", "loss.views=1", "loss.modalities=1", "loss.off_class=1", "loss.known=1"),
+        *("loss.draws=1", "loss.views=1", "loss.off_class=1", "loss.known=1"),
         *("perturb.scatter=0.5", "episodes.uneven=0.5", "episodes.imbalance=0.5"),
     ),
 }

@@ -13,7 +13,7 @@ from metaadapter.training.loss_terms import LossWeights, query_loss, weighted_su
 from metaadapter.training.objective import objective
 from tests.random_networks import generator_at_work
 
-TERMS = ["query", "draws", "views", "modalities", "off_class"]
+TERMS = ["query", "draws", "views", "off_class"]
 POOL_TERMS = ["pool", "pool_kept", "pool_halves"]
 TERMS += POOL_TERMS
 ALL = LossWeights(**dict.fromkeys(TERMS, 1.0))
@@ -21,7 +21,7 @@ ALL = LossWeights(**dict.fromkeys(TERMS, 1.0))
 
 @pytest.fixture(scope="module")
 def generator():
-    return generator_at_work(width=16, n_layers=1, bottleneck=2)
+    return generator_at_work(width=16, n_layers=1)
 
 
 @pytest.fixture
@@ -97,17 +97,9 @@ def slow_objective(generator, episodes):
         query.append(loss(logits, labels, n_way))
 
         unadapted = AdapterWeights.zero_shot(batch.text_TND, 20.0)
-        visual = replace(
-            predicted,
-            classes=batch.text_TND,
-            class_bias=unadapted.class_bias,
-            logit_scale=unadapted.logit_scale,
-            **dict.fromkeys(("keys", "values", "alpha", "beta")),
-        )
         pairs = {
             "draws": (logits, answers(predict(one.twin_TNKD, one.twin_mask_TNK))),
             "views": (logits, answers(predict(one.other_views_TNKD, batch.support_mask_TNK))),
-            "modalities": (answers(visual), answers(predicted.text_alone())),
         }
         if not one.twin_mask_TNK.any():
             del pairs["draws"]

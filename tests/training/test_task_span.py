@@ -13,14 +13,14 @@ from metaadapter.training.loss_terms import LossWeights
 from metaadapter.training.objective import objective
 from tests.random_networks import generator_at_work
 
-TERMS = ["query", "draws", "views", "modalities", "off_class", "known"]
+TERMS = ["query", "draws", "views", "off_class", "known"]
 ALL = LossWeights(**dict.fromkeys(TERMS, 1.0))
 BLOCKS = 400, 300
 
 
 @pytest.fixture(scope="module")
 def generator():
-    return generator_at_work(width=16, n_layers=1, bottleneck=2)
+    return generator_at_work(width=16, n_layers=1)
 
 
 @pytest.fixture(params=[(), BLOCKS], ids=["one block", "two"])

@@ -71,7 +71,7 @@ def weights(trainer):
 
 def test_trainer__average__is_that_of_a_slow_loop(make_trainer):
     trainer, seen = make_trainer("optim.steps=4"), []
-    name = "heads.down.weight"
+    name = "heads.pair_key.weight"
 
     for _ in trainer.steps():
         seen.append(trainer.state({}).tensors["network"][name].clone())

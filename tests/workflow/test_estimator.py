@@ -179,21 +179,6 @@ def test_add_class__later__leaves_the_others_untouched(data):
     assert (classifier.predict(data.X_new[data.y_new == "bee"]) == "bee").mean() > 0.7
 
 
-def test_add_class__to_an_adapter_without_a_cache__brings_its_own(data):
-    X, y, _, dogs = data.without("dog")
-    classifier = MetaAdapterClassifier().fit(X, y)
-    no_cache = dict.fromkeys(("keys", "values", "alpha", "beta"))
-    weights = replace(classifier.adapter_, **no_cache)
-    classifier.stored_ = replace(classifier.stored_, weights=weights)
-
-    classifier.add_class("dog", dogs)
-
-    cache_values = classifier.adapter_.values
-    assert len(cache_values) == len(data.X)
-    assert not cache_values[:, :3].any()
-    assert (classifier.predict(data.X_new)[data.y_new == "dog"] == "dog").mean() > 0.5
-
-
 def test_add_class__label_that_is_there_or_nothing_of_it__is_refused(data):
     classifier = MetaAdapterClassifier().fit(data.X, data.y)
 
@@ -256,7 +241,6 @@ def test_add_class__number_beside_numbers__keeps_each_vector_with_its_label(data
 def test_add_class__other_number_of_shots__is_taken_over_at_the_old_temperature(data):
     one_each = [list(data.y).index(name) for name in ("ant", "bee", "cat")]
     dogs = data.X_new[data.y_new == "dog"][:12]
-    # Its bottleneck does nothing, so that the temperature is all that differs.
     make = partial(MetaAdapterClassifier, generator="closed-form")
     classifier = make().fit(data.X[one_each], data.y[one_each])
     everything = np.concatenate([data.X[one_each], dogs])
@@ -265,7 +249,7 @@ def test_add_class__other_number_of_shots__is_taken_over_at_the_old_temperature(
 
     grown = classifier.add_class("dog", dogs).adapter_
 
-    assert not torch.isclose(grown.logit_scale, whole.logit_scale, rtol=0.005)
+    assert not torch.isclose(grown.logit_scale, whole.logit_scale, rtol=1e-4)
     query = torch.from_numpy(data.X_new).double()
     above_others = [
         (logits[:, 3] - logits[:, :3].mean(1)) / weights.logit_scale

@@ -17,7 +17,6 @@ from metaadapter.adapter.support import Support
 from metaadapter.generator.block_weights import log_lengths, reweigh
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise
 from metaadapter.generator.generator import Generator, LeftOutPredictions
-from metaadapter.generator.kernel_ridge import squared_distances
 from metaadapter.generator.known_scalars import likeness
 from metaadapter.generator.pretrained import shared_generator
 
@@ -97,7 +96,11 @@ def _weighed(support: Support) -> CanonicalSupport:
 def _distances(canonical: CanonicalSupport) -> Float[np.ndarray, "m m"]:
     rows_MD = canonical.shots_TNKD[canonical.shot_mask_TNK]
     # Canonical pictures have a mean squared length of 1, so the mean squared distance is 2.
-    distances: np.ndarray = squared_distances(rows_MD[None])[0].double().numpy() / 2
+    gram_MM = rows_MD @ rows_MD.mT
+    square_M = gram_MM.diagonal()
+    distances: np.ndarray = (square_M[:, None] + square_M - 2 * gram_MM).clamp(
+        min=0
+    ).double().numpy() / 2
     return distances
 
 

@@ -122,22 +122,15 @@ def export(
 
     _open(library).export(name, file, features=features)
     written, n_bytes = load_adapter(file), file.stat().st_size
-    has_features, keys = written.support is not None, written.weights.keys
+    has_features = written.support is not None
     document = {
         "library": str(library),
         "name": name,
         "file": str(file),
         "features": has_features,
-        "n_keys": 0 if keys is None else len(keys),
         "n_bytes": n_bytes,
     }
     notes = [f"next: metaadapter predict {quote(str(file))} NEW_PICTURES"]
-    if keys is not None and not has_features:
-        warning = (
-            f"the cache in its weights still has {len(keys)} features of pictures as keys: protect "
-            "the file as you protect the pictures"
-        )
-        notes = [warning, *notes]
     support = "with its support" if has_features else "without its support"
     line = f"{file}: {name}, {support}, {n_bytes:,} bytes"
     console.show_result("library-export", document, line, notes=notes)

@@ -259,8 +259,7 @@ class AdapterLibrary:
             name: The name of the entry.
             file: A new `NAME.adapter`, or a skill file to replace.
             features: Include the support: features, labels and hashes of its pictures. Without it
-                the file is smaller and no class can be added. The weights may still hold features
-                of pictures, as the keys of their cache, because predictions depend on them.
+                the file is smaller and no class can be added.
 
         Raises:
             UsageError: There is no such entry, or the file has another suffix.

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import AdapterWeights, require_adapters
+from metaadapter.adapter.weights import AdapterWeights, LogitFunction, require_head
 from metaadapter.bench.evaluation.method import (
     CLOSED_FORM,
     META_PEERS_STUDIED,
@@ -32,7 +36,7 @@ from metaadapter.bench.evaluation.picture_methods import (
     PICTURE_METHODS,
     TOWER_PEERS,
 )
-from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS, PoolPeer
+from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS, Peer
 from metaadapter.bench.peers.meta_trained import (
     META_PEERS,
     is_meta_peer,
@@ -60,7 +64,7 @@ from metaadapter.workflow.choose_n_steps import fine_tune
 from metaadapter.workflow.gradient_steps import FineTune
 
 MOST_STEPS = 10_000
-UNTRAINED_PEERS: dict[str, PoolPeer] = {**PEERS, **POOL_PEERS}
+UNTRAINED_PEERS: dict[str, Peer] = {**PEERS, **POOL_PEERS}
 KNOWN = (
     *GENERATORS,
     ELSEWHERE,
@@ -224,10 +228,10 @@ def _own_method(name: str) -> Method:
     else:
         raise UsageError(f"method {name!r} must be a function of a support, got {value!r}")
 
-    def fit(support: Support) -> AdapterWeights:
+    def watched(call: Callable[[], Any], support: Support) -> Any:
         try:
             with files.watch():
-                weights = function(support)
+                return call()
         except Exception as error:
             if is_shortage(error):
                 raise
@@ -236,7 +240,16 @@ def _own_method(name: str) -> Method:
                 f"method {name!r} failed on {n_tasks} task(s) of {n_way} ways and {n_shot} shots: "
                 f"{explain(error)}"
             ) from error
-        return require_adapters(weights, support.text_TND.shape, owner=f"method {name!r}")
+
+    def fit(support: Support) -> AdapterWeights | LogitFunction:
+        head = watched(partial(function, support), support)
+        if not isinstance(head, AdapterWeights) and callable(head):
+            own = head
+
+            def head(query_TQD: Tensor) -> Any:
+                return watched(partial(own, query_TQD), support)
+
+        return require_head(head, support.text_TND.shape, owner=f"method {name!r}")
 
     card = read_meta_training(generator_folder(folder)) if folder else None
     return Method(name, identity, fit, card, files=files)

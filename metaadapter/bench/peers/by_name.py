@@ -5,8 +5,7 @@ All are published but `ridge towards text`, the generator's closed form in its s
 No peer is tuned to a task: its settings are its authors' defaults or their most frequent choice,
 and training stops at a fixed step. So no peer needs labelled pictures beyond the support. The peers
 in `META_PEERS` have weights that were trained on other tasks, as a generator has, and take the
-features of one encoder only; MetaQDA returns a function of queries instead of adapters. So do most
-of the peers in `POOL_PEERS`, which also read a pool of unlabelled pictures.
+features of one encoder only. The peers in `POOL_PEERS` also read a pool of unlabelled pictures.
 """
 
 from collections.abc import Callable
@@ -33,11 +32,9 @@ from metaadapter.bench.peers.prototypes import proto_net, prototypes, ss_text, t
 from metaadapter.bench.peers.ridge_towards_text import ridge_towards_text
 from metaadapter.bench.peers.tip_adapter import tip_adapter, tip_adapter_f
 
-Peer = Callable[[Support], AdapterWeights]
-"""A function that takes the support of T tasks and returns their adapters, stacked along T."""
-
-PoolPeer = Callable[[Support], AdapterWeights | LogitFunction]
-"""A peer that also reads the tasks' pools; it may return a function of queries, not adapters."""
+Peer = Callable[[Support], AdapterWeights | LogitFunction]
+"""A function that takes the support of T tasks and returns their adapters, stacked along T, or a
+function of their queries."""
 
 PEERS: dict[str, Peer] = {
     "zero-shot": Support.zero_shot,
@@ -60,7 +57,7 @@ PEERS: dict[str, Peer] = {
     "ProtoNet": proto_net,
 }
 
-POOL_PEERS: dict[str, PoolPeer] = {
+POOL_PEERS: dict[str, Peer] = {
     "TransCLIP": transclip,
     "StatA": stat_a,
     "ZLaP": zlap,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch.nn.functional import normalize
 
-from metaadapter.adapter.weights import require_adapters
-from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS, Peer, PoolPeer
+from metaadapter.adapter.weights import AdapterWeights, logits_of, require_head
+from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS, Peer
 from metaadapter.bench.peers.meta_trained import META_PEERS, load_meta_peer
 from metaadapter.errors import UsageError
 from metaadapter.workflow.classifier_base import AdapterClassifier
@@ -17,6 +19,8 @@ from metaadapter.workflow.estimator_inputs import unchanged_on_error
 
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder
+
+NO_KNOWN = "a peer predicts neither what is unknown nor sets of classes; use MetaAdapterClassifier"
 
 
 class PeerClassifier(AdapterClassifier):
@@ -28,7 +32,7 @@ class PeerClassifier(AdapterClassifier):
     Args:
         peer: A name in `PEERS`; a name in `META_PEERS`, if X has features of an encoder that its
             weights were trained for; or a function that takes a `Support` and returns the
-            `AdapterWeights` of its tasks.
+            `AdapterWeights` of its tasks, or a function from their queries to logits.
         class_texts: label → feature of its text, or label → name if `encoder` is given.
         encoder: The `FrozenEncoder` that the features come from, or its name.
         logit_scale: The encoder's inverse temperature; if `None`, it is read from `encoder`.
@@ -55,26 +59,34 @@ class PeerClassifier(AdapterClassifier):
         Raises:
             ValueError: X or y cannot be used, or there are fewer than two classes.
             UsageError: No peer has this name, its weights are for another encoder, the peer needs
-                the temperature but none is given, or the function does not return adapters.
+                the temperature but none is given, or the function returns something else.
         """
         self._peer(None)  # an unknown name is refused before the encoder reads the class names
         with unchanged_on_error(self):
             support, encoder = self._read(X, y)
-            weights, shape = self._peer(encoder)(support.exact), support.text_TND.shape
-            adapters = require_adapters(weights, shape, owner=f"peer {self.peer!r}")
-            self.adapter_ = adapters.map(torch.Tensor.detach).task(0)
+            head, shape = self._peer(encoder)(support.exact), support.text_TND.shape
+            self.head_ = require_head(head, shape, owner=f"peer {self.peer!r}")
+            if isinstance(self.head_, AdapterWeights):
+                self.adapter_ = self.head_.map(torch.Tensor.detach).task(0)
         return self
 
-    def _peer(self, encoder: ImageEncoder | None) -> PoolPeer:
+    def _probabilities(self, X: Any) -> Iterator[Float[np.ndarray, "n N"]]:
+        for rows in self._rows(X):
+            query_1QD = normalize(rows.double(), dim=-1)[None]
+            with torch.no_grad():
+                yield logits_of(self.head_, query_1QD)[0].softmax(-1).numpy()
+
+    def _known(self, X: Any, keep: float | None = None) -> NoReturn:
+        raise UsageError(NO_KNOWN)
+
+    def predict_sets(self, X: Any, coverage: float = 0.9) -> NoReturn:
+        """Raise a `UsageError`."""
+        raise UsageError(NO_KNOWN)
+
+    def _peer(self, encoder: ImageEncoder | None) -> Peer:
         if callable(self.peer):
             return self.peer
         if self.peer in META_PEERS:
-            if META_PEERS[self.peer].reads_query:
-                raise UsageError(
-                    f"peer {self.peer!r} predicts no adapter, which `fit` needs: its logits are "
-                    "not linear in the features; measure it with metaadapter evaluate --methods "
-                    f"{self.peer}"
-                )
             peer = load_meta_peer(self.peer)
             if encoder is not None:
                 peer.require_encoder(encoder.name, owner="encoder=")

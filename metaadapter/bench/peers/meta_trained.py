@@ -33,15 +33,13 @@ class Formula(NamedTuple):
 
     learned: type[Any]
     fit: Callable[[Support, Any], AdapterWeights | LogitFunction]
-    reads_query: bool = False
-    """Whether `fit` returns a function of queries, because no adapter has its logits."""
 
 
 META_PEERS: dict[str, Formula] = {
     "Meta-Adapter": Formula(Attention, meta_adapter),
     "MAML": Formula(Start, maml),
     "ANIL": Formula(Start, anil),
-    "MetaQDA": Formula(Prior, meta_qda, reads_query=True),
+    "MetaQDA": Formula(Prior, meta_qda),
 }
 """Name of a peer → its formula."""
 
@@ -56,7 +54,7 @@ class MetaPeer:
     learned: Mapping[str, Tensor]
 
     def __call__(self, support: Support) -> AdapterWeights | LogitFunction:
-        """Return the adapters of T tasks, or a function of their queries, as a `PoolPeer` does."""
+        """Return the adapters of T tasks, or a function of their queries, as a `Peer` does."""
         width = support.text_TND.shape[-1]
         if width != self.width:
             raise UsageError(self._unfit(f"the features have width {width}"))

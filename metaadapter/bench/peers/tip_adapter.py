@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import torch
+from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import AdapterWeights
+from metaadapter.adapter.weights import LogitFunction, classify
 from metaadapter.bench.peers.descent import descend
 
 # The authors' defaults; they search for better values on validation pictures, which is left out.
@@ -21,23 +21,16 @@ LEARNING_RATE, EPSILON, N_STEPS = 1e-3, 1e-4, 200
 MOST_AFFINITIES = 16_000_000
 
 
-def tip_adapter(support: Support) -> AdapterWeights:
-    """Return adapters with logits s · x · t_c + α Σ_{i∈c} exp(−β (1 − x · x_i)).
+def tip_adapter(support: Support) -> LogitFunction:
+    """Return the logits s · x · t_c + α Σ_{i∈c} exp(−β (1 − x · x_i)).
 
     Settings: α = 1.17, β = 1: their defaults. Departures: the authors search both on test pictures.
     """
-    text_TND = support.text_TND
-    return support.head(
-        text_TND,
-        keys=normalize(support.rows_TMD, dim=-1),
-        values=support.targets_TMN,
-        alpha=text_TND.new_full(text_TND.shape[:1], ALPHA),
-        beta=text_TND.new_full(support.rows_TMD.shape[:2], BETA),
-    )
+    return with_cache(support, normalize(support.rows_TMD, dim=-1), support.targets_TMN, ALPHA)
 
 
-def tip_adapter_f(support: Support) -> AdapterWeights:
-    """Return adapters as `tip_adapter`, but with trained keys k_i, which start at the x_i.
+def tip_adapter_f(support: Support) -> LogitFunction:
+    """Return logits as `tip_adapter`, but with trained keys k_i, which start at the x_i.
 
     Settings: as Tip-Adapter; AdamW 1e-3, ε 1e-4, cosine, 200 steps. Departures: the authors take 20
     to 1,250 steps and keep the best on test pictures.
@@ -60,4 +53,25 @@ def tip_adapter_f(support: Support) -> AdapterWeights:
 
     optimizer = torch.optim.AdamW([keys_TMD], lr=LEARNING_RATE, eps=EPSILON)
     descend(losses_T, optimizer, N_STEPS, cosine=True)
-    return replace(tip_adapter(support), keys=keys_TMD.detach())
+    return with_cache(support, keys_TMD.detach(), support.targets_TMN, ALPHA)
+
+
+def with_cache(
+    support: Support,
+    keys_TMD: Tensor,
+    values_TMN: Tensor,
+    alpha: float,
+    channels_T1D: Tensor | float = 1.0,
+) -> LogitFunction:
+    """Return the logits of zero-shot CLIP + α Σ_m exp(−β (1 − x · key_m)) value_m, with β = 1.
+
+    x is the unit row of the query over the `channels_T1D`.
+    """
+    zero_shot = support.zero_shot()
+
+    def logits(query_TQD: Tensor) -> Tensor:
+        cut_TQD = normalize(query_TQD * channels_T1D, dim=-1)
+        affinity_TQM = (BETA * (cut_TQD @ keys_TMD.mT - 1)).exp()
+        return classify(query_TQD, zero_shot) + alpha * (affinity_TQM @ values_TMN)
+
+    return logits

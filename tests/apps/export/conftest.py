@@ -77,9 +77,6 @@ def numpy_answers():
                 moved = row + its.visual_ratio * (its.up @ hidden)
                 moved = moved / np.linalg.norm(moved)
             logits = its.logit_scale * (its.classes @ moved) + its.class_bias
-            if weights.cache is not None:
-                for key, value, beta in zip(its.keys, its.values, its.beta, strict=True):
-                    logits = logits + its.alpha * np.exp(-beta * (1 - key @ moved)) * value
             p = np.exp(logits - logits.max())
             p = p / p.sum()
             shares.append(p)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.nn.functional import normalize
 
 from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter.known import FRACTIONS
@@ -64,14 +63,6 @@ def with_bottleneck(stored):
     return with_weights(stored, **parts, visual_ratio=torch.tensor(0.2).double())
 
 
-def with_cache(stored):
-    keys = normalize(torch.from_numpy(rows_of(stored.config.classes, stored.config.width, 4)))
-    values, beta = 3 * torch.eye(len(keys)).double(), torch.full((len(keys),), 5.0).double()
-    return with_weights(
-        stored, keys=keys, values=values, alpha=torch.tensor(1.0).double(), beta=beta
-    )
-
-
 def several(partial=False):
     y = np.random.default_rng(0).integers(0, 2, (30, len(BEASTS))).astype(float)
     if partial:
@@ -93,9 +84,7 @@ KINDS = {
     "none of these with a pool": lambda: fitted(
         NONE_AND_BEASTS, unlabelled=rows_of(NONE_AND_BEASTS * 8, 24, 5)
     ),
-    "none of these with a cache and a bottleneck": lambda: with_cache(
-        with_bottleneck(fitted(NONE_AND_BEASTS))
-    ),
+    "none of these with a bottleneck": lambda: with_bottleneck(fitted(NONE_AND_BEASTS)),
     "one class and none of these": lambda: fitted(("fox", NONE), shots=4),
     "sixty classes": lambda: fitted([f"class {number}" for number in range(60)], width=96),
     "classes that are numbers": lambda: fitted((3, 7, 11)),
@@ -106,7 +95,6 @@ KINDS = {
     "the closed form": lambda: fitted(NONE_AND_BEASTS, generator="closed-form"),
     "gradient steps": lambda: fitted(mode="finetune", fine_tuning=FineTune(n_steps=3)),
     "a bottleneck": lambda: with_bottleneck(fitted()),
-    "a cache": lambda: with_cache(fitted()),
     "no known head": lambda: with_weights(fitted(), **dict.fromkeys(KnownHead._fields)),
     "another threshold": lambda: with_weights(fitted(NONE_AND_BEASTS), reject_threshold=HALF),
     "a label tree": lambda: fitted(tree=TREE),

@@ -20,7 +20,7 @@ def features():
 
 @pytest.fixture
 def weights(make_adapter):
-    """One adapter with all parts: bottleneck, cache, and the head that tells known pictures."""
+    """One adapter with all parts: bottleneck and the head that tells known pictures."""
     draw = torch.Generator().manual_seed(5)
 
     def randn(*shape):
@@ -28,10 +28,6 @@ def weights(make_adapter):
 
     return replace(
         make_adapter(n_tasks=1)[0].task(0),
-        keys=torch.nn.functional.normalize(randn(4, 6), dim=-1),
-        values=randn(4, 3),
-        alpha=torch.tensor(1.5, dtype=torch.float64),
-        beta=randn(4).abs(),
         likeness=randn(3, 6),
         likeness_bias=randn(3),
         known=torch.tensor([2.0, 1.0, -1.5], dtype=torch.float64),

@@ -46,7 +46,7 @@ def edit(monkeypatch):
     return change
 
 
-@pytest.mark.parametrize("name", ["ridge", "sharpness", "most_kernel_rows"])
+@pytest.mark.parametrize("name", ["ridge", "text_trust", "most_rows"])
 def test_identity__of_a_generator__changes_with_each_constant(name, tmp_path):
     constants = ClosedForm()
     value = getattr(constants, name)

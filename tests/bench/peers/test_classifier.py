@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import classify
+from metaadapter.adapter.weights import logits_of
 from metaadapter.bench.peers.by_name import PEERS
 from metaadapter.bench.peers.classifier import PeerClassifier
 
@@ -44,8 +44,8 @@ def test_peer_classifier__shuffled_labelled_rows__equals_the_peer_and_classify(p
     # Features and texts are kept in float32, as they come from an encoder.
     shots = unit([[X[y == name] for name in NAMES]]).float().double()
     text = unit([list(texts.values())]).float().double()
-    weights = PEERS[peer](Support.of_tasks(shots, text, logit_scale=SCALE))
-    wanted = classify(unit(X_new)[None], weights)[0].softmax(-1)
+    head = PEERS[peer](Support.of_tasks(shots, text, logit_scale=SCALE))
+    wanted = logits_of(head, unit(X_new)[None])[0].softmax(-1)
     # Another order of the pictures rounds otherwise.
     np.testing.assert_allclose(result, wanted, rtol=1e-6, atol=1e-8)
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from metaadapter.adapter.weights import classify
+from metaadapter.adapter.weights import classify, logits_of
 from metaadapter.bench.peers.by_name import PEERS
 
 
@@ -34,7 +34,7 @@ def test_head__formula__agrees(make_support, pictures_of, scale, query, name):
     support = make_support((3, 0, 2) if name == "SS-Text" else (3, 1, 2))
     rows, labels = pictures_of(support)
 
-    result = classify(query, PEERS[name](support))[0]
+    result = logits_of(PEERS[name](support), query)[0]
     wanted = [
         [FORMULAS[name](x, support.text_TND[0, c], rows[labels == c], scale) for c in range(3)]
         for x in query[0]

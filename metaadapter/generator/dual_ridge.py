@@ -1,4 +1,4 @@
-"""Kernel ridge regression, and its predictions of left-out rows."""
+"""Ridge regression from the inner products of pictures, and its predictions of left-out ones."""
 
 from __future__ import annotations
 
@@ -10,46 +10,32 @@ from torch.linalg import cholesky, solve_triangular
 from metaadapter.adapter.support import is_all
 
 
-def squared_distances(rows_TMD: Float[Tensor, "T M D"]) -> Float[Tensor, "T M M"]:
-    """Return ‖z_l − z_m‖² for each pair of rows."""
-    gram_TMM = rows_TMD @ rows_TMD.mT
-    square_TM = gram_TMM.diagonal(dim1=1, dim2=2)
-    sums_TMM = square_TM[:, :, None] + square_TM[:, None]
-    return sums_TMM.sub_(gram_TMM, alpha=2).clamp_(min=0)
-
-
-def kernel_ridge(
-    distance_TMM: Float[Tensor, "T M M"],
+def dual_ridge(
+    gram_TMM: Float[Tensor, "T M M"],
     present_TM: Bool[Tensor, "T M"],
     residual_TMN: Float[Tensor, "T M N"],
     noise_TM: Float[Tensor, "T M"],
-    sharpness_T: Float[Tensor, " T"],
 ) -> tuple[Float[Tensor, "T M N"], Float[Tensor, "T M M"]]:
-    """Return the values A that minimise Σ_m ‖Σ_l A_l k(z_l, z_m) − y_m‖² / noise_m + tr(Aᵀ K A).
+    """Return the A for which W = Σ_m A_m z_mᵀ minimises Σ_m ‖W z_m − y_m‖² / noise_m + ‖W‖².
 
-    y is the residual. A is the posterior mean of a Gaussian process with the kernel k(z, z') =
-    exp(−β ‖z − z'‖² / 2) / β, linear as β → 0. Also return the Cholesky factor of K + noise,
-    without gradients.
+    y is the residual, and `gram_TMM` has the inner products of the pictures z. Also return the
+    Cholesky factor of gram + noise, without gradients.
     """
-    beta_T11, absent_TM = sharpness_T[:, None, None], ~present_TM
-    # In place, because matrices of all pictures are the largest tensors of a prediction.
-    exponent_TMM = torch.addcmul(-beta_T11.log(), distance_TMM, -0.5 * beta_T11)
     if not is_all(present_TM):
-        exponent_TMM.masked_fill_(absent_TM[:, :, None] | absent_TM[:, None], -torch.inf)
-    kernel_TMM = exponent_TMM.exp_()
+        gram_TMM = gram_TMM * (present_TM[:, :, None] & present_TM[:, None])
     learns = torch.is_grad_enabled() and any(
-        part.requires_grad for part in (kernel_TMM, residual_TMN, noise_TM)
+        part.requires_grad for part in (gram_TMM, residual_TMN, noise_TM)
     )
-    matrix_TMM = kernel_TMM.detach().clone() if learns else kernel_TMM
+    matrix_TMM = gram_TMM.detach().clone()
     matrix_TMM.diagonal(dim1=1, dim2=2).add_(noise_TM.detach())
     factor_TMM = _factored(matrix_TMM)
     # Contiguous: some CPU builds of torch fail on an expanded right-hand side.
     wanted_TMN = (residual_TMN * present_TM[..., None]).contiguous()
     values_TMN = torch.cholesky_solve(wanted_TMN.detach(), factor_TMM)
     if learns:
-        # The gradient is that of a step of refinement, A + (K + noise)⁻¹ (y − (K + noise) A), with
+        # The gradient is that of a step of refinement, A + (G + noise)⁻¹ (y − (G + noise) A), with
         # both A and the inverse constant. That of the factorisation takes much longer.
-        left_TMN = wanted_TMN - kernel_TMM @ values_TMN - noise_TM[..., None] * values_TMN
+        left_TMN = wanted_TMN - gram_TMM @ values_TMN - noise_TM[..., None] * values_TMN
         values_TMN = values_TMN + torch.cholesky_solve(left_TMN, factor_TMM)
     return values_TMN, factor_TMM
 
@@ -66,7 +52,7 @@ def _factored(matrix_TMM: Float[Tensor, "T M M"]) -> Float[Tensor, "T M M"]:
 def left_out_residuals(
     values_TMN: Float[Tensor, "T M N"], factor_TMM: Float[Tensor, "T M M"]
 ) -> Float[Tensor, "T M N"]:
-    """Return each row's residual by `kernel_ridge` on the other rows: A_m / [(K + noise)⁻¹]_mm.
+    """Return each row's residual by `dual_ridge` on the other rows: A_m / [(G + noise)⁻¹]_mm.
 
     Rasmussen and Williams 2006, equation 5.12.
     """
@@ -74,16 +60,15 @@ def left_out_residuals(
 
 
 def masked_ridge(
-    distance_NN: Float[Tensor, "n n"],
+    gram_NN: Float[Tensor, "n n"],
     wanted_NC: Float[Tensor, "n C"],
     known_NC: Bool[Tensor, "n C"],
     noise: float,
     unknown_noise: float,
-    sharpness: Float[Tensor, ""],
 ) -> tuple[Float[Tensor, "n C"], Float[Tensor, "n C"]]:
-    """Return the values of `kernel_ridge` for each class by itself, and its left-out residuals.
+    """Return the values of `dual_ridge` for each class by itself, and its left-out residuals.
 
-    A label has `noise` if it is known, else `unknown_noise`. With G the inverse of kernel and noise
+    A label has `noise` if it is known, else `unknown_noise`. With G the inverse of gram and noise
     if all labels had the more frequent kind, the inverse for a class with labels S of the other
     kind is G ± G_S (I / δ ∓ G_SS)⁻¹ G_Sᵀ, where δ is the difference of the noises (Woodbury). Its
     middle matrix has a condition below `unknown_noise / noise`. With |S| = m this takes n m² steps,
@@ -91,12 +76,11 @@ def masked_ridge(
     """
     mostly_known = bool(known_NC.double().mean() >= 0.5)
     usual = noise if mostly_known else unknown_noise
-    values_TNC, factor_TNN = kernel_ridge(
-        distance_NN[None],
-        wanted_NC.new_ones(1, len(distance_NN), dtype=torch.bool),
+    values_TNC, factor_TNN = dual_ridge(
+        gram_NN[None],
+        wanted_NC.new_ones(1, len(gram_NN), dtype=torch.bool),
         wanted_NC[None],
-        wanted_NC.new_full((1, len(distance_NN)), usual),
-        sharpness[None],
+        wanted_NC.new_full((1, len(gram_NN)), usual),
     )
     values_NC = values_TNC[0]
     inverse_NN = torch.cholesky_inverse(factor_TNN[0])
