@@ -76,10 +76,10 @@ class PeerClassifier(AdapterClassifier):
             with torch.no_grad():
                 yield logits_of(self.head_, query_1QD)[0].softmax(-1).numpy()
 
-    def _known(self, X: Any, keep: float | None = None) -> NoReturn:
+    def _known(self, *_: Any, **__: Any) -> NoReturn:
         raise UsageError(NO_KNOWN)
 
-    def predict_sets(self, X: Any, coverage: float = 0.9) -> NoReturn:
+    def predict_sets(self, *_: Any, **__: Any) -> NoReturn:
         """Raise a `UsageError`."""
         raise UsageError(NO_KNOWN)
 
