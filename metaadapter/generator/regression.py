@@ -33,20 +33,21 @@ class Regression:
     targets_TMN: Float[Tensor, "T M N"]
     """One-hot labels in the precision of the solver; zeros where there is no picture."""
     block_gram_TPMM: Float[Tensor, "T P M M"]
-    """Inner products of the pictures within each block, before blocks are stretched."""
-    stretch_TP: Float[Tensor, "T P"]
-    """The factor by which each block has been stretched since."""
+    """Inner products of the pictures within each block."""
     gram_TMM: Float[Tensor, "T M M"]
-    """Inner products of the pictures after their blocks are stretched."""
+    """Inner products of the pictures."""
     evidence: TextEvidence
     """How well the texts explain the pictures before the blocks are stretched."""
 
     def stretched(self, support: CanonicalSupport) -> Regression:
         """Return the regression for `support`, which differs from its own only in block weights."""
-        stretch_TP = support.block_scale_TP / self.support.block_scale_TP * self.stretch_TP
-        gram_TMM = torch.einsum("tp,tpmn->tmn", stretch_TP.square(), self.block_gram_TPMM)
+        stretch_TP = support.block_scale_TP / self.support.block_scale_TP
+        block_gram_TPMM = stretch_TP.square()[..., None, None] * self.block_gram_TPMM
         return replace(
-            self, support=support, stretch_TP=stretch_TP, gram_TMM=gram_TMM.to(self.gram_TMM)
+            self,
+            support=support,
+            block_gram_TPMM=block_gram_TPMM,
+            gram_TMM=block_gram_TPMM.sum(1, dtype=self.gram_TMM.dtype),
         )
 
     @property
@@ -150,7 +151,6 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
         present_TM,
         targets_TMN.to(solver),
         block_gram_TPMM,
-        stretch_TP=torch.ones_like(support.block_scale_TP),
         gram_TMM=block_gram_TPMM.sum(1, dtype=solver),
         evidence=text_evidence(support, constants),
     )
