@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 # Beyond these values a solution cannot be computed.
 SMALLEST, LARGEST = 1e-6, 1e6
 MAY_BE_ZERO = (
-    *("bare_text_trust", "large_class_weight", "scale_decay"),
-    *("growth_by_fit", "trust_decay", "decay_by_fit"),
+    *("ridge_growth", "bare_text_trust", "large_class_weight", "scale_decay"),
+    *("growth_by_fit", "trust_decay"),
     "most_rows",
 )
 
@@ -24,8 +24,10 @@ class ClosedForm:
         ValueError: A constant is outside 1e-6 to 1e6 (some constants may also be 0).
     """
 
-    ridge: float = 2.0
-    """The noise of a picture where all classes have equally many shots."""
+    ridge: float = 0.6
+    """The noise of a picture where all classes have equally many shots and the fit of texts is 0."""
+    ridge_growth: float = 2.4
+    """The noise is multiplied by exp(this · fit): the better the texts, the more they count."""
     text_trust: float = 0.5
     """The length of the prior vector of a class with pictures, in units of its canonical text,
     where nothing tells how well the texts explain the pictures."""
@@ -46,8 +48,6 @@ class ClosedForm:
     equal the harmonic mean of all classes. With 1, large classes outvote the others."""
     scale_at_one_shot: float = 20.0
     """The inverse temperature at one shot."""
-    decay_by_fit: float = 0.6
-    """The inverse temperature is divided by exp(this · fit)."""
     scale_decay: float = 0.18
     """The inverse temperature is divided by the mean shots to this power, because ridge predictions
     become sharper with more pictures."""

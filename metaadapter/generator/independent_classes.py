@@ -81,7 +81,7 @@ def independent_classes(support: Support, constants: ClosedForm) -> IndependentC
     weight_NC = torch.where(known_NC, 1.0, 1 / UNKNOWN_NOISE).to(z_ND)
     mean_C = (weight_NC * shows_NC).sum(0) / weight_NC.sum(0)
     usual_T = usual_shots(canonical.n_shot_TN).to(z_ND)
-    noise = constants.ridge * float((NOISE_SHOTS / usual_T).clamp(max=1).sqrt())
+    noise = float(problem.base_noise_T * (NOISE_SHOTS / usual_T).clamp(max=1).sqrt())
     wanted_NC = shows_NC - mean_C - z_ND @ prior_CD.mT
     solved = masked_ridge(
         z_ND @ z_ND.mT,
