@@ -25,7 +25,7 @@ class ClosedForm:
     """
 
     ridge: float = 0.6
-    """The noise of a picture where all classes have equally many shots and the fit of texts is 0."""
+    """The noise of a picture at equal shots, where the texts explain nothing."""
     ridge_growth: float = 2.4
     """The noise is multiplied by exp(this · fit): the better the texts, the more they count."""
     text_trust: float = 0.5

@@ -42,9 +42,10 @@ def _slow_scores(support: Support, x: np.ndarray, kept=slice(None)) -> np.ndarra
     canonical = canonicalise(support.exact)
     rows, labels = (part.numpy() for part in support.pictures())
     constants = ClosedForm()
-    prior = TRUST * regression(canonical, constants).prior_TND()[0].numpy()
+    problem = regression(canonical, constants)
+    prior = TRUST * problem.prior_TND()[0].numpy()
     usual = float(usual_shots(canonical.n_shot_TN))
-    noise = constants.ridge * min(1, NOISE_SHOTS / usual) ** 0.5
+    noise = float(problem.base_noise_T) * min(1, NOISE_SHOTS / usual) ** 0.5
     centre, scale = canonical.image_centre_TD[0].numpy(), canonical.scale_TD[0].numpy()
     z, zx = ((a - centre) * scale for a in (rows[kept], x))
 

@@ -49,7 +49,7 @@ def slow_closed_form(support, text, query):
         for shot in support[c]:
             rows.append(shot - centre)
             labels.append(c)
-            noise.append(2 * relative**2 / (0.6 * relative + 0.4))
+            noise.append(relative**2 / (0.6 * relative + 0.4))
     spread = (sum(row @ row for row in rows) / len(rows)).sqrt()
     rows = [row / spread for row in rows]
     text = text - text.mean(0)
@@ -62,6 +62,7 @@ def slow_closed_form(support, text, query):
         text[present],
         harmonic_mean,
     )
+    noise = [0.6 * math.exp(2.4 * fit) * part for part in noise]
     trust = [trust if len(shots) else bare_trust for shots in support]
     prior = torch.tensor(trust, dtype=text.dtype)[:, None] * text
 
@@ -85,7 +86,7 @@ def slow_closed_form(support, text, query):
         for m in everything
         if labels.count(labels[m]) > 1
     ]
-    base, weighted, weights = 20 * math.exp(-0.6 * fit) * harmonic_mean**-0.18, 0.0, 0.0
+    base, weighted, weights = 20 * harmonic_mean**-0.18, 0.0, 0.0
     for step in range(25):
         log_factor = -1.2 + 0.1 * step
         scale = base * math.exp(log_factor)
