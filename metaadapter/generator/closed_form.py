@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 # Beyond these values a solution cannot be computed.
 SMALLEST, LARGEST = 1e-6, 1e6
 MAY_BE_ZERO = (
-    *("ridge_growth", "bare_text_trust", "large_class_weight", "scale_decay"),
+    *("ridge_decay", "ridge_growth", "bare_text_trust", "large_class_weight", "scale_decay"),
     *("growth_by_fit", "trust_decay"),
     "most_rows",
 )
@@ -24,9 +24,11 @@ class ClosedForm:
         ValueError: A constant is outside 1e-6 to 1e6 (some constants may also be 0).
     """
 
-    ridge: float = 0.6
-    """The noise of a picture at equal shots, where the texts explain nothing."""
-    ridge_growth: float = 2.4
+    ridge: float = 1.3
+    """The noise of a picture at one shot, where the texts explain nothing."""
+    ridge_decay: float = 0.3
+    """The noise is divided by the shots to this power."""
+    ridge_growth: float = 1.8
     """The noise is multiplied by exp(this · fit): the better the texts, the more they count."""
     text_trust: float = 0.5
     """The length of the prior vector of a class with pictures, in units of its canonical text,

@@ -76,7 +76,9 @@ class Regression:
     @property
     def base_noise_T(self) -> Float[Tensor, " T"]:
         """The noise of a picture where all classes have equally many shots."""
-        return self.constants.ridge * (self.constants.ridge_growth * self.evidence.fit_T).exp()
+        n_shot_T = usual_shots(self.support.n_shot_TN).clamp(min=1)
+        of_fit_T = (self.constants.ridge_growth * self.evidence.fit_T).exp()
+        return self.constants.ridge * of_fit_T * n_shot_T**-self.constants.ridge_decay
 
     def noise_TX(self, correction_TNK: Tensor | float = 0.0) -> Float[Tensor, "T X"]:
         """Return the noise of each target, 1 where there is no picture.
