@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 # Beyond these values a solution cannot be computed.
 SMALLEST, LARGEST = 1e-6, 1e6
 MAY_BE_ZERO = (
-    *("ridge_decay", "ridge_growth", "bare_text_trust", "large_class_weight", "scale_decay"),
-    *("growth_by_fit", "trust_decay"),
+    *("bare_text_trust", "large_class_weight", "scale_decay"),
+    *("growth_by_fit", "trust_decay", "decay_by_fit", "weakening"),
     "most_rows",
 )
 
@@ -24,12 +24,8 @@ class ClosedForm:
         ValueError: A constant is outside 1e-6 to 1e6 (some constants may also be 0).
     """
 
-    ridge: float = 1.3
-    """The noise of a picture at one shot, where the texts explain nothing."""
-    ridge_decay: float = 0.3
-    """The noise is divided by the shots to this power."""
-    ridge_growth: float = 1.8
-    """The noise is multiplied by exp(this · fit): the better the texts, the more they count."""
+    ridge: float = 1.4
+    """The noise of a picture where all classes have equally many shots."""
     text_trust: float = 0.5
     """The length of the prior vector of a class with pictures, in units of its canonical text,
     where nothing tells how well the texts explain the pictures."""
@@ -45,14 +41,23 @@ class ClosedForm:
     """The same as `text_trust` for a class without a picture, which only the text can match."""
     bare_part_of_slope: float = 1.2
     """The text trust of such a class divided by the slope."""
-    large_class_weight: float = 0.6
+    large_class_weight: float = 0.7
     """The weight of a class with very many pictures, in units of the weight of a class whose shots
     equal the harmonic mean of all classes. With 1, large classes outvote the others."""
-    scale_at_one_shot: float = 20.0
+    scale_at_one_shot: float = 17.6
     """The inverse temperature at one shot."""
+    decay_by_fit: float = 0.6
+    """The inverse temperature is divided by exp(this · fit)."""
     scale_decay: float = 0.18
     """The inverse temperature is divided by the mean shots to this power, because ridge predictions
     become sharper with more pictures."""
+    intercept: float = 2.0
+    """The prior variance of a bias of each class for predictions of left-out pictures. Pictures are
+    centred with these, so that without a bias the others would tell where they were."""
+    left_out_noise: float = 0.8
+    """The noise with which left-out pictures are predicted, in units of the ridge's noise."""
+    weakening: float = 0.45
+    """Left-out scores are multiplied by 1 − 1/K to this power, since a class lacks 1 of K shots."""
     most_rows: int = 2048
     """The most pictures in a matrix of their inner products; a larger one does not fit a small
     machine, so the matrix of the feature space takes its place."""

@@ -258,14 +258,15 @@ def left_out_predictions(
     """Predict each picture of one task without it; none if the task is large.
 
     Leaving out picture m lowers its logits by κ A_m (1 / [(K + N)⁻¹]_mm − N_m) (Rasmussen and
-    Williams 2006, equation 5.12). K has the inner products of the pictures, A the values of
+    Williams 2006, equation 5.12). K has the inner products of the pictures and
+    the variance of the intercept, A the values of
     `dual_ridge`, N the noise, κ the inverse temperature. Corrections are those of the whole task,
     so an adapter that is predicted from the other pictures gives other logits
     (docs/explanation/advice.md).
     """
     noise_TM = problem.take(problem.noise_TX(corrections.log_noise_TNK))
     values_and_factor = dual_ridge(
-        problem.gram_TMM,
+        problem.gram_TMM + problem.constants.intercept,
         problem.present_TM,
         problem.residual_TMN(problem.prior_TND(corrections.log_trust_TN)),
         noise_TM,

@@ -81,10 +81,10 @@ def independent_classes(support: Support, constants: ClosedForm) -> IndependentC
     weight_NC = torch.where(known_NC, 1.0, 1 / UNKNOWN_NOISE).to(z_ND)
     mean_C = (weight_NC * shows_NC).sum(0) / weight_NC.sum(0)
     usual_T = usual_shots(canonical.n_shot_TN).to(z_ND)
-    noise = float(problem.base_noise_T * (NOISE_SHOTS / usual_T).clamp(max=1).sqrt())
+    noise = constants.ridge * float((NOISE_SHOTS / usual_T).clamp(max=1).sqrt())
     wanted_NC = shows_NC - mean_C - z_ND @ prior_CD.mT
     solved = masked_ridge(
-        z_ND @ z_ND.mT,
+        z_ND @ z_ND.mT + constants.intercept,
         torch.cat([wanted_NC, torch.ones_like(wanted_NC)], 1),
         torch.cat([known_NC] * 2, 1),
         noise,
@@ -100,7 +100,8 @@ def independent_classes(support: Support, constants: ClosedForm) -> IndependentC
     calibration = calibrate_labels(above_NC, shows_NC > 0, weight_NC)
     slope = calibration.slope
     raw_CD = (prior_CD + values_NC.mT @ z_ND) * scale_D
-    bias_C = calibration.bias_C - slope * raw_CD @ centre_D
+    level_C = constants.intercept * values_NC.sum(0) - raw_CD @ centre_D
+    bias_C = calibration.bias_C + slope * level_C
     weights = AdapterWeights(
         classes=raw_CD[None],
         class_bias=bias_C[None],

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from metaadapter.adapter.known import doubt_of
 from metaadapter.adapter.support import is_all
+from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.dual_ridge import dual_ridge, left_out_residuals
 from metaadapter.generator.known_scalars import Likeness, likeness
 from metaadapter.generator.linear_ridge import NormalEquations, left_out_scores, ridge_of
@@ -171,11 +172,12 @@ def fitted_own_T(problem: Regression, ridge: NormalEquations | None) -> Float[Te
 def small_scores(problem: Regression) -> Float[Tensor, "T M N"]:
     """Return the left-out scores of the pictures at the M places."""
     dtype, prior_TND = problem.support.shots_TNKD.dtype, problem.prior_TND()
+    constants, noise_TM = problem.constants, problem.take(problem.noise_TX())
     values_and_factor = dual_ridge(
-        problem.gram_TMM.to(dtype),
+        problem.gram_TMM.to(dtype) + constants.intercept,
         problem.present_TM,
         problem.residual_TMN(prior_TND).to(dtype),
-        problem.take(problem.noise_TX()).to(dtype).clamp(min=LEAST_NOISE),
+        (constants.left_out_noise * noise_TM).to(dtype).clamp(min=LEAST_NOISE),
     )
     scores_TMN = problem.targets_TMN.to(dtype) - left_out_residuals(*values_and_factor)
     return scores_TMN + problem.above_other_names(problem.predicted_TMN(prior_TND)).to(dtype)
@@ -198,6 +200,7 @@ def _part(
 ) -> _Part:
     support = problem.support
     counts_TR = present_TR & (support.n_shot_TN > 1).gather(1, own_TR)
+    scores_TRN = weakening(support, problem.constants.weakening)[:, None, None] * scores_TRN
     if not is_all(support.raw.class_mask_TN):
         scores_TRN = scores_TRN.masked_fill(~support.raw.class_mask_TN[:, None], -torch.inf)
     # A class with many pictures must not decide the temperature of the others.
@@ -237,3 +240,11 @@ def like_and_doubt(
     """Return likeness and doubt of pictures that are predicted without themselves."""
     n_way_T1 = like.raw.class_mask_TN.sum(-1, keepdim=True)
     return like.mean_of_left_out(rows_TRD, own_TR, log_p_TRN.exp()), doubt_of(log_p_TRN, n_way_T1)
+
+
+def weakening(support: CanonicalSupport, power: float) -> Float[Tensor, " T"]:
+    """Return (1 − 1/K)^power, the factor on left-out scores, whose class lacks one of K shots."""
+    several_TN = support.n_shot_TN > 1
+    total_T = (support.n_shot_TN * several_TN).sum(-1)
+    n_shot_T = (total_T / several_TN.sum(-1).clamp(min=1)).clamp(min=2)
+    return (1 - 1 / n_shot_T) ** power

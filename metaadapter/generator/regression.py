@@ -71,14 +71,8 @@ class Regression:
         """The inverse temperature κ before any evidence: it falls slowly with the shots."""
         constants = self.constants
         n_shot_T = usual_shots(self.support.n_shot_TN).clamp(min=1)
-        return constants.scale_at_one_shot * n_shot_T**-constants.scale_decay
-
-    @property
-    def base_noise_T(self) -> Float[Tensor, " T"]:
-        """The noise of a picture where all classes have equally many shots."""
-        n_shot_T = usual_shots(self.support.n_shot_TN).clamp(min=1)
-        of_fit_T = (self.constants.ridge_growth * self.evidence.fit_T).exp()
-        return self.constants.ridge * of_fit_T * n_shot_T**-self.constants.ridge_decay
+        of_fit_T = (-constants.decay_by_fit * self.evidence.fit_T).exp()
+        return constants.scale_at_one_shot * of_fit_T * n_shot_T**-constants.scale_decay
 
     def noise_TX(self, correction_TNK: Tensor | float = 0.0) -> Float[Tensor, "T X"]:
         """Return the noise of each target, 1 where there is no picture.
@@ -90,7 +84,7 @@ class Regression:
         n_shot_TN = self.support.n_shot_TN.to(self.targets_TMN)
         relative_TN1 = (n_shot_TN.clamp(min=1) / usual_shots(n_shot_TN)[:, None])[..., None]
         noise_TN1 = relative_TN1.square() / (weight * relative_TN1 + 1 - weight)
-        noise_TN1 = self.base_noise_T.to(noise_TN1)[:, None, None] * noise_TN1
+        noise_TN1 = self.constants.ridge * noise_TN1
         noise_TNK = noise_TN1 * _factor(correction_TNK, noise_TN1)
         return torch.where(self.support.shot_mask_TNK, noise_TNK, 1.0).flatten(1)
 

@@ -122,7 +122,7 @@ def test_weighed_blocks__adapter__is_ridge_on_the_stretched_blocks(std):
         prior = trust_TN[number, 0] * text / (share * text.square().sum(1).mean()).sqrt()
 
         labels = torch.eye(3, dtype=torch.float64).repeat_interleave(4, 0)
-        noise = problem.base_noise_T[number] * torch.eye(len(z), dtype=torch.float64)
+        noise = constants.ridge * torch.eye(len(z), dtype=torch.float64)
         values = torch.linalg.solve(z @ z.T + noise, labels - z @ prior.T)
         by_hand = left_out.scale_T[number] * (query @ (prior.T + z.T @ values))
         torch.testing.assert_close(result[number], by_hand.detach(), rtol=1e-5, atol=1e-5)

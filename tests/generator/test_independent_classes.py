@@ -45,7 +45,7 @@ def _slow_scores(support: Support, x: np.ndarray, kept=slice(None)) -> np.ndarra
     problem = regression(canonical, constants)
     prior = TRUST * problem.prior_TND()[0].numpy()
     usual = float(usual_shots(canonical.n_shot_TN))
-    noise = float(problem.base_noise_T) * min(1, NOISE_SHOTS / usual) ** 0.5
+    noise = constants.ridge * min(1, NOISE_SHOTS / usual) ** 0.5
     centre, scale = canonical.image_centre_TD[0].numpy(), canonical.scale_TD[0].numpy()
     z, zx = ((a - centre) * scale for a in (rows[kept], x))
 
@@ -54,9 +54,9 @@ def _slow_scores(support: Support, x: np.ndarray, kept=slice(None)) -> np.ndarra
         y, c = (label == 1).astype(float), len(columns)
         weight = np.where(label >= 0, 1.0, 1 / UNKNOWN_NOISE)
         mean = (weight * y).sum() / weight.sum()
-        matrix = z @ z.T + np.diag(noise / weight)
+        matrix = z @ z.T + constants.intercept + np.diag(noise / weight)
         values = np.linalg.solve(matrix, y - mean - z @ prior[c])
-        columns.append(zx @ prior[c] + zx @ z.T @ values)
+        columns.append(zx @ prior[c] + (zx @ z.T + constants.intercept) @ values)
     return np.stack(columns, 1)
 
 

@@ -45,7 +45,7 @@ def test_left_out_answers__are_those_of_the_regression_solved_without_each_pictu
     targets = problem.residual_TMN(prior)[0]
     noise = problem.take(problem.noise_TX(corrections.log_noise_TNK))[0]
     z = problem.rows_TMD[0]
-    gram = z @ z.T
+    gram = z @ z.T + problem.constants.intercept
     rows, _ = exact.labelled_rows()
     logits = classify(rows, weights.task(0))
     whole = torch.linalg.solve(gram + noise.diag(), targets)

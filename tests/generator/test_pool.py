@@ -89,7 +89,6 @@ def by_loops(generator, task):
     canonical = canonicalise(moved)
     evidence = text_evidence(canonical, constants)
     trust_in_text = float(text_trust(evidence, canonical, constants)[0, 0])
-    noise = constants.ridge * np.exp(constants.ridge_growth * float(evidence.fit_T))
 
     assigned, share = np.zeros((len(pool), N_WAY)), np.full(N_WAY, 1 / N_WAY)
     for number in range(9):
@@ -141,7 +140,7 @@ def by_loops(generator, task):
     gram = np.array([[a @ b for b in rows] for a in rows])
     targets = np.repeat(np.eye(N_WAY), n_shot, 0)
     residual = targets - np.array([prior(z) for z in rows])
-    values = np.linalg.solve(gram + noise * np.eye(len(rows)), residual)
+    values = np.linalg.solve(gram + constants.ridge * np.eye(len(rows)), residual)
     result = []
     for z, first in zip(z_query, first_query, strict=True):
         regression = kappa * (prior(z) + np.array([z @ row for row in rows]) @ values)

@@ -49,7 +49,7 @@ def slow_closed_form(support, text, query):
         for shot in support[c]:
             rows.append(shot - centre)
             labels.append(c)
-            noise.append(relative**2 / (0.6 * relative + 0.4))
+            noise.append(1.4 * relative**2 / (0.7 * relative + 0.3))
     spread = (sum(row @ row for row in rows) / len(rows)).sqrt()
     rows = [row / spread for row in rows]
     text = text - text.mean(0)
@@ -62,34 +62,35 @@ def slow_closed_form(support, text, query):
         text[present],
         harmonic_mean,
     )
-    noise = [0.6 * math.exp(2.4 * fit) * part for part in noise]
     trust = [trust if len(shots) else bare_trust for shots in support]
     prior = torch.tensor(trust, dtype=text.dtype)[:, None] * text
 
-    def answer(z, others):
-        """The logits of a row by the fit to some of the rows."""
-        system = torch.diag(torch.tensor([noise[m] for m in others], dtype=text.dtype))
+    def answer(z, others, share=1, bias=0):
+        """The logits of a row by the fit to some of the rows, with this share of the noise."""
+        system = torch.diag(torch.tensor([share * noise[m] for m in others], dtype=text.dtype))
         residual = -torch.stack([rows[m] for m in others]) @ prior.T
         if bare := [c for c in range(len(support)) if not len(support[c])]:
             residual[:, bare] = residual[:, bare].mean(1, keepdim=True)
         for i, m in enumerate(others):
             residual[i, labels[m]] += 1
             for j, other in enumerate(others):
-                system[i, j] += rows[m] @ rows[other]
+                system[i, j] += rows[m] @ rows[other] + bias
         values = torch.linalg.inv(system) @ residual
-        near = torch.stack([z @ rows[m] for m in others])
+        near = torch.stack([z @ rows[m] + bias for m in others])
         return z @ prior.T + near @ values
 
     everything = list(range(len(rows)))
     left_out = [
-        (answer(rows[m], everything[:m] + everything[m + 1 :]), labels[m])
+        (answer(rows[m], everything[:m] + everything[m + 1 :], 0.8, 2), labels[m])
         for m in everything
         if labels.count(labels[m]) > 1
     ]
-    base, weighted, weights = 20 * harmonic_mean**-0.18, 0.0, 0.0
+    several = [len(shots) for shots in support if len(shots) > 1]
+    weakening = (1 - len(several) / sum(several)) ** 0.45 if several else 1
+    base, weighted, weights = 17.6 * math.exp(-0.6 * fit) * harmonic_mean**-0.18, 0.0, 0.0
     for step in range(25):
         log_factor = -1.2 + 0.1 * step
-        scale = base * math.exp(log_factor)
+        scale = base * math.exp(log_factor) * weakening
         log_p = sum(
             min(1, harmonic_mean / len(support[label]))
             * float((scale * logits).log_softmax(0)[label])
