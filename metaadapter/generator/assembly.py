@@ -46,7 +46,8 @@ def assemble(
     )
     raw_TND = classes_TND * support.scale_TD[:, None]
     at_centre_TN = (raw_TND * support.image_centre_TD[:, None]).sum(-1)
-    bias_TN = scale_T[:, None] * (corrections.bias_TN * pictured_T1 - at_centre_TN)
+    bias_TN = corrections.bias_TN + _mean_targets_TN(problem)
+    bias_TN = scale_T[:, None] * (bias_TN * pictured_T1 - at_centre_TN)
     weights = AdapterWeights(
         classes=raw_TND,
         class_bias=bias_TN.masked_fill(~support.raw.class_mask_TN, -torch.inf),
@@ -77,6 +78,20 @@ def _class_vectors(
     # As in small tasks, all classes that have only a name change by the same vector.
     ridge_TND = ridge_TND - problem.above_other_names((ridge_TND - prior_TND).mT).mT
     return torch.where(problem.is_large_T[:, None, None], ridge_TND, small_TND) + learned_TND
+
+
+def _mean_targets_TN(problem: Regression) -> Float[Tensor, "T N"]:
+    """Return the mean target of each class, if all classes with pictures count alike.
+
+    Centred pictures have the mean score 0, so this is what the scores lack: 0 for classes with only
+    a name, which no labelled picture shows, and the same for all others. As many pictures as the
+    ridge has noise count as pictures of none of the classes.
+    """
+    support = problem.support
+    pictured_TN = support.image_mask_TN.to(problem.targets_TMN)
+    n_pictures_T1 = support.n_shot_TN.sum(-1, keepdim=True)
+    share_T1 = n_pictures_T1 / (n_pictures_T1 + problem.constants.ridge)
+    return share_T1 * pictured_TN / pictured_TN.sum(-1, keepdim=True).clamp(min=1)
 
 
 def _learned_vectors(

@@ -124,7 +124,8 @@ def test_weighed_blocks__adapter__is_ridge_on_the_stretched_blocks(std):
         labels = torch.eye(3, dtype=torch.float64).repeat_interleave(4, 0)
         noise = constants.ridge * torch.eye(len(z), dtype=torch.float64)
         values = torch.linalg.solve(z @ z.T + noise, labels - z @ prior.T)
-        by_hand = left_out.scale_T[number] * (query @ (prior.T + z.T @ values))
+        level = 12 / (12 + constants.ridge) / 3
+        by_hand = left_out.scale_T[number] * (query @ (prior.T + z.T @ values) + level)
         torch.testing.assert_close(result[number], by_hand.detach(), rtol=1e-5, atol=1e-5)
 
 

@@ -46,8 +46,10 @@ def test_untrained__more_pictures_than_the_limit__is_ridge(make_task, untrained)
 
     trust = text_trust(task.regression.evidence, task.canonical, CONSTANTS)[0, 0]
     expected = slow_ridge(task.pictures[0], task.text[0], task.query[0], trust)
-    # test_linear_ridge checks the temperature.
-    torch.testing.assert_close(classify(task.query, weights)[0] / weights.logit_scale, expected)
+    # test_linear_ridge checks the temperature, test_untrained the level of the scores.
+    level = 15 / (15 + CONSTANTS.ridge) / 5
+    scores = classify(task.query, weights)[0] / weights.logit_scale
+    torch.testing.assert_close(scores - level, expected)
 
 
 def test_trained__large_and_small_tasks_in_a_batch__are_as_each_alone(make_task, trained_like):
