@@ -26,6 +26,9 @@ class ClosedForm:
 
     ridge: float = 1.4
     """The noise of a picture where all classes have equally many shots."""
+    ridge_alone: float = 0.5
+    """The noise is multiplied by this where a network corrects nothing, since tasks have too many
+    classes or too uneven shots for it: a trained network usually makes the noise as much smaller."""
     text_trust: float = 0.5
     """The length of the prior vector of a class with pictures, in units of its canonical text,
     where nothing tells how well the texts explain the pictures."""
@@ -41,7 +44,7 @@ class ClosedForm:
     """The same as `text_trust` for a class without a picture, which only the text can match."""
     bare_part_of_slope: float = 1.2
     """The text trust of such a class divided by the slope."""
-    large_class_weight: float = 0.7
+    large_class_weight: float = 0.6
     """The weight of a class with very many pictures, in units of the weight of a class whose shots
     equal the harmonic mean of all classes. With 1, large classes outvote the others."""
     scale_at_one_shot: float = 17.6

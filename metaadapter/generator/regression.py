@@ -84,7 +84,8 @@ class Regression:
         n_shot_TN = self.support.n_shot_TN.to(self.targets_TMN)
         relative_TN1 = (n_shot_TN.clamp(min=1) / usual_shots(n_shot_TN)[:, None])[..., None]
         noise_TN1 = relative_TN1.square() / (weight * relative_TN1 + 1 - weight)
-        noise_TN1 = self.constants.ridge * noise_TN1
+        alone_T = self.constants.ridge_alone ** (1 - self.network_share_T.to(noise_TN1))
+        noise_TN1 = self.constants.ridge * alone_T[:, None, None] * noise_TN1
         noise_TNK = noise_TN1 * _factor(correction_TNK, noise_TN1)
         return torch.where(self.support.shot_mask_TNK, noise_TNK, 1.0).flatten(1)
 

@@ -44,12 +44,14 @@ def slow_closed_form(support, text, query):
     centre = torch.stack([support[c].mean(0) for c in present]).mean(0)
     rows, labels, noise = [], [], []
     harmonic_mean = len(present) / sum(1 / len(support[c]) for c in present)
+    uneven = max(len(shots) for shots in support) / harmonic_mean
+    alone = 1.4 * 0.5 ** min(1, math.log(max(1, uneven / 2)) / math.log(8 / 2))
     for c in present:
         relative = len(support[c]) / harmonic_mean
         for shot in support[c]:
             rows.append(shot - centre)
             labels.append(c)
-            noise.append(1.4 * relative**2 / (0.7 * relative + 0.3))
+            noise.append(alone * relative**2 / (0.6 * relative + 0.4))
     spread = (sum(row @ row for row in rows) / len(rows)).sqrt()
     rows = [row / spread for row in rows]
     text = text - text.mean(0)
