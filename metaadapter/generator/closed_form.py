@@ -28,7 +28,7 @@ class ClosedForm:
     """The noise of a picture where all classes have equally many shots."""
     ridge_alone: float = 0.5
     """The noise is multiplied by this where a network corrects nothing, since tasks have too many
-    classes or too uneven shots for it: a trained network usually makes the noise as much smaller."""
+    classes or too uneven shots for it; a trained network usually lowers the noise as much."""
     text_trust: float = 0.5
     """The length of the prior vector of a class with pictures, in units of its canonical text,
     where nothing tells how well the texts explain the pictures."""
