@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -36,6 +37,7 @@ class StoredAdapter:
     """An adapter as its folder or skill file holds it."""
 
     weights: AdapterWeights
+    """In float64, but only numbers of float32, as the file holds them."""
     config: AdapterConfig
     support: Support | None
     """The one task that the adapter was predicted from; `None` if it was saved without it."""
@@ -48,6 +50,8 @@ class StoredAdapter:
     """The weights of adapters in the encoder's image tower; their names begin with `inside/`."""
 
     def __post_init__(self) -> None:
+        rounded = self.weights.to(dtype=torch.float32).to(dtype=torch.float64)
+        object.__setattr__(self, "weights", rounded)
         if bool(self.towers) != (self.config.inside is not None):
             raise ValueError(
                 f"{TOWERS_FILE} has {len(self.towers)} weights, but {CONFIG_FILE} describes "
@@ -69,7 +73,8 @@ class StoredAdapter:
 
 def file_contents(adapter: StoredAdapter) -> dict[str, bytes]:
     """Return file name → content for all tensors; the signature only if there is no support."""
-    contents = {WEIGHTS_FILE: tensor_bytes(adapter.weights.tensors())}
+    weights = adapter.weights.to(dtype=torch.float32)
+    contents = {WEIGHTS_FILE: tensor_bytes(weights.tensors())}
     support = adapter.support
     if support is not None:
         rows, labels = support.pictures()
