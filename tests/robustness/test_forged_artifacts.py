@@ -113,7 +113,7 @@ CHANGES = {
 
 # Numbers of which the probabilities are numbers too.
 FIT = {
-    *((name, "too large") for name in ("classes", "up", "features")),
+    *((name, "too large") for name in ("classes", "class_bias", "likeness", "features")),
     ("encoder.norm.weight", "of bits"),
 }
 
@@ -122,8 +122,8 @@ FIT = {
     ("kind", "file", "name"),
     [
         ("adapter", "adapter_model.safetensors", "classes"),
-        ("adapter", "adapter_model.safetensors", "keys"),
-        ("adapter", "adapter_model.safetensors", "up"),
+        ("adapter", "adapter_model.safetensors", "class_bias"),
+        ("adapter", "adapter_model.safetensors", "likeness"),
         ("adapter", "support.safetensors", "features"),
         ("adapter", "support.safetensors", "labels"),
         ("generator", "model.safetensors", "encoder.norm.weight"),
