@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch.nn.functional import normalize
 
+from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, logits_of, require_head
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS, Peer
 from metaadapter.bench.peers.meta_trained import META_PEERS, load_meta_peer
@@ -40,7 +40,7 @@ class PeerClassifier(AdapterClassifier):
 
     def __init__(
         self,
-        peer: str | Peer = "GDA",
+        peer: str | Callable[[Support], Any] = "GDA",
         class_texts: Mapping[Any, Any] | None = None,
         *,
         encoder: ImageEncoder | str | None = None,
@@ -70,7 +70,7 @@ class PeerClassifier(AdapterClassifier):
                 self.adapter_ = self.head_.map(torch.Tensor.detach).task(0)
         return self
 
-    def _probabilities(self, X: Any) -> Iterator[Float[np.ndarray, "n N"]]:
+    def _probabilities(self, X: Any) -> Iterator[np.ndarray]:
         for rows in self._rows(X):
             query_1QD = normalize(rows.double(), dim=-1)[None]
             with torch.no_grad():
