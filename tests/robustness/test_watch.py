@@ -47,7 +47,6 @@ library list out/library
 library show out/library a
 evaluate out/store --out out/run --shots 1 --seeds 2 --methods closed-form,zero-shot --jobs 2
 report out/run
-study in/labelled --out out/study --shots 1 --draws 1 --methods zero-shot,GDA --jobs 1
 train in/training.toml --out out/training
 doctor
 doctor --advise in/labelled --page out/advice.html

@@ -14,7 +14,7 @@ With `--json` an error is a document, whose `kind` stands here.
   weights, permission, disk space or memory; a result that cannot be written to stdout
 - 4, `incompatible-artifact`: an adapter, a store or weights do not match their use
 - 5, `missing-package`: an optional package is missing
-- 130, `interrupted`: Ctrl-C (SIGINT). `encode`, `evaluate` and `study` keep what is finished,
+- 130, `interrupted`: Ctrl-C (SIGINT). `encode` and `evaluate` keep what is finished,
   `predict` keeps the rows of its table, `train` keeps the current step or, after a second Ctrl-C,
   the last checkpoint
 - 143, `terminated`, and 129, `hung-up`: SIGTERM, and SIGHUP, when a terminal closes. Commands keep

@@ -39,7 +39,6 @@ from metaadapter.apps.cli.push import push
 from metaadapter.apps.cli.rank import rank
 from metaadapter.apps.cli.report import report
 from metaadapter.apps.cli.serve import serve
-from metaadapter.apps.cli.study import study
 from metaadapter.apps.cli.train import train
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import DataError, Interrupted, MetaAdapterError, UsageError
@@ -66,7 +65,7 @@ app = Commands(
 )
 COMMANDS = (
     *(demo, encode, merge, adapt, add, predict, captions, rank, ground, export, push, serve),
-    *(study, train, evaluate, report, doctor),
+    *(train, evaluate, report, doctor),
 )
 for command in COMMANDS:
     app.command()(command)
@@ -192,8 +191,7 @@ def _usage(error: typer.TyperException, arguments: Sequence[str]) -> str:
 
 
 def _interrupted(arguments: Sequence[str]) -> str:
-    cells = "cells measured so far"
-    saved = {"encode": "pictures encoded so far", "evaluate": cells, "study": cells}
+    saved = {"encode": "pictures encoded so far", "evaluate": "cells measured so far"}
     work = next((saved[word] for word in arguments[:2] if word in saved), None)
     if work is None:
         return "interrupted"

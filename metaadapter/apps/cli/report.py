@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
@@ -14,7 +13,6 @@ from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from metaadapter.bench.report.evaluation_run import EvaluationRun
-    from metaadapter.data.crop import Crop
 
 Views = tuple[dict[str, Any], dict[str, str | bytes], Callable[[], str]]
 """The JSON of a run, the ending and content of each other file, and the page."""
@@ -51,16 +49,9 @@ def report(
 
 
 def write_report(
-    run: Path,
-    folder: Path,
-    pictures: list[Path],
-    console: Console,
-    crops: Mapping[str, Sequence[Crop]] = MappingProxyType({}),
+    run: Path, folder: Path, pictures: list[Path], console: Console
 ) -> tuple[dict[str, Any], list[str]]:
-    """Write the report of an evaluation; return its JSON form and the paths of its files.
-
-    `crops` maps paths to the parts of pictures that were encoded; a store has no boxes.
-    """
+    """Write the report of an evaluation; return its JSON form and the paths of its files."""
     from metaadapter.bench.evaluation.folder import RECORD_FILE
     from metaadapter.bench.report.evaluation_run import EvaluationRun
     from metaadapter.data.checksums import write_document
@@ -73,7 +64,7 @@ def write_report(
             "in summary.json and scores.csv"
         )
     read = _read_continual if finished.config.continual else _read_evaluation
-    document, others, page = read(finished, pictures, crops, console)
+    document, others, page = read(finished, pictures, console)
     with write_errors(f"the report into {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
@@ -86,9 +77,7 @@ def write_report(
     return document, [str(folder / f"report.{kind}") for kind in ("html", "json", *others)]
 
 
-def _read_evaluation(
-    run: EvaluationRun, pictures: list[Path], crops: Mapping[str, Sequence[Crop]], console: Console
-) -> Views:
+def _read_evaluation(run: EvaluationRun, pictures: list[Path], console: Console) -> Views:
     from metaadapter.bench.report.evaluation_views import markdown, page
     from metaadapter.bench.report.findings import find
     from metaadapter.bench.report.paper_tables import latex, report_csv
@@ -96,7 +85,7 @@ def _read_evaluation(
 
     result = find(run)
     mistakes = [mistake for errors in result.sets for mistake in errors.mistakes]
-    jpegs = thumbnails(mistakes, [Path(), *pictures], crops)
+    jpegs = thumbnails(mistakes, [Path(), *pictures])
     n_pictures = len({mistake["sha256"] for mistake in mistakes})
     if len(jpegs) < n_pictures:
         console.note(

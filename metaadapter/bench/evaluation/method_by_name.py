@@ -17,7 +17,6 @@ from metaadapter.bench.evaluation.method import (
     CLOSED_FORM,
     META_PEERS_STUDIED,
     UNTRAINED,
-    MetaTraining,
     Method,
     read_meta_training,
 )
@@ -32,9 +31,7 @@ from metaadapter.bench.evaluation.method_names import (
 )
 from metaadapter.bench.evaluation.picture_methods import (
     INSIDE_CHOSEN_ON,
-    LABELLED_ALONE,
     PICTURE_METHODS,
-    TOWER_PEERS,
 )
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS, Peer
 from metaadapter.bench.peers.meta_trained import (
@@ -170,17 +167,12 @@ def _number_of_steps(name: str) -> int | None:
 
 def _picture_method(name: str) -> Method:
     fit = PICTURE_METHODS[name]
-    identity = code_identity(fit)
-    card: MetaTraining | None = UNTRAINED
-    if name not in TOWER_PEERS:
-        identity = text_digest(identity + generator_id(load_generator("default")))
-        card = read_meta_training(SHIPPED, CLOSED_FORM.chosen_on | INSIDE_CHOSEN_ON)
     return Method(
         name,
-        identity,
+        text_digest(code_identity(fit) + generator_id(load_generator("default"))),
         _needs_pictures,
-        card,
-        sees_labelled_alone=name in LABELLED_ALONE,
+        read_meta_training(SHIPPED, CLOSED_FORM.chosen_on | INSIDE_CHOSEN_ON),
+        sees_labelled_alone=True,
         fit_pictures=fit,
     )
 

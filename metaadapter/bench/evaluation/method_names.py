@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from metaadapter.bench.evaluation.picture_methods import PICTURE_METHODS, TOWER_PEERS
+from metaadapter.bench.evaluation.picture_methods import PICTURE_METHODS
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
 from metaadapter.bench.peers.meta_trained import META_PEERS
 from metaadapter.bench.peers.unknown_scores import SCORES
@@ -74,7 +74,7 @@ def without_suffixes(name: str) -> str:
 
 def is_peer(name: str) -> bool:
     """Return whether a method, perhaps with suffixes, is a peer and none of the project's own."""
-    return without_suffixes(name) in {*PEERS, *POOL_PEERS, *META_PEERS, *TOWER_PEERS}
+    return without_suffixes(name) in {*PEERS, *POOL_PEERS, *META_PEERS}
 
 
 def _written_out(

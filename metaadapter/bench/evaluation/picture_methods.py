@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,9 +13,6 @@ from metaadapter.adapter.adapted_encoder import with_towers
 from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.evaluation.method import PictureAnswers, PictureTask
-from metaadapter.bench.peers.fine_tuned_tower import FineTunedTower
-from metaadapter.bench.peers.soft_prompt import prompted_texts
-from metaadapter.data.decode import decode_image
 from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.towers.config import Kind
@@ -24,12 +20,6 @@ from metaadapter.generator.pretrained import load_generator
 from metaadapter.labs.tuning.tune_inside import tune_inside
 from metaadapter.workflow.fit_adapter import predict_adapter
 from metaadapter.workflow.labelled_support import labelled_support
-
-TOWER_PEERS = ("fine-tuned tower",)
-"""The peers among `PICTURE_METHODS`."""
-
-LABELLED_ALONE = ("inside bottleneck", "inside LoRA", *TOWER_PEERS)
-"""Methods that use labelled pictures only, even if a task has a pool."""
 
 # docs/laboratory-notes/inside.md.
 INSIDE_CHOSEN_ON = frozenset(
@@ -39,17 +29,6 @@ INSIDE_CHOSEN_ON = frozenset(
 
 SEED = 0
 """The seed of views and batches in all tasks."""
-
-
-def _fine_tuned_tower(task: PictureTask) -> PictureAnswers:
-    encoder = _open_clip("fine-tuned tower", task)
-    tower = FineTunedTower.of_encoder(encoder, task.support.text_TND[0].numpy(), SEED)
-    tower.fit([decode_image(path) for path in task.paths], task.labels.tolist())
-
-    def answers(paths: Sequence[Path], rows_QD: Float[Tensor, "Q D"]) -> Float[Tensor, "Q N"]:
-        return tower.logits(map(decode_image, paths)).to(rows_QD)
-
-    return answers
 
 
 def _inside_bottleneck(task: PictureTask) -> PictureAnswers:
@@ -92,22 +71,6 @@ def _inside(method: str, task: PictureTask, kind: Kind) -> PictureAnswers:
     return answers
 
 
-def _soft_prompt(task: PictureTask) -> PictureAnswers:
-    encoder, support = _open_clip("soft prompt", task), task.support
-    rows, labels = support.labelled_rows()
-    learned = torch.tensor(sorted(set(labels.tolist())))
-    names = [task.names[number] for number in learned.tolist()]
-    numbers = torch.searchsorted(learned, labels)
-    read = prompted_texts(encoder, rows, numbers, names, task.names)
-    if read is not None:
-        # Pictures describe a class better than the prompt that was learned from them.
-        is_alone = ~support.present_TNK[0].any(-1, keepdim=True)
-        texts = torch.where(is_alone, read, support.text_TND[0])
-        support = replace(support, text_TND=texts[None])
-    weights = predict_adapter(load_generator("default"), support)
-    return lambda _paths, rows_QD: classify(rows_QD.double(), weights).to(rows_QD)
-
-
 def _open_clip(method: str, task: PictureTask) -> FrozenEncoder:
     if not isinstance(task.encoder, FrozenEncoder):
         raise UsageError(
@@ -120,7 +83,5 @@ def _open_clip(method: str, task: PictureTask) -> FrozenEncoder:
 PICTURE_METHODS: dict[str, Callable[[PictureTask], PictureAnswers]] = {
     "inside bottleneck": _inside_bottleneck,
     "inside LoRA": _inside_lora,
-    "soft prompt": _soft_prompt,
-    "fine-tuned tower": _fine_tuned_tower,
 }
 """Name of a method → a function that fits it to one task and returns its `PictureAnswers`."""

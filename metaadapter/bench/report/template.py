@@ -6,7 +6,6 @@ import base64
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -84,23 +83,18 @@ def aligned_table(
 def thumbnails(
     mistakes: Iterable[Mapping[str, Any]],
     folders: Sequence[Path],
-    crops: Mapping[str, Sequence[Crop]] = MappingProxyType({}),
 ) -> dict[str, bytes]:
-    """Return `sha256` → JPEG for each mistake whose file is in one of the folders.
-
-    `crops` maps paths to the parts of pictures that may have been encoded.
-    """
+    """Return `sha256` → JPEG for each mistake whose file is in one of the folders."""
     jpegs = {}
     for mistake in mistakes:
-        whole = [folder / mistake["path"] for folder in folders]
-        for picture in (*whole, *crops.get(mistake["path"], ())):
-            if jpeg := _thumbnail(picture, mistake["sha256"]):
+        for folder in folders:
+            if jpeg := _thumbnail(folder / mistake["path"], mistake["sha256"]):
                 jpegs[mistake["sha256"]] = jpeg
                 break
     return jpegs
 
 
-def _thumbnail(picture: Path | Crop, sha256: str) -> bytes | None:
+def _thumbnail(picture: Path, sha256: str) -> bytes | None:
     """Return a JPEG; None unless this is the picture that was encoded."""
     try:
         if content_hash(picture) != sha256:

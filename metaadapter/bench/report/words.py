@@ -42,10 +42,6 @@ METHOD_NOTES = {
     "inside bottleneck": "bottlenecks after blocks of the image tower, trained on the labelled "
     "pictures, and the prediction of default from the features of that tower",
     "inside LoRA": "as inside bottleneck, but with low-rank changes of the tower's weights",
-    "soft prompt": "the prediction of default, where the names of classes without a picture are "
-    "read in a prompt trained on the other classes, if it helps classes left out of the training",
-    "fine-tuned tower": "the image tower and a head from the class names, trained as a whole on "
-    "the labelled pictures",
 }
 """Method → note, for methods whose names are not from a publication."""
 

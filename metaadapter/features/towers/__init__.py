@@ -1,1 +1,1 @@
-"""Parts inside an encoder's towers: their places, bottlenecks, LoRA and soft prompts."""
+"""Parts inside an encoder's towers: their places, bottlenecks and LoRA."""

@@ -11,7 +11,6 @@ from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.measure import measure
 from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.picture_methods import PICTURE_METHODS
-from metaadapter.bench.peers import fine_tuned_tower
 from metaadapter.data.reader import read_images
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.store.encode_to_store import encode_to_store
@@ -58,8 +57,7 @@ def test_measure__method_that_encodes_again__answers_as_one_with_the_features(co
 
 
 @pytest.mark.parametrize("name", PICTURE_METHODS)
-def test_picture_method__answers_a_picture_alike_in_any_company(name, coloured, draw, monkeypatch):
-    monkeypatch.setattr(fine_tuned_tower, "N_STEPS", 2)
+def test_picture_method__answers_a_picture_alike_in_any_company(name, coloured, draw):
     data, rows = draw(coloured, shots=(2,))
     kept = {}
 

@@ -1,1 +1,0 @@
-"""A study of labelled frames of camera traps: several methods on the same draws of scenes."""
