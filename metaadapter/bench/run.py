@@ -135,9 +135,7 @@ def evaluate(
         )
         results = [finished.results[cell] for cell in cells]
         summary = bench.summarise(results)
-        boxes = check_integrity(
-            summary.compared, list(bench.methods.values()), list(bench.sets.values()), results
-        )
+        boxes = check_integrity(summary.compared, [*bench.methods.values()], [*bench.sets.values()])
         if audit:
             kept = [result for result in results if before.get(result.cell) is result]
             boxes = (*boxes, audit_cells(kept, audit, measure))

@@ -1,91 +1,62 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from metaadapter.bench.peers.by_name import PEERS
-from metaadapter.bench.peers.meta_trained import META_PEERS
-from metaadapter.data.code_identity import code_identity, modules_run_through
+from metaadapter.data.code_identity import code_identity
 from metaadapter.generator.generator import Generator
-from metaadapter.workflow.choose_n_steps import fine_tune
 
-PARTS = {"CLAP": PEERS["CLAP"], "MAML": META_PEERS["MAML"].fit, "generator": Generator}
-PARTS["fine-tuning"] = fine_tune
-
-OWN = '''\
-"""A method of one's own."""
-
+OWN = """\
 import json
 from os import path
-from typing import TYPE_CHECKING
 
 from metaadapter.adapter.divergence import symmetric_divergence
 
 import helper
 
-if TYPE_CHECKING:
-    import drawn
-
 
 def method(support):
-    """Say what the texts say."""
-    # As they are.
     import later
 
     return helper.scaled(support.zero_shot(), later.FACTOR)
-'''
+"""
+FILES = {
+    "own": OWN,
+    "helper": "from parts import inner\nFACTOR = 1\n",
+    "later": "FACTOR = 1\n",
+    "parts/__init__": "",
+    "parts/inner": "from .sibling import FACTOR\n",
+    "parts/sibling": "FACTOR = 1\n",
+    "another": "FACTOR = 1\n",
+}
 
 
 @pytest.fixture
-def own(tmp_path):
-    """A file of one's own with helpers beside it, one of which only a type checker reads."""
-    for name, text in {
-        "own": OWN,
-        "helper": "from parts import inner\nFACTOR = 1\n",
-        "later": "FACTOR = 1\n",
-        "drawn": "FACTOR = 1\n",
-        "parts/__init__": "",
-        "parts/inner": "from .sibling import FACTOR\nimport top\n",
-        "parts/sibling": "from . import cousin\nfrom parts.deep.nested import FACTOR\n",
-        "parts/cousin": "",
-        "parts/deep/__init__": "",
-        "parts/deep/nested": "from ..uncle import FACTOR\n",
-        "parts/uncle": "FACTOR = 1\n",
-        "top": "",
-    }.items():
+def folder(tmp_path):
+    for name, text in FILES.items():
         (tmp_path / f"{name}.py").parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / f"{name}.py").write_text(text)
-    return tmp_path / "own.py"
+    return tmp_path
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_code_identity__line_changed_in_any_module_run_through__changes(part, monkeypatch):
-    before = code_identity(PARTS[part])
-    read_bytes = Path.read_bytes
+def test_code_identity__of_a_file__changes_with_the_modules_beside_it_that_it_imports(folder):
+    before = code_identity(folder / "own.py")
 
-    for file in modules_run_through(PARTS[part]):
-        edited = read_bytes(file) + b"\nEDITED = True\n"
-        with monkeypatch.context() as patch:
-            patch.setattr(
-                Path, "read_bytes", lambda f, of=file, new=edited: new if f == of else read_bytes(f)
-            )
-            assert code_identity(PARTS[part]) != before, file
-    assert code_identity(PARTS[part]) == before
+    for name, text in FILES.items():
+        file = folder / f"{name}.py"
+        file.write_text(f"{text}\nEDITED = True\n")
+        assert (code_identity(folder / "own.py") == before) == (name == "another"), name
+        file.write_text(text)
+    assert code_identity(folder / "own.py") == before
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ('"""Say what the texts say."""', '"""Say what they say."""'),
-        ("    # As they are.\n", ""),
-        ("import helper\n", "import helper\n\n\n"),
-    ],
-)
-def test_code_identity__docstring_comment_or_layout_changed__stays(own, old, new):
-    before = code_identity(own)
+def test_code_identity__class_typed_in__changes_with_its_methods():
+    def typed(text):
+        names = {"__name__": "__main__", "Generator": Generator}
+        exec(text, names)
+        names["Own"].__module__ = "builtins"
+        return code_identity(names["Own"])
 
-    assert old in OWN
-    own.write_text(OWN.replace(old, new))
+    one = typed("class Own:\n    def f(self):\n        return 1\n")
 
-    assert code_identity(own) == before
+    assert one == typed("class Own:\n    def f(self):\n        return 1\n")
+    assert one != typed("class Own:\n    def f(self):\n        return 2\n")

@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-import hashlib
-import os
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 
-from metaadapter.data.user_code import OpenedFiles, load_user_code
+from metaadapter.data.user_code import load_user_code
 from metaadapter.errors import UsageError
 
 
@@ -59,28 +55,3 @@ def test_load_user_code__cannot_be_had__says_why_and_where(write, tmp_path, text
         load_user_code(str(tmp_path / name), kind="encoder")
 
     assert not {item for item in set(sys.modules) - modules if name != "mine.py:f"}
-
-
-@pytest.fixture
-def files(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ("a.txt", "b.txt", "code.py"):
-        (tmp_path / name).write_text(name)
-    return OpenedFiles()
-
-
-def test_watch__files_read_in_it__are_listed_with_their_hashes(files, tmp_path):
-    Path("b.txt").read_text()
-    with files.watch():
-        Path("a.txt").read_text()
-        os.close(os.open(tmp_path / "b.txt", os.O_RDONLY))
-        (tmp_path / "code.py").read_text()
-        with tempfile.TemporaryFile() as file:
-            file.write(b"made by the code itself")
-        Path("made.txt").write_text("made by the code itself")
-        Path("made.txt").read_text()
-        Path(os.__file__).read_bytes()
-        assert not Path("missing.txt").exists()
-
-    expected = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("a.txt", "b.txt")}
-    assert files.hashes() == expected

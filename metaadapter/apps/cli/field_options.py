@@ -58,12 +58,6 @@ Allowed = Annotated[
     str | None,
     Option(metavar="LIST", help="Answer only with these classes: names, or a text file."),
 ]
-Parents = Annotated[
-    list[str] | None,
-    Option(
-        metavar="CLASSES=PARENT", help="Answer PARENT if these cannot be told apart. Repeatable."
-    ),
-]
 
 
 def read_export(text: str) -> ExportPlace:
@@ -157,7 +151,6 @@ def field_run(
     min_confidence: float,
     burst: float | None,
     allowed: str | None,
-    parents: Sequence[str] | None,
     exports: Sequence[ExportPlace],
 ) -> FieldRun | None:
     """Return the run of `predict` for camera traps; `None` without an option for these.
@@ -166,7 +159,7 @@ def field_run(
     """
     values: dict[str, object]
     values = {"--detections": detections, "--burst": burst, "--allowed": allowed}
-    values |= {"--parents": parents, "--export": exports}
+    values |= {"--export": exports}
     given = [name for name, value in values.items() if value not in (None, [])]
     if not given:
         return None
@@ -179,7 +172,7 @@ def field_run(
     from metaadapter.apps.field.detections import folders_of, read_detections
     from metaadapter.apps.field.fauna import Fauna
     from metaadapter.apps.field.frame_predictions import FieldOptions
-    from metaadapter.apps.field.species import Species, read_allowed, read_parents
+    from metaadapter.apps.field.species import read_allowed
 
     rows, classes = request.queries.rows, request.classes
     folders = folders_of(sources, rows) if rows else []
@@ -193,6 +186,5 @@ def field_run(
         there = read_allowed(allowed, classes, fauna.others if fauna else ())
         classes_there, fauna = there.classes, fauna and fauna.among(there.names)
         warnings += there.warnings
-    species = Species(classes_there, read_parents(parents or (), classes))
-    options = FieldOptions(boxes, min_confidence, species, fauna, warnings)
+    options = FieldOptions(boxes, min_confidence, classes_there, fauna, warnings)
     return FieldRun(request, folders, options, burst, exports)

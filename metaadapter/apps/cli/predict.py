@@ -98,7 +98,6 @@ def predict(
     min_confidence: field_options.MinConfidence = 0.2,
     burst: field_options.Burst = None,
     allowed: field_options.Allowed = None,
-    parents: field_options.Parents = None,
     export: field_options.Export = None,
     encoder: options.MovedEncoder = None,
 ) -> None:
@@ -132,7 +131,7 @@ def predict(
         **choice.place,
     )
     listing.require_class_among(request.classes)
-    of_frames = (detections, min_confidence, burst, allowed, parents, export or [])
+    of_frames = (detections, min_confidence, burst, allowed, export or [])
     places = images if pictures is None else [*images, pictures]
     field = field_options.field_run(request, places, *of_frames)
     table = None
@@ -143,7 +142,7 @@ def predict(
                 **{"adapter": adapter, "images": images, "labelled": labelled, "reject": reject},
                 **{"keep": keep, "sets": sets, "sure": sure, "out": table_file, "shard": shard},
                 **{"detections": detections, "pictures": pictures, "burst": burst},
-                **{"min_confidence": min_confidence, "allowed": allowed, "parents": parents},
+                **{"min_confidence": min_confidence, "allowed": allowed},
                 **{"encoder": encoder},
             }
             predict_on_cluster(predict, values, request, job["request"], console)

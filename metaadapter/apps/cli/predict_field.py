@@ -178,7 +178,6 @@ class FieldRun:
 
 def _labels(classes: Sequence[str], options: FieldOptions) -> list[str]:
     """All possible answers for boxes of animals."""
-    fauna, tree = options.fauna, options.species.tree
-    parents = () if tree is None else sorted(tree.inner)
+    fauna = options.fauna
     others = () if fauna is None else (*fauna.others, *fauna.higher)
-    return [*dict.fromkeys((*classes, *parents, *others, UNKNOWN))]
+    return [*dict.fromkeys((*classes, *others, UNKNOWN))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from metaadapter.apps.field.detections import Detections
 from metaadapter.apps.field.fauna import Fauna
 from metaadapter.apps.field.frames import Frame, in_parts, read_times
 from metaadapter.apps.field.series import Seen, in_series, number_animals
-from metaadapter.apps.field.species import EMPTY, Species
+from metaadapter.apps.field.species import EMPTY
 from metaadapter.apps.field.species_predictions import BoxFacts, predict_species
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE
 from metaadapter.data.boxes.frame_detections import Detection
@@ -45,7 +45,8 @@ class FieldOptions:
     detections: Detections | None = None
     min_confidence: float = MIN_CONFIDENCE
     """Boxes of lower confidence are ignored."""
-    species: Species = field(default_factory=Species)
+    allowed: frozenset[str] | None = None
+    """The classes that occur at the place; `None` means all."""
     fauna: Fauna | None = None
     """The species that the detector's file names."""
     warnings: tuple[str, ...] = ()
@@ -54,12 +55,11 @@ class FieldOptions:
     @property
     def identity(self) -> tuple[object, ...]:
         """A value that differs if any option that predictions depend on differs."""
-        boxes, species = self.detections, self.species
-        allowed = None if species.allowed is None else sorted(species.allowed)
+        boxes = self.detections
+        allowed = None if self.allowed is None else sorted(self.allowed)
         confidence = None if boxes is None else self.min_confidence
         others = sorted(self.fauna.others) if self.fauna else []
-        tree = None if species.tree is None else sorted(species.tree.parents.items())
-        return (boxes and boxes.sha256, confidence, allowed, others, tree)
+        return (boxes and boxes.sha256, confidence, allowed, others)
 
 
 def encode_frames(
@@ -119,10 +119,10 @@ def _predict_frames(
         for (number, detection), animal in zip(read, animals, strict=True)
     ]
     predictions = predict_species(
-        options.species,
         stored,
         pictures,
         prediction_options,
+        allowed=options.allowed,
         facts=facts,
         fauna=options.fauna,
     )
@@ -260,7 +260,7 @@ def predict_field(
     if request.queries.stored:
 
         def predictor(stored: StoredAdapter, pictures: EncodedPictures) -> list[Prediction]:
-            return predict_species(options.species, stored, pictures, request.options)
+            return predict_species(stored, pictures, request.options, allowed=options.allowed)
 
         parts = parts_of(request.queries, request.stored.config.origin, predictor)
         warnings = [*whole_warnings(request), *options.warnings]

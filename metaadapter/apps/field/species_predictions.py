@@ -11,7 +11,7 @@ import numpy as np
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.field.fauna import FAMILY, GENUS, Fauna, TaxonPath, is_within, name_of
 from metaadapter.apps.field.series import mean_in_series
-from metaadapter.apps.field.species import CLEAR_SHARE, Species
+from metaadapter.apps.field.species import among_possible
 from metaadapter.apps.field.species_posterior import posterior
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.workflow.predictions import (
@@ -23,6 +23,8 @@ from metaadapter.workflow.predictions import (
 
 # SpeciesNet's threshold for a higher taxon as its answer (`geofence_utils.py`).
 ROLL_UP = 0.65
+# A species stays the label if it is three times as probable as all others of its taxon together.
+CLEAR_SHARE = 0.75
 SOURCE = "SpeciesNet"
 
 
@@ -89,11 +91,11 @@ class BoxFacts(NamedTuple):
 
 
 def predict_species(
-    species: Species,
     stored: StoredAdapter,
     pictures: EncodedPictures,
     options: PredictionOptions,
     *,
+    allowed: frozenset[str] | None,
     facts: Sequence[BoxFacts] | None = None,
     fauna: Fauna | None = None,
 ) -> list[Prediction]:
@@ -105,7 +107,7 @@ def predict_species(
 
     def reconsider(probabilities: Probabilities) -> Probabilities:
         detected = [fact.detected for fact in facts]
-        rows_NC = species.among_possible(probabilities.classes_NC, classes, detected)
+        rows_NC = among_possible(probabilities.classes_NC, classes, allowed, detected)
         evident = Probabilities(rows_NC, probabilities.known_N)
         if fauna is not None:
             evident, shares_NO[:] = _with_evidence(evident, fauna, facts)
@@ -119,23 +121,13 @@ def predict_species(
         return Probabilities(merged.classes_NC[:, : len(classes)], merged.known_N)
 
     predictions = predict_pictures(stored, pictures, options, reconsider)
-    rolled_up = [species.rolled_up(prediction) for prediction in predictions]
     if fauna is None:
-        return rolled_up
+        return predictions
     paths = {name: fauna.path(name) for name in (*classes, *others)}
-    parents = frozenset() if species.tree is None else species.tree.inner
     return [
-        prediction
-        if prediction.label in parents and _together(prediction) >= max(row, default=0.0)
-        else species_answer(paths, prediction, _positive(others, row))
-        for prediction, row in zip(rolled_up, shares_NO.tolist(), strict=True)
+        species_answer(paths, prediction, _positive(others, row))
+        for prediction, row in zip(predictions, shares_NO.tolist(), strict=True)
     ]
-
-
-def _together(prediction: Prediction) -> float:
-    """The probability of a parent, also if the picture may show no class."""
-    known = 1.0 if prediction.known is None else prediction.known
-    return known * prediction.probability
 
 
 def _with_evidence(

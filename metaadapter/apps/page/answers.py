@@ -15,7 +15,6 @@ from jaxtyping import Float
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.apps.field.series import Seen, number_animals
-from metaadapter.apps.field.species import Species
 from metaadapter.apps.field.species_predictions import BoxFacts, predict_species
 from metaadapter.apps.page.entries import NONE
 from metaadapter.apps.page.snapshot import ROWS_AT_ONCE, LabelledTask, Snapshot
@@ -59,8 +58,8 @@ class Results:
     """The pictures of the tray that the adapter was predicted from, in addition to the task."""
     shift: QueryShift | None = None
     """How far the tray lies from the labelled pictures; `None` if it cannot be measured."""
-    species: Species = field(default_factory=Species)
-    """The classes that the predictions for the tray were made among."""
+    allowed: frozenset[str] | None = None
+    """The names of the classes that the predictions for the tray were made among; `None`: all."""
     in_series: bool = False
     """Whether the predictions for the tray are those of series."""
 
@@ -85,7 +84,7 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
     assert before.stored is not None
     tray = snapshot.tray
     # A new picture may change the answers for its series.
-    is_same = snapshot.species == before.species and not (snapshot.series or before.in_series)
+    is_same = snapshot.allowed == before.allowed and not (snapshot.series or before.in_series)
     answers = dict(before.answers) if is_same else {}
     new = [picture for picture in tray if picture not in answers]
     if new:
@@ -94,7 +93,7 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
         before,
         revision=snapshot.revision,
         answers={picture: answers[picture] for picture in tray},
-        species=snapshot.species,
+        allowed=snapshot.allowed,
         in_series=bool(snapshot.series),
         shift=_shift(before.stored, snapshot.rows(tray)) if tray else None,
     )
@@ -167,8 +166,7 @@ def predict(
     The probabilities of the other classes are left out, because a tray may have many rows.
     """
     names = [str(name) for name in stored.config.classes]
-    can_occur = snapshot.species.allowed is None or not snapshot.species.allowed.isdisjoint(names)
-    species = snapshot.species if can_occur else Species()
+    allowed = snapshot.allowed and (snapshot.allowed & {*names} or None)
     # The pictures of a series are predicted together.
     n_at_once = len(pictures) if snapshot.series else ROWS_AT_ONCE
     answers: dict[str, Prediction] = {}
@@ -178,7 +176,7 @@ def predict(
             (StoredPicture("", "", "", "", ""),) * len(some), snapshot.rows(some)
         )
         facts = _facts(snapshot, some)
-        named = predict_species(species, stored, encoded, PredictionOptions(), facts=facts)
+        named = predict_species(stored, encoded, PredictionOptions(), allowed=allowed, facts=facts)
         answers |= zip(some, with_ids(task, stored, named), strict=True)
     return answers
 

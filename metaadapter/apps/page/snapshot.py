@@ -14,7 +14,6 @@ import numpy as np
 from jaxtyping import Float16, Float32
 
 from metaadapter.apps.field.series import Seen
-from metaadapter.apps.field.species import Species
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.entries import NONE, ClassEntry, CropEntry, PictureEntry
 from metaadapter.apps.page.frame_answers import series_of
@@ -97,8 +96,8 @@ class Snapshot:
     encoded: Mapping[str, EncodedRow]
     series: Mapping[str, Seen] = field(default_factory=dict)
     """Picture → its series and frame; empty if no series are formed."""
-    species: Species = field(default_factory=Species)
-    """The classes that occur, by name."""
+    allowed: frozenset[str] | None = None
+    """The names of the classes that occur; `None` means all."""
     several: bool = False
     """Whether a picture can have several classes."""
 
@@ -119,7 +118,7 @@ class Snapshot:
             {picture: contents.pictures[picture] for picture in pictures},
             dict(encoded),
             series_of(contents),
-            Species(frozenset(names[label] for label in allowed or () if label in names) or None),
+            frozenset(names[label] for label in allowed or () if label in names) or None,
             contents.several,
         )
 

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from episodes import EpisodeRows
-from metaadapter.bench.evaluation.cells import Cell, CellResult, with_files
+from metaadapter.bench.evaluation.cells import Cell, CellResult
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import classes_left_out, draw_tasks
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, encoder_of_set, noun_features
@@ -155,8 +155,7 @@ class TaskBench(Bench):
                 self._measure(method, data, next(rows.first(1).split(1)), far=first_far)
                 self._warm.add(cell.method)
             figures = self._figures[cell.store]
-            tables = self._measure(method, data, rows.first(cell.n_shot), far=far, figures=figures)
-            return with_files(tables, method.files)
+            return self._measure(method, data, rows.first(cell.n_shot), far=far, figures=figures)
 
     def summarise(self, results: Sequence[CellResult]) -> Summary:
         """Return tables and figures from the results of all cells."""

@@ -10,14 +10,11 @@ from metaadapter.bench.evaluation.metrics import Tables
 from metaadapter.data.db import Database
 from metaadapter.data.output_folder import write_errors
 from metaadapter.data.strict_json import json_text
-from metaadapter.data.user_code import OpenedFiles, changed_files
+from metaadapter.data.user_code import is_user_code
 
 CELLS_FILE, PURPOSE, KIND = "cells.db", "the cells of an evaluation", "cell"
 KEPT = "Finished cells are kept; the same command continues there"
 PROGRAM = "the program that draws, fits, answers and scores"
-
-FILES = "files"
-"""The table of the files that a method of the user opened, with the columns path and sha256."""
 
 
 class Cell(NamedTuple):
@@ -42,24 +39,6 @@ class CellResult(NamedTuple):
     bench: str
     """Identity of the code that measured the cell."""
     tables: Tables
-
-    @property
-    def files(self) -> dict[str, str]:
-        """Path → SHA-256 of the files that the method opened; empty for other code than a user's.
-
-        A method may open a file once and remember it: the file is listed in all later cells of the
-        same process, too.
-        """
-        files = self.tables.get(FILES, {"path": [], "sha256": []})
-        return dict(zip(files["path"], files["sha256"], strict=True))
-
-
-def with_files(tables: Tables, opened: OpenedFiles | None) -> Tables:
-    """Return the tables of a cell, with that of the files that its method has opened."""
-    if opened is None:
-        return tables
-    hashes = opened.hashes()
-    return {**tables, FILES: {"path": [*hashes], "sha256": [*hashes.values()]}}
 
 
 def read_cells(folder: Path) -> dict[Cell, CellResult]:
@@ -107,6 +86,12 @@ class FinishedCells:
             again = "1 cell is" if len(reasons) == 1 else f"{len(reasons)} cells are"
             note(f"{again} measured again, because of changes in {changed}")
         missing = [cell for cell in cells if cell in reasons or cell not in self.results]
+        kept = {cell.method for cell in {*cells} - {*missing} if is_user_code(cell.method)}
+        if kept:
+            note(
+                f"finished cells of {', '.join(sorted(kept))} are kept; if a file that these read "
+                "has changed, evaluate into another --out"
+            )
         tell(0, len(missing))
         for number, (cell, tables) in enumerate(measure(missing), start=1):
             self.append(CellResult(cell, methods[cell.method], bench, tables))
@@ -124,6 +109,4 @@ def _reason(result: CellResult, method: str, bench: str) -> str:
     """Return what has changed since the cell was measured; "" if nothing has."""
     if result.bench != bench:
         return PROGRAM
-    if changed := changed_files(result.files):
-        return f"{', '.join(changed)}, which {result.cell.method} reads"
     return result.cell.method if result.method != method else ""

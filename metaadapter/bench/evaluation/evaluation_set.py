@@ -78,8 +78,6 @@ class EvaluationSet:
     """The level of the class texts, as in `with_names`."""
     cones: Cones | None = None
     """The cones into which stored rows are bent; None for none."""
-    store_files: frozenset[str] = frozenset()
-    """The SHA-256 of the files of its stores."""
 
     @property
     def has_two_pools(self) -> bool:

@@ -11,12 +11,13 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from metaadapter.bench.evaluation.cells import FILES, Cell, CellResult
+from metaadapter.bench.evaluation.cells import Cell, CellResult
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, same_name
 from metaadapter.bench.evaluation.method import Measured, MetaTraining
 from metaadapter.bench.evaluation.metrics import Tables
 from metaadapter.bench.evaluation.name_level import MADE, OWN
 from metaadapter.bench.evaluation.tables import COSTS
+from metaadapter.data.user_code import is_user_code
 from metaadapter.training.training_record import short_hash
 
 Status = Literal["pass", "fail", "unknown"]
@@ -44,10 +45,12 @@ def check_integrity(
     draws: pd.DataFrame,
     methods: Sequence[Measured],
     sets: Sequence[EvaluationSet],
-    results: Sequence[CellResult],
 ) -> tuple[Box, ...]:
     """Run all checks of the methods on the sets; the draws are those of `draw_table`."""
-    apart = without_opened(support_apart(draws, methods), methods, sets, results)
+    apart = support_apart(draws, methods)
+    if own := [method.name for method in methods if is_user_code(method.name)]:
+        unchecked = f"which files {some(own)} may read was not checked"
+        apart = replace(apart, detail=f"{apart.detail}; {unchecked}")
     if any(data.names != OWN for data in sets):
         apart = replace(apart, detail=f"{apart.detail}; {MADE} know all pictures, queries included")
     return apart, *check_records(methods, sets)
@@ -88,42 +91,6 @@ def _on_both_sides(draws: pd.DataFrame, is_support: pd.Series, key: str) -> pd.D
         filled[side.loc[filled.index]].drop_duplicates() for side in (is_support, ~is_support)
     )
     return support.merge(queries, on=[*TASK, key])[TASK]
-
-
-def without_opened(
-    box: Box,
-    methods: Sequence[Measured],
-    sets: Sequence[EvaluationSet],
-    results: Sequence[CellResult],
-) -> Box:
-    """Return the box of `support_apart`, failed for code of the user that opened files of the sets.
-
-    A file of a store, or of a picture, is recognized by its hash, also as a copy elsewhere.
-    """
-    own = [method.name for method in methods if method.files is not None]
-    if not own:
-        return box
-    secret = {sha256 for data in sets for sha256 in (*data.store_files, *data.contents_n)} - {""}
-    opened = {
-        name: {
-            path: None
-            for result in results
-            if result.cell.method == name
-            for path, sha256 in result.files.items()
-            if sha256 in secret
-        }
-        for name in own
-    }
-    failed = [name for name in own if opened[name]]
-    details = [
-        box.detail,
-        *(f"{name} opened files of the evaluated stores: {some(opened[name])}" for name in failed),
-        f"what {some(own)} may read otherwise than by Python's open(), or of the memory of the "
-        "evaluation, was not checked",
-    ]
-    outcomes: dict[str, Status] = {**box.methods, **dict.fromkeys(failed, "fail")}
-    status: Status = "fail" if failed else box.status
-    return Box(box.name, status, "; ".join(details), outcomes)
 
 
 def check_records(
@@ -242,7 +209,7 @@ def audit_cells(
 
 def _difference(kept: Tables, now: Tables) -> str:
     """Return the table and the column of a figure that came out otherwise; "" if all are equal."""
-    for name in (name for name in kept if name != FILES):
+    for name in kept:
         before, after = kept[name], now.get(name, {})
         for column in (column for column in before if column not in COSTS):
             if column not in after or not _equal(before[column], after[column]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, encoder_o
 from metaadapter.bench.peers.unknown_scores import Score
 from metaadapter.data.decode import content_hash
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.user_code import OpenedFiles
 from metaadapter.errors import DataError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.prompts import readable_name
@@ -123,8 +122,6 @@ class Measured:
     """The data that it was made from before its first task; None without a record."""
     sees_joint_alone: bool = False
     """Whether it sees only the joint block of features."""
-    files: OpenedFiles | None = field(default=None, kw_only=True)
-    """The files that it opened so far, for code of the user; None for others."""
 
 
 @dataclass(frozen=True, slots=True)

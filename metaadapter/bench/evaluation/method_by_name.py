@@ -47,7 +47,6 @@ from metaadapter.data.hub import is_hub_name
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.user_code import (
     explain,
-    files_opened_by,
     is_user_code,
     load_user_code,
     user_code_and_folder,
@@ -209,21 +208,17 @@ def _own_method(name: str) -> Method:
     """
     code, folder = user_code_and_folder(name)
     function = value = load_user_code(code, kind="method")
-    files = files_opened_by(code)
     if isinstance(value, type) and issubclass(value, AdapterGenerator):
-        with files.watch():
-            generator = load_generator(name)
+        generator = load_generator(name)
         function, identity = generator.predict, generator_id(generator)
     elif callable(value):
-        # The function gets a support, so its answers depend on that class even without an import.
-        identity = code_identity(Path(code.rpartition(":")[0]), Support)
+        identity = code_identity(Path(code.rpartition(":")[0]))
     else:
         raise UsageError(f"method {name!r} must be a function of a support, got {value!r}")
 
-    def watched(call: Callable[[], Any], support: Support) -> Any:
+    def explained(call: Callable[[], Any], support: Support) -> Any:
         try:
-            with files.watch():
-                return call()
+            return call()
         except Exception as error:
             if is_shortage(error):
                 raise
@@ -234,14 +229,14 @@ def _own_method(name: str) -> Method:
             ) from error
 
     def fit(support: Support) -> AdapterWeights | LogitFunction:
-        head = watched(partial(function, support), support)
+        head = explained(partial(function, support), support)
         if not isinstance(head, AdapterWeights) and callable(head):
             own = head
 
             def head(query_TQD: Tensor) -> Any:
-                return watched(partial(own, query_TQD), support)
+                return explained(partial(own, query_TQD), support)
 
         return require_head(head, support.text_TND.shape, owner=f"method {name!r}")
 
     card = read_meta_training(generator_folder(folder)) if folder else None
-    return Method(name, identity, fit, card, files=files)
+    return Method(name, identity, fit, card)

@@ -146,7 +146,6 @@ def _of_stores(
         look_blocks=stores[0].origin.blocks,
         blocks=stores[0].blocks,
         identity=" ".join(store.identity for store in stores),
-        store_files=frozenset(sha256 for store in stores for sha256 in store.proof.files.values()),
     )
     return near_copies_apart(data)
 

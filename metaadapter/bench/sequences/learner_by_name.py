@@ -17,7 +17,7 @@ from metaadapter.bench.sequences.learners.learner import Learner
 from metaadapter.bench.sequences.learners.library import Fit, Library, PooledFit
 from metaadapter.bench.sequences.learners.ridge import RAIL, RanPAC
 from metaadapter.data.code_identity import code_identity
-from metaadapter.data.user_code import explain, files_opened_by, is_user_code, load_user_code
+from metaadapter.data.user_code import explain, is_user_code, load_user_code
 from metaadapter.errors import UsageError
 
 PEERS: dict[str, Callable[[], Learner[Any]]] = {
@@ -59,7 +59,7 @@ def load_learner(name: str) -> Measured:
             )
         learner = OF_METHODS[kind](_fit_of(name, method.fit))
         identity = text_digest(code_identity(type(learner)) + method.identity)
-        return Measured(name, identity, learner, method.meta_training, files=method.files)
+        return Measured(name, identity, learner, method.meta_training)
     if is_user_code(name):
         return _own_learner(name)
     known = ", ".join([*PEERS, *OF_METHODS, *(f"{kind}@METHOD" for kind in OF_METHODS)])
@@ -89,4 +89,4 @@ def _own_learner(name: str) -> Measured:
         raise UsageError(
             f"learner {name!r} cannot be created without arguments: {explain(error)}"
         ) from error
-    return Measured(name, code_identity(kind), learner, None, files=files_opened_by(name))
+    return Measured(name, code_identity(kind), learner, None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache
 from typing import ClassVar, final
@@ -13,7 +12,7 @@ import pandas as pd
 import torch
 
 from metaadapter.bench.evaluation.bench import Bench, Summary
-from metaadapter.bench.evaluation.cells import Cell, CellResult, with_files
+from metaadapter.bench.evaluation.cells import Cell, CellResult
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.metrics import Tables
 from metaadapter.bench.evaluation.summary import differences, means
@@ -64,9 +63,7 @@ class SequenceBench(Bench):
         tasks = _tasks(self, cell.seed, cell.n_shot, learner.sees_joint_alone)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with learner.files.watch() if learner.files else nullcontext():
-                rows = measure_sequence(learner, tasks, self.config.continual)
-            return with_files({"rows": rows}, learner.files)
+            return {"rows": measure_sequence(learner, tasks, self.config.continual)}
 
     def summarise(self, results: Sequence[CellResult]) -> Summary:
         """Return tables and figures from the results of all cells."""

@@ -218,7 +218,6 @@ def test_predict__unreadable_frames__are_rows_with_the_reason_that_adapt_skips(
     ("more", "code", "reason"),
     [
         ("--export false-triggers:f.csv", 2, "needs the boxes of --detections"),
-        ("--parents lynx", 2, "their parent"),
         ("--allowed lynks", 2, "did you mean 'lynx'"),
         ("--detections labelled.json", 3, "has none of the 7 pictures"),
         ("--detections frames.json --export timelapse:missing/t.csv", 3, "there is no folder"),

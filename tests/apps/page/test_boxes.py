@@ -16,7 +16,6 @@ from metaadapter.apps.field.detections import read_detections
 from metaadapter.apps.field.frame_predictions import FieldOptions, encode_frames
 from metaadapter.apps.field.frames import Frame, read_times
 from metaadapter.apps.field.series import in_series
-from metaadapter.apps.field.species import Species
 from metaadapter.apps.page.detection_uploads import match_names
 from metaadapter.data.table import ImageRow
 from metaadapter.workflow.predictions import PredictionOptions
@@ -337,12 +336,11 @@ def test_answers__equal_those_of_the_shell_with_series_and_species(trapped, tmp_
     rows = [ImageRow(tmp_path / name, None) for name in FRAMES]
     frames = [Frame(row, detections.of(row.path, [tmp_path / "all"])) for row in rows]
     series = in_series(read_times(frames), 10.0)
-    species = Species(frozenset({"red", "green"}))
     part = encode_frames(
         [frame for group in series for frame in group],
         stored.config.origin,
         PredictionOptions(),
-        FieldOptions(detections, species=species),
+        FieldOptions(detections, allowed=frozenset({"red", "green"})),
         lambda: session.project.encoder,
     )
     predictions, _ = part.predict(stored, part.pictures)

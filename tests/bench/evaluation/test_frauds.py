@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pandas as pd
 import pytest
 
@@ -20,11 +18,6 @@ APART = "support and queries apart"
 UNSEEN, CLASSES = "data sets unseen in meta-training", "classes unseen in meta-training"
 AGAIN = "cells measured again"
 MINE = "mine.py:mine"
-READS_FILE = """\
-def mine(support):
-    open({path!r}, "rb").read()
-    return support.head(support.means_TND)
-"""
 LEARNS = """\
 import torch
 from metaadapter import AdapterGenerator
@@ -104,16 +97,6 @@ def trains_on_the_test_set_and_loses_the_record(scene):
     (scene.store.parent / "RUN" / "summary.json").unlink()
 
 
-def reads_the_store(scene):
-    scene.write(READS_FILE.format(path=str(next(scene.store.glob("*.npy")))))
-
-
-def reads_a_copy_of_the_store(scene):
-    copy = shutil.copytree(scene.store, scene.store.with_name("notes"))
-    file = next(copy.glob("*.npy"))
-    scene.write(READS_FILE.format(path=str(file.rename(copy / "weights.bin"))))
-
-
 def reads_no_file(scene):
     pass
 
@@ -130,9 +113,7 @@ def copies_the_cells_of_a_better_method_and_is_audited(scene):
         (trains_on_the_test_set, UNSEEN, "fail", "was trained on pets"),
         (trains_on_a_copy_under_another_name, UNSEEN, "fail", "trained on 36 pictures of fresh"),
         (trains_on_the_test_set_and_loses_the_record, UNSEEN, "unknown", "there is no record"),
-        (reads_the_store, APART, "fail", "opened files of the evaluated stores: pets/"),
-        (reads_a_copy_of_the_store, APART, "fail", "evaluated stores: notes/weights.bin"),
-        (reads_no_file, APART, "pass", "or of the memory of the evaluation, was not checked"),
+        (reads_no_file, APART, "pass", "may read was not checked"),
         (copies_the_cells_of_a_better_method_and_is_audited, AGAIN, "fail", "2 are different"),
     ],
 )  # fmt: skip
