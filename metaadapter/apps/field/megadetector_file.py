@@ -161,7 +161,7 @@ def answers_in_boxes(
     possible = [label for label in labels if label != UNKNOWN and not is_nothing(label)]
     names = dict.fromkeys((*possible, *used))
     categories = {str(number): name for number, name in enumerate(names, start=1)}
-    return Listing("metaadapter", categories, frames, {"description": classifier}, predicted=True)
+    return Listing("metaadapter", categories, frames, {"description": classifier})
 
 
 def _size(file: Path | Packed) -> tuple[int, int] | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from metaadapter.data.boxes.frame_detections import WHOLE, Detection, FrameDetections
-from metaadapter.data.boxes.listing import Listing
+from metaadapter.data.boxes.listing import Listing, sentences
 from metaadapter.data.boxes.picture_search import find_pictures, roots_of
 from metaadapter.data.decode import upright_size
 from metaadapter.data.inputs import UnreadableImage
@@ -17,10 +17,7 @@ from metaadapter.errors import DataError
 
 MIN_CONFIDENCE = 0.2
 """Boxes of which a detector was less sure are no examples of a class."""
-TINY = 16  # pixels of the longer side: an encoder sees a blur
-HUGE = 0.95  # of both sides of a picture
 SAME_SHAPE = 0.02
-MOST_NAMED = 3
 
 
 def boxed_table(
@@ -34,8 +31,7 @@ def boxed_table(
     """Return one row for each box whose picture exists; warnings tell what is left out or odd.
 
     The pictures are in the folder `pictures`, or near `source`. Boxes below `min_confidence` are
-    left out. A `DataError` if no picture exists,
-    or if no box is left.
+    left out. A `DataError` if no picture exists, or if no box is left.
     """
     roots = roots_of(source) if pictures is None else [pictures]
     paths = find_pictures(listing.frames, roots, source, is_given=pictures is not None)
@@ -49,7 +45,7 @@ def boxed_table(
         if path is not None
         for row in _rows(frame, path, remarks, min_confidence, labelled=labelled)
     ]
-    warnings = [*listing.warnings(source), *(_warning(*item, source) for item in remarks.items())]
+    warnings = sentences({**listing.remarks, **remarks}, source)
     if not rows:
         raise DataError(
             f"expected boxes with labels in {source}, but it leaves none to use"
@@ -66,33 +62,31 @@ def _rows(
     *,
     labelled: bool,
 ) -> Iterator[ImageRow]:
+    def leave_out(fate: str) -> None:
+        remarks[f"{fate} and are left out"].append(frame.file)
+
     size = _size(path)
     if frame.size and size and not _same_shape(frame.size, size):
-        remarks[
+        leave_out(
             "pictures have other proportions than when their boxes were drawn, as after a turn by "
-            "EXIF data, and are left out"
-        ].append(frame.file)
+            "EXIF data,"
+        )
         return
     if frame.in_pixels and size is None:
-        remarks["pictures cannot be measured, so their boxes in pixels are left out"].append(
-            frame.file
-        )
+        leave_out("pictures cannot be measured, but have boxes in pixels,")
         return
     frame = frame.of_size(size) if size else frame
     if not frame.detections:
-        remarks["pictures have no box and are left out"].append(frame.file)
+        leave_out("pictures have no box")
     boxes = list[tuple[Detection, str]]()
     for detection in frame.detections:
-        label = _label(detection)
+        label = unicodedata.normalize("NFC", " ".join(detection.category.split()))
         if detection.confidence < min_confidence:
-            remarks[f"boxes have a confidence below {min_confidence} and are left out"].append(
-                frame.file
-            )
+            leave_out(f"boxes have a confidence below {min_confidence}")
         elif labelled and not label:
-            remarks["boxes have no label and are left out"].append(frame.file)
+            leave_out("boxes have no label")
         else:
             boxes.append((detection, label))
-            _tell_of_extent(detection, size, frame.file, remarks)
     for detection, label in boxes:
         yield ImageRow(
             path,
@@ -102,24 +96,6 @@ def _rows(
             group=str(path) if len(boxes) > 1 else None,
             box=None if detection.box == WHOLE else detection.box,
         )
-
-
-def _label(detection: Detection) -> str:
-    label = detection.classified or detection.category
-    return unicodedata.normalize("NFC", " ".join(label.split()))
-
-
-def _tell_of_extent(
-    detection: Detection,
-    size: tuple[int, int] | None,
-    file: str,
-    remarks: defaultdict[str, list[str]],
-) -> None:
-    box = detection.box
-    if size and max(box.width * size[0], box.height * size[1]) < TINY:
-        remarks[f"boxes are shorter than {TINY} pixels, which show little"].append(file)
-    elif box != WHOLE and min(box.width, box.height) >= HUGE:
-        remarks["boxes take nearly their whole pictures"].append(file)
 
 
 def _size(path: Path) -> tuple[int, int] | None:
@@ -134,9 +110,3 @@ def _same_shape(one: Sequence[int], other: Sequence[int]) -> bool:
     # A picture that was made smaller has its sides rounded to whole pixels.
     rounding = SAME_SHAPE + 1 / min(*one, *other)
     return abs(first - second) <= rounding * max(first, second)
-
-
-def _warning(fate: str, files: Sequence[str], source: Path) -> str:
-    different = [*Counter(files)]
-    more = f" and {len(different) - MOST_NAMED} more" if len(different) > MOST_NAMED else ""
-    return f"{len(files)} {fate} ({source}): {', '.join(different[:MOST_NAMED])}{more}"

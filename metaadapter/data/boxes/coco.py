@@ -5,7 +5,7 @@ A box is [left, top, width, height] in pixels. The results of a detector have a 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,11 @@ from metaadapter.data.boxes.listing import (
     Listing,
     Pixels,
     Share,
-    around,
     in_pixels,
-    numbered,
 )
 from metaadapter.data.crop import Box
 from metaadapter.data.output_folder import write_output
 from metaadapter.data.strict_json import json_text
-
-CROWD = "surround crowds (iscrowd), and are left out"
 
 
 class _Image(BaseModel):
@@ -44,7 +40,6 @@ class _Annotation(BaseModel):
     image_id: int | str
     category_id: int | str
     bbox: tuple[float, float, float, float] | tuple[()] | None = None
-    segmentation: Any = None
     iscrowd: int = 0
     score: Share = 1.0
 
@@ -63,7 +58,7 @@ def is_coco(value: Any) -> bool:
 def read_coco(value: Any) -> Listing:
     """Read parsed JSON; other content is a `ValidationError` of pydantic, or a `ValueError`.
 
-    The box of a segmentation without one is the box around its polygons.
+    Boxes around crowds (`iscrowd`) are left out.
     """
     model = _Coco.model_validate(value)
     names = {str(category.id): category.name for category in model.categories}
@@ -74,12 +69,10 @@ def read_coco(value: Any) -> Listing:
         if image not in sizes or category not in names:
             wrong = f"image {image}" if image not in sizes else f"category {category}"
             raise ValueError(f"annotation {number} has the {wrong}, which the file does not list")
-        box = _box(annotation)
-        if annotation.iscrowd:
-            remarks[CROWD].append(f"image {image}")
-        elif box is None:
+        if annotation.iscrowd or not annotation.bbox:
             remarks[NO_RECTANGLE].append(f"image {image}")
         else:
+            box = Box(*annotation.bbox)
             box = box.in_fractions(sizes[image]) if min(sizes[image]) else box
             boxes[image].append(Detection(names[category], annotation.score, box))
     frames = [
@@ -88,53 +81,39 @@ def read_coco(value: Any) -> Listing:
             tuple(boxes[str(image.id)]),
             in_pixels=not min(sizes[str(image.id)]),
             size=sizes[str(image.id)] if min(sizes[str(image.id)]) else None,
-            id=str(image.id),
         )
         for image in model.images
     ]
-    if repeated := [id for id, n in Counter(frame.id for frame in frames).items() if n > 1]:
-        raise ValueError(f"it has several images of the id {repeated[0]}")
+    if len(sizes) < len(frames):
+        raise ValueError("it has several images of one id")
     return Listing("COCO", names, frames, remarks=remarks)
 
 
 def write_coco(listing: Listing, file: Path) -> None:
-    """Write pictures, whose sizes must be known; scores only if a box is no person's."""
-    categories = numbered(listing.categories, [*listing.categories.values()], first=1)
-    ids = {name: number for number, name in categories.items()}
-    images = numbered([frame.id for frame in listing.frames], range(len(listing.frames)), first=1)
-    annotations = [
-        {
-            "image_id": image,
-            "category_id": ids[detection.category],
-            "bbox": [*box],
-            "area": box.width * box.height,
-            "segmentation": [],
-            "iscrowd": 0,
-            **({"score": detection.confidence} if listing.is_scored else {}),
-        }
-        for image, frame in zip(images, listing.frames, strict=True)
-        for detection in frame.detections
-        for box in [in_pixels(detection.box, frame.known_size)]
-    ]
+    """Write pictures, whose sizes must be known, and boxes with their scores."""
+    ids = {name: number for number, name in enumerate(listing.categories.values(), start=1)}
+    images, annotations = list[dict[str, Any]](), list[dict[str, Any]]()
+    for image, frame in enumerate(listing.frames, start=1):
+        width, height = frame.known_size
+        images.append({"id": image, "file_name": frame.file, "width": width, "height": height})
+        for detection in frame.detections:
+            box = in_pixels(detection.box, frame.known_size)
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": image,
+                    "category_id": ids[detection.category],
+                    "bbox": [*box],
+                    "area": box.width * box.height,
+                    "segmentation": [],
+                    "iscrowd": 0,
+                    "score": detection.confidence,
+                }
+            )
     document = {
         "info": {"description": listing.description},
-        "images": [
-            dict(zip(("id", "file_name", "width", "height"), values, strict=True))
-            for image, frame in zip(images, listing.frames, strict=True)
-            for values in [(image, frame.file, *frame.known_size)]
-        ],
-        "categories": [{"id": number, "name": name} for number, name in categories.items()],
-        "annotations": [{"id": n, **value} for n, value in enumerate(annotations, start=1)],
+        "images": images,
+        "categories": [{"id": number, "name": name} for name, number in ids.items()],
+        "annotations": annotations,
     }
     write_output(file, json_text(document))
-
-
-def _box(annotation: _Annotation) -> Box | None:
-    if annotation.bbox:
-        return Box(*annotation.bbox)
-    polygons = annotation.segmentation
-    try:
-        sides = [side for polygon in polygons for side in polygon]
-        return around((float(x), float(y)) for x, y in zip(sides[::2], sides[1::2], strict=True))
-    except (TypeError, ValueError):  # no polygons, but a mask or nothing
-        return None

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,14 +13,12 @@ from metaadapter.data.boxes.coco import is_coco, read_coco, write_coco
 from metaadapter.data.boxes.cvat import read_cvat, write_cvat
 from metaadapter.data.boxes.label_studio import (
     is_label_studio,
-    is_label_studio_table,
     read_label_studio,
-    read_label_studio_table,
     write_label_studio,
 )
 from metaadapter.data.boxes.listing import Listing, checked
 from metaadapter.data.boxes.megadetector import is_megadetector, read_megadetector
-from metaadapter.data.boxes.voc import read_picture, read_voc, voc_files, write_voc
+from metaadapter.data.boxes.voc import read_voc, voc_files, write_voc
 from metaadapter.data.boxes.xml_tree import parse_xml
 from metaadapter.data.boxes.yolo import read_yolo, write_yolo, yolo_names
 from metaadapter.data.regular_files import regular
@@ -44,8 +39,8 @@ WRITTEN = {
     "label-studio": rb'\A\[.{0,65536}"model_version": "metaadapter|\A\[\]\Z',
 }
 """The beginnings of the files that an earlier run has written; the other formats are folders."""
-BOM, MOST_HEAD = b"\xef\xbb\xbf", 65536
-ENDINGS = (".json", ".xml", ".yaml", ".yml", ".csv", ".tsv")
+BOM = b"\xef\xbb\xbf"
+ENDINGS = (".json", ".xml", ".yaml", ".yml")
 OF_JSON = (
     (is_coco, read_coco),
     (is_label_studio, read_label_studio),
@@ -83,14 +78,13 @@ def recognized(source: Path) -> Listing | None:
 
 def _read(source: Path) -> Listing | None:
     try:
-        with _no_garbage():
-            read = _folder(source) if source.is_dir() else _file(source)
-            if read is not None and isinstance(source, Url):
-                raise UsageError(
-                    f"{source} has boxes, and boxes are read from a drive alone: copy it there "
-                    "with its pictures, for example with `aws s3 cp --recursive`, and name the copy"
-                )
-            return None if read is None else checked(read())
+        read = _folder(source) if source.is_dir() else _file(source)
+        if read is not None and isinstance(source, Url):
+            raise UsageError(
+                f"{source} has boxes, and boxes are read from a drive alone: copy it there with "
+                "its pictures, and name the copy"
+            )
+        return None if read is None else checked(read())
     except OSError as error:
         raise DataError(f"cannot read the boxes {source}: {error.strerror}") from error
     except ValidationError as error:
@@ -110,21 +104,6 @@ def write_boxes(listing: Listing, name: str, place: Path) -> None:
         raise DataError(f"cannot write {place} in the format {name}: {error}") from error
 
 
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Pause the garbage collector: files of boxes become millions of objects without cycles.
-
-    It would look at all of them again and again, which doubles the time.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 def _folder(folder: Path) -> Read | None:
     if (names := yolo_names(folder)) is not None:
         return partial(read_yolo, names)
@@ -135,26 +114,16 @@ def _folder(folder: Path) -> Read | None:
 def _file(file: Path) -> Read | None:
     if file.suffix.lower() in (".yaml", ".yml"):
         return partial(read_yolo, file)
-    with regular(file).open("rb") as opened:
-        head = opened.readline(MOST_HEAD)
-        is_table = is_label_studio_table(head.decode("utf-8-sig", errors="replace"))
-        if not (is_table or head.removeprefix(BOM).lstrip()[:1] in (b"<", b"{", b"[", b"")):
-            return None  # a large table is not read on
-        content = (head + opened.read()).removeprefix(BOM)
-    if is_table:
-        return partial(read_label_studio_table, content.decode())
-    start = content[:MOST_HEAD].lstrip()[:1]
-    if start == b"<":
-        return partial(_xml, content, file)
-    return _json(parse_json(content)) if start in (b"{", b"[") else None
+    content = regular(file).read_bytes().removeprefix(BOM).lstrip()
+    if content[:1] == b"<":
+        return partial(_xml, content)
+    return _json(parse_json(content)) if content[:1] in (b"{", b"[") else None
 
 
-def _xml(content: bytes, file: Path) -> Listing:
+def _xml(content: bytes) -> Listing:
     root = parse_xml(content)
     if root.tag == "annotation":
-        remarks = defaultdict[str, list[str]](list)
-        frame = read_picture(root, Path(file.name), remarks)
-        return Listing.of_labels("Pascal VOC", [frame], remarks)
+        raise ValueError("it is one file of Pascal VOC; give the folder of these files")
     if root.tag == "annotations":
         return read_cvat(root)
     raise ValueError(f"its XML is <{root.tag}>, neither CVAT's nor Pascal VOC's")
@@ -164,9 +133,4 @@ def _json(value: Any) -> Read | None:
     for is_format, read in OF_JSON:
         if is_format(value):
             return partial(read, value)
-    if isinstance(value, list) and value and isinstance(value[0], dict) and "bbox" in value[0]:
-        raise ValueError(
-            "these are results of COCO, without pictures and names; give a file with images, "
-            "categories and annotations"
-        )
     return None

@@ -31,8 +31,6 @@ class Detection(NamedTuple):
     box: Box
     species: Mapping[str, float] = {}
     """SpeciesNet's label → its score, as its file lists them; empty without a classification."""
-    classified: str = ""
-    """The most probable label, where the file has the answers of a classifier for this box."""
 
 
 class FrameDetections(NamedTuple):
@@ -48,8 +46,6 @@ class FrameDetections(NamedTuple):
     """Whether the sides of the boxes are numbers of pixels of the upright picture."""
     size: tuple[int, int] | None = None
     """The width and height of the picture in pixels, if the file has them."""
-    id: str = ""
-    """The identifier of the picture in the file; "" if the format has none."""
     split: str | None = None
     other_file: str = ""
     """Another name that the picture may have."""

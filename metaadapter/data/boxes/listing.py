@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 from pydantic import Field
 
 from metaadapter.data.boxes.frame_detections import WHOLE, Detection, FrameDetections
 from metaadapter.data.crop import Box
 
-Name = TypeVar("Name")
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1.001)]
 """A confidence or score; single precision may exceed 1 a little."""
 Pixels: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
 """The width or height of a picture; 0 if it is not known."""
-ROTATED = "are rotated, and the upright boxes around them are used"
-CUT = "reach beyond their pictures, and are cut at the edge"
-NO_RECTANGLE = "are no rectangles in their pictures, and are left out"
+MOST_NAMED = 3
+CUT = "boxes reach beyond their pictures, and are cut at the edge"
+NO_RECTANGLE = "boxes are no upright rectangles in their pictures, and are left out"
 
 
 class Listing(NamedTuple):
@@ -30,10 +28,7 @@ class Listing(NamedTuple):
     frames: Sequence[FrameDetections]
     info: Mapping[str, Any] = {}
     remarks: Mapping[str, Sequence[str]] = {}
-    """The end of a sentence about boxes → a description of each such box."""
-
-    predicted: bool = False
-    """Whether the confidences are those of a program, and say something even if all are 1."""
+    """The end of a sentence, such as "boxes are …" → the name of each such box or picture."""
 
     @classmethod
     def of_labels(
@@ -50,13 +45,6 @@ class Listing(NamedTuple):
         return cls(format, categories, frames, remarks=remarks)
 
     @property
-    def is_scored(self) -> bool:
-        """Whether the boxes have confidences; those of a person are all 1."""
-        return self.predicted or any(
-            box.confidence != 1 for frame in self.frames for box in frame.detections
-        )
-
-    @property
     def description(self) -> str:
         """The name of the program that made the boxes."""
         return str(self.info.get("description", "metaadapter"))
@@ -68,10 +56,16 @@ class Listing(NamedTuple):
 
     def warnings(self, source: object) -> list[str]:
         """One sentence for each kind of unusual box."""
-        return [
-            f"{len(boxes)} box(es) of {source} {fate}; the first is in {boxes[0]}"
-            for fate, boxes in self.remarks.items()
-        ]
+        return sentences(self.remarks, source)
+
+
+def sentences(remarks: Mapping[str, Sequence[str]], source: object) -> list[str]:
+    """One sentence for each remark, with the number and the first names of what it is about."""
+    return [
+        f"{len(names)} {remark} ({source}): {', '.join([*dict.fromkeys(names)][:MOST_NAMED])}"
+        f"{', …' if len({*names}) > MOST_NAMED else ''}"
+        for remark, names in remarks.items()
+    ]
 
 
 def checked(listing: Listing) -> Listing:
@@ -96,17 +90,6 @@ def around(points: Iterable[tuple[float, float]]) -> Box:
     return Box.of_corners(min(across), min(down), max(across), max(down))
 
 
-def rotated(box: Box, degrees: float, pivot: tuple[float, float]) -> Box:
-    """The upright box around a box that is turned clockwise around a pivot (x, y), in pixels."""
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    corners = [
-        (x - pivot[0], y - pivot[1])
-        for x in (box.left, box.left + box.width)
-        for y in (box.top, box.top + box.height)
-    ]
-    return around((pivot[0] + cos * x - sin * y, pivot[1] + sin * x + cos * y) for x, y in corners)
-
-
 def in_pixels(box: Box, size: tuple[int, int]) -> Box:
     """A box in fractions as pixels, without the noise of the last digits: 10, not 10.000000001."""
     width, height = size
@@ -117,14 +100,6 @@ def in_pixels(box: Box, size: tuple[int, int]) -> Box:
 def plain(number: float) -> float:
     """A number rounded to twelve digits, which every number that a person typed survives."""
     return float(f"{number:.12g}")
-
-
-def numbered(ids: Iterable[str], values: Sequence[Name], first: int) -> dict[int, Name]:
-    """Number → value: the numbers that a file gives in `ids`, or new ones if they are none."""
-    numbers = [int(id) for id in ids if id.isascii() and id.isdecimal()]
-    if len({*numbers}) != len(values):
-        numbers = [*range(first, first + len(values))]
-    return dict(zip(numbers, values, strict=True))
 
 
 def _within(box: Box, in_pixels: bool) -> tuple[Box | None, str]:

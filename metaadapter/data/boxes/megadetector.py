@@ -1,10 +1,8 @@
-"""The JSON formats of detectors: MegaDetector's three, and SpeciesNet's two.
+"""The JSON formats of detectors: MegaDetector's two, and SpeciesNet's two.
 
 - MegaDetector's, format 1.0 to 1.6: https://lila.science/megadetector-output-format
-- Microsoft's: a list of frames, with boxes as corners in pixels:
-  https://microsoft.github.io/MegaDetector/output_format
-- PytorchWildlife's, with or without its classifier: `annotations` of parallel lists, with boxes as
-  corners in pixels: https://github.com/microsoft/CameraTraps (`post_process.py`)
+- PytorchWildlife's: `annotations` of parallel lists, with boxes as corners in pixels:
+  https://github.com/microsoft/CameraTraps (`post_process.py`)
 - SpeciesNet's `predictions.json`: https://github.com/google/cameratrapai. Version 4 classifies
   frames, version 5 boxes. Its model of whole images reports its classification as a box of the
   category "0" around the frame.
@@ -15,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pydantic import AliasChoices, BaseModel, Field, RootModel
+from pydantic import AliasChoices, BaseModel, Field
 
 from metaadapter.data.boxes.frame_detections import ANIMAL, Detection, FrameDetections
 from metaadapter.data.boxes.listing import Listing, Share
@@ -32,22 +30,16 @@ N_PARTS = 7
 
 def is_megadetector(value: Any) -> bool:
     """Return whether parsed JSON has the form of one of the formats."""
-    if isinstance(value, list):
-        return not value or (isinstance(value[0], dict) and "file" in value[0])
-    if _is_wildlife(value):
-        return True
-    return isinstance(value, dict) and ("predictions" in value or "images" in value)
+    return isinstance(value, dict) and (
+        "predictions" in value or "images" in value or _is_wildlife(value)
+    )
 
 
 def read_megadetector(value: Any) -> Listing:
     """Read parsed JSON; other content is a `ValidationError` of pydantic, or a `ValueError`."""
-    if isinstance(value, list):
-        model: _Format = _Microsoft.model_validate(value)
-    elif _is_wildlife(value):
-        model = _PytorchWildlife.model_validate(value)
-    else:
-        kind = _SpeciesNet if "predictions" in value else _MegaDetector
-        model = kind.model_validate(value)
+    kind: type[_MegaDetector | _PytorchWildlife | _SpeciesNet]
+    kind = _SpeciesNet if "predictions" in value else _MegaDetector
+    model = (_PytorchWildlife if _is_wildlife(value) else kind).model_validate(value)
     return Listing("MegaDetector", model.categories, [*model.frames()], model.info)
 
 
@@ -77,17 +69,12 @@ class _Detection(BaseModel):
     classifications: list[tuple[str, Share]] | None = None  # MegaDetector's
 
     def read(
-        self,
-        names: Mapping[str, str],
-        species: Mapping[str, float] | None = None,
-        classified: str = "",
+        self, names: Mapping[str, str], species: Mapping[str, float] | None = None
     ) -> Detection:
         if self.category not in names:
             listed = ", ".join(f"{number} ({name})" for number, name in names.items())
             raise ValueError(f"it has a box of the category {self.category!r}, but lists {listed}")
-        return Detection(
-            names[self.category], self.conf, Box(*self.bbox), species or {}, classified
-        )
+        return Detection(names[self.category], self.conf, Box(*self.bbox), species or {})
 
 
 class _SpeciesDetection(_Detection):
@@ -111,7 +98,6 @@ class _Image(BaseModel):
 class _MegaDetector(BaseModel):
     info: dict[str, Any] = {}
     detection_categories: dict[str, str] = USUAL_CATEGORIES
-    classification_categories: dict[str, str] | None = None
     classification_category_descriptions: dict[str, str] | None = None
     images: list[_Image]
 
@@ -121,7 +107,6 @@ class _MegaDetector(BaseModel):
 
     def frames(self) -> Iterator[FrameDetections]:
         labels = self.classification_category_descriptions or {}
-        classes = self.classification_categories or {}
         for image in self.images:
             failure = image.failure or ("" if image.detections is not None else "no detections")
             boxes = tuple(
@@ -131,42 +116,10 @@ class _MegaDetector(BaseModel):
                         (labels.get(number, ""), score)
                         for number, score in detection.classifications or ()
                     ),
-                    classes.get((detection.classifications or [("", 0.0)])[0][0], ""),
                 )
                 for detection in image.detections or ()
             )
             yield FrameDetections(image.file, boxes, failure, read_time(image.datetime))
-
-
-class _Corners(BaseModel):
-    category: str
-    confidence: Share
-    bbox: tuple[float, float, float, float]
-
-
-class _CornersImage(BaseModel):
-    file: str
-    detections: list[_Corners]
-
-
-class _Microsoft(RootModel[list[_CornersImage]]):
-    @property
-    def info(self) -> dict[str, Any]:
-        return {"detector": "MegaDetector"}
-
-    @property
-    def categories(self) -> dict[str, str]:
-        named = {box.category for image in self.root for box in image.detections}
-        new = sorted(named - {*USUAL_CATEGORIES.values()})
-        return {**USUAL_CATEGORIES, **{str(n): name for n, name in enumerate(new, start=4)}}
-
-    def frames(self) -> Iterator[FrameDetections]:
-        for image in self.root:
-            boxes = []
-            for box in image.detections:
-                sides = Box.of_corners(*box.bbox)
-                boxes.append(Detection(box.category, box.confidence, sides))
-            yield FrameDetections(image.file, tuple(boxes), in_pixels=True)
 
 
 class _WildlifeImage(BaseModel):
@@ -174,7 +127,6 @@ class _WildlifeImage(BaseModel):
     bbox: list[tuple[float, float, float, float]]
     category: list[int] = Field(validation_alias=AliasChoices("category", "det_category"))
     confidence: list[Share] = Field(validation_alias=AliasChoices("confidence", "det_confidence"))
-    clf_category: list[int] = []
 
 
 class _PytorchWildlife(BaseModel):
@@ -182,7 +134,6 @@ class _PytorchWildlife(BaseModel):
     given: dict[str, str] | None = Field(
         None, validation_alias=AliasChoices("categories", "det_categories")
     )
-    clf_categories: dict[str, str] | None = None
 
     @property
     def info(self) -> dict[str, Any]:
@@ -193,19 +144,15 @@ class _PytorchWildlife(BaseModel):
         return self.given or WILDLIFE_CATEGORIES
 
     def frames(self) -> Iterator[FrameDetections]:
-        classes = self.clf_categories or {}
         for image in self.annotations:
-            labels = [classes.get(str(number), "") for number in image.clf_category]
-            if len(labels) != len(image.bbox):  # only some of its boxes are classified
-                labels = [""] * len(image.bbox)
-            facts = zip(image.category, image.confidence, image.bbox, labels, strict=True)
+            facts = zip(image.category, image.confidence, image.bbox, strict=True)
             boxes = tuple(
                 _Detection(
                     category=str(category),
                     conf=confidence,
                     bbox=Box.of_corners(*corners),
-                ).read(self.categories, classified=label)
-                for category, confidence, corners, label in facts
+                ).read(self.categories)
+                for category, confidence, corners in facts
             )
             yield FrameDetections(image.img_id, boxes, in_pixels=True)
 
@@ -284,11 +231,8 @@ class _SpeciesNet(BaseModel):
             )
 
 
-_Format = _MegaDetector | _Microsoft | _PytorchWildlife | _SpeciesNet
-
-
-def _is_wildlife(value: Any) -> bool:
-    images = value.get("annotations") if isinstance(value, dict) else None
+def _is_wildlife(value: Mapping[str, Any]) -> bool:
+    images = value.get("annotations")
     return isinstance(images, list) and all(
         isinstance(image, dict) and "img_id" in image for image in images[:1]
     )

@@ -32,13 +32,12 @@ def roots_of(source: Path) -> list[Path]:
     outer = [near.parent] if near.name.lower() in BESIDE_PICTURES else []
     roots = list[Path]()
     for folder in (near, *outer):
-        inner = subfolders(folder) if len(roots) < MOST_ROOTS else []
+        inner = subfolders(folder)
+        deeper = [path for one in inner[:MOST_ROOTS] for path in subfolders(one)]
         # The pictures of instances_val.json are in images/val.
         inner.sort(key=lambda path: path.name not in source.stem)
-        roots += [folder, *inner]
-        for path in inner if len(inner) < MOST_ROOTS else []:
-            deeper = subfolders(path)
-            roots += sorted(deeper, key=lambda path: path.name not in source.stem)
+        deeper.sort(key=lambda path: path.name not in source.stem)
+        roots += [folder, *inner, *deeper]
     return [*dict.fromkeys(roots)][:MOST_ROOTS]
 
 

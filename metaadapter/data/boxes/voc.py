@@ -6,14 +6,13 @@ the sets of the challenge itself the first pixel has the number 1, so boxes lie 
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element, tostring
 
 from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
-from metaadapter.data.boxes.listing import ROTATED, Listing, in_pixels, plain, rotated
+from metaadapter.data.boxes.listing import NO_RECTANGLE, Listing, in_pixels, plain
 from metaadapter.data.boxes.written_files import write_files
 from metaadapter.data.boxes.xml_tree import add, number_of, parse_xml, size_of, text_of
 from metaadapter.data.crop import Box
@@ -23,8 +22,8 @@ from metaadapter.data.walk import walk
 
 FOLDER, LISTS = "Annotations", Path("ImageSets", "Main")
 SPLITS = ("train", "val", "test", "trainval")
-NO_SPLIT = "default"
-CORNERS, MIDDLE = ("xmin", "ymin", "xmax", "ymax"), ("cx", "cy", "w", "h")
+ALL = "default"
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 def voc_files(folder: Path) -> list[Path]:
@@ -47,16 +46,14 @@ def read_voc(files: Sequence[Path], root: Path) -> Listing:
         try:
             element = parse_xml(regular(file).read_bytes())
             inner = file.relative_to(root / FOLDER if (root / FOLDER).is_dir() else root)
-            frames.append(read_picture(element, inner, remarks))
+            frames.append(_frame(element, inner, remarks))
         except ValueError as error:
             raise ValueError(f"{file.relative_to(root)} is wrong: {error}") from error
         frames[-1] = frames[-1]._replace(split=splits.get(inner.with_suffix("").as_posix()))
     return Listing.of_labels("Pascal VOC", frames, remarks)
 
 
-def read_picture(
-    root: Element, file: Path, remarks: defaultdict[str, list[str]]
-) -> FrameDetections:
+def _frame(root: Element, file: Path, remarks: defaultdict[str, list[str]]) -> FrameDetections:
     """Read the element `annotation` of a file, whose path stands for a name without folders."""
     if root.tag != "annotation":
         raise ValueError(f"expected the element annotation, got {root.tag}")
@@ -66,16 +63,13 @@ def read_picture(
     size = size_of(text_of(root, "size/width"), text_of(root, "size/height"))
     boxes = list[Detection]()
     for item in root.findall("object"):
-        if item.find("bndbox") is not None:
-            box = Box.of_corners(*(_side(item, f"bndbox/{side}") for side in CORNERS))
-        elif item.find("robndbox") is not None:
-            x, y, width, height = (_side(item, f"robndbox/{side}") for side in MIDDLE)
-            angle = number_of(text_of(item, "robndbox/angle") or "0", "robndbox/angle")
-            upright = Box(x - width / 2, y - height / 2, width, height)
-            box = rotated(upright, math.degrees(angle), (x, y))
-            remarks[ROTATED].append(name)
-        else:
+        if item.find("robndbox") is not None:
+            remarks[NO_RECTANGLE].append(name)
+            continue
+        if item.find("bndbox") is None:
             raise ValueError("an object has no bndbox")
+        places = [f"bndbox/{side}" for side in CORNERS]
+        box = Box.of_corners(*(number_of(text_of(item, place), place) for place in places))
         box = box if size is None else box.in_fractions(size)
         score = number_of(text_of(item, "confidence") or "1", "confidence")
         boxes.append(Detection(text_of(item, "name"), min(max(score, 0.0), 1.0), box))
@@ -83,23 +77,22 @@ def read_picture(
 
 
 def write_voc(listing: Listing, folder: Path) -> None:
-    """Write one file a picture, whose size must be known, and the lists of the splits."""
-    files, lists = dict[str, bytes](), defaultdict[str, list[str]](list)
+    """Write one file a picture, whose size must be known, and a list of all pictures."""
+    files, names = dict[str, bytes](), list[str]()
     for frame in listing.frames:
         name = PurePosixPath(frame.file).with_suffix("")
         place = f"{FOLDER}/{name}.xml"
         if place in files:
             raise ValueError(f"two pictures named {name} would share a file")
-        files[place] = _picture(frame, is_scored=listing.is_scored)
-        lists[frame.split or NO_SPLIT].append(str(name))
-    for split, names in lists.items():
-        files[(LISTS / f"{split}.txt").as_posix()] = "".join(f"{name}\n" for name in names).encode()
+        files[place] = _picture(frame)
+        names.append(f"{name}\n")
+    files[(LISTS / f"{ALL}.txt").as_posix()] = "".join(names).encode()
     # CVAT and datumaro need it for labels other than those of the challenge.
     labels = "".join(f"{name}:::\n" for name in listing.categories.values())
     write_files(folder, {**files, "labelmap.txt": labels.encode()}, listing)
 
 
-def _picture(frame: FrameDetections, *, is_scored: bool) -> bytes:
+def _picture(frame: FrameDetections) -> bytes:
     width, height = frame.known_size
     root = Element("annotation")
     add(root, "folder", "JPEGImages")
@@ -113,18 +106,13 @@ def _picture(frame: FrameDetections, *, is_scored: bool) -> bytes:
         add(item, "name", detection.category)
         for name, value in (("pose", "Unspecified"), ("truncated", 0), ("difficult", 0)):
             add(item, name, value)
-        if is_scored:
-            add(item, "confidence", detection.confidence)
+        add(item, "confidence", detection.confidence)
         sides, box = add(item, "bndbox"), in_pixels(detection.box, frame.known_size)
         ends = (plain(box.left + box.width), plain(box.top + box.height))
         for name, side in zip(CORNERS, (box.left, box.top, *ends), strict=True):
             add(sides, name, side)
     content: bytes = tostring(root, encoding="utf-8")
     return content
-
-
-def _side(item: Element, path: str) -> float:
-    return number_of(text_of(item, path), path)
 
 
 def _is_annotation(file: Path) -> bool:

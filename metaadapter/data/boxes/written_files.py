@@ -31,8 +31,7 @@ def write_files(folder: Path, files: Mapping[str, bytes], listing: Listing) -> N
     marked = is_regular(folder / MARK)
     before = read_document(folder / MARK, SCHEMA, REMEDY)[0]["files"] if marked else []
     # The mark comes first, so that the next run may replace what an interrupted one has left.
-    names = sorted({*files, *before})
-    mark = {"schema": SCHEMA, "format": listing.format, "files": names}
+    mark = {"schema": SCHEMA, "format": listing.format, "files": sorted({*files, *before})}
     write_document(folder / MARK, mark)
     for name in {*before} - {*files}:
         inside(folder, name).unlink(missing_ok=True)

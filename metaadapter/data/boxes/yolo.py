@@ -3,7 +3,7 @@
 A line is `class x y width height[ confidence]`, with the middle and the sides of the box in
 fractions; `class x y x y x y …[ confidence]` for a polygon, or the corners of a rotated box; and in
 a data set of poses `class x y width height` before the key points. The names of the classes are in
-`data.yaml` (Ultralytics), `classes.txt` (Label Studio) or `obj.names` (Darknet, CVAT's YOLO 1.1).
+`data.yaml` (Ultralytics) or `classes.txt` (Label Studio).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
-from metaadapter.data.boxes.listing import Listing, around, numbered, plain
+from metaadapter.data.boxes.listing import Listing, around, plain
 from metaadapter.data.boxes.written_files import write_files
 from metaadapter.data.crop import Box
 from metaadapter.data.regular_files import is_regular, regular
@@ -24,25 +24,21 @@ from metaadapter.data.url import Url
 from metaadapter.data.walk import is_picture, walk
 
 SPLITS = ("train", "val", "test")
-NAMES, USUAL = ("classes.txt", "obj.names"), ("data.yaml", "data.yml", "dataset.yaml")
-DARKNET = "obj_train_data"
+LABELS, NAMES, USUAL = "labels", "classes.txt", ("data.yaml", "data.yml", "dataset.yaml")
 MOST_BYTES = 2**20  # of a file of names; a thousand names take 20 kB
-NO_RECTANGLE_LINE = "expected class x y width height, or class x y x y x y …"
 
 
 def yolo_names(folder: Path) -> Path | None:
     """The file with the names of the classes in a folder of this format; `None` in another one."""
     # A class may be called "labels", too; its folder has pictures.
-    places = [folder / inner for inner in ("labels", DARKNET)]
-    has_labels = any(
-        file.suffix == ".txt" for place in places if place.is_dir() for file in walk(place)
-    )
+    labels = folder / LABELS
+    has_labels = labels.is_dir() and any(file.suffix == ".txt" for file in walk(labels))
     # The whole list of a folder in a bucket may take minutes.
     named = [folder / name for name in USUAL] if isinstance(folder, Url) else folder.glob("*.y*ml")
     for file in sorted(named):
         if is_regular(file) and _is(file, has_labels=has_labels):
             return file
-    return next((folder / name for name in NAMES if has_labels and is_regular(folder / name)), None)
+    return folder / NAMES if has_labels and is_regular(folder / NAMES) else None
 
 
 def read_yolo(names: Path) -> Listing:
@@ -71,16 +67,14 @@ def read_yolo(names: Path) -> Listing:
 
 
 def write_yolo(listing: Listing, folder: Path) -> None:
-    """Write `labels`, `data.yaml` and lists of the pictures, which are expected in `images`.
+    """Write `labels`, `data.yaml` and a list of the pictures, which are expected in `images`.
 
     Ultralytics refuses labels with confidences, so these are left out. Pictures of the same name
     with different endings, or in an inner folder `images`, are a `ValueError`.
     """
-    categories = numbered(listing.categories, [*listing.categories.values()], first=0)
-    if [*categories] != [*range(len(categories))]:
-        categories = dict(enumerate(categories.values()))
+    categories = dict(enumerate(listing.categories.values()))
     numbers = {name: number for number, name in categories.items()}
-    files, lists = dict[str, bytes](), {split: list[str]() for split in SPLITS}
+    files, pictures = dict[str, bytes](), list[str]()
     for frame in listing.frames:
         inner = PurePosixPath(frame.file.removeprefix("images/"))
         place = f"labels/{inner.with_suffix('')}.txt"
@@ -93,12 +87,11 @@ def write_yolo(listing: Listing, folder: Path) -> None:
             )
         lines = [_line(box, numbers) for box in frame.detections]
         files[place] = "".join(f"{line}\n" for line in lines).encode()
-        lists[frame.split if frame.split in SPLITS else "train"].append(f"./images/{inner}\n")
-    # Lists, because Ultralytics would follow a link to a folder, and look for labels there.
-    places = {split: f"{split}.txt" for split in SPLITS if lists[split]}
-    files |= {place: "".join(lists[split]).encode() for split, place in places.items()}
-    places = {"train": "train.txt", "val": "train.txt", **places}
-    facts = {**places, "names": categories}  # without `path`, Ultralytics takes this folder
+        pictures.append(f"./images/{inner}\n")
+    # A list, because Ultralytics would follow a link to a folder, and look for labels there.
+    files["train.txt"] = "".join(pictures).encode()
+    # Without `path`, Ultralytics takes this folder.
+    facts = {"train": "train.txt", "val": "train.txt", "names": categories}
     text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
     write_files(folder, {**files, "data.yaml": text.encode()}, listing)
 
@@ -142,44 +135,31 @@ def _pictures(folder: Path, facts: Mapping[str, Any]) -> Iterator[tuple[str | No
     Without pictures, such as after `yolo predict`, every file of labels stands for a picture, whose
     name then has no ending.
     """
-    root = _root(folder, facts)
     pictures = dict[str, str | None]()
     for split in SPLITS:
         given = facts.get(split)
         for place in given if isinstance(given, list) else [given] if given else []:
-            for name in _listed(folder, root, str(place)):
+            for name in _listed(folder, str(place)):
                 pictures.setdefault(name, split)
-    if not pictures:
-        for inner in ("images", DARKNET):
-            if (folder / inner).is_dir():
-                files = filter(is_picture, walk(folder / inner))
-                pictures |= {file.relative_to(folder).as_posix(): None for file in files}
-    if pictures:
-        for name, of_split in pictures.items():
-            yield of_split, name, folder / _labels_of(name)
-        return
-    for inner in ("labels", DARKNET):
-        if (folder / inner).is_dir():
-            for file in walk(folder / inner):
-                if file.suffix == ".txt":
-                    name = file.relative_to(folder / inner).with_suffix("").as_posix()
-                    yield None, name, file
+    if not pictures and (images := folder / "images").is_dir():
+        files = filter(is_picture, walk(images))
+        pictures = {file.relative_to(folder).as_posix(): None for file in files}
+    for name, of_split in pictures.items():
+        yield of_split, name, folder / _labels_of(name)
+    if not pictures and (labels := folder / LABELS).is_dir():
+        for file in walk(labels):
+            if file.suffix == ".txt":
+                yield None, file.relative_to(labels).with_suffix("").as_posix(), file
 
 
-def _root(folder: Path, facts: Mapping[str, Any]) -> Path:
-    """The folder that splits are relative to: `path` if it lies in this folder."""
-    root = folder / str(facts.get("path") or ".")
-    return root if root.is_dir() and root.resolve().is_relative_to(folder.resolve()) else folder
-
-
-def _listed(folder: Path, root: Path, place: str) -> Iterator[str]:
+def _listed(folder: Path, place: str) -> Iterator[str]:
     """The names, relative to `folder`, of the pictures of a split: a folder or a list of names.
 
     Roboflow's `../train/images` means a folder beside `data.yaml`. Nothing outside is read.
     """
     parts = [part for part in PurePosixPath(place.replace("\\", "/")).parts if part != ".."]
     for start in range(len(parts)):
-        inner_place = root.joinpath(*parts[start:])
+        inner_place = folder.joinpath(*parts[start:])
         if inner_place.resolve().is_relative_to(folder.resolve()) and inner_place != folder:
             if inner_place.is_dir():
                 for file in filter(is_picture, walk(inner_place)):
@@ -223,7 +203,8 @@ def _detection(line: str, names: Mapping[str, str], *, is_pose: bool) -> Detecti
     elif len(sides) >= 6:
         box = around(zip(sides[::2], sides[1::2], strict=True))
     else:
-        raise ValueError(f"{NO_RECTANGLE_LINE}, got {line[:80]!r}")
+        expected = "expected class x y width height, or class x y x y x y …"
+        raise ValueError(f"{expected}, got {line[:80]!r}")
     if not 0 <= confidence <= 1.001:
         raise ValueError(f"a confidence is from 0 to 1, not {confidence}")
     return Detection(names[str(int(number))], confidence, box)

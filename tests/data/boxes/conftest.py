@@ -20,7 +20,7 @@ def animals():
     fox = Detection("red fox", 1.0, Box(0.1, 0.2, 0.3, 0.4))
     deer = Detection("deer", 1.0, Box(0.5, 0.25, 0.125, 0.5))
     return of_frames(
-        FrameDetections("a/1.jpg", (fox, deer), size=(640, 480), id="7"),
-        FrameDetections("b/1.jpg", (deer,), size=(200, 100), id="9"),
-        FrameDetections("b/2.jpg", (), size=(200, 100), id="12"),
+        FrameDetections("a/1.jpg", (fox, deer), size=(640, 480)),
+        FrameDetections("b/1.jpg", (deer,), size=(200, 100)),
+        FrameDetections("b/2.jpg", (), size=(200, 100)),
     )

@@ -37,21 +37,18 @@ def boxes(draw):
 @st.composite
 def listings(draw):
     names = draw(st.lists(odd_names, min_size=1, max_size=4, unique=True))
-    is_scored = draw(st.booleans())
-    scores = st.floats(0, 1) if is_scored else st.just(1.0)
-    detections = st.builds(Detection, st.sampled_from(names), scores, boxes())
+    detections = st.builds(Detection, st.sampled_from(names), st.floats(0, 1), boxes())
     stems = draw(st.lists(plain_names.filter(bool), max_size=4, unique_by=str.casefold))
     frames = [
         FrameDetections(
             f"{draw(st.sampled_from(['', 'a/', 'a/b c/']))}{stem}.jpg",
             tuple(draw(st.lists(detections, max_size=3))),
             size=draw(st.tuples(st.integers(1, 9999), st.integers(1, 9999))),
-            id=str(number),
         )
-        for number, stem in enumerate(stems, start=1)
+        for stem in stems
     ]
     categories = {str(number): name for number, name in enumerate(names)}
-    return Listing("test", categories, frames, predicted=is_scored)
+    return Listing("test", categories, frames)
 
 
 def same(number):
@@ -64,13 +61,13 @@ def nearly(number):
 
 
 def facts(listing, number=same, *, name):
-    """The facts that the format of a name keeps, by picture; YOLO has boxes and labels alone."""
-    keeps_all = name != "yolo"
+    """The facts that the format of a name keeps, by picture."""
+    has_size, has_score = name != "yolo", name not in ("yolo", "cvat")
     return {
         frame.file.removeprefix("images/"): (
-            frame.size if keeps_all and frame.detections else None,
+            frame.size if has_size and frame.detections else None,
             [
-                (box.category, number(box.confidence) if keeps_all else None, number(box.box))
+                (box.category, number(box.confidence) if has_score else None, number(box.box))
                 for box in frame.detections
             ],
         )
@@ -103,14 +100,12 @@ def test_format__written_and_read__has_the_same_boxes(name, listing):
     if name in ("coco", "yolo", "cvat"):  # the others do not list labels without boxes
         names = {*listing.categories.values()}
     assert {*read.categories.values()} == names
-    if name in ("coco", "cvat"):
-        assert [frame.id for frame in read.frames] == [frame.id for frame in listing.frames]
 
 
 def test_yolo__with_a_link_to_the_pictures__has_them_as_ultralytics_looks_for_them(
     animals, tmp_path
 ):
-    written(animals._replace(predicted=True), "yolo", tmp_path)
+    written(animals, "yolo", tmp_path)
     (tmp_path / "boxes/images").rename(tmp_path / "photos")
     (tmp_path / "boxes/images").symlink_to(tmp_path / "photos")
 
