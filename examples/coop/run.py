@@ -14,10 +14,11 @@ matched by name, so ImageNet has 998: CLIP's names have missile and sunglasses t
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,9 +111,50 @@ def encode(file: Path, store: Path, encoder: str, template: str, split: str) -> 
     ]
     looks.write_text("\n".join(lines), encoding="utf-8")
     place = ("--out", str(store), "--encoder", str(looks), "--split", split)
-    code = metaadapter(["encode", str(file), *place])
+    code = metaadapter(["encode", str(as_manifest(file, looks.with_suffix(".csv"))), *place])
     if code:
         sys.exit(code)
+
+
+def as_manifest(file: Path, table: Path) -> Path:
+    """Return a list that `encode` reads: the file itself, or a table of its pictures."""
+    rows = {"classnames.txt": imagenet, "variants.txt": aircraft}.get(file.name)
+    if rows is None and file.parent.name == "split_fewshot":
+        rows = draw_of_2sfs
+    if rows is None:
+        return file
+    table.parent.mkdir(parents=True, exist_ok=True)
+    with table.open("w", encoding="utf-8", newline="") as opened:
+        csv.writer(opened).writerows([("path", "label", "split"), *rows(file)])
+    return table
+
+
+def imagenet(file: Path) -> Iterator[tuple[Path, str, str]]:
+    """Yield the pictures of `images/train` and `images/val`; as in CoOp, val is the test.
+
+    A line of the file has the folder of a class and its name, "n01440764 tench", and is the label,
+    because two classes may have the same name.
+    """
+    for line in file.read_text(encoding="utf-8").splitlines():
+        for folder, split in (("train", "train"), ("val", "test")):
+            inner = file.absolute().parent / "images" / folder / line.split()[0]
+            yield from ((path, line.strip(), split) for path in sorted(inner.iterdir()))
+
+
+def aircraft(file: Path) -> Iterator[tuple[Path, str, str]]:
+    """Yield the pictures of `images_variant_train.txt`, … with lines such as "1025794 707-320"."""
+    for split in ("train", "val", "test"):
+        listed = file.with_name(f"images_variant_{split}.txt").read_text(encoding="utf-8")
+        for line in listed.splitlines():
+            picture, _, variant = line.partition(" ")
+            yield file.absolute().parent / "images" / f"{picture}.jpg", variant, split
+
+
+def draw_of_2sfs(file: Path) -> Iterator[tuple[Path, str, str]]:
+    """Yield the labelled pictures of a draw; their paths are relative to the folder of all sets."""
+    for line in file.read_text(encoding="utf-8").splitlines():
+        facts = json.loads(line)
+        yield file.absolute().parents[2] / facts["_impath"], facts["_classname"], "train"
 
 
 def evaluate(stores: Sequence[str | Path], run: Path, more: Sequence[str]) -> int:

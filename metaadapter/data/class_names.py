@@ -1,20 +1,13 @@
-"""Names of classes: which spellings are the same, and names from a file in place of labels."""
+"""Names of classes: which spellings are the same."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
-from pathlib import Path
 
-from metaadapter.data.regular_files import read_utf8
-from metaadapter.data.strict_json import parse_json
-from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError, UsageError
-
-EXAMPLE = 'a JSON object from labels to names, such as {"AnnualCrop": "Annual Crop Land"}'
 
 # Letters and marks that nobody sees: Default_Ignorable_Code_Point in DerivedCoreProperties.txt of
 # Unicode 16, which `unicodedata` lacks. All others of that list are no letters or marks.
@@ -79,52 +72,3 @@ def _is_unseen(character: str) -> bool:
 def _shown(label: str) -> str:
     # `repr` shows most invisible characters by their number, but not these.
     return ascii(label) if UNSEEN_LETTERS.search(label) else repr(label)
-
-
-def with_class_names(table: ImageTable, file: Path) -> ImageTable:
-    """Return a table whose labels are the names that a file has for them; other labels stay.
-
-    Raises:
-        DataError: The file is not a JSON object of texts, names no class of the table, or gives two
-            classes one name.
-    """
-    names = _read(file)
-    classes = table.classes
-    known = {label: names.get(label, label) for label in classes}
-    unknown = sorted(set(names) - set(classes))
-    if len(unknown) == len(names):
-        raise DataError(
-            f"none of the {len(names)} labels in {file} is a class of the pictures: it has "
-            f"{', '.join(map(repr, unknown[:3]))}, and the pictures have "
-            f"{', '.join(map(repr, classes[:3]))}; correct the labels"
-        )
-    if shared := [name for name, count in Counter(known.values()).items() if count > 1]:
-        labels = [label for label, name in known.items() if name == shared[0]]
-        raise DataError(
-            f"expected a name of its own for each class, but with {file} {' and '.join(labels)} "
-            f"are both {shared[0]!r}; change one of these names"
-        )
-    warnings = table.warnings
-    if unknown:
-        listed = ", ".join(unknown[:3]) + (", …" if unknown[3:] else "")
-        warnings += (f"{len(unknown)} label(s) of {file} have no pictures: {listed}",)
-    return replace(
-        table,
-        rows=tuple(replace(row, label=known[row.label or ""]) for row in table.rows),
-        descriptions={known[label]: lines for label, lines in table.descriptions.items()},
-        warnings=warnings,
-    )
-
-
-def _read(file: Path) -> dict[str, str]:
-    text = read_utf8(file, "names of classes", saved_as="it in UTF-8")
-    try:
-        names = parse_json(text)
-    except ValueError as error:
-        raise DataError(f"expected {EXAMPLE}, in {file}, but it is not JSON: {error}") from error
-    if not isinstance(names, dict) or not names:
-        raise DataError(f"expected {EXAMPLE}, in {file}, but it holds something else")
-    for label, name in names.items():
-        if not isinstance(name, str) or not name.strip():
-            raise DataError(f"expected a text as the name of {label!r} in {file}, got {name!r}")
-    return names

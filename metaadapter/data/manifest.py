@@ -6,7 +6,7 @@ import csv
 import io
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,23 +19,11 @@ from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.data.url import Url, as_place
 from metaadapter.errors import DataError
 
-FORMATS = {
-    ".csv": "CSV",
-    ".tsv": "CSV",
-    ".jsonl": "JSONL",
-    ".ndjson": "JSONL",
-    ".parquet": "Parquet",
-}
-
 SIDES = ("box_left", "box_top", "box_width", "box_height")
-# The column of paths in the published draws of 2SFS; they are relative to DATA, the manifest is
-# DATA/SET/split_fewshot/shot_1-seed_1_train.jsonl. Source: M. Farina et al., Rethinking Few-Shot
-# Adaptation of Vision-Language Models in Two Stages, 2025.
-FEW_SHOT = "_impath"
 # The name of each column, followed by other names that users give it.
 COLUMNS = {
-    "path": ("path", "file", "filename", "file_name", "image", "filepath", "image_path", FEW_SHOT),
-    "label": ("label", "class", "category", "_classname"),
+    "path": ("path", "file", "filename", "file_name", "image", "filepath", "image_path"),
+    "label": ("label", "class", "category"),
     "split": ("split",),
     "group": ("group",),
     "description": ("description",),
@@ -59,78 +47,85 @@ class Record(NamedTuple):
 
 def is_manifest(path: Path) -> bool:
     """Return whether a file has the name of a manifest."""
-    return path.suffix.lower() in FORMATS
+    return path.suffix.lower() in READERS
+
+
+def read_records(table: Path) -> list[Record]:
+    """Read the rows of a table; all rows of a CSV file have all columns."""
+    return READERS[table.suffix.lower()](table)
 
 
 def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     """Read a table of pictures with the columns `COLUMNS`; only path is always required.
 
     A description is a sentence about the class; duplicates count once. The box is in fractions
-    of the upright picture. Paths may be relative to the folder of the manifest, or
-    in a file of 2SFS to that of all its data sets.
+    of the upright picture. Paths may be relative to the folder of the manifest.
     """
-    kind = FORMATS[manifest.suffix.lower()]
     records = [
         record
         for record in read_records(manifest)
         if record.values.get("label") or not record.values.get(UNREADABLE_REASON)
     ]
+    names = _names(manifest, records, ("path", "label") if labelled else ("path",))
+    rows = list[ImageRow]()
+    sentences = defaultdict[str, dict[str, None]](dict)
+    for position, values in records:
+        facts = {column: values.get(name) or None for column, name in names.items()}
+        label = facts.get("label") if labelled else None
+        label = label and unicodedata.normalize("NFC", label)
+        path = as_place(facts["path"] or "")
+        rows.append(
+            ImageRow(
+                path if isinstance(path, Url) else manifest.parent / path,
+                label,
+                facts.get("split"),
+                facts.get("group"),
+                _box(manifest, position, [facts.get(side) for side in SIDES]),
+                facts.get("caption"),
+            )
+        )
+        if label and (sentence := facts.get("description")):
+            sentences[label][sentence] = None
+    if not any(is_regular(row.path) for row in rows):
+        raise DataError(
+            f"none of the {len(rows)} pictures named in {manifest} exists; its paths are relative "
+            f"to the folder {manifest.parent.absolute()}, so the first was looked for at "
+            f"{rows[0].path.absolute()}; move the manifest or correct its paths"
+        )
+    kind = manifest.suffix[1:].upper()
+    descriptions = {label: tuple(lines) for label, lines in sentences.items()}
+    return ImageTable(tuple(rows), f"{kind} manifest", descriptions=descriptions)
+
+
+def _names(manifest: Path, records: list[Record], required: Sequence[str]) -> dict[str, str]:
+    """Return which column of the file has each fact; a `DataError` if a required one is missing."""
     if not records:
         raise DataError(
             f"expected one row per picture in {manifest}, but it has no rows; add some, or leave "
             "it out"
         )
     columns = dict.fromkeys(name for record in records for name in record.values)
-    named = {
-        column: next((alias for alias in aliases if alias in columns), None)
+    found = {
+        column: next((alias for alias in aliases if alias in columns), "")
         for column, aliases in COLUMNS.items()
     }
-    for column in ("path", "label") if labelled else ("path",):
-        name = named[column]
-        if name is None:
-            has_captions = column == "label" and named["caption"] is not None
+    names = {column: name for column, name in found.items() if name}
+    for column in required:
+        if column not in names:
+            captions = "; to learn from its captions, use `metaadapter captions`"
             raise DataError(
                 f"expected a column {column!r} (or {', '.join(COLUMNS[column][1:])}) in "
                 f"{manifest}, but its columns are {', '.join(map(repr, columns))}; rename one, or "
                 "add a first line such as path,label if there is none"
-                + (
-                    "; to learn from its captions, use `metaadapter captions`"
-                    if has_captions
-                    else ""
-                )
+                + (captions if column == "label" and "caption" in names else "")
             )
-        _require_filled(manifest, column, records, name)
-    folders = manifest.absolute().parents
-    root = folders[min(2, len(folders) - 1)] if named["path"] == FEW_SHOT else manifest.parent
-    rows: list[ImageRow] = []
-    sentences: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for record in records:
-        facts = {
-            column: (record.values.get(name) if name else None) or None
-            for column, name in named.items()
-        }
-        label = facts["label"] if labelled else None
-        label = label and unicodedata.normalize("NFC", label)
-        path = as_place(facts["path"] or "")
-        path = path if isinstance(path, Url) else root / path
-        box = _box(manifest, record.position, [facts[side] for side in SIDES])
-        rows.append(ImageRow(path, label, facts["split"], facts["group"], box, facts["caption"]))
-        if label and facts["description"]:
-            sentences[label][facts["description"]] = None
-    if not any(is_regular(row.path) for row in rows):
-        raise DataError(
-            f"none of the {len(rows)} pictures named in {manifest} exists; its paths are relative "
-            f"to the folder {root.absolute()}, so the first was looked for at "
-            f"{rows[0].path.absolute()}; move the manifest or correct its paths"
-        )
-    descriptions = {label: tuple(lines) for label, lines in sentences.items()}
-    return ImageTable(tuple(rows), f"{kind} manifest", descriptions=descriptions)
-
-
-def read_records(table: Path) -> list[Record]:
-    """Read the rows of a table in one of `FORMATS`; all rows of a CSV file have all columns."""
-    read = {"CSV": _read_csv, "JSONL": _read_jsonl, "Parquet": _read_parquet}
-    return read[FORMATS[table.suffix.lower()]](table)
+        if missing := [place for place, values in records if not values.get(names[column])]:
+            more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
+            raise DataError(
+                f"expected a {column} in every row of {manifest}, but it is missing in "
+                f"{', '.join(missing[:MAX_NAMED])}{more}; fill it in or delete the row"
+            )
+    return names
 
 
 def _box(manifest: Path, position: str, sides: list[str | None]) -> Box | None:
@@ -217,11 +212,10 @@ def _cell(column: str, value: object) -> str:
     return "" if isinstance(value, NO_TEXT) else str(value).strip()
 
 
-def _require_filled(manifest: Path, column: str, records: list[Record], name: str) -> None:
-    positions = [record.position for record in records if not record.values.get(name)]
-    if positions:
-        more = f" and {len(positions) - MAX_NAMED} more" if len(positions) > MAX_NAMED else ""
-        raise DataError(
-            f"expected a {column} in every row of {manifest}, but it is missing in "
-            f"{', '.join(positions[:MAX_NAMED])}{more}; fill it in or delete the row"
-        )
+READERS = {
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".jsonl": _read_jsonl,
+    ".ndjson": _read_jsonl,
+    ".parquet": _read_parquet,
+}

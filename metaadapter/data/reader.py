@@ -8,7 +8,7 @@ from pathlib import Path
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE, boxed_table
 from metaadapter.data.boxes.formats import recognized
 from metaadapter.data.containers import holds_pictures, read_containers
-from metaadapter.data.coop import CLASS_LISTS, read_coop_split
+from metaadapter.data.coop import read_coop_split
 from metaadapter.data.folder import read_folder
 from metaadapter.data.machine_errors import CONNECTION, is_of_network
 from metaadapter.data.manifest import is_manifest, read_manifest
@@ -35,10 +35,10 @@ def read_images(
     Args:
         source: A path or URL: a folder with one folder per class, perhaps inside train/val/test
             folders; a CSV, JSON lines or Parquet manifest with the columns path, label and
-            optionally split, group and caption; a CoOp split file (JSON); or `classnames.txt` of
-            ImageNet or `variants.txt` of FGVC-Aircraft; a tar file of WebDataset, a Parquet file
-            with a column of pictures, or a folder of either; or, on a drive, boxes with labels as
-            COCO, YOLO, Pascal VOC, CVAT, Label Studio or MegaDetector have them: each box is a row.
+            optionally split, group and caption; a CoOp split file (JSON); a tar file of WebDataset,
+            a Parquet file with a column of pictures, or a folder of either; or, on a drive, boxes
+            with labels as COCO, YOLO, Pascal VOC, CVAT, Label Studio or MegaDetector have them:
+            each box is a row.
             If not labelled, also one picture, or folders nested in any way.
         labelled: Whether every picture needs a label; if not, all labels are None.
         split: Read only this split of a divided source; "all" reads every split. It is required
@@ -90,11 +90,11 @@ def _read(source: Path, labelled: bool, pictures: Path | None, min_confidence: f
         )
     if is_manifest(source):
         return read_manifest(source, labelled=labelled)
-    if suffix == ".json" or source.name in CLASS_LISTS:
-        table = read_coop_split(source) if suffix == ".json" else CLASS_LISTS[source.name](source)
+    if suffix == ".json":
+        table = read_coop_split(source)
         if labelled:
             return table
-        return replace(table, rows=CompactRows(replace(row, label=None) for row in table.rows))
+        return replace(table, rows=tuple(replace(row, label=None) for row in table.rows))
     if labelled:
         raise DataError(
             f"expected labelled pictures: a folder with one folder per class, a manifest (.csv, "

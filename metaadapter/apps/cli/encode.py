@@ -43,13 +43,6 @@ Store = Annotated[
     Path, Option("--out", "-o", metavar="STORE", help="Folder of the feature store."), Output()
 ]
 Labels = Annotated[bool, Option("--labels/--no-labels", help="Read the classes of the pictures.")]
-Names = Annotated[
-    Path | None,
-    Option(
-        metavar="FILE",
-        help='JSON file with names for classes, as {"AnnualCrop": "Annual Crop Land"}.',
-    ),
-]
 DropDuplicates = Annotated[
     bool,
     Option("--drop-duplicates", help="Of files with equal bytes, keep only the first."),
@@ -71,7 +64,6 @@ def encode(
     encoder: options.Encoder = None,
     split: options.Split = None,
     labels: Labels = True,
-    names: Names = None,
     shard: cluster_options.Shard = None,
     drop_duplicates: DropDuplicates = False,
     detections: field_options.LabelledDetections = None,
@@ -89,7 +81,7 @@ def encode(
     on_cluster = cluster_options.is_for_ray(shard)
     values = {
         **{"images": images, "out": out, "encoder": encoder, "split": split, "labels": labels},
-        **{"names": names, "shard": shard, "drop_duplicates": drop_duplicates},
+        **{"shard": shard, "drop_duplicates": drop_duplicates},
         **{"detections": detections, "pictures": pictures, "min_confidence": min_confidence},
         **{"batch_size": batch_size, "workers": workers, "columns": columns},
     }
@@ -183,7 +175,7 @@ def _encode_on_cluster(
 
 
 def _pictures(values: Mapping[str, Any], console: Console) -> ImageTable:
-    """Read the pictures of the command with these options, cut to boxes and named."""
+    """Read the pictures of the command with these options, cut to boxes."""
     from metaadapter.data.reader import read_images
 
     images, least = values["images"], values["min_confidence"]
@@ -192,8 +184,7 @@ def _pictures(values: Mapping[str, Any], console: Console) -> ImageTable:
     options = {"split": values["split"], "pictures": of_boxes, "min_confidence": least}
     read = partial(read_images, images, **options)
     table = _table(read, images, console, labelled=values["labels"])
-    table = field_options.cut_labelled(table, pictures or images, detections, least)
-    return table if values["names"] is None else _with_names(table, values["names"])
+    return field_options.cut_labelled(table, pictures or images, detections, least)
 
 
 def _table(
@@ -211,14 +202,6 @@ def _table(
             raise DataError(f"{error}; or encode without classes: --no-labels") from error
         console.note(f"{images}: {table.source}, so its pictures are encoded without classes")
         return table
-
-
-def _with_names(table: ImageTable, names: Path) -> ImageTable:
-    from metaadapter.data.class_names import with_class_names
-
-    if not table.classes:
-        raise UsageError("--names gives names to classes, but the pictures are read without them")
-    return with_class_names(table, names)
 
 
 def _warnings(table: ImageTable, report: EncodeReport) -> list[str]:

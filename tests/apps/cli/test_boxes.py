@@ -41,7 +41,7 @@ def trap(tmp_path_factory):
         (folder / "photos" / file).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / "photos" / file)
         found = tuple(Detection(label, 1.0, box) for label, box in BOXES.items())
-        frames.append(FrameDetections(file, found, size=(128, 64), id=str(number + 1)))
+        frames.append(FrameDetections(file, found, size=(128, 64)))
     listing = Listing("", {"1": "heron", "2": "red fox"}, frames)
     for name in WRITERS:
         write_boxes(listing, name, folder / name)

@@ -95,7 +95,6 @@ def test_predict__by_url__is_that_of_the_files_alone_and_in_shards(
     ("command", "message"),
     [
         ("encode pictures --out s3://b/store", "--out s3://b/store is no place on a drive; write"),
-        ("encode pictures --out o --names gs://b/n.json", "--names gs://b/n.json is no place on a"),
         ("predict s3://b/adapter pictures", "ADAPTER s3://b/adapter is no place on a drive; only"),
         ("predict a pictures --out s3://b/a.csv", "--out s3://b/a.csv is no place on a drive"),
         ("adapt pictures --out gs://b/a.adapter", "--out gs://b/a.adapter is no place on a drive"),

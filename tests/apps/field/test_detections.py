@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PIL import ExifTags, Image
+from PIL import Image
 
 from metaadapter.apps.field.detections import read_detections
 from metaadapter.data.boxes.frame_detections import Detection
@@ -99,32 +99,6 @@ def test_megadetector__classifications__are_species_where_the_file_describes_the
     assert detection.species == {FOX: 0.8}
 
 
-def test_microsoft__list_of_frames__has_corners_in_pixels(write_json, tmp_path):
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6  # the upright picture is 100 wide and 200 high
-    (tmp_path / "a").mkdir()
-    Image.new("RGB", (200, 100)).save(tmp_path / "a/1.jpg", exif=exif)
-    value = [
-        {
-            "file": "a/1.jpg",
-            "detections": [
-                {"category": "animal", "confidence": 0.93, "bbox": [10, 40, 50, 100]},
-                {"category": "unknown", "confidence": 0.81, "bbox": [50, 40, 50, 100]},
-            ],
-        },
-        {"file": "a/2.jpg", "detections": []},
-    ]
-
-    read = read_detections(write_json(value))
-
-    assert read.of(tmp_path / "a/1.jpg", [tmp_path]).detections == (
-        ("animal", 0.93, (0.1, 0.2, 0.4, 0.3), {}, ""),
-    )
-    assert "1 box(es)" in read.warnings[0]
-    assert [*read.categories.values()] == ["animal", "person", "vehicle", "unknown"]
-    assert read.of(tmp_path / "a/2.jpg", [tmp_path]).failure == ""
-
-
 @pytest.mark.parametrize(
     ("value", "named"),
     [
@@ -179,10 +153,9 @@ def test_pytorch_wildlife__its_own_json__gives_boxes(write_json, tmp_path, class
     frame = matched.of(tmp_path / "a/1.jpg", [tmp_path])
 
     assert read.classified == {"animal"}
-    label = "fox" if classifies else ""
     assert frame.detections == (
-        Detection("animal", 0.9, Box(0.1, 0.2, pytest.approx(0.3), 0.4), {}, label),
-        Detection("person", 0.8, Box(0.5, 0.0, 0.5, 0.5), {}, label),
+        Detection("animal", 0.9, Box(0.1, 0.2, pytest.approx(0.3), 0.4)),
+        Detection("person", 0.8, Box(0.5, 0.0, 0.5, 0.5)),
     )
 
 
