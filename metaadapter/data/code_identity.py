@@ -45,7 +45,8 @@ def _modules(file: Path) -> list[Path]:
     """Return a file, and the modules of its folder that it imports, directly or not."""
     finder = ModuleFinder(path=[str(file.parent)])
     finder.run_script(str(file))
-    return [Path(module.__file__) for module in finder.modules.values() if module.__file__]
+    files = (getattr(module, "__file__", None) for module in finder.modules.values())
+    return [Path(name) for name in files if name]
 
 
 def _file(module: str) -> Path | None:
