@@ -12,7 +12,7 @@ from torch import Tensor
 
 from episodes.draws import uniform, upload
 from episodes.errors import EpisodeError
-from episodes.pools import PoolSpec
+from episodes.pools import FOREIGN
 from episodes.sampler import EpisodeSampler
 from episodes.source import TaskSource
 from episodes.spec import EpisodeSpec
@@ -50,7 +50,7 @@ class Mixture:
         twins: bool = False,
         off_class: bool = False,
         foreign: bool = False,
-        pools: PoolSpec | None = None,
+        pools: bool = False,
     ) -> Episodes:
         """Draw tasks from one source, as `EpisodeSampler.draw` does.
 
@@ -69,8 +69,8 @@ class Mixture:
         episodes = gather(rows, self.sources[number], generator)
         if foreign:
             episodes = self._with_foreign_strangers(episodes, number, generator)
-        if pools is not None:
-            episodes = self._with_foreign_pool(episodes, rows, number, pools, generator)
+        if pools:
+            episodes = self._with_foreign_pool(episodes, rows, number, generator)
         return episodes
 
     def _with_foreign_strangers(
@@ -89,7 +89,6 @@ class Mixture:
         episodes: Episodes,
         rows: EpisodeRows,
         number: int,
-        pools: PoolSpec,
         generator: torch.Generator,
     ) -> Episodes:
         """Replace the strangers in some pools by first views of pictures from another source."""
@@ -98,7 +97,7 @@ class Mixture:
         if not others or not is_stranger_TU.any():
             return episodes
         source, rows_n = _one_of(others, generator)
-        is_chosen_T1 = uniform((len(is_stranger_TU), 1), generator, CPU) < pools.foreign
+        is_chosen_T1 = uniform((len(is_stranger_TU), 1), generator, CPU) < FOREIGN
         picked_TU = uniform(tuple(is_stranger_TU.shape), generator, CPU) * len(rows_n)
         foreign_TUD = first_views(source, rows_n[picked_TU.long()])
         chosen_TU = upload(is_stranger_TU & is_chosen_T1, foreign_TUD.device)

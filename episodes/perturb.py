@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, replace
 
 import torch
@@ -12,10 +11,9 @@ from torch import Tensor
 from episodes.domain import draw_domain
 from episodes.draws import TaskDraw
 from episodes.errors import require_fraction
-from episodes.perturb_texts import perturb_texts, unit, used
+from episodes.perturb_texts import perturb_texts, used
 from episodes.tasks import EpisodeBatch, Episodes
 
-LEAST_SCATTER, MOST_SCATTER = 1.0, 8.0
 # Upper ends of the fraction of a task's classes; 2 leaves some tasks without any text.
 MOST_BARE, MOST_NAMELESS = 0.5, 2.0
 
@@ -32,10 +30,6 @@ class Perturbations:
     """The names are permuted among the classes of the task."""
     text_made: float = 0.5
     """Each text is the mean of all pictures of its class plus noise, or noise alone."""
-    scatter: float = 0.0
-    """The part of each picture across the mean of its class is multiplied by the same factor, which
-    makes the encoder worse. Pictures of other classes stay, so this suits no training of
-    the head that tells strangers."""
     noise: float = 0.45
     """Isotropic noise is added to the pictures."""
     scaling: float = 0.25
@@ -61,9 +55,8 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
     padding stays zero, and a task without a change stays equal to the bit. `class_means_TND` stay
     those of the original pictures. `generator` draws all numbers.
     """
-    draw = TaskDraw(generator, episodes.batch.text_TND)
-    episodes = _scattered(episodes, fractions.scatter, draw)
     batch = episodes.batch
+    draw = TaskDraw(generator, batch.text_TND)
     text_TND = perturb_texts(
         batch.text_TND,
         episodes.class_means_TND,
@@ -77,9 +70,6 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
     text_offset_T1D = text_cone.offset_T1D * used(batch.text_TND)
     text_TND = text_TND.clone()
     replace(text_cone, offset_T1D=text_offset_T1D).squeeze(text_TND)
-    support_TNKD = other_TNKD = domain.moved(batch.support_TNKD)
-    if episodes.has_views:
-        other_TNKD = domain.moved(episodes.other_views_TNKD)
     keeps_pictures_TN1, keeps_text_TN1 = _withheld(batch, fractions, draw)
     if fractions.pictureless:
         is_named_TN1 = keeps_text_TN1 & batch.text_TND.any(-1, keepdim=True)
@@ -90,55 +80,15 @@ def perturb(episodes: Episodes, fractions: Perturbations, generator: torch.Gener
         episodes,
         batch=replace(
             batch,
-            support_TNKD=support_TNKD,
+            support_TNKD=domain.moved(batch.support_TNKD),
             support_mask_TNK=batch.support_mask_TNK & keeps_pictures_TN1,
             query_TQD=domain.moved(batch.query_TQD),
             text_TND=text_TND * keeps_text_TN1,
         ),
         twin_TNKD=domain.moved(episodes.twin_TNKD),
         twin_mask_TNK=episodes.twin_mask_TNK & keeps_pictures_TN1,
-        other_views_TNKD=other_TNKD,
         off_class_TOD=domain.moved(episodes.off_class_TOD),
         pool_TUD=domain.moved(episodes.pool_TUD),
-    )
-
-
-def _scattered(episodes: Episodes, fraction: float, draw: TaskDraw) -> Episodes:
-    """Return tasks whose pictures are farther from the line of their class mean.
-
-    Pictures of classes without a mean, of other classes and strangers stay as they are.
-    """
-    if not fraction:
-        return episodes
-    batch, means_TND = episodes.batch, episodes.class_means_TND
-    factor_T11 = LEAST_SCATTER * (MOST_SCATTER / LEAST_SCATTER) ** draw.uniform(1.0)
-    more_T11 = draw.chosen(fraction) * (factor_T11 - 1)
-
-    def scatter(pictures: Tensor, labels_TX: Tensor) -> Tensor:
-        before_TXD, labels_TX1 = pictures.flatten(1, -2), labels_TX[..., None]
-        of_class_TXD = labels_TX1.clamp(min=0).expand(-1, -1, means_TND.shape[-1])
-        mean_TXD = means_TND.gather(1, of_class_TXD)
-        has_mean_TX1 = (labels_TX1 >= 0) & mean_TXD.any(-1, keepdim=True)
-        along_TX1 = (before_TXD * mean_TXD).sum(-1, keepdim=True)
-        moved_TXD = before_TXD + more_T11 * (before_TXD - along_TX1 * mean_TXD) * has_mean_TX1
-        return unit(moved_TXD, was=before_TXD).reshape(pictures.shape)
-
-    def by_class(pictures_TNKD: Tensor) -> Tensor:
-        n_tasks, n_way, *others = pictures_TNKD.shape[:-1]
-        numbers_N = torch.arange(n_way, device=means_TND.device)
-        labels_TX = numbers_N.repeat_interleave(math.prod(others)).expand(n_tasks, -1)
-        return scatter(pictures_TNKD, labels_TX)
-
-    return replace(
-        episodes,
-        batch=replace(
-            batch,
-            support_TNKD=by_class(batch.support_TNKD),
-            query_TQD=scatter(batch.query_TQD, batch.query_labels_TQ),
-        ),
-        twin_TNKD=by_class(episodes.twin_TNKD),
-        other_views_TNKD=by_class(episodes.other_views_TNKD),
-        pool_TUD=scatter(episodes.pool_TUD, episodes.pool_labels_TU),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Int
@@ -11,34 +9,23 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from episodes.draws import draw_off_class
-from episodes.errors import require_fraction, require_range
 from episodes.label_index import LabelIndex
 
-# The range of the Dirichlet concentration of a skewed pool, drawn log-uniformly.
+SIZE = 1, 20
+"""Least and most pictures per class; the number is drawn once for all tasks, log-uniformly."""
+# All shares are fractions of the tasks, drawn independently.
+SKEWED = 0.5
+"""The share in which class sizes have a Dirichlet distribution; else they are equal."""
 CONCENTRATION = 0.2, 2.0
-# The largest fraction of strangers in a pool that has some, drawn uniformly.
+"""The range of the concentration of this distribution, drawn log-uniformly."""
+STRANGERS = 0.4
+"""The share with pictures of classes outside the task."""
 MOST_STRANGERS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class PoolSpec:
-    """The pools to draw. All fractions are fractions of the tasks, drawn independently."""
-
-    size: tuple[int, int] = (1, 20)
-    """Least and most pictures per class; the number is drawn once for all tasks, log-uniformly."""
-    skewed: float = 0.5
-    """Class sizes have a Dirichlet distribution, concentration 0.2 to 2; else they are equal."""
-    strangers: float = 0.4
-    """Up to half of the pool are pictures of classes outside the task."""
-    foreign: float = 0.4
-    """These strangers come from another source with the same encoder, if there is one."""
-    copies: float = 0.05
-    """The pool also contains the labelled pictures."""
-
-    def __post_init__(self) -> None:
-        require_range("size", self.size, 1)
-        for name in ("skewed", "strangers", "foreign", "copies"):
-            require_fraction(name, getattr(self, name))
+"""The largest fraction of such pictures in a pool that has some, drawn uniformly."""
+FOREIGN = 0.4
+"""The share in which they come from another source with the same encoder, if there is one."""
+COPIES = 0.05
+"""The share whose pool also contains the labelled pictures."""
 
 
 def draw_pools(
@@ -48,7 +35,6 @@ def draw_pools(
     classes_TN: Int[Tensor, "T N"],
     support_TNK: Int[Tensor, "T N K"],
     others: tuple[Tensor, ...],
-    spec: PoolSpec,
     generator: torch.Generator,
 ) -> Int[Tensor, "T U"]:
     """Return a pool of row numbers for each task, padded with −1; empty if no picture is free.
@@ -57,13 +43,13 @@ def draw_pools(
     have pictures in `others`, and pictures of the support only as copies.
     """
     rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
-    low, high = spec.size
+    low, high = SIZE
     size = min(high, int(low * ((high + 1) / low) ** rng.random()))
     known, wanted, taken_by_task = [], [], []
     for task, classes in enumerate(classes_TN.tolist()):
         n_way = sum(number >= 0 for number in classes)
         counts = np.full(n_way, size)
-        if rng.random() < spec.skewed:
+        if rng.random() < SKEWED:
             low_c, high_c = np.log(CONCENTRATION)
             shares = rng.dirichlet(np.full(n_way, np.exp(rng.uniform(low_c, high_c))))
             counts = rng.multinomial(n_way * size, shares)
@@ -76,10 +62,10 @@ def draw_pools(
             free = rows[~torch.isin(rows, taken)]
             parts.append(free[torch.from_numpy(rng.permutation(len(free))[:count])])
         n_known = sum(map(len, parts))
-        has_strangers = rng.random() < spec.strangers
+        has_strangers = rng.random() < STRANGERS
         fraction = rng.uniform(0, MOST_STRANGERS) if has_strangers else 0.0
         wanted.append(round(n_known * fraction / (1 - fraction)))
-        if rng.random() < spec.copies:
+        if rng.random() < COPIES:
             parts.append(support_TNK[task][support_TNK[task] >= 0])
         known.append(torch.cat(parts))
     strangers_TO = classes_TN[:, :0]

@@ -12,10 +12,9 @@ from torch.nn.functional import pad
 from episodes.draws import draw_classes, draw_distinct, draw_off_class, log_uniform, uniform
 from episodes.errors import EpisodeError, require_fraction
 from episodes.label_index import LabelIndex
-from episodes.pools import PoolSpec, draw_pools
+from episodes.pools import draw_pools
 from episodes.spec import EpisodeSpec
 from episodes.tasks import EpisodeRows
-from episodes.uneven import draw_uneven, shots_of_classes
 
 # T tasks, N ways, C classes, P picks. X: the domains, followed by all domains together.
 
@@ -74,7 +73,7 @@ class EpisodeSampler:
         *,
         twins: bool = False,
         off_class: bool = False,
-        pools: PoolSpec | None = None,
+        pools: bool = False,
     ) -> EpisodeRows:
         """Draw tasks.
 
@@ -100,18 +99,11 @@ class EpisodeSampler:
         sizes_2T = uniform((2, n_sizes), generator, device).expand(2, n_tasks)
         n_way_T = log_uniform(spec.n_way, sizes_2T[1])
         n_shot_T = log_uniform(spec.n_shot, sizes_2T[0])
-        if spec.uneven:
-            uneven = draw_uneven(spec, n_way_T, n_shot_T, generator)
-            n_way_T = uneven.n_way_T
         classes_TN = self._draw_classes(domains_T2, is_mixed_T1, n_way_T, generator)
         wanted_TN = n_shot_T[:, None].expand_as(classes_TN)
         if spec.imbalance:
             exponents_TN = spec.imbalance * (2 * uniform(classes_TN.shape, generator, device) - 1)
             wanted_TN = (wanted_TN * exponents_TN.exp()).round().long().clamp(min=1)
-        if spec.uneven:
-            shots_TN = shots_of_classes(uneven, classes_TN.shape[1], generator)
-            is_uneven_T1 = (uneven.few_T != uneven.many_T)[:, None]
-            wanted_TN = torch.where(is_uneven_T1, shots_TN, wanted_TN)
         counts = divide_pictures(
             wanted_TN,
             spec.n_query,
@@ -129,7 +121,7 @@ class EpisodeSampler:
             positions_TO = draw_off_class(classes_TN, counts_C, spec.n_query, generator)
             off_class_TO = self._index.rows_at(positions_TO)
         pool_TU = classes_TN[:, :0]
-        if pools is not None:
+        if pools:
             cells = domains_T2[:, 1:], classes_TN
             pool_TU = draw_pools(
                 self._index,
@@ -138,7 +130,6 @@ class EpisodeSampler:
                 classes_TN,
                 support_TNK,
                 (twin_TNK, query_TNQ, off_class_TO),
-                pools,
                 generator,
             )
         return EpisodeRows(classes_TN, support_TNK, twin_TNK, query_TNQ, off_class_TO, pool_TU)

@@ -25,9 +25,6 @@ class EpisodeSpec:
     """The number of pictures to classify in each class."""
     imbalance: float = 0.0
     """The shots of a class are those of the task times e^u, with u uniform within ± this."""
-    uneven: float = 0.0
-    """The fraction of the tasks with one class of many shots, up to 100, beside classes of 1 to 4,
-    or with a long tail of shots; `n_shot` does not bound them."""
     alike: bool = False
     """Give all tasks of one draw the same ways and shots, which is faster as padding is saved."""
     hard_share: float = 0.0
@@ -40,7 +37,6 @@ class EpisodeSpec:
             raise EpisodeError(f"n_query must be at least 1, got {self.n_query}")
         if not (self.imbalance >= 0 and math.isfinite(self.imbalance)):
             raise EpisodeError(f"imbalance must be 0 or more, got {self.imbalance}")
-        require_fraction("uneven", self.uneven)
         require_fraction("hard_share", self.hard_share)
 
     def feasible(self, index: LabelIndex) -> EpisodeSpec:

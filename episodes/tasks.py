@@ -88,10 +88,6 @@ class Episodes:
     """A second support of the same classes, with other pictures."""
     twin_mask_TNK: Bool[Tensor, "T N K2"]
     """True for pictures of twins that count; nowhere without twins."""
-    other_views_TNKD: Float[Tensor, "T N K D"]
-    """The pictures of the support in other views; the support itself unless `has_views`."""
-    has_views: bool
-    """True if the source has more than one view of each picture."""
     off_class_TOD: Float[Tensor, "T O D"]
     """Pictures of classes outside the task."""
     off_class_mask_TO: Bool[Tensor, "T O"]
@@ -130,8 +126,7 @@ def gather(
     Args:
         rows: Tasks drawn from the source's labels, on the CPU.
         source: Features and texts.
-        generator: Draws the view of each picture uniformly. Without a generator the first view is
-            used, and the second is the other view.
+        generator: Draws the view of each picture uniformly; without it all views are the first.
 
     Returns:
         Tasks on the source's device. Rows that do not count are zeros.
@@ -141,15 +136,13 @@ def gather(
     def on_device(tensor: Tensor) -> Tensor:
         return upload(tensor, table_rD.device)
 
-    support, other = _draw_views(rows.support_TNK, n_views, generator)
-    twin, query, off_class, pool = (
-        _draw_views(drawn, n_views, generator)[0]
-        for drawn in (rows.twin_TNK, rows.query_TNQ, rows.off_class_TO, rows.pool_TU)
+    of_task = rows.support_TNK, rows.twin_TNK, rows.query_TNQ, rows.off_class_TO, rows.pool_TU
+    support, twin, query, off_class, pool = (
+        _draw_views(drawn, n_views, generator) for drawn in of_task
     )
     ways_N1 = torch.arange(rows.classes_TN.shape[1])[:, None]
-    support_TNKD = _look_up(table_rD, support)
     batch = EpisodeBatch(
-        support_TNKD=support_TNKD,
+        support_TNKD=_look_up(table_rD, support),
         support_mask_TNK=on_device(support >= 0),
         query_TQD=_look_up(table_rD, query).flatten(1, 2),
         query_labels_TQ=on_device(torch.where(query >= 0, ways_N1, -1).flatten(1)),
@@ -160,8 +153,6 @@ def gather(
         batch=batch,
         twin_TNKD=_look_up(table_rD, twin),
         twin_mask_TNK=on_device(twin >= 0),
-        other_views_TNKD=_look_up(table_rD, other) if n_views > 1 else support_TNKD,
-        has_views=n_views > 1,
         off_class_TOD=_look_up(table_rD, off_class),
         off_class_mask_TO=on_device(off_class >= 0),
         class_means_TND=_look_up(source.large_means_CD, rows.classes_TN),
@@ -193,16 +184,11 @@ def ways_of_pool(source: TaskSource, rows: EpisodeRows) -> Int[Tensor, "T U"]:
 
 def _draw_views(
     rows: Int[Tensor, "*shape"], n_views: int, generator: torch.Generator | None
-) -> tuple[Int[Tensor, "*shape"], Int[Tensor, "*shape"]]:
-    """Return rows in the table of pictures × views for a view and another; padding stays < 0."""
-    if n_views == 1:
-        return rows, rows
-    draws = torch.zeros((2, *rows.shape), device=rows.device)
-    if generator is not None:
-        draws = uniform(draws.shape, generator, rows.device)
-    view, step = (draws[0] * n_views).long(), 1 + (draws[1] * (n_views - 1)).long()
-    first = rows * n_views
-    return first + view, first + (view + step) % n_views
+) -> Int[Tensor, "*shape"]:
+    """Return rows in the table of pictures × views for a view of each; padding stays < 0."""
+    if n_views == 1 or generator is None:
+        return rows * n_views
+    return rows * n_views + (uniform(rows.shape, generator, rows.device) * n_views).long()
 
 
 def _look_up(

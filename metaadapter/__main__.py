@@ -12,9 +12,8 @@ def main() -> int:
     from metaadapter.apps.cli.app import main as run
 
     code = run()
-    # Python would wait for threads that still decode pictures, and threads that connect the
-    # processes of torchrun sometimes abort when Python ends (pytorch/pytorch#179291).
-    if code in KINDS or "TORCHELASTIC_RUN_ID" in os.environ:
+    # Python would wait for threads that still decode pictures.
+    if code in KINDS:
         os._exit(code)
     return code
 

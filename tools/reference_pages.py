@@ -18,7 +18,7 @@ SOURCE_LINK = re.compile(r"\]\(((?:\.\./)+)(metaadapter/[\w/.]+)\)")
 CONFIGURATIONS = (
     *("metaadapter.training.config.TrainConfig", "metaadapter.training.config.DataConfig"),
     *("metaadapter.training.config.SourceConfig", "metaadapter.training.config.SyntheticConfig"),
-    *("episodes.spec.EpisodeSpec", "episodes.perturb.Perturbations", "episodes.pools.PoolSpec"),
+    *("episodes.spec.EpisodeSpec", "episodes.perturb.Perturbations"),
     *("metaadapter.generator.generator.GeneratorConfig",),
     *("metaadapter.training.loss_terms.LossWeights", "metaadapter.training.config.InnerConfig"),
     *("metaadapter.training.config.OptimConfig", "metaadapter.training.config.ValidateConfig"),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import fields, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from episodes import EpisodeSpec
 from episodes.perturb import Perturbations
-from episodes.pools import PoolSpec
 from metaadapter.data.user_code import user_code_and_folder
 from metaadapter.generator.generator import GeneratorConfig
 from metaadapter.training.loss_terms import LossWeights
@@ -59,8 +57,6 @@ class SourceConfig(Strict):
     n_shot: tuple[Count, Count] | None = None
     """Least and most shots for this source only; by default those of `episodes`."""
     cross_domain_share: Fraction = 0.0
-    perturb: dict[str, float] = Field(default_factory=dict)
-    """Fractions of perturbations for this source only; others are those of the run."""
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> SourceConfig:
@@ -68,9 +64,6 @@ class SourceConfig(Strict):
             raise ValueError(
                 "expected either `stores` (folders in data.root) or a table `synthetic`"
             )
-        if unknown := self.perturb.keys() - {known.name for known in fields(Perturbations)}:
-            raise ValueError(f"`perturb` has unknown perturbations: {', '.join(sorted(unknown))}")
-        Perturbations(**self.perturb)
         if self.synthetic is not None and self.classes is not None:
             raise ValueError("`classes` needs `stores`: synthetic classes cannot be split")
         return self
@@ -146,8 +139,6 @@ class TrainConfig(Strict):
     data: DataConfig
     episodes: EpisodeSpec = EpisodeSpec()
     perturb: Perturbations = Perturbations()
-    pools: PoolSpec = PoolSpec()
-    """The pools of tasks, if a loss term needs them."""
     start: str | None = None
     """The generator whose weights training starts from: "default", a folder, `None` for random."""
     generator: str | None = None
@@ -157,11 +148,6 @@ class TrainConfig(Strict):
     inner: InnerConfig = InnerConfig()
     optim: OptimConfig = OptimConfig()
     validation: Annotated[ValidateConfig, Field(alias="validate")] = ValidateConfig()
-
-    def perturbations_of(self, source: str) -> Perturbations:
-        """Return the perturbations of the tasks from a source."""
-        own = {one.name: one.perturb for one in self.data.sources}
-        return replace(self.perturb, **own.get(source, {}))
 
     @model_validator(mode="after")
     def _has_one_generator(self) -> TrainConfig:

@@ -6,7 +6,6 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import chain
 from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
@@ -15,7 +14,6 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from metaadapter.data.strict_json import json_text
-from metaadapter.training.processes import Processes
 
 Kind = Literal["classes", "domains"]
 Tables = dict[Kind, dict[str, dict[int, float]]]
@@ -137,10 +135,8 @@ class StepFigures:
         return math.isfinite(self.terms.get("total", math.nan) + self.grad_norm)
 
 
-def step_figures(
-    draws: Sequence[LearnedDraw], grad_norm: Tensor, processes: Processes
-) -> StepFigures:
-    """Return the figures of a step, over the draws of all processes.
+def step_figures(draws: Sequence[LearnedDraw], grad_norm: Tensor) -> StepFigures:
+    """Return the figures of a step over its draws.
 
     This reads the results from the device, once for all, and so waits for it.
     """
@@ -149,13 +145,13 @@ def step_figures(
     device = next((one.device for one in values if one.device.type != "cpu"), grad_norm.device)
     *numbers, norm = torch.stack([one.to(device, torch.float64) for one in values]).tolist()
     left = iter(numbers)
-    own = [(draw.source, {name: next(left) for name in draw.terms}) for draw in draws]
     of_terms, of_sources = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
-    for source, terms in chain.from_iterable(processes.gather(own)):
-        for name, value in terms.items():
+    for draw in draws:
+        for name in draw.terms:
+            value = next(left)
             of_terms[name].append(value)
-        if "total" in terms:
-            of_sources[source].append(terms["total"])
+            if name == "total":
+                of_sources[draw.source].append(value)
     means, of_source = (
         {name: sum(values) / len(values) for name, values in group.items()}
         for group in (of_terms, of_sources)

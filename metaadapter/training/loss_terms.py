@@ -13,7 +13,6 @@ from torch.nn.functional import cross_entropy, softplus
 
 from episodes import EpisodeBatch, Episodes
 from episodes.draws import upload
-from metaadapter.adapter.divergence import symmetric_divergence
 from metaadapter.adapter.known import FRACTIONS, known_logits
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
@@ -84,57 +83,40 @@ def _mean(values_TX: Float[Tensor, "T X"], mask_TX: Bool[Tensor, "T X"]) -> Floa
     return values_TX.masked_fill(~mask_TX, 0.0).sum(-1) / mask_TX.sum(-1).clamp(min=1)
 
 
-POOL_TERMS = ("pool", "pool_kept", "pool_halves")
 # Added to the loss in a denominator, because below this loss little is left to improve.
 LEAST_LOSS = 0.05
 
 
-def pool_terms(
-    generator: AdapterGenerator, episodes: Episodes, support: Support, wanted: frozenset[str]
-) -> dict[str, Float[Tensor, ""]]:
-    """Return the `wanted` loss terms of tasks with pools by name; none if no task has a pool."""
-    mask_TU, batch = episodes.pool_mask_TU, episodes.batch
-    if not wanted or not mask_TU.any():
-        return {}
-
-    def logits(mask_TU: Tensor, rows: Tensor) -> Tensor:
-        pooled = replace(support, pool_TUD=episodes.pool_TUD, pool_mask_TU=mask_TU)
-        return classify(rows, generator(pooled))
-
+def pool_loss(
+    generator: AdapterGenerator, episodes: Episodes, support: Support
+) -> Float[Tensor, ""]:
+    """Return the loss with pools in units of that without, the mean of queries and pools' own."""
+    batch = episodes.batch
     rows_TXD = torch.cat([batch.query_TQD, episodes.pool_TUD], 1)
-    parts = [batch.query_TQD.shape[1]]
+    pooled = replace(support, pool_TUD=episodes.pool_TUD, pool_mask_TU=episodes.pool_mask_TU)
+    logits_TXN = classify(rows_TXD, generator(pooled))
     with torch.no_grad():
-        without_TQN, without_TUN = classify(rows_TXD, generator(support)).tensor_split(parts, 1)
-    logits_TQN, own_TUN = logits(mask_TU, rows_TXD).tensor_split(parts, 1)
-    counts_TQ = (batch.query_labels_TQ >= 0) & mask_TU.any(-1, keepdim=True)
-    terms = {}
-    if "pool" in wanted:
-        relative_2T = [
-            query_losses(pooled, labels, batch.class_mask_TN)
-            / (query_losses(without, labels, batch.class_mask_TN) + LEAST_LOSS)
-            for pooled, without, labels in (
-                (logits_TQN, without_TQN, batch.query_labels_TQ),
-                (own_TUN, without_TUN, episodes.pool_labels_TU),
-            )
-        ]
-        terms["pool"] = torch.stack(relative_2T).mean()
-    if "pool_kept" in wanted:
-        terms["pool_kept"] = symmetric_divergence(logits_TQN, without_TQN, counts_TQ)
-    if "pool_halves" in wanted:
-        is_even_U = torch.arange(mask_TU.shape[1], device=mask_TU.device) % 2 == 0
-        one, other = (
-            logits(mask_TU & half_U, batch.query_TQD) for half_U in (is_even_U, ~is_even_U)
+        without_TXN = classify(rows_TXD, generator(support))
+    parts = [batch.query_TQD.shape[1]]
+    relative_2T = [
+        query_losses(own, labels, batch.class_mask_TN)
+        / (query_losses(before, labels, batch.class_mask_TN) + LEAST_LOSS)
+        for own, before, labels in zip(
+            logits_TXN.tensor_split(parts, 1),
+            without_TXN.tensor_split(parts, 1),
+            (batch.query_labels_TQ, episodes.pool_labels_TU),
+            strict=True,
         )
-        terms["pool_halves"] = symmetric_divergence(one, other, counts_TQ)
-    return terms
+    ]
+    return torch.stack(relative_2T).mean()
 
 
 # These terms train only the network that reads pools, or only that of the known head.
-PART_TERMS = (*POOL_TERMS, "known")
+PART_TERMS = "pool", "known"
 _NO_QUERY = (
     "the weight of the loss term query must be above 0, because the other terms do not teach to "
     "classify and some tasks do not have them; it may be 0 only if pool or known has a weight, and "
-    "no terms except pool, pool_kept, pool_halves and known have weights"
+    "no other terms have weights"
 )
 
 
@@ -142,26 +124,20 @@ _NO_QUERY = (
 class LossWeights:
     """The weight of each loss term; a term with weight 0 is not computed.
 
-    `query` must be above 0, unless only `known` and terms of pools have weights. Wrong weights and
-    wrong names of losses of your own raise `UsageError`.
+    `query` must be above 0, unless only `known` and `pool` have weights. Wrong weights and wrong
+    names of losses of your own raise `UsageError`.
     """
 
     query: float = 1.0
     """Cross-entropy of the queries, divided by log(ways) so that large tasks do not dominate."""
     draws: float = 0.0
     """Divergence between predictions from two supports with different pictures or domains."""
-    views: float = 0.0
-    """Divergence between predictions from two sets of views of one support."""
     off_class: float = 0.0
     """Divergence from zero-shot on pictures of classes that are not in the task, in tasks whose
     classes all have texts."""
     pool: float = 0.0
     """The losses of the queries and of the pool's own pictures, each divided by the loss without
-    the pool. The network that reads pools learns only from the terms of pools."""
-    pool_kept: float = 0.0
-    """Divergence between predictions with and without the pool."""
-    pool_halves: float = 0.0
-    """Divergence between predictions with one half of the pool and with the other."""
+    the pool. The network that reads pools learns only from this term."""
     known: float = 0.0
     """The loss of the known head (`known_loss`), whose network learns only from this term."""
 
@@ -186,11 +162,6 @@ class LossWeights:
                 )
         if self.query == 0 and not ((self.pool or self.known) and self.are_of(*PART_TERMS)):
             raise UsageError(_NO_QUERY)
-
-    @property
-    def of_pools(self) -> frozenset[str]:
-        """The terms with a weight that need pools."""
-        return frozenset(name for name in POOL_TERMS if getattr(self, name))
 
     def are_of(self, *names: str) -> bool:
         """Return whether only these terms have weights."""

@@ -24,7 +24,7 @@ from metaadapter.training.loss_terms import (
     PART_TERMS,
     LossWeights,
     known_loss,
-    pool_terms,
+    pool_loss,
     query_loss,
 )
 from metaadapter.training.task_span import in_span
@@ -48,12 +48,13 @@ def objective(
     adapters before they classify the queries; `own` has the user's losses by name.
     """
     predict: Callable[[Support], AdapterWeights] = generator
-    if isinstance(generator, Generator) and not (own or weights.of_pools):
-        views = weights.views > 0 and episodes.has_views
-        episodes = in_span(episodes, twins=weights.draws > 0, views=views)
+    if isinstance(generator, Generator) and not (own or weights.pool):
+        episodes = in_span(episodes, twins=weights.draws > 0)
         predict = partial(generator, known=False)
     support = Support.of_batch(episodes.batch, episodes.logit_scale, episodes.blocks)
-    of_parts = pool_terms(generator, episodes, support, weights.of_pools)
+    of_parts = {}
+    if weights.pool and episodes.pool_mask_TU.any():
+        of_parts["pool"] = pool_loss(generator, episodes, support)
     if weights.known:
         of_parts["known"] = known_loss(generator(support), episodes).mean()
     if weights.are_of(*PART_TERMS):
@@ -72,9 +73,6 @@ def objective(
         # Without a twin, the second prediction of a task would be zero-shot CLIP.
         has_twin_TQ = counts_TQ & twin_mask_TNK.any(-1).any(-1, keepdim=True)
         terms["draws"] = symmetric_divergence(logits_TQN, logits(predict(twin)), has_twin_TQ)
-    if weights.views and episodes.has_views:
-        other = replace(support, support_TNKD=episodes.other_views_TNKD)
-        terms["views"] = symmetric_divergence(logits_TQN, logits(predict(other)), counts_TQ)
     unadapted = support.zero_shot()
     # Zero-shot CLIP cannot judge a class without a text, but would give it the logit 0.
     is_named_T1 = (batch.text_TND.any(-1) | ~batch.class_mask_TN).all(-1, keepdim=True)

@@ -1,4 +1,4 @@
-"""The random numbers of a run: a stream for each use, in each step and process."""
+"""The random numbers of a run: a stream for each use, in each step."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def stream(seed: int, name: str) -> torch.Generator:
 
 @contextmanager
 def streams_of_step(
-    seed: int, step: int, rank: int, device: torch.device
+    seed: int, step: int, device: torch.device
 ) -> Iterator[Mapping[str, torch.Generator]]:
-    """Yield the streams of one step of a process by their use, and seed torch's global state.
+    """Yield the streams of one step by their use, and seed torch's global state.
 
     They follow from these numbers, so a resumed run draws the same ones. The user's code may draw
     from the global state (dropout), which is that of the caller again after the block.
     """
-    own = f"step {step} of process {rank}"
+    own = f"step {step}"
     streams = {use: stream(seed, f"{use} in {own}") for use in USES}
     if device.type == "cuda":  # which then draws the noise of all pictures itself
         streams["perturb"] = torch.Generator(device).manual_seed(streams["perturb"].initial_seed())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +15,6 @@ from metaadapter.errors import IncompatibleArtifact
 from metaadapter.generator.adapter_generator import save_generator
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.figures import Moment
-from metaadapter.training.processes import Processes, joined
 from metaadapter.training.run_folder import (
     Checkpoint,
     hold_run,
@@ -29,7 +27,6 @@ from metaadapter.training.run_folder import (
 from metaadapter.training.run_summary import (
     RunSummary,
     described_sources,
-    installed_versions,
     summarise,
 )
 from metaadapter.training.trainer import Trainer
@@ -51,11 +48,7 @@ def train(
 ) -> RunSummary:
     """Train a run from its last saved state, and keep its best generator in `best/`.
 
-    An interrupted run gets the same weights as one that is not interrupted, up to rounding, if it
-    has as many processes.
-
-    If torchrun has started several processes, they share the tasks of each step. All must see the
-    folder and the stores; the first process alone writes, and all return the summary.
+    An interrupted run gets the same weights as one that is not interrupted, up to rounding.
 
     Args:
         folder: The folder of the run; a new folder holds only a lock until all checks pass.
@@ -63,35 +56,30 @@ def train(
         config_text: The TOML text to keep with a new run. Without it the run in the folder resumes.
         device: Name of a device. "auto" is the device of the run so far; for a new run, the first
             CUDA GPU if there is one, else the CPU.
-        tell: Called after each step, in each process.
-        should_stop: Called after each step; true in any process saves the state and stops all.
+        tell: Called after each step.
+        should_stop: Called after each step; true saves the state and stops.
 
     Raises:
         DataError: Sources are missing, have changed, or overlap with validation; training diverges;
-            the folder is not empty, not a run, or used by another run; or a process is lost.
-        UsageError: The device cannot train; the configuration or the user's code has changed; or
-            the processes cannot share the tasks of a step.
+            the folder is not empty, not a run, or used by another run.
+        UsageError: The device cannot train, or the configuration or the user's code has changed.
     """
-    with joined() as processes, ExitStack() as held:
-        with processes.together():
-            run = _Run.open(folder, config, config_text, device, processes, held)
-        saved = checkpoint.values["step"] if (checkpoint := run.checkpoint) else None
-        own = [saved, run.data, config.plain(), installed_versions()]
-        processes.require_same(own, "the data, the code, the packages or the saved state")
-        if processes.is_first:
-            write_config(folder, config, config_text)
+    is_new = config_text is not None
+    if not is_new:
+        require_same(folder, config)
+    with hold_run(folder, is_new=is_new):
+        run = _Run.open(folder, config, device)
+        write_config(folder, config, config_text)
         seconds = _advance(run, tell, should_stop)
-        summary = summarise(folder, run.trainer, seconds, run.device, processes.size, run.sources)
-        if processes.is_first:
-            with write_errors(f"the training run {folder}", _kept(folder)):
-                write_document(folder / SUMMARY, {"schema": TRAINING_RECORD, **summary.to_dict()})
-        processes.any(False)  # all wait until the first one has written
+        summary = summarise(folder, run.trainer, seconds, run.device, run.sources)
+        with write_errors(f"the training run {folder}", _kept(folder)):
+            write_document(folder / SUMMARY, {"schema": TRAINING_RECORD, **summary.to_dict()})
         return summary
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A run that is ready for its next step, in one of its processes."""
+    """A run that is ready for its next step."""
 
     folder: Path
     trainer: Trainer
@@ -100,42 +88,23 @@ class _Run:
     data: dict[str, str]
     """Digests by source."""
     sources: dict[str, list[dict[str, Any]]]
-    processes: Processes
 
     @classmethod
-    def open(
-        cls,
-        folder: Path,
-        config: TrainConfig,
-        config_text: str | None,
-        device: str,
-        processes: Processes,
-        held: ExitStack,
-    ) -> _Run:
-        """Check everything, read the data, and hold the folder by `held`."""
-        is_new = config_text is not None
-        if not is_new:
-            require_same(folder, config)
-        if processes.is_first:
-            held.enter_context(hold_run(folder, is_new=is_new))
+    def open(cls, folder: Path, config: TrainConfig, device: str) -> _Run:
+        """Check everything and read the data."""
         path = folder / CHECKPOINT
-        if processes.is_first:
-            name_files(path)
+        name_files(path)
         checkpoint = load_checkpoint(path) if path.exists() else None
         if checkpoint and device == "auto":
-            # Several processes have a GPU each, whichever one process had.
-            saved = checkpoint.values["device"]
-            device = saved if processes.size == 1 else saved.partition(":")[0]
-        place = training_device(processes.device(device))
+            device = checkpoint.values["device"]
+        place = training_device(device)
         data = load_training_data(config)
         if checkpoint:
             require_same_data(checkpoint.values["data"], data.digests())
         sources = described_sources(data, config)
         mixture, validator = data.mixture(config, place), data.validator(config, place)
-        trainer = Trainer(config, mixture, validator, place, processes)
-        # Each process has its own GPU.
-        device = str(place) if processes.size == 1 else place.type
-        return cls(folder, trainer, checkpoint, device, data.digests(), sources, processes)
+        trainer = Trainer(config, mixture, validator, place)
+        return cls(folder, trainer, checkpoint, str(place), data.digests(), sources)
 
 
 def _advance(
@@ -144,7 +113,7 @@ def _advance(
     should_stop: Callable[[], bool],
 ) -> float:
     """Run the trainer, log its steps, save its states, and return the seconds of all sessions."""
-    folder, trainer, checkpoint, processes = run.folder, run.trainer, run.checkpoint, run.processes
+    folder, trainer, checkpoint = run.folder, run.trainer, run.checkpoint
     before, position = 0.0, 0
     if checkpoint:
         before, position = checkpoint.values["seconds"], checkpoint.values["log_position"]
@@ -157,18 +126,17 @@ def _advance(
                 "--out"
             ) from error
     started, owner = time.monotonic(), f"the training run {folder}"
-    with open_after(folder / LOG, position) if processes.is_first else nullcontext() as log:
+    with open_after(folder / LOG, position) as log:
         for moment in trainer.steps():
             seconds = before + time.monotonic() - started
-            if log:
-                with write_errors(owner, _kept(folder)):
-                    log.write(moment.log_line(seconds))
-                    log.flush()
+            with write_errors(owner, _kept(folder)):
+                log.write(moment.log_line(seconds))
+                log.flush()
             tell(moment)
             if moment.step == 0:
                 continue
-            stopped = processes.any(should_stop())
-            if log and (stopped or trainer.is_due):
+            stopped = should_stop()
+            if stopped or trainer.is_due:
                 about = {
                     "log_position": log.tell(),
                     "seconds": seconds,
@@ -180,8 +148,7 @@ def _advance(
                     _save_best(folder, trainer)
             if stopped:
                 break
-        if log:
-            _save_best(folder, trainer)
+        _save_best(folder, trainer)
     return before + time.monotonic() - started
 
 

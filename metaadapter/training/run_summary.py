@@ -43,7 +43,6 @@ class RunSummary:
     seed: int
     device: str
     threads: int
-    n_processes: int
     data: dict[str, list[dict[str, Any]]]
     versions: dict[str, str]
 
@@ -82,7 +81,6 @@ def summarise(
     trainer: Trainer,
     seconds: float,
     device: str,
-    n_processes: int,
     sources: dict[str, list[dict[str, Any]]],
 ) -> RunSummary:
     """Return the summary of a run after its last step so far."""
@@ -101,7 +99,6 @@ def summarise(
         seed=trainer.config.seed,
         device=device,
         threads=torch.get_num_threads(),
-        n_processes=n_processes,
         data=sources,
         versions=installed_versions(),
     )

@@ -12,7 +12,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.generator.span import span_of
 
 
-def in_span(episodes: Episodes, *, twins: bool, views: bool) -> Episodes:
+def in_span(episodes: Episodes, *, twins: bool) -> Episodes:
     """Return the tasks in fewer coordinates, with the same losses of a `Generator` without pools.
 
     A `Generator` reads inner products of labelled pictures and texts, and predicts combinations of
@@ -22,16 +22,12 @@ def in_span(episodes: Episodes, *, twins: bool, views: bool) -> Episodes:
     Args:
         episodes: Tasks; those whose features are hardly wider than that are returned unchanged.
         twins: Whether adapters are predicted from the twins, too; if not, there are none after it.
-        views: The same for the other views.
     """
-    batch = episodes.batch
-    labelled = {"support_TNKD": (batch.support_TNKD, batch.support_mask_TNK)}
-    if twins:
-        labelled["twin_TNKD"] = episodes.twin_TNKD, episodes.twin_mask_TNK
-    if views:
-        labelled["other_views_TNKD"] = episodes.other_views_TNKD, batch.support_mask_TNK
-    rows, masks = zip(*labelled.values(), strict=True)
+    batch, n_twins = episodes.batch, episodes.twin_mask_TNK.shape[2] if twins else 0
     support = Support.of_batch(batch, episodes.logit_scale, episodes.blocks)
+    twin_mask_TNK = episodes.twin_mask_TNK[:, :, :n_twins]
+    rows = batch.support_TNKD, episodes.twin_TNKD[:, :, :n_twins]
+    masks = batch.support_mask_TNK, twin_mask_TNK
     span = span_of(
         replace(support, support_TNKD=torch.cat(rows, 2), support_mask_TNK=torch.cat(masks, 2))
     )
@@ -41,22 +37,17 @@ def in_span(episodes: Episodes, *, twins: bool, views: bool) -> Episodes:
     inside_TNKC, text_TNC = (
         pad(part, (0, 1)) for part in (span.support.support_TNKD, span.support.text_TND)
     )
-    shots = [part.shape[2] for part in rows]
-    inside = dict(zip(labelled, torch.split(inside_TNKC, shots, 2), strict=True))
-    support_TNKC = inside.pop("support_TNKD")
+    support_TNKC, twin_TNKC = inside_TNKC.tensor_split([batch.support_TNKD.shape[2]], 2)
     others = [batch.query_TQD, episodes.off_class_TOD, episodes.class_means_TND, episodes.pool_TUD]
     query_TQC, off_class_TOC, means_TNC, pool_TUC = torch.split(
         span.project(torch.cat(others, 1)), [part.shape[1] for part in others], 1
     )
     *blocks, last = span.support.blocks or (0,)
-    none_TNKC, n_twins = support_TNKC[:, :, :0], episodes.twin_mask_TNK.shape[2] if twins else 0
     return replace(
         episodes,
         batch=replace(batch, support_TNKD=support_TNKC, query_TQD=query_TQC, text_TND=text_TNC),
-        twin_TNKD=inside.get("twin_TNKD", none_TNKC),
-        twin_mask_TNK=episodes.twin_mask_TNK[:, :, :n_twins],
-        other_views_TNKD=inside.get("other_views_TNKD", support_TNKC),
-        has_views=views,
+        twin_TNKD=twin_TNKC,
+        twin_mask_TNK=twin_mask_TNK,
         off_class_TOD=off_class_TOC,
         class_means_TND=means_TNC,
         pool_TUD=pool_TUC,

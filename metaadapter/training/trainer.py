@@ -25,7 +25,6 @@ from metaadapter.training.loss_terms import weighted_sum
 from metaadapter.training.new_generator import new_generator
 from metaadapter.training.objective import objective, own_code_errors
 from metaadapter.training.optimizer import make_optimizer, rate_of_step
-from metaadapter.training.processes import ALONE, Processes
 from metaadapter.training.random_streams import streams_of_step
 from metaadapter.training.run_folder import Checkpoint
 from metaadapter.training.validator import Validator
@@ -37,11 +36,7 @@ MOST_SKIPPED_IN_A_ROW = 10
 
 @final
 class Trainer:
-    """The state of a run, and the loop of its steps; the validator measures the moving average.
-
-    With several `processes` each one draws its share of the tasks of a step. Their gradients are
-    averaged, so that all have the same weights.
-    """
+    """The state of a run, and the loop of its steps; the validator measures the moving average."""
 
     def __init__(
         self,
@@ -49,7 +44,6 @@ class Trainer:
         mixture: Mixture,
         validator: Validator,
         device: torch.device,
-        processes: Processes = ALONE,
     ) -> None:
         self.config = config
         self.step = 0
@@ -58,9 +52,6 @@ class Trainer:
         self.best: Validation | None = None
         self._mixture, self._validator = mixture, validator
         self._skipped_in_a_row = 0
-        self._processes = processes
-        optim = config.optim
-        self._n_draws, self._n_tasks = processes.share(optim.draws_per_step, optim.tasks_per_draw)
         self._device = device
         self._network = new_generator(config).to(device)
         self._own_losses = {
@@ -143,26 +134,24 @@ class Trainer:
 
     def _advance(self) -> Moment:
         started = time.monotonic()
-        optim, seed, rank = self.config.optim, self.config.seed, self._processes.rank
+        optim = self.config.optim
         lr = optim.lr * rate_of_step(self.step - self.n_skipped, optim.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = lr
         self._optimizer.zero_grad()
-        with streams_of_step(seed, self.step, rank, self._device) as random:
-            draws = [self._backward(random) for _ in range(self._n_draws)]
-        self._processes.average(self._network)
+        with streams_of_step(self.config.seed, self.step, self._device) as random:
+            draws = [self._backward(random) for _ in range(optim.draws_per_step)]
         norm = clip_grad_norm_(self._network.parameters(), MOST_GRADIENT)
-        figures = step_figures(draws, norm, self._processes)
+        figures = step_figures(draws, norm)
         self.step += 1
         self._update(figures)
-        n_tasks = self._n_draws * self._n_tasks * self._processes.size
         seconds = time.monotonic() - started
         return Moment(
             step=self.step,
             terms=figures.terms,
             lr=lr,
             grad_norm=figures.grad_norm,
-            tasks_per_second=n_tasks / seconds,
+            tasks_per_second=optim.tasks_per_step / seconds,
             sources=figures.sources,
             n_skipped=self.n_skipped,
             validation=self._validate() if self.is_due else None,
@@ -172,15 +161,14 @@ class Trainer:
         """Draw tasks from one source, and add the gradient of their loss."""
         config = self.config
         episodes = self._mixture.draw(
-            self._n_tasks,
+            config.optim.tasks_per_draw,
             random["episodes"],
             twins=config.loss.draws > 0,
             off_class=config.loss.off_class > 0 or config.loss.known > 0,
             foreign=config.loss.known > 0,
-            pools=config.pools if config.loss.of_pools else None,
+            pools=config.loss.pool > 0,
         )
-        fractions = config.perturbations_of(episodes.source)
-        episodes = perturb(episodes, fractions, random["perturb"])
+        episodes = perturb(episodes, config.perturb, random["perturb"])
         return LearnedDraw(episodes.source, self._loss(episodes, random["inner"]))
 
     def _loss(self, episodes: Episodes, random: torch.Generator) -> dict[str, Tensor]:
@@ -197,7 +185,7 @@ class Trainer:
         if not terms:  # no task had a picture left for a pool
             return {}
         total = weighted_sum(terms, config.loss)
-        (total / self._n_draws).backward()  # type: ignore[no-untyped-call]
+        (total / config.optim.draws_per_step).backward()  # type: ignore[no-untyped-call]
         return {**terms, "total": total.detach()}
 
     def _update(self, figures: StepFigures) -> None:
@@ -228,7 +216,7 @@ class Trainer:
             return None
         try:
             with own_code_errors("generator", self.config.generator):
-                validation = self._validator(self._averaged, self.step, self._processes)
+                validation = self._validator(self._averaged, self.step)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             raise DataError(
                 f"the generator of step {self.step} predicts no adapter that can be computed: its "

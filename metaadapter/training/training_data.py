@@ -42,12 +42,11 @@ class TrainingData:
             for kind, loaded in self.validation.items()
         }
         with _as_data_errors():
-            pools = config.pools if config.loss.of_pools else None
             return Validator(
                 sets,
                 config.validation,
                 seed=config.seed,
-                pools=pools,
+                pools=config.loss.pool > 0,
                 strangers=config.loss.are_of("known"),
             )
 

@@ -23,7 +23,7 @@ from episodes import (
 )
 from episodes.draws import draw_off_class
 from episodes.mixture import foreign_rows
-from episodes.pools import PoolSpec, draw_pools
+from episodes.pools import draw_pools
 from episodes.tasks import first_views
 from metaadapter.adapter.known import known_logits
 from metaadapter.adapter.support import Support
@@ -32,7 +32,6 @@ from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.config import ValidateConfig
 from metaadapter.training.figures import Kind, Tables, Validation
 from metaadapter.training.loss_terms import known_loss, query_loss
-from metaadapter.training.processes import ALONE, Processes
 
 N_QUERY, MOST_WAYS, N_STRANGERS = 15, 20, 60
 # The number of tasks, of up to twenty ways and sixteen shots, that are classified at a time.
@@ -53,7 +52,7 @@ class Validator:
         config: ValidateConfig,
         *,
         seed: int,
-        pools: PoolSpec | None = None,
+        pools: bool = False,
         strangers: bool = False,
     ) -> None:
         self._config, self._pools, self._strangers = config, pools, strangers
@@ -73,36 +72,18 @@ class Validator:
         """Whether there is no validation set."""
         return not self._sets
 
-    def __call__(
-        self, generator: AdapterGenerator, step: int, processes: Processes = ALONE
-    ) -> Validation:
-        """Return the figures of the generator's adapters on all tasks.
-
-        Several processes share the tasks, and all get the figures that one alone would get.
-        """
-        work = [
-            (kind, source, n, chunk)
-            for kind, source, rows in self._sets
-            for n in self._config.shots
-            if n <= rows.support_TNK.shape[-1]
-            for chunk in rows.first(n).split(CHUNK_TASKS)
-        ]
-        # A row for each chunk, so that all processes add up the same numbers in the same order.
-        sums_X4 = torch.zeros(len(work), 4, dtype=torch.float64)
-        for number in range(processes.rank, len(work), processes.size):
-            _, source, _, chunk = work[number]
-            far = self._far[source.name] if self._strangers else None
-            sums_X4[number] = torch.tensor(_measure(generator, source, chunk, far))
+    def __call__(self, generator: AdapterGenerator, step: int) -> Validation:
+        """Return the figures of the generator's adapters on all tasks."""
         accuracy: Tables = {"classes": {}, "domains": {}}
         loss: Tables = {"classes": {}, "domains": {}}
-        added: dict[tuple[Kind, str, int], Tensor] = {}
-        for (kind, source, n, _), sums_4 in zip(work, processes.sum(sums_X4), strict=True):
-            place = kind, source.name, n
-            added[place] = added[place] + sums_4 if place in added else sums_4
-        for (kind, name, n), sums_4 in added.items():
-            n_correct, n_queries, losses, n_tasks = sums_4.tolist()
-            accuracy[kind].setdefault(name, {})[n] = n_correct / max(n_queries, 1)
-            loss[kind].setdefault(name, {})[n] = losses / n_tasks
+        for kind, source, rows in self._sets:
+            far = self._far[source.name] if self._strangers else None
+            for n in (n for n in self._config.shots if n <= rows.support_TNK.shape[-1]):
+                chunks = rows.first(n).split(CHUNK_TASKS)
+                sums = [_measure(generator, source, chunk, far) for chunk in chunks]
+                n_correct, n_queries, losses, n_tasks = map(sum, zip(*sums, strict=True))
+                accuracy[kind].setdefault(source.name, {})[n] = n_correct / max(n_queries, 1)
+                loss[kind].setdefault(source.name, {})[n] = losses / n_tasks
         return Validation(step, accuracy, loss)
 
     def _draw(self, source: TaskSource, seed: int) -> EpisodeRows:
@@ -121,7 +102,7 @@ class Validator:
                 places_TO = draw_off_class(rows.classes_TN, counts_C, N_STRANGERS, generator)
                 rows = replace(rows, off_class_TO=source.index.rows_at(places_TO))
             if self._pools:
-                rows = _with_pools(source.index, rows, self._pools, seed)
+                rows = _with_pools(source.index, rows, seed)
         except EpisodeError as error:
             raise EpisodeError(f"validation set {source.name!r}: {error}") from error
         return rows
@@ -139,7 +120,7 @@ def _far_strangers(
     return torch.cat(parts)
 
 
-def _with_pools(index: LabelIndex, rows: EpisodeRows, pools: PoolSpec, seed: int) -> EpisodeRows:
+def _with_pools(index: LabelIndex, rows: EpisodeRows, seed: int) -> EpisodeRows:
     generator = torch.Generator().manual_seed(seed)
     drawn = [
         draw_pools(
@@ -149,7 +130,6 @@ def _with_pools(index: LabelIndex, rows: EpisodeRows, pools: PoolSpec, seed: int
             task.classes_TN,
             task.support_TNK,
             (task.query_TNQ,),
-            pools,
             generator,
         )[0]
         for task in rows.split(1)

@@ -9,7 +9,7 @@ from episodes import EpisodeSpec, Mixture
 from episodes.perturb import Perturbations, perturb
 
 TEXT = ["text_permuted", "text_made"]
-PICTURES = ["noise", "scaling", "scatter"]
+PICTURES = ["noise", "scaling"]
 BOTH = ["cone"]
 SWITCHES = [*TEXT, *PICTURES, *BOTH]  # that change features
 
@@ -25,7 +25,6 @@ def pictures_of(episodes):
         episodes.batch.support_TNKD.flatten(1, 2),
         episodes.batch.query_TQD,
         episodes.twin_TNKD.flatten(1, 2),
-        episodes.other_views_TNKD.flatten(1, 2),
         episodes.off_class_TOD,
     )
     return torch.cat(parts, 1)
@@ -114,7 +113,7 @@ def test_perturb__rows__have_length_1_and_padding_stays_zero(episodes, draw, swi
 def test_perturb__labels_masks_and_origin__stay(episodes, draw):
     changed = perturb(episodes, only(**dict.fromkeys(SWITCHES, 1.0)), draw)
 
-    for name in ("off_class_mask_TO", "class_means_TND", "source", "has_views"):
+    for name in ("off_class_mask_TO", "class_means_TND", "source"):
         assert getattr(changed, name) is getattr(episodes, name)
     for name in ("query_labels_TQ", "class_mask_TN"):
         assert getattr(changed.batch, name) is getattr(episodes.batch, name)
@@ -239,49 +238,3 @@ def test_pictureless__tasks_with_a_pool_and_all_texts__lose_all_labelled_picture
     kept = [0, len(mask_TNK) - 1]  # the first lacks a text, and the last a pool
     assert mask_TNK[kept].equal(pooled.batch.support_mask_TNK[kept])
     assert not mask_TNK[1:-1].any()
-
-
-def test_scatter__formula__is_that_of_a_loop(make_episodes, draw):
-    before = make_episodes(40)
-    means = before.class_means_TND.clone()
-    means[:, 1] = 0  # a class without a mean
-    before = replace(before, class_means_TND=means)
-
-    after = perturb(before, only(scatter=1.0), draw)
-
-    factors = set()
-    parts = {
-        "support": (before.batch.support_TNKD, after.batch.support_TNKD),
-        "twin": (before.twin_TNKD, after.twin_TNKD),
-        "views": (before.other_views_TNKD, after.other_views_TNKD),
-    }
-    for task in range(40):
-        rows = [
-            (way, old[task, way, shot], new[task, way, shot])
-            for old, new in parts.values()
-            for way in range(old.shape[1])
-            for shot in range(old.shape[2])
-        ]
-        labels = before.batch.query_labels_TQ[task]
-        rows += [
-            (int(label), before.batch.query_TQD[task, q], after.batch.query_TQD[task, q])
-            for q, label in enumerate(labels)
-        ]
-        lengths = []
-        for way, old, new in rows:
-            mean = means[task, way]
-            if way < 0 or not old.any() or not mean.any():
-                assert torch.equal(new, old)
-                continue
-            along = float(old @ mean)
-            across = old - along * mean
-            # The ratio of both parts tells the factor, whatever the length of the row.
-            new_along = float(new @ mean)
-            lengths.append(
-                float((new - new_along * mean).norm() / new_along * along / across.norm())
-            )
-            torch.testing.assert_close(new.norm(), torch.ones((), dtype=new.dtype))
-        assert max(lengths) == pytest.approx(min(lengths))
-        factors.add(lengths[0])
-    assert 1 <= min(factors) < 1.5 < 5 < max(factors) <= 8
-    assert torch.equal(after.off_class_TOD, before.off_class_TOD)

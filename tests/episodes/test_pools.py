@@ -10,11 +10,23 @@ import torch
 from torch.nn.functional import normalize
 
 from episodes import EpisodeSampler, EpisodeSpec, LabelIndex, Mixture
-from episodes.pools import PoolSpec
+from episodes import pools as pools_module
 
 LABELS = [c for c in range(8) for _ in range(30)]
 SPEC = EpisodeSpec((3, 5), (1, 3), 4)
-BALANCED = PoolSpec((6, 6), skewed=0.0, strangers=0.0, foreign=0.0, copies=0.0)
+
+
+@pytest.fixture
+def balanced(monkeypatch):
+    """Pools of six pictures a class and nothing else, but for the constants that are given."""
+
+    def set_constants(**constants):
+        plain = {"SIZE": (6, 6), "SKEWED": 0.0, "STRANGERS": 0.0, "COPIES": 0.0}
+        for name, value in (plain | constants).items():
+            monkeypatch.setattr(pools_module, name, value)
+
+    set_constants()
+    return set_constants
 
 
 @pytest.fixture
@@ -34,8 +46,8 @@ def tasks_of(rows):
         yield present(rows.classes_TN[task]), taken, present(rows.pool_TU[task])
 
 
-def test_pools__balanced__have_as_many_other_pictures_of_each_class(sampler, draw):
-    rows = sampler.draw(40, draw, twins=True, off_class=True, pools=BALANCED)
+def test_pools__balanced__have_as_many_other_pictures_of_each_class(sampler, draw, balanced):
+    rows = sampler.draw(40, draw, twins=True, off_class=True, pools=True)
 
     for classes, taken, pool in tasks_of(rows):
         assert Counter(LABELS[row] for row in pool) == dict.fromkeys(classes, 6)
@@ -43,14 +55,14 @@ def test_pools__balanced__have_as_many_other_pictures_of_each_class(sampler, dra
         assert not set(pool) & set(taken)
 
 
-def test_pools__size__is_log_uniform_and_the_same_in_a_draw(sampler, draw):
-    spec = replace(BALANCED, size=(1, 8))
+def test_pools__size__is_log_uniform_and_the_same_in_a_draw(sampler, draw, balanced):
+    balanced(SIZE=(1, 8))
 
     sizes = []
     for _ in range(300):
         result = {
             len(pool) / len(classes)
-            for classes, _, pool in tasks_of(sampler.draw(3, draw, pools=spec))
+            for classes, _, pool in tasks_of(sampler.draw(3, draw, pools=True))
         }
         assert len(result) == 1
         sizes += result
@@ -60,8 +72,10 @@ def test_pools__size__is_log_uniform_and_the_same_in_a_draw(sampler, draw):
     assert 0.42 < sum(size <= 2 for size in sizes) / 300 < 0.58
 
 
-def test_pools__strangers__are_up_to_half_and_of_other_classes(sampler, draw):
-    rows = sampler.draw(60, draw, off_class=True, pools=replace(BALANCED, strangers=1.0))
+def test_pools__strangers__are_up_to_half_and_of_other_classes(sampler, draw, balanced):
+    balanced(STRANGERS=1.0)
+
+    rows = sampler.draw(60, draw, off_class=True, pools=True)
 
     fractions = []
     for classes, taken, pool in tasks_of(rows):
@@ -77,7 +91,7 @@ def test_pools__asked_for__leave_the_rest_of_the_tasks_as_they_are(sampler):
     def drawn(**options):
         return sampler.draw(10, torch.Generator().manual_seed(3), **options)
 
-    bare, pooled, again = drawn(), drawn(pools=PoolSpec()), drawn(pools=PoolSpec())
+    bare, pooled, again = drawn(), drawn(pools=True), drawn(pools=True)
 
     for name in ("classes_TN", "support_TNK", "query_TNQ"):
         assert getattr(bare, name).equal(getattr(pooled, name))
@@ -85,12 +99,12 @@ def test_pools__asked_for__leave_the_rest_of_the_tasks_as_they_are(sampler):
     assert pooled.pool_TU.equal(again.pool_TU)
 
 
-def test_pools__across_domains__are_of_that_of_the_queries(draw):
+def test_pools__across_domains__are_of_that_of_the_queries(draw, balanced):
     domains = torch.tensor([0, 1] * (len(LABELS) // 2))
     index = LabelIndex.from_labels(LABELS, domains)
     sampler = EpisodeSampler(index, SPEC, cross_domain_share=1.0)
 
-    rows = sampler.draw(20, draw, pools=BALANCED)
+    rows = sampler.draw(20, draw, pools=True)
 
     for task, (_, _, pool) in enumerate(tasks_of(rows)):
         (domain,) = {row % 2 for row in present(rows.query_TNQ[task])}
@@ -99,13 +113,14 @@ def test_pools__across_domains__are_of_that_of_the_queries(draw):
 
 
 def test_mixture__pools__have_features_and_the_classes_that_answers_are_judged_by(
-    make_source, draw
+    make_source, draw, monkeypatch
 ):
+    monkeypatch.setattr(pools_module, "STRANGERS", 1.0)
     source = make_source(LABELS)
     number_of = {tuple(row.tolist()): n for n, row in enumerate(source.features_nVD[:, 0])}
     text_of = {tuple(row.tolist()): c for c, row in enumerate(source.text_CD)}
 
-    episodes = Mixture([source], SPEC).draw(20, draw, pools=PoolSpec(strangers=1.0, foreign=1.0))
+    episodes = Mixture([source], SPEC).draw(20, draw, pools=True)
 
     for task in range(20):
         classes = [text_of.get(tuple(row.tolist())) for row in episodes.batch.text_TND[task]]
@@ -124,8 +139,9 @@ def test_mixture__pools__have_features_and_the_classes_that_answers_are_judged_b
 
 
 def test_mixture__foreign_strangers__are_of_another_source_and_of_classes_unknown_here(
-    make_source, draw
+    make_source, draw, monkeypatch
 ):
+    monkeypatch.setattr(pools_module, "STRANGERS", 1.0)
     names = tuple("abcdefgh")
     own = make_source(LABELS, classes=names)
     # The same names but for the last two, in capitals.
@@ -139,8 +155,7 @@ def test_mixture__foreign_strangers__are_of_another_source_and_of_classes_unknow
     elsewhere = make_source(LABELS, name="other encoder", classes=unknown, weight=1e-9)
     elsewhere = replace(elsewhere, encoder="another", features_nVD=-own.features_nVD)
 
-    spec = PoolSpec(strangers=1.0, foreign=0.5)
-    episodes = Mixture([own, other, wider, elsewhere], SPEC).draw(40, draw, pools=spec)
+    episodes = Mixture([own, other, wider, elsewhere], SPEC).draw(40, draw, pools=True)
 
     kinds = Counter()
     for task in range(40):

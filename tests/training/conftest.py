@@ -118,8 +118,6 @@ def make_episodes():
             batch=batch,
             twin_TNKD=rows(4, 2),
             twin_mask_TNK=torch.arange(2) < twins_TN[..., None],
-            other_views_TNKD=rows(4, 3),
-            has_views=True,
             off_class_TOD=rows(3),
             off_class_mask_TO=torch.arange(3) < torch.tensor([[3], [1], [0]]),
             class_means_TND=rows(4),

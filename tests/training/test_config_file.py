@@ -67,7 +67,6 @@ def test_load_config__override__is_read_as_toml_or_as_a_bare_word(load, override
         ),
         ("perturb.noise=2", r"perturb: noise must be a fraction of the tasks, 0 to 1, got 2\.0$"),
         ("data.sources.0.stores=['a']", r"data\.sources\.0: expected either `stores`"),
-        ("data.sources.1.perturb={text = 0.2}", r"unknown perturbations: text"),
     ],
 )
 def test_load_config__wrong_key_or_value__says_what_was_expected(load, override, message):

@@ -13,9 +13,7 @@ from metaadapter.training.loss_terms import LossWeights, query_loss, weighted_su
 from metaadapter.training.objective import objective
 from tests.random_networks import generator_at_work
 
-TERMS = ["query", "draws", "views", "off_class"]
-POOL_TERMS = ["pool", "pool_kept", "pool_halves"]
-TERMS += POOL_TERMS
+TERMS = ["query", "draws", "off_class", "pool"]
 ALL = LossWeights(**dict.fromkeys(TERMS, 1.0))
 
 
@@ -50,7 +48,6 @@ def alone(episodes, task):
         ),
         twin_TNKD=part(episodes.twin_TNKD, ways),
         twin_mask_TNK=part(episodes.twin_mask_TNK, ways),
-        other_views_TNKD=part(episodes.other_views_TNKD, ways),
         off_class_TOD=part(episodes.off_class_TOD, episodes.off_class_mask_TO[task]),
         off_class_mask_TO=part(
             episodes.off_class_mask_TO, episodes.off_class_mask_TO[task].nonzero()[:, 0]
@@ -78,7 +75,7 @@ def divergence(left, right):
 
 def slow_objective(generator, episodes):
     """Each term, task by task without padding and number by number."""
-    query, pool, by_term = [], [], {name: [] for name in TERMS[1:] if name != "pool"}
+    query, pool, draws, off_class = [], [], [], []
     for task in range(len(episodes.batch.text_TND)):
         one = alone(episodes, task)
         batch, n_way = one.batch, one.batch.text_TND.shape[1]
@@ -97,27 +94,17 @@ def slow_objective(generator, episodes):
         query.append(loss(logits, labels, n_way))
 
         unadapted = AdapterWeights.zero_shot(batch.text_TND, 20.0)
-        pairs = {
-            "draws": (logits, answers(predict(one.twin_TNKD, one.twin_mask_TNK))),
-            "views": (logits, answers(predict(one.other_views_TNKD, batch.support_mask_TNK))),
-        }
-        if not one.twin_mask_TNK.any():
-            del pairs["draws"]
-        for name, (left, right) in pairs.items():
-            for a, b in zip(left, right, strict=True):
-                by_term[name].append((divergence(a, b) + divergence(b, a)) / 2)
-        n_pool = one.pool_TUD.shape[1]
-
-        def with_pool(pictures, batch=batch, one=one):
-            bare = Support.of_tasks(
-                batch.support_TNKD, batch.text_TND, batch.support_mask_TNK, logit_scale=20.0
-            )
-            return generator.predict(bare.with_pool(one.pool_TUD[0, pictures]))
-
-        pooled = with_pool(range(n_pool))
+        if one.twin_mask_TNK.any():
+            twins = answers(predict(one.twin_TNKD, one.twin_mask_TNK))
+            for a, b in zip(logits, twins, strict=True):
+                draws.append((divergence(a, b) + divergence(b, a)) / 2)
+        bare = Support.of_tasks(
+            batch.support_TNKD, batch.text_TND, batch.support_mask_TNK, logit_scale=20.0
+        )
+        pooled = generator.predict(bare.with_pool(one.pool_TUD[0]))
         relative = loss(answers(pooled), labels, n_way) / (query[-1] + 0.05)
         own = one.pool_labels_TU[0].tolist()
-        known = [u for u in range(n_pool) if own[u] >= 0]
+        known = [u for u, way in enumerate(own) if way >= 0]
         if known:
             theirs = [own[u] for u in known]
             result, before = (
@@ -126,19 +113,10 @@ def slow_objective(generator, episodes):
             )
             relative += result / (before + 0.05)
         pool.append(relative / 2)
-        if n_pool:
-            halves = [answers(with_pool(range(start, n_pool, 2))) for start in (0, 1)]
-            for name, left, right in (
-                ("pool_kept", answers(pooled), logits),
-                ("pool_halves", *halves),
-            ):
-                for a, b in zip(left, right, strict=True):
-                    by_term[name].append((divergence(a, b) + divergence(b, a)) / 2)
-        off_class = one.off_class_TOD
-        before, after = answers(unadapted, off_class), answers(predicted, off_class)
-        by_term["off_class"] += [divergence(a, b) for a, b in zip(before, after, strict=True)]
-    means = {name: sum(values) / len(values) for name, values in by_term.items()}
-    return {"query": sum(query) / len(query), "pool": sum(pool) / len(pool)} | means
+        before, after = (answers(head, one.off_class_TOD) for head in (unadapted, predicted))
+        off_class += [divergence(a, b) for a, b in zip(before, after, strict=True)]
+    values = zip(TERMS, (query, draws, off_class, pool), strict=True)
+    return {name: sum(of_term) / len(of_term) for name, of_term in values}
 
 
 def test_objective__every_term__is_that_of_a_slow_loop_without_padding(generator, episodes):
@@ -164,16 +142,13 @@ def test_objective__gradient__is_finite_with_classes_masked_out(generator, episo
         assert any(gradient.any() for gradient in reached), name
 
 
-@pytest.mark.parametrize(
-    ("part", "own"),
-    [("pool", {"pool": 1.0, "pool_kept": 0.1, "pool_halves": 0.1}), ("known", {"known": 1.0})],
-)
-def test_objective__terms_of_one_part_alone__teach_that_part_alone(generator, episodes, part, own):
-    weights = LossWeights(query=0.0, **own)
+@pytest.mark.parametrize("part", ["pool", "known"])
+def test_objective__term_of_one_part_alone__teaches_that_part_alone(generator, episodes, part):
+    weights = LossWeights(query=0.0, **{part: 1.0})
 
     terms = objective(generator, episodes, weights)
 
-    assert list(terms) == list(own)
+    assert list(terms) == [part]
     weighted_sum(terms, weights).backward()
     reached = {name for name, tensor in generator.named_parameters() if tensor.grad is not None}
     generator.zero_grad()

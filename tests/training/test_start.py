@@ -38,8 +38,6 @@ pictureless = 0.3
 [loss]
 query = 0.0
 pool = 1.0
-pool_kept = 0.1
-pool_halves = 0.1
 
 [optim]
 steps = 4

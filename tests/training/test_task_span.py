@@ -13,7 +13,7 @@ from metaadapter.training.loss_terms import LossWeights
 from metaadapter.training.objective import objective
 from tests.random_networks import generator_at_work
 
-TERMS = ["query", "draws", "views", "off_class", "known"]
+TERMS = ["query", "draws", "off_class", "known"]
 ALL = LossWeights(**dict.fromkeys(TERMS, 1.0))
 BLOCKS = 400, 300
 

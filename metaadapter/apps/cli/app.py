@@ -41,7 +41,7 @@ from metaadapter.apps.cli.report import report
 from metaadapter.apps.cli.serve import serve
 from metaadapter.apps.cli.train import train
 from metaadapter.data.machine_errors import machine_error
-from metaadapter.errors import DataError, Interrupted, MetaAdapterError, UsageError
+from metaadapter.errors import DataError, Interrupted, MetaAdapterError
 
 KINDS = {
     1: "unexpected",
@@ -165,10 +165,6 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _failed(message: str, code: int, arguments: Sequence[str]) -> int:
-    # All processes of torchrun have the same arguments: the first one of a machine tells of them.
-    is_first = "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("LOCAL_RANK") == "0"
-    if code == UsageError.exit_code and not is_first:
-        return code
     Console().error(message)
     if "--json" in arguments:
         error = {"kind": KINDS[code], "message": message, "exit_code": code}

@@ -66,13 +66,12 @@ class Console:
     A line break within a line, which can only be part of a name, is printed as `\n`.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self) -> None:
         form = _form.get() or OutputForm()
-        quiet = quiet or form.quiet
-        self._quiet, self.json_output = quiet, form.json
+        self._quiet, self.json_output = form.quiet, form.json
         self.stdout = RichConsole()
         self.stderr = RichConsole(stderr=True)
-        self.silent = quiet or form.json
+        self.silent = form.quiet or form.json
 
     def say(self, *lines: str, style: str = "") -> None:
         """Print lines on stderr without wrapping, so that a path can be copied from a terminal."""

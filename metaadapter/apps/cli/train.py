@@ -6,17 +6,16 @@ import os
 import shlex
 import sys
 import time
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, final
 
-from typer import Argument, Exit, Option
+from typer import Argument, Option
 
 from metaadapter.apps.cli.console import Console, Count
 from metaadapter.apps.cli.outputs import Excludes, Output
 from metaadapter.apps.cli.process import keep_freed_memory, stop_at_first_signal
-from metaadapter.errors import Interrupted, MetaAdapterError, UsageError
+from metaadapter.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from metaadapter.training.config import TrainConfig
@@ -56,30 +55,15 @@ def train(
 
     The folder of the run holds the configuration, a log, the state of the run, and in best/ the
     generator with the lowest mean loss on validation tasks. Ctrl-C saves the state and prints the
-    command that continues the run. `torchrun --nproc-per-node 2 -m metaadapter train CONFIG` trains
-    with two processes, which share the tasks of each step.
+    command that continues the run.
     """
     if config is None and resume is None:
         raise UsageError("give a configuration, or a run to continue: --resume RUN")
-    from metaadapter.training.processes import OtherProcessFailed, launched
-
     keep_freed_memory()
-    rank = launched()[0]
-    console = Console(quiet=rank > 0)
-    if rank > 0:
-        warnings.simplefilter("ignore")  # the first process has the same ones
+    console = Console()
     folder, settings = _open(config, changes or [], out, resume)
-    try:
-        summary = _train(console, folder, settings, config, resume, device, rank)
-    except MetaAdapterError as error:
-        if rank == 0:
-            raise
-        if not isinstance(error, OtherProcessFailed | Interrupted):
-            console.error(f"process {rank}: {error}")
-        # torchrun ends the others at once if one fails, even while the first one still writes.
-        raise Exit(int(not isinstance(error, Interrupted))) from None
-    if rank == 0:
-        console.show_result("train", summary.to_dict(), *_summary_lines(summary))
+    summary = _train(console, folder, settings, config, resume, device)
+    console.show_result("train", summary.to_dict(), *_summary_lines(summary))
 
 
 def _train(
@@ -89,17 +73,16 @@ def _train(
     config: Path | None,
     resume: Path | None,
     device: str,
-    rank: int,
 ) -> RunSummary:
     from metaadapter.training.run import train as meta_train
 
-    command = [*_launcher(), "train", *([str(config)] if config and settings.own_code else [])]
+    command = ["metaadapter", "train", *([str(config)] if config and settings.own_code else [])]
     command += ["--resume", str(folder), *([] if device == "auto" else ["--device", device])]
     how_to_continue = f"To continue:\n  {shlex.join(command)}"
     try:
         with (
             console.counting("reading the feature stores") as count,
-            stop_at_first_signal(partial(_announce_stop, console, rank)) as should_stop,
+            stop_at_first_signal(partial(_announce_stop, console)) as should_stop,
         ):
             summary = meta_train(
                 folder,
@@ -117,21 +100,6 @@ def _train(
         reached = f"step {summary.step} of {summary.n_steps}"
         raise Interrupted(f"interrupted; {reached} is kept. {how_to_continue}")
     return summary
-
-
-def _launcher() -> list[str]:
-    """Return the command, without its arguments, that starts as many processes as there are."""
-    n_here, n_machines = (
-        os.environ.get(name, "1") for name in ("LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE")
-    )
-    if (n_here, n_machines) == ("1", "1"):
-        return ["metaadapter"]
-    machines = []
-    if n_machines != "1":
-        # The port is torchrun's usual one; it hands on no other.
-        meeting = f"{os.environ.get('MASTER_ADDR', 'FIRST_MACHINE')}:29400"
-        machines = ["--nnodes", n_machines, "--rdzv-backend", "c10d", "--rdzv-endpoint", meeting]
-    return ["torchrun", *machines, "--nproc-per-node", n_here, "-m", "metaadapter"]
 
 
 def _open(
@@ -153,9 +121,7 @@ def _open(
     return resume, settings
 
 
-def _announce_stop(console: Console, rank: int) -> None:
-    if rank > 0:
-        return
+def _announce_stop(console: Console) -> None:
     message = "stopping after this step, which is saved; Ctrl-C again stops at once"
     try:
         console.say(message)

@@ -33,7 +33,11 @@ def test_progress__quiet_or_json__is_silent(terminal, capsys, silent):
 
 
 def test_note__quiet__is_left_out_and_warnings_stay(capsys):
-    console = Console(quiet=True)
+    choose_output(OutputForm(quiet=True))
+    try:
+        console = Console()
+    finally:
+        choose_output(OutputForm())
 
     console.note("by the way")
     console.warn("look out")

@@ -6,7 +6,6 @@ import signal
 
 import pytest
 
-from metaadapter.apps.cli.train import _launcher
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training import run as run_module
 
@@ -132,29 +131,3 @@ def test_train__nothing_that_could_be_trained__is_told(run, tmp_path, arguments,
 
     assert result.code == code
     assert reason in result.err
-
-
-MACHINES = {"LOCAL_WORLD_SIZE": "8", "GROUP_WORLD_SIZE": "4", "MASTER_ADDR": "gpu-1"}
-MEETING = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "gpu-1:29400"]
-
-
-@pytest.mark.parametrize(
-    ("environment", "launcher"),
-    [
-        ({}, ["metaadapter"]),
-        ({"LOCAL_WORLD_SIZE": "2"}, ["torchrun", "--nproc-per-node", "2", "-m", "metaadapter"]),
-        (
-            MACHINES,
-            ["torchrun", "--nnodes", "4", *MEETING, "--nproc-per-node", "8", "-m", "metaadapter"],
-        ),
-    ],
-)
-def test_launcher__torchrun__starts_the_same_processes_that_meet_where_they_met(
-    monkeypatch, environment, launcher
-):
-    for name in MACHINES:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-
-    assert _launcher() == launcher
