@@ -2,8 +2,8 @@
 
     python -m tools.seal_encoder FOLDER
 
-FOLDER holds open_clip's configuration and weights, and perhaps a whitening. The tools that write
-an encoder (`tools.tiny_clip.build`, `tools.whiten_blocks`) seal it themselves.
+FOLDER holds open_clip's configuration and weights, and perhaps a whitening.
+`tools.whiten_blocks` seals the encoder that it writes to.
 """
 
 from __future__ import annotations

