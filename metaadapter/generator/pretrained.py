@@ -16,7 +16,6 @@ from metaadapter.generator.adapter_generator import (
     fetched_generator,
     generator_id,
 )
-from metaadapter.generator.elsewhere import ELSEWHERE, Elsewhere
 from metaadapter.generator.generator import Generator
 
 SHIPPED = Path(__file__).parents[1] / "assets" / "generator"
@@ -30,7 +29,6 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
 
             - `"default"`: the trained generator that ships, for any encoder;
             - `"closed-form"`: an untrained generator, which is ridge towards the text;
-            - `"elsewhere"`: the default, made robust for pictures of another domain;
             - a folder that `save_generator` wrote;
             - hf-hub:ORGANISATION/NAME or hf-hub:ORGANISATION/NAME@REVISION: one on the hub;
             - FILE.py:CLASS: an `AdapterGenerator` of your own;
@@ -43,17 +41,14 @@ def load_generator(name: str | Path = "default") -> AdapterGenerator:
     """
     if name == "closed-form":
         return Generator.seeded().eval()
-    if name == ELSEWHERE:
-        return Elsewhere(load_generator()).eval()
     code, place = user_code_and_folder(str(name))
     if code:
         return _own(code, generator_folder(place) if place else None).eval()
     folder = generator_folder(name)
     if not (folder / CONFIG_FILE).is_file():
         raise UsageError(
-            f"no generator {str(name)!r}: expected 'default', 'closed-form', 'elsewhere', "
-            f"FILE.py:CLASS, {PREFIX}ORGANISATION/NAME or a folder that holds {CONFIG_FILE} and "
-            f"{WEIGHTS_FILE}"
+            f"no generator {str(name)!r}: expected 'default', 'closed-form', FILE.py:CLASS, "
+            f"{PREFIX}ORGANISATION/NAME or a folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
         )
     return Generator.from_folder(folder)
 
@@ -83,7 +78,7 @@ def generator_folder(name: str | Path, *, named_by: str = "") -> Path:
         DataError: It is not on this machine and cannot be downloaded.
         IncompatibleArtifact: The repository holds something else.
     """
-    if name in ("default", ELSEWHERE):
+    if name == "default":
         return SHIPPED
     return fetched_generator(name, named_by=named_by) if is_hub_name(name) else given_path(name)
 

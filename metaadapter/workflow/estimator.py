@@ -69,8 +69,8 @@ class MetaAdapterClassifier(AdapterClassifier):
         mode: `"one_shot"` keeps the generator's prediction; `"finetune"` refines it by gradient
             steps, whose number is chosen on pictures left out of the support; with unlabelled
             pictures the prediction is kept.
-        generator: `"default"`, `"closed-form"`, `"elsewhere"` (for pictures of another domain), a
-            folder, FILE.py:CLASS or FILE.py:CLASS@FOLDER, or an `AdapterGenerator`.
+        generator: `"default"`, `"closed-form"`, a folder, FILE.py:CLASS or FILE.py:CLASS@FOLDER, or
+            an `AdapterGenerator`.
         encoder: The `FrozenEncoder` that the features come from, or its name. It reads names and
             has the temperature; a saved adapter names it.
         logit_scale: The encoder's inverse temperature; `None` reads it from `encoder`. A fit

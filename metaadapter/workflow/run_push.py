@@ -30,7 +30,7 @@ ADAPTER = Kind(
 )
 SKILLS = Kind("skill files", (f"*{SKILL_SUFFIX}",))
 CUSTOM = "custom"
-PUBLIC_GENERATORS = ("default", "closed-form", "elsewhere", CUSTOM)
+PUBLIC_GENERATORS = ("default", "closed-form", CUSTOM)
 NOT_PUBLISHED = "not published"
 TAGS = ("clip", "few-shot", "adapter")
 

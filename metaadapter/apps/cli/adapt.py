@@ -101,8 +101,7 @@ Generator = Annotated[
     str,
     Option(
         metavar="NAME",
-        help="default, closed-form, elsewhere (new pictures are of another camera or style), a "
-        "folder, hf-hub:… or FILE.py:CLASS.",
+        help="default, closed-form, a folder, hf-hub:… or FILE.py:CLASS.",
     ),
 ]
 Text = Annotated[
@@ -149,17 +148,11 @@ def adapt(
     """
     from metaadapter.adapter.files import require_adapter_folder
     from metaadapter.apps.cli.encoder_choice import read_encoder
-    from metaadapter.generator.elsewhere import ELSEWHERE
     from metaadapter.workflow.class_texts import ClassNames
     from metaadapter.workflow.run_adapt import adapt as adapt_pictures
 
     if support is None and names is None:
         raise UsageError("give labelled pictures (SUPPORT), or names of classes: --names fox,lynx")
-    if generator == ELSEWHERE and (several or unlabelled or mode != "one_shot"):
-        raise UsageError(
-            "--generator elsewhere excludes --unlabelled, --several and --mode finetune; leave one "
-            "of them out"
-        )
     _require_pictures(support, unlabelled, background, are_trained_on=inside is not None)
     choice = read_encoder(encoder)
     console = Console()

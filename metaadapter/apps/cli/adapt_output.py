@@ -92,8 +92,6 @@ def _of_several(adapted: Adapted) -> dict[str, Any]:
 
 
 def _note_estimate(console: Console, adapted: Adapted) -> None:
-    from metaadapter.generator.elsewhere import ELSEWHERE
-
     config, counts, estimate = adapted.adapter.config, adapted.counts, adapted.estimate
     shown = [f"{label} {n}" for label, n in counts.items()]
     more = f", … ({len(shown)} in all)" if len(shown) > MAX_LISTED else ""
@@ -120,8 +118,6 @@ def _note_estimate(console: Console, adapted: Adapted) -> None:
         f"{estimate.accuracy} of the labelled ones are predicted correctly by an adapter {made} "
         "from all the others"
     )
-    if config.generator == ELSEWHERE:
-        console.note("the estimate says little about pictures from elsewhere")
     if estimate.mistakes:
         console.note("predicted wrongly when left out:", *listed(estimate.mistakes))
     for warning in estimate.warnings(config):

@@ -53,7 +53,6 @@ from metaadapter.data.user_code import (
 )
 from metaadapter.errors import UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator, generator_id
-from metaadapter.generator.elsewhere import ELSEWHERE, Elsewhere
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import SHIPPED, generator_folder, load_generator
 from metaadapter.workflow.choose_n_steps import fine_tune
@@ -63,7 +62,6 @@ MOST_STEPS = 10_000
 UNTRAINED_PEERS: dict[str, Peer] = {**PEERS, **POOL_PEERS}
 KNOWN = (
     *GENERATORS,
-    ELSEWHERE,
     FINE_TUNED,
     f"{AT}K",
     *UNTRAINED_PEERS,
@@ -82,11 +80,11 @@ def load_method(name: str) -> Method:
     """Return the method of a name; raise `UsageError` for an unknown name, or for K above 10000.
 
     Names are the keys of `PEERS`, `POOL_PEERS`, `META_PEERS` and `PICTURE_METHODS`; "default";
-    "closed-form"; "elsewhere"; "finetune" (gradient steps from the prediction of "default", as many
-    as improve the answers on left-out pictures); "finetune@K" (K such steps); FILE.py:FUNCTION; and
-    folders of generators and meta-trained peers. A suffix changes the method: with @joint it sees
-    only the joint block of features, with @labelled no pool; with @ and a key of `SCORES`, this
-    score decides whether a picture shows any of the classes.
+    "closed-form"; "finetune" (gradient steps from the prediction of "default", as many as improve
+    the answers on left-out pictures); "finetune@K" (K such steps); FILE.py:FUNCTION; and folders of
+    generators and meta-trained peers. A suffix changes the method: with @joint it sees only the
+    joint block of features, with @labelled no pool; with @ and a key of `SCORES`, this score
+    decides whether a picture shows any of the classes.
     """
     if name.endswith(JOINT):
         return _joint_alone(name)
@@ -193,11 +191,9 @@ def _generator(name: str) -> Method:
             f"@joint, @labelled or {', '.join(SCORED)}"
         ) from error
     folder = generator_folder(name)
-    is_ours = isinstance(generator, (Generator, Elsewhere))
-    constants = CLOSED_FORM.chosen_on if is_ours else frozenset[str]()
+    constants = CLOSED_FORM.chosen_on if isinstance(generator, Generator) else frozenset[str]()
     card = CLOSED_FORM if name == "closed-form" else read_meta_training(folder, constants)
-    kinds = [type(generator), *([Generator] if name == ELSEWHERE else [])]
-    identity = text_digest(code_identity(*kinds) + generator_id(generator))
+    identity = text_digest(code_identity(type(generator)) + generator_id(generator))
     return Method(name, identity, generator.predict, card)
 
 

@@ -38,7 +38,6 @@ METHOD_NOTES = {
     "finetune": "the prediction of default, refined by gradient steps, as many as improve the "
     "answers on pictures left out of the support",
     "closed-form": "the generator before any training",
-    "elsewhere": "the prediction of default and text + mean, added, for queries of another domain",
     "inside bottleneck": "bottlenecks after blocks of the image tower, trained on the labelled "
     "pictures, and the prediction of default from the features of that tower",
     "inside LoRA": "as inside bottleneck, but with low-rank changes of the tower's weights",

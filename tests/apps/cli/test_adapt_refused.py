@@ -60,8 +60,6 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         ("--names heron,heron", 2, "--names has 'heron' more than once"),
         ("--names heron,lynx --describe fox=red", 2, "there is no class 'fox'"),
         # pictures from elsewhere
-        ("{labelled} --generator elsewhere --unlabelled {unlabelled}", 2, "excludes --unlabelled"),
-        ("{labelled} --generator elsewhere --mode finetune", 2, "and --mode finetune; leave"),
         # unlabelled pictures and background
         (
             "{labelled} --unlabelled {nowhere}",

@@ -1,26 +1,10 @@
-"""`adapt --unlabelled`, `--generator elsewhere`, `adapt --names`, `predict --together`."""
+"""`adapt --unlabelled`, `adapt --names`, `predict --together`."""
 
 from __future__ import annotations
 
 import shutil
 
-import torch
-
-from metaadapter.adapter.files import load_adapter
 from tests.small_pictures import CLASSES
-
-
-def test_adapt__elsewhere__predicts_with_that_generator_and_qualifies_the_estimate(
-    adapt, labelled, tmp_path
-):
-    plain = adapt(labelled, out=tmp_path / "plain")
-    guarded = adapt(labelled, "--generator", "elsewhere")
-
-    assert "says little about pictures from elsewhere" in guarded.err
-    assert "from elsewhere" not in plain.err
-    one, other = (load_adapter(tmp_path / name) for name in ("plain", "adapter"))
-    assert other.config.generator == "elsewhere"
-    assert not torch.allclose(one.weights.classes, other.weights.classes)
 
 
 def test_predict__together__says_what_the_pictures_changed(run, adapter, picture, tmp_path):

@@ -91,7 +91,6 @@ KINDS = {
     "a width of 9": lambda: fitted(width=9),
     "blocks": lambda: fitted(NONE_AND_BEASTS, blocks=(16, 8)),
     "a pool": lambda: fitted(unlabelled=rows_of(BEASTS * 8, 24, 5)),
-    "elsewhere": lambda: fitted(generator="elsewhere"),
     "the closed form": lambda: fitted(NONE_AND_BEASTS, generator="closed-form"),
     "gradient steps": lambda: fitted(mode="finetune", fine_tuning=FineTune(n_steps=3)),
     "a bottleneck": lambda: with_bottleneck(fitted()),

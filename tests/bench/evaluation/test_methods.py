@@ -69,7 +69,7 @@ def test_load_method__finetune_at_a_number__takes_that_many_steps(support):
 
 
 def test_load_method__unknown_name__lists_what_there_is():
-    known = "default, closed-form, elsewhere, finetune, finetune@K, zero-shot"
+    known = "default, closed-form, finetune, finetune@K, zero-shot"
     with pytest.raises(UsageError, match=f"no method 'Gda '; there are: {known}"):
         load_method("Gda ")
 
