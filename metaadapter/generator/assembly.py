@@ -9,7 +9,6 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.dual_ridge import dual_ridge
 from metaadapter.generator.linear_ridge import NormalEquations, ridge_of
 from metaadapter.generator.network import Corrections
 from metaadapter.generator.regression import Regression
@@ -35,9 +34,15 @@ def assemble(
     noise_TX = problem.noise_TX(corrections.log_noise_TNK)
     pictured_T = support.image_mask_TN.any(-1)
     pictured_T1 = pictured_T[:, None]
-    if ridge is None and problem.has_large:
-        ridge = ridge_of(problem, noise_TX)
-    classes_TND = _class_vectors(problem, corrections, prior_TND, noise_TX, ridge)
+    if problem.is_large:
+        classes_TND = (ridge or ridge_of(problem, noise_TX)).vectors_TND(prior_TND)
+        # As in small tasks, all classes that have only a name change by the same vector.
+        own_TND = problem.above_other_names((classes_TND - prior_TND).mT).mT
+        classes_TND = classes_TND - own_TND
+    else:
+        residual_TMN = problem.residual_TMN(prior_TND)
+        classes_TND = prior_TND + problem.vectors_TND(residual_TMN, noise_TX)
+    classes_TND = classes_TND + _learned_vectors(support, corrections, prior_TND)
     classes_TND = torch.where(pictured_T1[..., None], classes_TND, support.text_TND)
     scale_T = torch.where(
         pictured_T,
@@ -54,30 +59,6 @@ def assemble(
         logit_scale=scale_T,
     )
     return weights.to(dtype=support.shots_TNKD.dtype)
-
-
-def _class_vectors(
-    problem: Regression,
-    corrections: Corrections,
-    prior_TND: Tensor,
-    noise_TX: Tensor,
-    ridge: NormalEquations | None,
-) -> Tensor:
-    """Return the ridge towards the prior, plus the learned combinations."""
-    values_TMN, _ = dual_ridge(
-        problem.gram_TMM,
-        problem.present_TM,
-        problem.residual_TMN(prior_TND),
-        problem.take(noise_TX),
-    )
-    small_TND = prior_TND + values_TMN.mT @ problem.rows_TMD.to(values_TMN)
-    learned_TND = _learned_vectors(problem.support, corrections, prior_TND)
-    if ridge is None:
-        return small_TND + learned_TND
-    ridge_TND = ridge.vectors_TND(prior_TND)
-    # As in small tasks, all classes that have only a name change by the same vector.
-    ridge_TND = ridge_TND - problem.above_other_names((ridge_TND - prior_TND).mT).mT
-    return torch.where(problem.is_large_T[:, None, None], ridge_TND, small_TND) + learned_TND
 
 
 def _mean_targets_TN(problem: Regression) -> Float[Tensor, "T N"]:

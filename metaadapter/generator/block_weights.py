@@ -10,7 +10,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import pad
 
-from metaadapter.generator.canonical import CanonicalSupport, mean_where, sum_blocks
+from metaadapter.adapter.support import Support
+from metaadapter.generator.canonical import (
+    CanonicalSupport,
+    canonicalise,
+    mean_where,
+    sum_blocks,
+)
 from metaadapter.generator.cosines import TINY, ClassPairs, Cosines, participation_ratio
 from metaadapter.generator.relations import shot_scalars, stacked
 
@@ -23,6 +29,12 @@ ROUNDING = 1e-6
 def log_lengths(support: CanonicalSupport) -> Float[Tensor, "T P"]:
     """Return ln of each block's root mean squared length, which is its weight if untrained."""
     return support.block_length_TP.clamp(min=SHORTEST).log()
+
+
+def weighed(support: Support) -> CanonicalSupport:
+    """Return the canonical support with the weights of an untrained network on several blocks."""
+    canonical = canonicalise(support)
+    return reweigh(canonical, log_lengths(canonical)) if len(support.blocks) > 1 else canonical
 
 
 def reweigh(support: CanonicalSupport, log_weight_TP: Float[Tensor, "T P"]) -> CanonicalSupport:

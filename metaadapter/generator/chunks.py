@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
@@ -24,24 +23,24 @@ def row_chunks(
 
 
 def predict_in_chunks(
-    predict: Callable[[Support], AdapterWeights], support: Support
+    predict: Callable[[Support], AdapterWeights], support: Support, most_rows: int
 ) -> AdapterWeights:
     """Return `predict(support)`, computed for some tasks at a time if the batch is large.
 
-    With gradients, and on other devices, all tasks stay together.
+    With places for more than `most_rows` pictures each task is alone, because not all may have so
+    many. Otherwise, with gradients and on other devices, all tasks stay together.
     """
-    text_TND, n_rows = support.text_TND, support.support_mask_TNK.shape[1:].numel()
-    numbers = n_rows * max(text_TND.shape[-1], n_rows)
-    chunks = [*row_chunks(len(text_TND), numbers)]
-    if len(chunks) < 2 or torch.is_grad_enabled() or text_TND.device.type != "cpu":
+    n_rows = support.support_mask_TNK.shape[1:].numel()
+    numbers = n_rows * max(support.text_TND.shape[-1], n_rows)
+    if n_rows > most_rows:
+        numbers = NUMBERS_AT_ONCE
+    elif torch.is_grad_enabled() or support.text_TND.device.type != "cpu":
         return predict(support)
-    whole: dict[str, Tensor] = {}
-    for tasks in chunks:
-        for name, tensor in predict(_of_tasks(support, tasks)).tensors().items():
-            if name not in whole:
-                whole[name] = tensor.new_empty(len(text_TND), *tensor.shape[1:])
-            whole[name][tasks] = tensor
-    return AdapterWeights(**whole)
+    chunks = [*row_chunks(support.n_tasks, numbers)]
+    if len(chunks) < 2:
+        return predict(support)
+    parts = [predict(_of_tasks(support, tasks)).tensors() for tasks in chunks]
+    return AdapterWeights(**{name: torch.cat([part[name] for part in parts]) for name in parts[0]})
 
 
 def _of_tasks(support: Support, tasks: slice) -> Support:

@@ -16,8 +16,8 @@ from metaadapter.data.strict_json import json_text
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.generator.adapter_generator import REMEDY, AdapterGenerator
 from metaadapter.generator.assembly import assemble
-from metaadapter.generator.block_weights import block_scalars, log_lengths, reweigh
-from metaadapter.generator.canonical import CanonicalSupport, canonicalise
+from metaadapter.generator.block_weights import block_scalars, log_lengths, reweigh, weighed
+from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.chunks import predict_in_chunks
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.domain_shift import domain_shift
@@ -139,11 +139,19 @@ class Generator(AdapterGenerator):
         Raises:
             UsageError: A task has no picture, and the encoder's temperature is unknown.
         """
-        if not support.n_pool:
-            span = span_of(support)
-            if span is None:
-                return self._in_chunks(support, known)
-            return span.lift(self._in_chunks(span.support, known))
+        most_rows = self.config.closed_form.most_rows
+        if support.n_pool:
+            return predict_in_chunks(self._with_pool, support, most_rows)
+
+        def predict(part: Support) -> AdapterWeights:
+            return self._without_pool(part, known=known)[0]
+
+        span = span_of(support)
+        if span is None:
+            return predict_in_chunks(predict, support, most_rows)
+        return span.lift(predict_in_chunks(predict, span.support, most_rows))
+
+    def _with_pool(self, support: Support) -> AdapterWeights:
         with torch.no_grad():
             shift = domain_shift(support)
             moved = shift.move(support, shift.strength_T)
@@ -177,16 +185,10 @@ class Generator(AdapterGenerator):
             weights, problem, corrections = self._without_pool(support)
             return left_out_predictions(problem, corrections, weights)
 
-    def _in_chunks(self, support: Support, known: bool) -> AdapterWeights:
-        return predict_in_chunks(lambda part: self._without_pool(part, known=known)[0], support)
-
     def _without_pool(
         self, support: Support, *, known: bool = True
     ) -> tuple[AdapterWeights, Regression, Corrections]:
-        canonical, several = canonicalise(support), len(support.blocks) > 1
-        if several:
-            base_TP = log_lengths(canonical)
-            canonical = reweigh(canonical, base_TP)
+        canonical = weighed(support)
         problem = regression(canonical, self.config.closed_form)
         left_out = leave_one_out(problem, known=known)
         # In training the network learns from all tasks, those beyond its former range included.
@@ -194,7 +196,7 @@ class Generator(AdapterGenerator):
         share_T = torch.ones_like(share_T) if self.training else share_T
         corrections = self._corrections(canonical, left_out, share_T)
         if corrections.log_block_TP is not None:
-            weight_TP = base_TP + corrections.log_block_TP.to(base_TP.dtype)
+            weight_TP = log_lengths(canonical) + corrections.log_block_TP.to(canonical.scale_TD)
             problem = problem.stretched(reweigh(canonical, weight_TP))
         caution_T = self.config.caution * share_T / _pictures_per_class(canonical)
         scale_T = left_out.scale_T * (-caution_T).exp()

@@ -12,12 +12,11 @@ from torch import Tensor
 from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import DataError
-from metaadapter.generator.block_weights import log_lengths, reweigh
-from metaadapter.generator.canonical import canonicalise
+from metaadapter.generator.block_weights import weighed
 from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.dual_ridge import masked_ridge
 from metaadapter.generator.network_share import usual_shots
-from metaadapter.generator.regression import Regression, regression
+from metaadapter.generator.regression import regression
 
 MOST_PICTURES = 4096
 """A matrix of the inner products of more pictures takes minutes to factor."""
@@ -71,7 +70,7 @@ def independent_classes(support: Support, constants: ClosedForm) -> IndependentC
     """
     rows_ND, label_NC = support.pictures()
     _require(rows_ND, label_NC)
-    problem = _problem(support.exact, constants)
+    problem = regression(weighed(support.exact), constants)
     canonical = problem.support
     rows_ND = rows_ND.to(canonical.shots_TNKD)
     centre_D, scale_D = canonical.image_centre_TD[0], canonical.scale_TD[0]
@@ -118,13 +117,6 @@ def _require(rows_ND: Float[Tensor, "n D"], label_NC: Int8[Tensor, "n C"]) -> No
         )
     if not (label_NC == SHOWN).any(0).all():
         raise DataError("expected a picture of each class; leave out classes without one")
-
-
-def _problem(support: Support, constants: ClosedForm) -> Regression:
-    canonical = canonicalise(support)
-    if len(support.blocks) > 1:
-        canonical = reweigh(canonical, log_lengths(canonical))
-    return regression(canonical, constants)
 
 
 class LabelCalibration(NamedTuple):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -16,15 +15,15 @@ from metaadapter.adapter.support import is_all
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.dual_ridge import dual_ridge, left_out_residuals
 from metaadapter.generator.known_scalars import Likeness, likeness
-from metaadapter.generator.linear_ridge import NormalEquations, left_out_scores, ridge_of
+from metaadapter.generator.linear_ridge import (
+    LeftOutScores,
+    NormalEquations,
+    left_out_scores,
+    ridge_of,
+)
 from metaadapter.generator.network_share import MOST_WAYS, share_of_ways, usual_shots
 from metaadapter.generator.regression import Regression
-from metaadapter.generator.temperature import (
-    grid_S,
-    likelihood_on_grid,
-    log_likelihood,
-    posterior_scale,
-)
+from metaadapter.generator.temperature import log_likelihood, posterior_scale
 
 # With less noise than this, a Cholesky factorisation in single precision would fail.
 LEAST_NOISE = 1e-3
@@ -37,7 +36,7 @@ KEPT_NUMBERS = 2**26
 class LeftOut:
     """Predictions for R places for pictures of T tasks, each by a fit to the other pictures.
 
-    The places are the M of small tasks, then the X of large tasks.
+    The places are the M of small tasks or the X of large ones.
     """
 
     own_log_p_TR: Float[Tensor, "T R"]
@@ -53,7 +52,7 @@ class LeftOut:
     base_scale_T: Float[Tensor, " T"]
     """The inverse temperature before these predictions are seen."""
     ridge: NormalEquations | None
-    """The ridge of large tasks without corrections; `None` without such tasks."""
+    """The ridge of large tasks without corrections; `None` for small tasks."""
     of_known: KnownEvidence | None
     """The evidence for the known head; `None` if it is not predicted."""
 
@@ -67,47 +66,30 @@ class KnownEvidence(NamedTuple):
     doubt_TR: Float[Tensor, "T R"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The left-out scores of some places."""
-
-    rows_TRD: Float[Tensor, "T R D"]
-    scores_TRN: Float[Tensor, "T R N"]
-    """−∞ for classes that are masked out."""
-    own_TR: Int[Tensor, "T R"]
-    """The class of a place."""
-    present_TR: Bool[Tensor, "T R"]
-    """True where there is a picture."""
-    counts_TR: Bool[Tensor, "T R"]
-    weight_TR: Float[Tensor, "T R"]
-    """The weight in the likelihood: 0 if a picture does not count, less than 1 in large classes."""
-
-
 def leave_one_out(problem: Regression, *, known: bool = True) -> LeftOut:
     """Predict each picture by the closed form of the others, and fit the temperature to this.
 
     With `known` also return what the known head needs.
     """
-    is_large_T = problem.is_large_T
-    ridge = ridge_of(problem, problem.noise_TX()) if problem.has_large else None
+    n_shot_TN = problem.support.n_shot_TN
+    # A class with many pictures must not decide the temperature of the others.
+    weight_TN = (usual_shots(n_shot_TN)[:, None] / n_shot_TN.clamp(min=1)).clamp(max=1)
+    weight_TN = weight_TN * (n_shot_TN > 1)
+    ridge = ridge_of(problem, problem.noise_TX()) if problem.is_large else None
     base_T, parts = _base_scale_T(problem, ridge), _parts(problem, ridge)
 
     def likelihood(steps_S: Float[Tensor, " S"]) -> Float[Tensor, "T S"]:
         scale_TS = base_T[:, None] * steps_S.exp()
         total_TS = torch.zeros_like(scale_TS)
         for part in parts():
-            scores_TRN, weight_TR = part.scores_TRN, part.weight_TR
+            weight_TR = weight_TN.gather(1, part.own_TR) * part.present_TR
+            scores_TRN = part.scores_TRN
             total_TS += log_likelihood(scores_TRN, part.own_TR, weight_TR, scale_TS.to(scores_TRN))
         return total_TS
 
-    steps_S = grid_S(base_T, ridge is not None)
-    if ridge is not None and is_large_T.all():
-        likelihood_TS = likelihood_on_grid(likelihood, steps_S)
-    else:
-        likelihood_TS = likelihood(steps_S)
-    scale_T = posterior_scale(likelihood_TS, base_T, steps_S, is_large_T)
+    scale_T = posterior_scale(likelihood, base_T, is_large=problem.is_large)
     like = likeness(problem.support.raw) if known else None
-    summaries = [_summary(problem, like, part, scale_T) for part in parts()]
+    summaries = [_summary(n_shot_TN, like, part, scale_T) for part in parts()]
     own_log_p, correct, counts, weight, *of_like = (
         torch.cat(values, 1) for values in zip(*summaries, strict=True)
     )
@@ -115,18 +97,19 @@ def leave_one_out(problem: Regression, *, known: bool = True) -> LeftOut:
     return LeftOut(own_log_p, correct, counts, weight, scale_T, base_T, ridge, of_known)
 
 
-def _parts(problem: Regression, ridge: NormalEquations | None) -> Callable[[], Iterable[_Part]]:
+def _parts(
+    problem: Regression, ridge: NormalEquations | None
+) -> Callable[[], Iterable[LeftOutScores]]:
     """Return a function that yields all parts; those of very large tasks are computed each time."""
-    small = _small_part(problem)
-    several_TN = problem.support.n_shot_TN > 1
-    if ridge is None or not several_TN[problem.is_large_T].any():
-        return lambda: [small]  # no picture of a large task counts
+    support = problem.support
+    if ridge is None or not (support.n_shot_TN > 1).any():  # then no picture of a large task counts
+        small = [_weakened(problem, _small_part(problem))]
+        return lambda: small
 
-    def parts() -> Iterable[_Part]:
-        return chain([small], _linear_parts(problem, ridge))
+    def parts() -> Iterable[LeftOutScores]:
+        return (_weakened(problem, part) for part in left_out_scores(problem, ridge))
 
-    n_places = problem.support.shot_mask_TNK.numel()
-    if n_places * problem.support.raw.n_way > KEPT_NUMBERS:
+    if support.shot_mask_TNK.numel() * support.raw.n_way > KEPT_NUMBERS:
         return parts
     kept = list(parts())
     return lambda: kept
@@ -153,19 +136,11 @@ def fitted_own_T(problem: Regression, ridge: NormalEquations | None) -> Float[Te
     of few classes. It falls with the number of classes, and the scores of new pictures fall too.
     """
     support = problem.support
-    noise_TM = problem.take(problem.noise_TX())
-    values_TMN, _ = dual_ridge(
-        problem.gram_TMM,
-        problem.present_TM,
-        problem.targets_TMN,
-        noise_TM,
-    )
-    fitted_TMN = (1 - noise_TM[..., None] * values_TMN) * problem.targets_TMN
-    fitted_TN = fitted_TMN.sum(1) / support.n_shot_TN.clamp(min=1)
-    if ridge is not None:
+    if ridge is None:
+        vectors_TND = problem.vectors_TND(problem.targets_TMN, problem.noise_TX())
+    else:
         vectors_TND = ridge.vectors_TND(None)
-        linear_TN = (support.means_TND.to(vectors_TND) * vectors_TND).sum(-1)
-        fitted_TN = torch.where(problem.is_large_T[:, None], linear_TN, fitted_TN)
+    fitted_TN = (support.means_TND.to(vectors_TND) * vectors_TND).sum(-1)
     return fitted_TN.sum(-1) / support.image_mask_TN.sum(-1).clamp(min=1)
 
 
@@ -183,35 +158,26 @@ def small_scores(problem: Regression) -> Float[Tensor, "T M N"]:
     return scores_TMN + problem.above_other_names(problem.predicted_TMN(prior_TND)).to(dtype)
 
 
-def _small_part(problem: Regression) -> _Part:
+def _small_part(problem: Regression) -> LeftOutScores:
     rows_TMD = problem.rows_of(problem.support.raw.rows_TMD)
-    return _part(problem, rows_TMD, small_scores(problem), problem.own_TM, problem.present_TM)
+    return LeftOutScores(rows_TMD, problem.own_TM, problem.present_TM, small_scores(problem))
 
 
-def _linear_parts(problem: Regression, ridge: NormalEquations) -> Iterator[_Part]:
-    rows_TXD, is_large_T1 = problem.support.raw.rows_TMD, problem.is_large_T[:, None]
-    for rows, scores_TRN in left_out_scores(problem, ridge):
-        own_TR, present_TR = problem.support.raw.own_and_present(rows)
-        yield _part(problem, rows_TXD[:, rows], scores_TRN, own_TR, present_TR & is_large_T1)
-
-
-def _part(
-    problem: Regression, rows_TRD: Tensor, scores_TRN: Tensor, own_TR: Tensor, present_TR: Tensor
-) -> _Part:
+def _weakened(problem: Regression, part: LeftOutScores) -> LeftOutScores:
+    """Return scores as of new pictures, −∞ for classes that are masked out."""
     support = problem.support
-    counts_TR = present_TR & (support.n_shot_TN > 1).gather(1, own_TR)
-    scores_TRN = weakening(support, problem.constants.weakening)[:, None, None] * scores_TRN
+    factor_T11 = weakening(support, problem.constants.weakening)[:, None, None]
+    scores_TRN = factor_T11 * part.scores_TRN
     if not is_all(support.raw.class_mask_TN):
         scores_TRN = scores_TRN.masked_fill(~support.raw.class_mask_TN[:, None], -torch.inf)
-    # A class with many pictures must not decide the temperature of the others.
-    usual_T1 = usual_shots(support.n_shot_TN)[:, None]
-    weight_TN = (usual_T1 / support.n_shot_TN.clamp(min=1)).clamp(max=1)
-    weight_TR = weight_TN.gather(1, own_TR) * counts_TR
-    return _Part(rows_TRD, scores_TRN, own_TR, present_TR, counts_TR, weight_TR)
+    return part._replace(scores_TRN=scores_TRN)
 
 
 def _summary(
-    problem: Regression, like: Likeness | None, part: _Part, scale_T: Float[Tensor, " T"]
+    n_shot_TN: Float[Tensor, "T N"],
+    like: Likeness | None,
+    part: LeftOutScores,
+    scale_T: Float[Tensor, " T"],
 ) -> tuple[Tensor, ...]:
     """Return the first fields of `LeftOut` for the places of a part, then likeness and doubt."""
     log_p_TRN = (scale_T.to(part.scores_TRN)[:, None, None] * part.scores_TRN).log_softmax(-1)
@@ -219,12 +185,13 @@ def _summary(
     best_TR1 = log_p_TRN.amax(-1, keepdim=True)
     n_best_TR = (log_p_TRN == best_TR1).sum(-1)
     correct_TR = (own_log_p_TR == best_TR1[..., 0]) / n_best_TR.clamp(min=1)
-    n_own_TR = problem.support.n_shot_TN.gather(1, part.own_TR).clamp(min=1)
+    n_own_TR = n_shot_TN.gather(1, part.own_TR)
+    counts_TR = part.present_TR & (n_own_TR > 1)
     fields = (
         torch.where(part.present_TR, own_log_p_TR, 0.0),
         torch.where(part.present_TR, correct_TR.to(own_log_p_TR), 0.0),
-        part.counts_TR,
-        part.counts_TR / n_own_TR,
+        counts_TR,
+        counts_TR / n_own_TR.clamp(min=1),
     )
     if like is None:
         return fields

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from metaadapter.generator.chunks import row_chunks
@@ -36,11 +36,15 @@ class NormalEquations(NamedTuple):
         return torch.cholesky_solve(pull_TND.mT.contiguous(), self.factor_TDD).mT
 
 
-class ScoredRows(NamedTuple):
-    """Left-out scores of R places for pictures, a part of the X places of T tasks."""
+class LeftOutScores(NamedTuple):
+    """The scores of R places for pictures of T tasks, each by a fit to the other pictures."""
 
-    rows: slice
-    """The places among the X of a task."""
+    rows_TRD: Float[Tensor, "T R D"]
+    """The pictures in the encoder's own coordinates."""
+    own_TR: Int[Tensor, "T R"]
+    """The class of a place."""
+    present_TR: Bool[Tensor, "T R"]
+    """True where there is a picture."""
     scores_TRN: Float[Tensor, "T R N"]
 
 
@@ -67,11 +71,11 @@ def normal_equations(
 
 
 def ridge_of(problem: Regression, noise_TX: Float[Tensor, "T X"]) -> NormalEquations:
-    """Return the ridge of all tasks of a regression, small ones included."""
+    """Return the ridge of a regression."""
     return normal_equations(problem.support.shots_TNKD, noise_TX)
 
 
-def left_out_scores(problem: Regression, ridge: NormalEquations) -> Iterator[ScoredRows]:
+def left_out_scores(problem: Regression, ridge: NormalEquations) -> Iterator[LeftOutScores]:
     """Predict each picture by the untrained ridge of the others, in chunks of rows.
 
     Leaving out picture m divides its residual by 1 − h_m, where h_m = z_mᵀ (Σ_l z_l z_lᵀ / λ_l +
@@ -90,11 +94,11 @@ def left_out_scores(problem: Regression, ridge: NormalEquations) -> Iterator[Sco
         leverage_TR = whitened_TDR.square().sum(1) / noise_TX[:, rows]
         remaining_TR1 = (1 - leverage_TR).to(rows_TRD)[..., None]
         scores_TRN = (rows_TRD / remaining_TR1) @ vectors_TND.mT
-        own_TR1, present_TR1 = (part[..., None] for part in support.raw.own_and_present(rows))
-        lost_TR1 = (1 - 1 / remaining_TR1) * present_TR1
-        scores_TRN = scores_TRN.scatter_add(-1, own_TR1, lost_TR1)
+        own_TR, present_TR = support.raw.own_and_present(rows)
+        lost_TR1 = (1 - 1 / remaining_TR1) * present_TR[..., None]
+        scores_TRN = scores_TRN.scatter_add(-1, own_TR[..., None], lost_TR1)
         if some_alone:
             # As in small tasks, all classes that have only a name change by the same number.
             changed_TRN = scores_TRN - rows_TRD @ prior_TND.mT
             scores_TRN = scores_TRN - problem.above_other_names(changed_TRN)
-        yield ScoredRows(rows, scores_TRN)
+        yield LeftOutScores(support.raw.rows_TMD[:, rows], own_TR, present_TR, scores_TRN)

@@ -11,7 +11,6 @@ from torch import Tensor
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.generator.canonical import masked_mean
 from metaadapter.generator.domain_shift import DomainShift
-from metaadapter.generator.dual_ridge import dual_ridge
 from metaadapter.generator.network import Corrections
 from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
 from metaadapter.generator.pool_rounds import FIRST_POWER, PoolMeans, assign_pool, sharpness_of
@@ -57,8 +56,8 @@ def with_pool(
     shift_TN = torch.where(support.image_mask_TN.any(-1)[:, None], 0.0, shift_TN)
     first = replace(weights, class_bias=weights.class_bias - shift_TN)
     means, even_T, final = assign_pool(problem, classify(pool_TUD, first), pool_TUD, shift, network)
-    is_small_T = support.image_mask_TN.any(-1) & ~problem.is_large_T
-    trust_T = (even_T + final.trust_T).sigmoid() * is_small_T
+    by_regression_T = support.image_mask_TN.any(-1) & (not problem.is_large)
+    trust_T = (even_T + final.trust_T).sigmoid() * by_regression_T
     changed = _changed(problem, corrections, first, means, trust_T, final)
     changed = changed.to(dtype=support.shots_TNKD.dtype)
     reach_T = masked_mean(final.reach_TN[..., None], support.raw.class_mask_TN)[:, 0]
@@ -116,10 +115,7 @@ def _ridge_change(
     reach_TND = (reach_TN[..., None] * means.mean_TND).to(problem.targets_TMN)
     at_centre_T1N = (reach_TND @ means.centre_TD[..., None].to(reach_TND))[..., 0][:, None]
     predicted_TMN = problem.predicted_TMN(reach_TND)
-    values_TMN, _ = dual_ridge(
-        problem.gram_TMM,
-        problem.present_TM,
+    return problem.vectors_TND(
         at_centre_T1N - predicted_TMN + problem.above_other_names(predicted_TMN),
-        problem.take(problem.noise_TX(corrections.log_noise_TNK)),
+        problem.noise_TX(corrections.log_noise_TNK),
     )
-    return values_TMN.mT @ problem.rows_TMD.to(values_TMN)

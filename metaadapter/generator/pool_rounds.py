@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.generator.domain_shift import DomainShift, evenness
 from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
-from metaadapter.generator.pool_scalars import PoolState, pool_scalars
+from metaadapter.generator.pool_scalars import PoolMeans, PoolState, pool_scalars
 from metaadapter.generator.regression import Regression
 
 # All constants of pools were chosen on validation sets.
@@ -30,22 +30,6 @@ EVEN = 0.875
 """The evenness of the shares at which an even pool and an uneven one are equally probable."""
 EVEN_WIDTH = 0.03
 """A rise of the evenness by this much multiplies the odds of an even pool by e."""
-
-
-@dataclass(frozen=True, slots=True)
-class PoolMeans:
-    """The class means between two rounds, in canonical coordinates."""
-
-    mean_TND: Float[Tensor, "T N D"]
-    """Unit class means of centred unit rows; zeros for a class without any picture."""
-    centre_TD: Float[Tensor, "T D"]
-    """The mean of the class means; a class with less than one picture counts by that fraction."""
-    length_TR: Float[Tensor, "T R"]
-    """The distance of each picture from the centre."""
-    usual_length_T: Float[Tensor, " T"]
-    """The root mean squared distance of all pictures from the centre."""
-    cosine_TRN: Float[Tensor, "T R N"]
-    """The cosines of centred pictures with class means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +52,8 @@ def assign_pool(
 ) -> tuple[PoolMeans, Float[Tensor, " T"], FinalCorrections]:
     """Return class means and `even_T` after the last round, and final corrections."""
     rows = _rows(problem, pool_TUD)
-    n_places, n_way = rows.labels_TXN.shape[1:]
-    shot_mask_TNK = problem.support.shot_mask_TNK
-    class_mask_TN, mask_TU = problem.support.raw.class_mask_TN, rows.present_TR[:, n_places:]
+    class_mask_TN = problem.support.raw.class_mask_TN
+    mask_TU = rows.present_TR[:, rows.labels_TXN.shape[1] :]
     present_TU1 = mask_TU[..., None].to(pool_TUD)
     n_way_T1 = class_mask_TN.sum(-1, keepdim=True).clamp(min=1).to(pool_TUD)
     n_pool_T1 = mask_TU.sum(-1, keepdim=True).clamp(min=1).to(pool_TUD)
@@ -87,17 +70,14 @@ def assign_pool(
     for number in range(N_ROUNDS + 1):
         means = _class_means(rows, torch.cat([labels_TXN, weighted_TUN], 1))
         state = PoolState(
+            means=means,
             first_TUN=first_TUN,
-            cosine_TUN=means.cosine_TRN[:, n_places:],
-            shot_cosine_TNKN=means.cosine_TRN[:, :n_places].reshape(*shot_mask_TNK.shape, n_way),
-            mean_cosine_TNN=means.mean_TND @ means.mean_TND.mT,
             nearest_shot_TU=nearest_TU,
-            length_TU=means.length_TR[:, n_places:] / means.usual_length_T[:, None],
             assigned_TUN=assigned_TUN,
             change_T=change_T,
             mask_TU=mask_TU,
             class_mask_TN=class_mask_TN,
-            shot_mask_TNK=shot_mask_TNK,
+            shot_mask_TNK=problem.support.shot_mask_TNK,
             shift=shift,
             fraction_done=number / N_ROUNDS,
         )
@@ -112,7 +92,7 @@ def assign_pool(
         log_share_TN = log_share_TN - _log_presence(probability_TUN, class_mask_TN)
         log_share_TN = log_share_TN.masked_fill(~class_mask_TN, -torch.inf)
         scores_TUN = (
-            (sharpness_T * change.sharpness_T.exp())[:, None, None] * state.cosine_TUN
+            (sharpness_T * change.sharpness_T.exp())[:, None, None] * means.cosine_TUN
             + (FIRST_POWER * change.first_power_T.exp())[:, None, None] * log_first_TUN
             + log_share_TN[:, None]
         )
@@ -186,7 +166,10 @@ def _class_means(rows: _Rows, labels_TRN: Float[Tensor, "T R N"]) -> PoolMeans:
     n_rows_T = rows.present_TR.sum(-1).clamp(min=1)
     usual_T = ((square_TR * rows.present_TR).sum(-1) / n_rows_T).clamp(min=1e-12).sqrt()
     cosine_TRN = cosine_TRN * rows.present_TR[..., None]
-    return PoolMeans(mean_TND, centre_TD, length_TR, usual_T, cosine_TRN)
+    n_places = rows.labels_TXN.shape[1]
+    shot_cosine_TXN, cosine_TUN = cosine_TRN.tensor_split([n_places], 1)
+    length_TU = length_TR[:, n_places:] / usual_T[:, None]
+    return PoolMeans(mean_TND, centre_TD, usual_T, length_TU, cosine_TUN, shot_cosine_TXN)
 
 
 def _nearest_shot(rows: _Rows) -> Float[Tensor, "T U"]:

@@ -18,19 +18,32 @@ MOST_POOL, MOST_TAKEN, MOST_SHOTS, MOST_SHIFT = 40, 400, 30, 30
 
 
 @dataclass(frozen=True, slots=True)
+class PoolMeans:
+    """The class means between two rounds, in canonical coordinates."""
+
+    mean_TND: Float[Tensor, "T N D"]
+    """Unit class means of centred unit rows; zeros for a class without any picture."""
+    centre_TD: Float[Tensor, "T D"]
+    """The mean of the class means; a class with less than one picture counts by that fraction."""
+    usual_length_T: Float[Tensor, " T"]
+    """The root mean squared distance of all pictures from the centre."""
+    length_TU: Float[Tensor, "T U"]
+    """The distance of each unlabelled picture from the centre, divided by `usual_length_T`."""
+    cosine_TUN: Float[Tensor, "T U N"]
+    """The cosines of unlabelled pictures with class means, around the centre."""
+    shot_cosine_TXN: Float[Tensor, "T X N"]
+    """The same of the X places for labelled pictures."""
+
+
+@dataclass(frozen=True, slots=True)
 class PoolState:
     """The assignment of pools of U pictures to N classes between two rounds."""
 
+    means: PoolMeans
     first_TUN: Float[Tensor, "T U N"]
     """The probabilities that the adapters without a pool give."""
-    cosine_TUN: Float[Tensor, "T U N"]
-    """The cosines of unlabelled pictures with class means, around the mean of the class means."""
-    shot_cosine_TNKN: Float[Tensor, "T N K N"]
-    mean_cosine_TNN: Float[Tensor, "T N N"]
     nearest_shot_TU: Float[Tensor, "T U"]
     """The largest cosine of each unlabelled picture with a labelled one."""
-    length_TU: Float[Tensor, "T U"]
-    """The distance from the mean of the class means, divided by `PoolMeans.usual_length_T`."""
     assigned_TUN: Float[Tensor, "T U N"]
     """The fraction of each picture assigned to each class in the last round; 0 before the first."""
     change_T: Float[Tensor, " T"]
@@ -65,7 +78,7 @@ def pool_scalars(state: PoolState) -> PoolScalars:
     pictures = _picture_scalars(state)
     classes = _class_scalars(state)
     present_TU, class_mask_TN = state.mask_TU, state.class_mask_TN
-    n_pool_T = present_TU.sum(-1).to(state.cosine_TUN)
+    n_pool_T = present_TU.sum(-1).to(state.means.cosine_TUN)
     n_way_T = class_mask_TN.sum(-1).clamp(min=1).to(n_pool_T)
     n_shot_T = state.shot_mask_TNK.sum((1, 2)) / n_way_T
     mean_TP = masked_mean(pictures, present_TU)
@@ -106,7 +119,7 @@ def _picture_scalars(state: PoolState) -> Float[Tensor, "T U P"]:
     - `assigned`: largest fraction of the picture assigned to one class
     - `length`: distance from the mean of the means / the usual distance, minus 1
     """
-    cosine_TUN = state.cosine_TUN.masked_fill(~state.class_mask_TN[:, None], -1.0)
+    cosine_TUN = state.means.cosine_TUN.masked_fill(~state.class_mask_TN[:, None], -1.0)
     (near_TU, next_TU), (nearest_TU, _) = _two_largest(cosine_TUN)
     (first_TU, second_TU), (likely_TU, _) = _two_largest(state.first_TUN)
     log_first_TUN = state.first_TUN.clamp(min=1e-9).log()
@@ -121,7 +134,7 @@ def _picture_scalars(state: PoolState) -> Float[Tensor, "T U P"]:
         # Before any class mean is known, all classes are equally near.
         "agrees": ((nearest_TU == likely_TU) & (near_TU > next_TU)).to(cosine_TUN),
         "assigned": state.assigned_TUN.amax(-1),
-        "length": state.length_TU - 1,
+        "length": state.means.length_TU - 1,
     }
     return stacked(scalars) * state.mask_TU[..., None]
 
@@ -141,14 +154,16 @@ def _class_scalars(state: PoolState) -> Float[Tensor, "T N C"]:
     - `has_shots`: whether it has a labelled picture
     """
     mask_TN = state.class_mask_TN
-    n_way_T1 = mask_TN.sum(-1, keepdim=True).clamp(min=1).to(state.cosine_TUN)
-    n_pool_T1 = state.mask_TU.sum(-1, keepdim=True).clamp(min=1).to(state.cosine_TUN)
+    n_way_T1 = mask_TN.sum(-1, keepdim=True).clamp(min=1).to(state.means.cosine_TUN)
+    n_pool_T1 = state.mask_TU.sum(-1, keepdim=True).clamp(min=1).to(state.means.cosine_TUN)
     taken_TN, first_TN = state.assigned_TUN.sum(1), state.first_TUN.mul(state.mask_TU[..., None])
     first_TN = first_TN.sum(1)
     n_shot_TN = state.shot_mask_TNK.sum(-1).to(taken_TN)
     own_NN = torch.eye(mask_TN.shape[1], dtype=torch.bool, device=mask_TN.device)
-    rivals_TNN = state.mean_cosine_TNN.masked_fill(own_NN | ~mask_TN[:, None], -1.0)
-    own_shot_TNK = torch.where(own_NN[None, :, None], state.shot_cosine_TNKN, 0.0).sum(-1)
+    mean_TND, shot_mask_TNK = state.means.mean_TND, state.shot_mask_TNK
+    rivals_TNN = (mean_TND @ mean_TND.mT).masked_fill(own_NN | ~mask_TN[:, None], -1.0)
+    shot_cosine_TNKN = state.means.shot_cosine_TXN.reshape(*shot_mask_TNK.shape, -1)
+    own_shot_TNK = torch.where(own_NN[None, :, None], shot_cosine_TNKN, 0.0).sum(-1)
     own_shot_TN = (own_shot_TNK * state.shot_mask_TNK).sum(-1) / n_shot_TN.clamp(min=1)
     weights_TUN = state.assigned_TUN / taken_TN.clamp(min=1e-6)[:, None]
     scalars = {
@@ -158,7 +173,7 @@ def _class_scalars(state: PoolState) -> Float[Tensor, "T N C"]:
         "log_first_share": (first_TN / n_pool_T1 * n_way_T1 + 0.03).log(),
         "pool_part": taken_TN / (taken_TN + n_shot_TN).clamp(min=1e-6),
         "own_shots": own_shot_TN,
-        "own_pictures": (weights_TUN * state.cosine_TUN).sum(1),
+        "own_pictures": (weights_TUN * state.means.cosine_TUN).sum(1),
         "own_first": (weights_TUN * state.first_TUN).sum(1),
         "rival_mean": rivals_TNN.amax(-1),
         "has_shots": (n_shot_TN > 0).to(taken_TN),

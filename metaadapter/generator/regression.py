@@ -11,6 +11,7 @@ from torch import Tensor
 from metaadapter.adapter.support import is_all
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.dual_ridge import dual_ridge
 from metaadapter.generator.network_share import network_share, usual_shots
 from metaadapter.generator.text_evidence import TextEvidence, text_evidence, text_trust
 
@@ -19,14 +20,15 @@ from metaadapter.generator.text_evidence import TextEvidence, text_evidence, tex
 class Regression:
     """The pictures of T tasks in canonical coordinates, and the targets to which they are mapped.
 
-    A task has X = N·K places for pictures. M is the largest number of pictures in a task that is
-    small enough for a matrix of their inner products; a larger task has no picture at the M places.
-    Inner products cost most, so they are computed once, for each block. A `correction` is the
-    logarithm of a factor.
+    A task has X = N·K places for pictures. M is the largest number of pictures in a task, or 0 if
+    they are too many for a matrix of their inner products. These cost most, so they are computed
+    once, for each block. A `correction` is the logarithm of a factor.
     """
 
     support: CanonicalSupport
     constants: ClosedForm
+    is_large: bool
+    """Whether the tasks have too many pictures for a matrix of their inner products."""
     places_TM: Int[Tensor, "T M"]
     """For each of the M places its index among the X; places with a picture come first."""
     present_TM: Bool[Tensor, "T M"]
@@ -49,17 +51,6 @@ class Regression:
             block_gram_TPMM=block_gram_TPMM,
             gram_TMM=block_gram_TPMM.sum(1, dtype=self.gram_TMM.dtype),
         )
-
-    @property
-    def is_large_T(self) -> Bool[Tensor, " T"]:
-        """True for tasks with too many pictures for a matrix of their inner products."""
-        return self.support.shot_mask_TNK.sum((1, 2)) > self.constants.most_rows
-
-    @property
-    def has_large(self) -> bool:
-        """Whether a task is large; small batches are not counted."""
-        n_places = self.support.shot_mask_TNK.shape[1:].numel()
-        return n_places > self.constants.most_rows and bool(self.is_large_T.any())
 
     @property
     def network_share_T(self) -> Float[Tensor, " T"]:
@@ -126,18 +117,32 @@ class Regression:
         mean_TX1 = (values_TXN * alone_T1N).sum(-1, keepdim=True) / n_alone_T11
         return (values_TXN - mean_TX1) * alone_T1N
 
+    def vectors_TND(
+        self, wanted_TMN: Float[Tensor, "T M N"], noise_TX: Float[Tensor, "T X"]
+    ) -> Float[Tensor, "T N D"]:
+        """Return the class vectors of the ridge towards 0 with these targets, of small tasks."""
+        noise_TM = self.take(noise_TX)
+        values_TMN, _ = dual_ridge(self.gram_TMM, self.present_TM, wanted_TMN, noise_TM)
+        return values_TMN.mT @ self.rows_TMD.to(values_TMN)
+
     def predicted_TMN(self, prior_TND: Float[Tensor, "T N D"]) -> Float[Tensor, "T M N"]:
         """Return the predictions of the prior class vectors for the pictures."""
         return (self.rows_TMD @ prior_TND.to(self.support.shots_TNKD).mT).to(self.targets_TMN)
 
 
 def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
-    """Return the regression of a batch of supports, in the precision that it needs."""
+    """Return the regression of supports that are all large or all small, in solver precision."""
     # Thousands of shots need float64, which Apple's GPU does not have.
     solver = torch.float32 if support.shots_TNKD.device.type == "mps" else torch.float64
-    kept_TX, most = small_places(support.shot_mask_TNK.flatten(1), constants)
-    places_TM = (~kept_TX).to(torch.int8).argsort(dim=1, stable=True)[:, :most]
-    present_TM = kept_TX.gather(1, places_TM)
+    mask_TX = support.shot_mask_TNK.flatten(1)
+    n_places = mask_TX.shape[1]
+    # Padding costs a GPU less than it costs the host to wait until it has counted.
+    if mask_TX.device.type == "cpu" or n_places > constants.most_rows:
+        n_places = max(mask_TX.sum(1).tolist(), default=0)
+    is_large = n_places > constants.most_rows
+    n_rows = 0 if is_large else n_places
+    places_TM = (~mask_TX).to(torch.int8).argsort(dim=1, stable=True)[:, :n_rows]
+    present_TM = mask_TX.gather(1, places_TM)
     rows_TMD = _at_places(support.shots_TNKD.flatten(1, 2), places_TM, present_TM)
     # A task of many classes has no room for the labels of all X places.
     own_TM1 = (places_TM // max(1, support.shot_mask_TNK.shape[2]))[..., None]
@@ -148,6 +153,7 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
     return Regression(
         support,
         constants,
+        is_large,
         places_TM,
         present_TM,
         targets_TMN.to(solver),
@@ -155,18 +161,6 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
         gram_TMM=block_gram_TPMM.sum(1, dtype=solver),
         evidence=text_evidence(support, constants),
     )
-
-
-def small_places(
-    shot_mask_TX: Bool[Tensor, "T X"], constants: ClosedForm
-) -> tuple[Bool[Tensor, "T X"], int]:
-    """Return the places with pictures of small tasks, and their number M in a task."""
-    kept_TX = shot_mask_TX & (shot_mask_TX.sum(1) <= constants.most_rows)[:, None]
-    most = kept_TX.shape[1]
-    # Padding costs a GPU less than it costs the host to wait until it has counted.
-    if kept_TX.device.type == "cpu" or most > constants.most_rows:
-        most = max(kept_TX.sum(1).tolist(), default=0)
-    return kept_TX, most
 
 
 def _at_places(rows_TXD: Tensor, places_TM: Tensor, present_TM: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import torch
@@ -100,36 +99,20 @@ class Span:
 
     def lift(self, weights: AdapterWeights) -> AdapterWeights:
         """Return adapters that were predicted from `support` in the encoder's own coordinates."""
-        tensors = weights.tensors()
-        names: list[str] = ["classes", "likeness"]
-        rows = {name: tensors[name] for name in names if name in tensors}
+        named = weights.tensors()
+        rows = {name: named[name] for name in ("classes", "likeness") if name in named}
         vectors_TVR = torch.cat(list(rows.values()), 1)
         in_blocks = torch.stack(vectors_TVR.chunk(len(self.factor_PTRR), -1)).to(self.factor_PTRR)
-        combined_PTVR = torch.linalg.solve_triangular(
+        weights_PTVR = torch.linalg.solve_triangular(
             self.factor_PTRR, in_blocks, upper=False, left=False
         ).to(vectors_TVR)
-        sizes = {name: part.shape[1] for name, part in rows.items()}
-        if vectors_TVR.requires_grad:
-            vectors_TVD = torch.cat(self.own.combined(combined_PTVR), -1)
-            changed = dict(
-                zip(rows, torch.split(vectors_TVD, list(sizes.values()), 1), strict=True)
-            )
-        else:
-            changed = self._lifted(combined_PTVR, sizes)
+        parts = (
+            torch.cat(self.own.part(tasks).combined(weights_PTVR[:, tasks]), -1)
+            for tasks in self.own.chunks()
+        )
+        lifted = torch.cat(list(parts)).split([part.shape[1] for part in rows.values()], 1)
+        changed = {name: part.contiguous() for name, part in zip(rows, lifted, strict=True)}
         return replace(weights, **changed)
-
-    def _lifted(self, weights_PTVR: Tensor, sizes: dict[str, int]) -> dict[str, Tensor]:
-        """Return `combined` for vectors of several fields, each written once to its field."""
-        n_tasks, width = self.own.n_tasks, self.own.width
-        lifted = {name: weights_PTVR.new_empty(n_tasks, n, width) for name, n in sizes.items()}
-        columns = [slice(*ends) for ends in pairwise(accumulate(self.own.widths, initial=0))]
-        for tasks in self.own.chunks():
-            products = self.own.part(tasks).combined(weights_PTVR[:, tasks])
-            for block, product_TVD in zip(columns, products, strict=True):
-                parts = torch.split(product_TVD, list(sizes.values()), 1)
-                for field, part in zip(lifted.values(), parts, strict=True):
-                    field[tasks, :, block] = part
-        return lifted
 
 
 def span_of(support: Support) -> Span | None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from metaadapter.generator.chunks import row_chunks
@@ -22,13 +22,6 @@ NEGLIGIBLE = 40.0
 """Values whose logarithm is so much smaller than the largest change no digit of the mean."""
 NUMBERS_AT_ONCE = 2**17
 """So many scores at one temperature stay in a processor's cache."""
-
-
-def grid_S(base_T: Float[Tensor, " T"], has_large: bool) -> Float[Tensor, " S"]:
-    """Return the differences of ln κ from ln base_T at which its likelihood is computed."""
-    farthest = FARTHEST_OF_LARGE if has_large else FARTHEST
-    n_steps = 1 + 2 * round(farthest / STEP)
-    return torch.linspace(-farthest, farthest, n_steps, dtype=base_T.dtype, device=base_T.device)
 
 
 def log_likelihood(
@@ -87,16 +80,19 @@ def log_prior(steps_S: Float[Tensor, " S"]) -> Float[Tensor, " S"]:
 
 
 def posterior_scale(
-    likelihood_TS: Float[Tensor, "T S"],
+    likelihood: Callable[[Float[Tensor, " S"]], Float[Tensor, "T S"]],
     base_T: Float[Tensor, " T"],
-    steps_S: Float[Tensor, " S"],
-    is_large_T: Bool[Tensor, " T"],
+    *,
+    is_large: bool,
 ) -> Float[Tensor, " T"]:
     """Return the inverse temperature κ that fits left-out predictions.
 
-    ln κ is a posterior mean on a grid. The prior is normal around ln base_T.
+    ln κ is a posterior mean on a grid. The prior is normal around ln base_T. `likelihood` gives the
+    log-likelihood of the labels at steps of ln κ from there.
     """
-    in_reach_TS = is_large_T[:, None] | (steps_S.abs() < FARTHEST + STEP / 2)
-    weights_TS = likelihood_TS + log_prior(steps_S)
-    weights_TS = weights_TS.masked_fill(~in_reach_TS, -torch.inf).softmax(-1)
+    farthest = FARTHEST_OF_LARGE if is_large else FARTHEST
+    n_steps = 1 + 2 * round(farthest / STEP)
+    steps_S = torch.linspace(-farthest, farthest, n_steps, dtype=base_T.dtype, device=base_T.device)
+    log_p_TS = likelihood_on_grid(likelihood, steps_S) if is_large else likelihood(steps_S)
+    weights_TS = (log_p_TS + log_prior(steps_S)).softmax(-1)
     return base_T * (weights_TS @ steps_S).exp()

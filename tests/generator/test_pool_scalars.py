@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn.functional import normalize
 
 from metaadapter.generator.domain_shift import DomainShift
-from metaadapter.generator.pool_scalars import PoolState, pool_scalars
+from metaadapter.generator.pool_scalars import PoolMeans, PoolState, pool_scalars
 
 N_TASKS, N_POOL, N_WAY, N_SHOT = 2, 5, 3, 2
 
@@ -31,12 +32,16 @@ def state():
         return logits.softmax(-1)
 
     return PoolState(
+        means=PoolMeans(
+            mean_TND=normalize(2 * rand(N_TASKS, N_WAY, 4) - 1, dim=-1),
+            centre_TD=rand(N_TASKS, 4),
+            usual_length_T=rand(N_TASKS),
+            length_TU=1 + rand(N_TASKS, N_POOL),
+            cosine_TUN=2 * rand(N_TASKS, N_POOL, N_WAY) - 1,
+            shot_cosine_TXN=2 * rand(N_TASKS, N_WAY * N_SHOT, N_WAY) - 1,
+        ),
         first_TUN=probabilities(),
-        cosine_TUN=2 * rand(N_TASKS, N_POOL, N_WAY) - 1,
-        shot_cosine_TNKN=2 * rand(N_TASKS, N_WAY, N_SHOT, N_WAY) - 1,
-        mean_cosine_TNN=2 * rand(N_TASKS, N_WAY, N_WAY) - 1,
         nearest_shot_TU=rand(N_TASKS, N_POOL),
-        length_TU=1 + rand(N_TASKS, N_POOL),
         assigned_TUN=probabilities() * mask_TU[..., None],
         change_T=rand(N_TASKS),
         mask_TU=mask_TU,
@@ -58,12 +63,12 @@ def numbers(tensor):
 
 
 def test_pool_scalars__pictures_and_classes__are_those_of_loops(state):
-    scalars = pool_scalars(state)
+    scalars, means = pool_scalars(state), state.means
 
     for task, n_way in enumerate((3, 2)):
         pictures = [u for u in range(N_POOL) if state.mask_TU[task, u]]
-        cosine, first = numbers(state.cosine_TUN[task]), numbers(state.first_TUN[task])
-        assigned = numbers(state.assigned_TUN[task])
+        cosine, first = numbers(state.means.cosine_TUN[task]), numbers(state.first_TUN[task])
+        assigned, of_class = numbers(state.assigned_TUN[task]), means.mean_TND[task]
         for u in pictures:
             one, two = sorted(cosine[u][:n_way], reverse=True)[:2]
             p, q = sorted(first[u], reverse=True)[:2]
@@ -77,11 +82,12 @@ def test_pool_scalars__pictures_and_classes__are_those_of_loops(state):
                 -sum(x * math.log(x) for x in first[u] if x > 0) / math.log(n_way),
                 float(first[u][nearest] == p),
                 max(assigned[u]),
-                float(state.length_TU[task, u]) - 1,
+                float(state.means.length_TU[task, u]) - 1,
             ]
             assert numbers(scalars.pictures_TUP[task, u]) == pytest.approx(expected)
         for c in range(n_way):
             shots = [k for k in range(N_SHOT) if state.shot_mask_TNK[task, c, k]]
+            shown = means.shot_cosine_TXN[task, c * N_SHOT :]
             taken = sum(assigned[u][c] for u in pictures)
             share = n_way / len(pictures)
             expected = [
@@ -90,10 +96,10 @@ def test_pool_scalars__pictures_and_classes__are_those_of_loops(state):
                 math.log(taken * share + 0.03),
                 math.log(sum(first[u][c] for u in pictures) * share + 0.03),
                 taken / (taken + len(shots)),
-                sum(float(state.shot_cosine_TNKN[task, c, k, c]) for k in shots) / len(shots),
+                sum(float(shown[k, c]) for k in shots) / len(shots),
                 sum(assigned[u][c] * cosine[u][c] for u in pictures) / taken,
                 sum(assigned[u][c] * first[u][c] for u in pictures) / taken,
-                max(float(state.mean_cosine_TNN[task, c, o]) for o in range(n_way) if o != c),
+                max(float(of_class[c] @ of_class[o]) for o in range(n_way) if o != c),
                 1.0,
             ]
             assert numbers(scalars.classes_TNC[task, c]) == pytest.approx(expected)
@@ -119,13 +125,12 @@ def test_pool_scalars__pictures_and_classes__are_those_of_loops(state):
 
 def test_pool_scalars__of_more_pictures_than_training_has__are_those_of_as_many(state):
     def repeated(n_times):
-        by_picture = {
-            name: getattr(state, name).repeat_interleave(n_times, 1)
-            for name in ("first_TUN", "cosine_TUN", "nearest_shot_TU", "length_TU")
-        }
-        assigned_TUN = state.assigned_TUN.repeat_interleave(n_times, 1)
-        mask_TU = state.mask_TU.repeat_interleave(n_times, 1)
-        return replace(state, **by_picture, assigned_TUN=assigned_TUN, mask_TU=mask_TU)
+        def of_pictures(value, *names):
+            return {name: getattr(value, name).repeat_interleave(n_times, 1) for name in names}
+
+        names = ("first_TUN", "nearest_shot_TU", "assigned_TUN", "mask_TU")
+        means = replace(state.means, **of_pictures(state.means, "cosine_TUN", "length_TU"))
+        return replace(state, means=means, **of_pictures(state, *names))
 
     many, more = (pool_scalars(repeated(n_times)) for n_times in (600, 2400))
 

@@ -14,13 +14,13 @@ from metaadapter.generator import chunks, generator
 def counted(monkeypatch):
     """Return the numbers of tasks that were predicted together, in order."""
     numbers = []
-    canonicalise = generator.canonicalise
+    weighed = generator.weighed
 
     def count(support):
         numbers.append(support.n_tasks)
-        return canonicalise(support)
+        return weighed(support)
 
-    monkeypatch.setattr(generator, "canonicalise", count)
+    monkeypatch.setattr(generator, "weighed", count)
     return numbers
 
 

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
-from metaadapter.generator.block_weights import log_lengths, reweigh
-from metaadapter.generator.canonical import CanonicalSupport, canonicalise
+from metaadapter.generator.block_weights import weighed
+from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.generator import Generator, LeftOutPredictions
 from metaadapter.generator.known_scalars import likeness
 from metaadapter.generator.pretrained import shared_generator
@@ -53,7 +53,7 @@ class Evidence:
 
 def evidence_of(support: Support) -> Evidence:
     """Return the evidence for the single task of a support with 1 to `MAX_PICTURES` pictures."""
-    predictions, canonical = left_out(support), _weighed(support)
+    predictions, canonical = left_out(support), weighed(support)
     assert predictions.known is not None  # of one label
     numbers, known = support.labelled_rows()[1], predictions.known.logit(1e-9)
     strangeness = -(_own_likeness(support) + KNOWN_SHARE * known)
@@ -84,13 +84,7 @@ def _own_likeness(support: Support) -> Float[Tensor, " m"]:
 
 def distances(support: Support) -> Float[np.ndarray, "m m"]:
     """Return `Evidence.distances`, in a tenth of the time that all evidence takes."""
-    return _distances(_weighed(support))
-
-
-def _weighed(support: Support) -> CanonicalSupport:
-    canonical = canonicalise(support)
-    several = len(support.blocks) > 1
-    return reweigh(canonical, log_lengths(canonical)) if several else canonical
+    return _distances(weighed(support))
 
 
 def _distances(canonical: CanonicalSupport) -> Float[np.ndarray, "m m"]:
