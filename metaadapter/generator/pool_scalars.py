@@ -162,7 +162,7 @@ def _class_scalars(state: PoolState) -> Float[Tensor, "T N C"]:
     own_NN = torch.eye(mask_TN.shape[1], dtype=torch.bool, device=mask_TN.device)
     mean_TND, shot_mask_TNK = state.means.mean_TND, state.shot_mask_TNK
     rivals_TNN = (mean_TND @ mean_TND.mT).masked_fill(own_NN | ~mask_TN[:, None], -1.0)
-    shot_cosine_TNKN = state.means.shot_cosine_TXN.reshape(*shot_mask_TNK.shape, -1)
+    shot_cosine_TNKN = state.means.shot_cosine_TXN.reshape(*shot_mask_TNK.shape, mask_TN.shape[1])
     own_shot_TNK = torch.where(own_NN[None, :, None], shot_cosine_TNKN, 0.0).sum(-1)
     own_shot_TN = (own_shot_TNK * state.shot_mask_TNK).sum(-1) / n_shot_TN.clamp(min=1)
     weights_TUN = state.assigned_TUN / taken_TN.clamp(min=1e-6)[:, None]
