@@ -13,7 +13,8 @@ from metaadapter.generator.canonical import masked_mean
 from metaadapter.generator.domain_shift import DomainShift
 from metaadapter.generator.network import Corrections
 from metaadapter.generator.pool_network import FinalCorrections, PoolNetwork
-from metaadapter.generator.pool_rounds import FIRST_POWER, PoolMeans, assign_pool, sharpness_of
+from metaadapter.generator.pool_rounds import FIRST_POWER, assign_pool, sharpness_of
+from metaadapter.generator.pool_scalars import PoolMeans
 from metaadapter.generator.pool_temperature import sharpened
 from metaadapter.generator.regression import Regression
 

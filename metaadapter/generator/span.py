@@ -110,7 +110,8 @@ class Span:
             torch.cat(self.own.part(tasks).combined(weights_PTVR[:, tasks]), -1)
             for tasks in self.own.chunks()
         )
-        lifted = torch.cat(list(parts)).split([part.shape[1] for part in rows.values()], 1)
+        sizes = [part.shape[1] for part in rows.values()]
+        lifted = torch.split(torch.cat(list(parts)), sizes, 1)
         changed = {name: part.contiguous() for name, part in zip(rows, lifted, strict=True)}
         return replace(weights, **changed)
 
