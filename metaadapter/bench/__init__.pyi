@@ -7,6 +7,6 @@ from .peers.by_name import Peer as Peer
 from .peers.classifier import PeerClassifier as PeerClassifier
 from .run import Evaluation as Evaluation
 from .run import evaluate as evaluate
-from .sequences.learners.learner import Learner as Learner
-from .sequences.learners.learner import Questions as Questions
-from .sequences.learners.learner import gated as gated
+from .sequences.learner import Learner as Learner
+from .sequences.learner import Questions as Questions
+from .sequences.learner import gated as gated

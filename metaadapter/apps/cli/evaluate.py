@@ -185,42 +185,30 @@ def _show(evaluation: Evaluation, console: Console) -> None:
     from metaadapter.bench.report.evaluation_run import EvaluationRun
     from metaadapter.bench.report.evaluation_views import overview
     from metaadapter.bench.report.findings import find
-    from metaadapter.bench.sequences.findings import find_continual
-    from metaadapter.bench.sequences.report import continual_overview
 
     folder, config = evaluation.folder, evaluation.config
+    n_cells = len(config.cells())
+    lines = [f"{folder}: {n_cells} cells, {evaluation.n_measured} of them measured now", ""]
+    notes = ["", f"Create a report page: metaadapter report {shlex.quote(str(folder))}"]
     if config.several:
-        _show_several(evaluation, console)
-        return
-    lines: list[str] = []
-    if not console.json_output:
-        run = EvaluationRun.read(folder)
-        n_cells = len(config.cells())
-        lines = [f"{folder}: {n_cells} cells, {evaluation.n_measured} of them measured now", ""]
-        lines += (
-            continual_overview(find_continual(run)) if config.continual else overview(find(run))
-        )
-    console.show_result(
-        "continual" if config.continual else "evaluate",
-        evaluation.to_dict(),
-        *lines,
-        notes=["", f"Create a report page: metaadapter report {shlex.quote(str(folder))}"],
-    )
+        lines, notes = [*lines, *_scores(evaluation)], []
+    elif not console.json_output:
+        lines += overview(find(EvaluationRun.read(folder)))
+    console.show_result("evaluate", evaluation.to_dict(), *lines, notes=notes)
 
 
-def _show_several(evaluation: Evaluation, console: Console) -> None:
-    """Print the means of an evaluation of several labels, which has no report."""
-    config, means = evaluation.config, evaluation.figures["means"]
-    document = config.model_dump(mode="json", include={"stores", "methods", "seeds", "ways"})
-    titles = ["set", "shots", "method", "mAP", "F1", "F1 in hindsight", "calibration error"]
-    rows = [
-        [*map(str, row[:3]), *(f"{score:.1f}" for score in row[3:])]
-        for row in means.itertuples(index=False)
+def _scores(evaluation: Evaluation) -> list[str]:
+    """Return the mean scores of an evaluation of several labels, which has no report."""
+    means = evaluation.figures["means"]
+    keys, scores = ["store", "n_shot", "method"], list(dict.fromkeys(means["metric"]))
+    wide = means.pivot(index=keys, columns="metric", values="mean")[scores]
+    ordered = wide.reindex(means[keys].drop_duplicates().itertuples(index=False, name=None))
+    text: str = (100 * ordered).to_string(float_format="{:.1f}".format, sparsify=False)
+    return [
+        f"Means in %; each draw is a row of {evaluation.folder / 'rows.csv'}",
+        "",
+        *text.split("\n"),
     ]
-    console.show_table(
-        "several", {**evaluation.to_dict(), **document}, titles, rows, right=titles[3:]
-    )
-    console.note(f"wrote {evaluation.folder / 'scores.csv'}")
 
 
 def names(texts: list[str] | None) -> list[str] | None:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
 from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.errors import UsageError
-
-if TYPE_CHECKING:
-    from metaadapter.bench.report.evaluation_run import EvaluationRun
-
-Views = tuple[dict[str, Any], dict[str, str | bytes], Callable[[], str]]
-"""The JSON of a run, the ending and content of each other file, and the page."""
 
 
 def report(
@@ -34,11 +27,9 @@ def report(
 ) -> None:
     """Write a report of an evaluation.
 
-    The files are report.html, report.md, report.json, report.csv, and report.tex, a table for
-    LaTeX. The page needs no other file, no script and no network. Pictures of the worst mistakes
-    are shown if their files have not changed. For an evaluation of a sequence the page has
-    figures, curves, and the accuracy on each task after each task; report.tex and report.csv are
-    not written.
+    The files are report.html, report.md, report.json, and report.tex, a table for LaTeX. The page
+    needs no other file, no script and no network. Pictures of the worst mistakes are shown if their
+    files have not changed.
     """
     console = Console()
     document, files = write_report(run, out or run, pictures or [], console)
@@ -54,6 +45,10 @@ def write_report(
     """Write the report of an evaluation; return its JSON form and the paths of its files."""
     from metaadapter.bench.evaluation.folder import RECORD_FILE
     from metaadapter.bench.report.evaluation_run import EvaluationRun
+    from metaadapter.bench.report.evaluation_views import markdown, page
+    from metaadapter.bench.report.findings import find
+    from metaadapter.bench.report.latex import latex
+    from metaadapter.bench.report.template import thumbnails
     from metaadapter.data.checksums import write_document
     from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
 
@@ -61,29 +56,9 @@ def write_report(
     if finished.config.several:
         raise UsageError(
             f"{run} is an evaluation of several labels, which has no report page; its figures are "
-            "in summary.json and scores.csv"
+            "in summary.json and rows.csv"
         )
-    read = _read_continual if finished.config.continual else _read_evaluation
-    document, others, page = read(finished, pictures, console)
-    with write_errors(f"the report into {folder}"):
-        folder.mkdir(parents=True, exist_ok=True)
-        require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
-        # First, because it marks the folder as that of a report.
-        write_document(folder / "report.json", document)
-        for kind, content in others.items():
-            replace_file(folder / f"report.{kind}", content)
-        # Last, because only the page needs a package that may be missing.
-        replace_file(folder / "report.html", page())
-    return document, [str(folder / f"report.{kind}") for kind in ("html", "json", *others)]
-
-
-def _read_evaluation(run: EvaluationRun, pictures: list[Path], console: Console) -> Views:
-    from metaadapter.bench.report.evaluation_views import markdown, page
-    from metaadapter.bench.report.findings import find
-    from metaadapter.bench.report.paper_tables import latex, report_csv
-    from metaadapter.bench.report.template import thumbnails
-
-    result = find(run)
+    result = find(finished)
     mistakes = [mistake for errors in result.sets for mistake in errors.mistakes]
     jpegs = thumbnails(mistakes, [Path(), *pictures])
     n_pictures = len({mistake["sha256"] for mistake in mistakes})
@@ -93,15 +68,13 @@ def _read_evaluation(run: EvaluationRun, pictures: list[Path], console: Console)
             "give the folder to which their paths are relative"
         )
     document = {"schema": "metaadapter.report/1", **result.to_dict()}
-    others: dict[str, str | bytes]
-    others = {"md": markdown(result), "tex": latex(result), "csv": report_csv(result)}
-    return document, others, lambda: page(result, jpegs)
-
-
-def _read_continual(run: EvaluationRun, *_: object) -> Views:
-    from metaadapter.bench.sequences.findings import find_continual
-    from metaadapter.bench.sequences.report import continual_markdown, continual_page
-
-    result = find_continual(run)
-    document = {"schema": "metaadapter.continual_report/1", **result.to_dict()}
-    return document, {"md": continual_markdown(result)}, lambda: continual_page(result)
+    with write_errors(f"the report into {folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        require_own_or_empty(folder, (RECORD_FILE, "report.json"), "report")
+        # First, because it marks the folder as that of a report.
+        write_document(folder / "report.json", document)
+        replace_file(folder / "report.md", markdown(result))
+        replace_file(folder / "report.tex", latex(result))
+        # Last, because only the page needs a package that may be missing.
+        replace_file(folder / "report.html", page(result, jpegs))
+    return document, [str(folder / f"report.{kind}") for kind in ("html", "json", "md", "tex")]

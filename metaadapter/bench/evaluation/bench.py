@@ -28,13 +28,12 @@ from metaadapter.bench.evaluation.metrics import Tables
 from metaadapter.bench.evaluation.store_sets import far_set, load_sets
 from metaadapter.bench.evaluation.strangers import FarStrangers, draw_far
 from metaadapter.bench.evaluation.summary import (
-    across_domains,
     differences,
     means,
     rank_methods,
     with_class_intervals,
 )
-from metaadapter.bench.evaluation.tables import all_tables, draw_table
+from metaadapter.bench.evaluation.tables import all_tables, draw_table, gathered, table
 from metaadapter.bench.evaluation.task_figures import figures_of_tree, load_metrics
 from metaadapter.bench.peers.meta_trained import MetaPeer
 from metaadapter.data.checksums import file_hash
@@ -48,10 +47,8 @@ class Summary:
     """The tables and figures of all cells of an evaluation."""
 
     draws: pd.DataFrame
-    """The pictures of each task, as `draw_table` returns them."""
     compared: pd.DataFrame
-    """`draws` for the check that no picture is in a support and also in queries: pictures that must
-    not be on both sides have the same store, seed and task."""
+    """The draws as `Bench.compared` returns them."""
     tables: Mapping[str, pd.DataFrame]
     """Name of a file → table; the first one has a row for each result."""
     figures: Mapping[str, Any]
@@ -85,8 +82,38 @@ class Bench(ABC):
         """Measure a cell and return its tables."""
 
     @abstractmethod
+    def draws(self) -> pd.DataFrame:
+        """Return the pictures of each task, as `draw_table` does."""
+
+    def compared(self, draws: pd.DataFrame) -> pd.DataFrame:
+        """Return the draws for the check that no picture is in a support and also in queries.
+
+        Pictures that must not be on both sides have the same store, seed and task.
+        """
+        return draws
+
+    def tables(self, results: Sequence[CellResult]) -> dict[str, pd.DataFrame]:
+        """Return name → table; `rows` has the figures of each task."""
+        first = results[0].tables
+        return {name: table(gathered(results, name)) for name in first}
+
+    @final
     def summarise(self, results: Sequence[CellResult]) -> Summary:
         """Return tables and figures from the results of all cells."""
+        draws, tables = self.draws(), self.tables(results)
+        rows, reference = tables["rows"], self.config.reference_name
+        figures, less = means(rows), differences(rows, reference)
+        if "classes" in tables:
+            less = with_class_intervals(less, tables["classes"], reference)
+        distinct = distinct_methods(self.config.method_names, reference)
+        ranks = {
+            part: ranked
+            for part in dict.fromkeys(rows["part"])
+            if (ranked := rank_methods(figures, distinct, part))
+        }
+        of_parts = {part: asdict(ranked) for part, ranked in ranks.items()}
+        summary = {"means": figures, "differences": less, "ranks": of_parts}
+        return Summary(draws, self.compared(draws), tables, summary)
 
 
 @final
@@ -157,31 +184,14 @@ class TaskBench(Bench):
             figures = self._figures[cell.store]
             return self._measure(method, data, rows.first(cell.n_shot), far=far, figures=figures)
 
-    def summarise(self, results: Sequence[CellResult]) -> Summary:
-        """Return tables and figures from the results of all cells."""
-        config = self.config
-        draws = draw_table(
+    def draws(self) -> pd.DataFrame:
+        """Return the pictures of each task."""
+        return draw_table(
             (data, seed, self.draw(name, seed), self.draw_far(name, seed))
             for name, data in self.sets.items()
-            for seed in range(config.seeds)
+            for seed in range(self.config.seeds)
         )
-        tables = all_tables(results, self.sets)
-        rows, reference = tables["rows"], config.reference_name
-        figures = means(rows)
-        distinct = distinct_methods(config.method_names, reference)
-        ranks = {
-            part: rank_methods(figures, distinct, part) for part in dict.fromkeys(rows["part"])
-        }
-        return Summary(
-            draws=draws,
-            compared=draws,
-            tables=tables,
-            figures={
-                "means": figures,
-                "differences": with_class_intervals(
-                    differences(rows, reference), tables["classes"], reference
-                ),
-                "ranks": {part: asdict(ranked) for part, ranked in ranks.items() if ranked},
-                "across": across_domains(rows, config),
-            },
-        )
+
+    def tables(self, results: Sequence[CellResult]) -> dict[str, pd.DataFrame]:
+        """Return the tables of `all_tables`."""
+        return all_tables(results, self.sets)

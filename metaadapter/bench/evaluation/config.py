@@ -56,7 +56,7 @@ class EvaluationConfig(DrawConfig):
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = ("default", "peers")
     """Names of methods, folders of generators and peers, and groups as in `resolve_names`; with
     `continual`, names of learners as in `load_learner`, and "peers" for all peers among them; with
-    `several`, keys of `several.methods.METHODS`."""
+    `several`, among `METHODS_OF_SEVERAL`."""
     reference: str | None = None
     """The method that all others are compared with; by default the first method."""
     names: tuple[NameLevel, ...] = (OWN,)
@@ -144,6 +144,11 @@ class EvaluationConfig(DrawConfig):
             self.name_of_set(source, level) for source in self.stores for level in self.names
         )
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The sets, or the one sequence that they form, as cells name them."""
+        return (" → ".join(self.set_names),) if self.continual else self.set_names
+
     def name_of_set(self, source: StoreSource, level: str = OWN) -> str:
         """Return the name of the set of a store, or of two, with names of a level."""
         is_divided = self.by_group and isinstance(source, str)
@@ -163,15 +168,14 @@ class EvaluationConfig(DrawConfig):
             if name in OPTIONS:
                 words += [f"--{name}", text]
             else:
-                in_toml = f"[{text}]" if name == "pool_size" and "," in text else text
-                words += ["--set", f"{name}={in_toml.lower() if value is True else in_toml}"]
+                words += ["--set", f"{name}={text.lower() if value is True else text}"]
         return shlex.join([*words, "--out", "RUN"])
 
     def cells(self) -> tuple[Cell, ...]:
         """Return all cells; the cells of one draw follow one another."""
         return tuple(
             Cell(method, store, n_shot, seed)
-            for store in ((" → ".join(self.set_names),) if self.continual else self.set_names)
+            for store in self.places
             for seed in range(self.seeds)
             for n_shot in self.ascending_shots
             for method in self.method_names

@@ -12,8 +12,6 @@ Count = Annotated[int, Field(ge=1, le=MOST)]
 USUAL_POOL_SIZE = 15
 
 PoolKind = Literal["balanced", "skewed", "strangers"]
-PoolSize = Count | tuple[Count, Count]
-"""The number of pictures of each class in a pool, or the ends of a range of numbers."""
 
 Setting = Literal["task-incremental", "class-incremental", "pooled"]
 """The classes among which a continual learner answers a query.
@@ -52,9 +50,8 @@ class DrawConfig(BaseModel):
     """The fraction of a task's classes that are hidden from the method."""
     pool: PoolKind | None = None
     """The kind of a task's pool of unlabelled pictures; None for no pool."""
-    pool_size: PoolSize = USUAL_POOL_SIZE
-    """The number of unlabelled pictures of each class in a pool; fewer if there are no more. If it
-    is a range, each task draws its own number from it, log-uniformly."""
+    pool_size: Count = USUAL_POOL_SIZE
+    """The number of unlabelled pictures of each class in a pool; fewer if there are no more."""
     by_group: bool = False
     """Whether the labelled pictures of a set of one store are from other groups (the column `group`
     of the store) than queries and pool."""
@@ -85,8 +82,6 @@ class DrawConfig(BaseModel):
             raise ValueError("fewer_shots needs by_group")
         if self.pool is None and self.pool_size != USUAL_POOL_SIZE:
             raise ValueError("pool_size needs a pool: balanced, skewed or strangers")
-        if isinstance(self.pool_size, tuple) and self.pool_size[0] >= self.pool_size[1]:
-            raise ValueError("pool_size: expected the smaller number first, as in [1, 40]")
         if self.pool == "skewed" and self.queries == "all":
             raise ValueError(
                 "a skewed pool would take most queries of some classes and few of others; "

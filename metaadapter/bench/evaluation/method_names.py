@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from metaadapter.bench.evaluation.picture_methods import PICTURE_METHODS
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
 from metaadapter.bench.peers.meta_trained import META_PEERS
+from metaadapter.bench.peers.several_labels import SEVERAL_PEERS
 from metaadapter.bench.peers.unknown_scores import SCORES
 
 GENERATORS = ("default", "closed-form")
@@ -19,12 +20,9 @@ LABELLED = "@labelled"
 # The labels stay the same, but this score decides whether a picture shows any of the classes.
 SCORED = {f"@{score}": score for score in SCORES}
 
-LEARNERS = ("zero-shot", "nearest mean", "fine-tuning", "RanPAC", "RAIL-primal", "RAIL-dual")
+LEARNERS = ("fine-tuning", "RAIL-primal")
 """The continual learners that are peers."""
-METHODS_OF_SEVERAL = (
-    *("default", "zero-shot-sigmoid", "logistic-per-class"),
-    *("ml-knn", "taskres-per-class"),
-)
+METHODS_OF_SEVERAL = ("default", *SEVERAL_PEERS)
 """The methods of pictures with several labels; all but the first are peers."""
 USUAL_LEARNERS = ("library", "growing", "peers", "ceiling", "ceiling@GDA")
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,7 @@ from scipy.stats import entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from episodes import EpisodeRows
-from metaadapter.bench.evaluation.draw_config import DrawConfig, PoolSize
+from metaadapter.bench.evaluation.draw_config import DrawConfig
 from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
 from metaadapter.errors import DataError
 
@@ -22,7 +20,7 @@ CONCENTRATION = 0.3
 # The fraction of strangers in a pool with strangers.
 STRANGERS = 0.4
 # Added to the seed, so that other draws with the same seed are independent of these.
-STREAM, STREAM_OF_SIZES = 0x706F6F6C, 0x73697A65
+STREAM = 0x706F6F6C
 
 
 def with_pools(
@@ -33,9 +31,8 @@ def with_pools(
     A balanced pool has `pool_size` pictures of each class, or fewer if no more are left. A skewed
     pool has as many in total, but the fractions of classes are from a Dirichlet distribution with
     concentration 0.3. Strangers are pictures of classes that the set has and the task has not. If
-    `pool_size` is a range, each task draws its own size, log-uniformly. If all pictures outside the
-    support are queries, pool pictures are taken from them, and one of each class stays a query;
-    else from outside the task. No copy of a labelled picture is in a pool.
+    all pictures outside the support are queries, pool pictures are taken from them, and one of each
+    class stays a query; else from outside the task. No copy of a labelled picture is in a pool.
     """
     takes_queries = config.queries == "all"
     rng = np.random.default_rng([seed, STREAM])
@@ -47,17 +44,17 @@ def with_pools(
 
     pools, query_TNQ = [], rows.query_TNQ.clone()
     n_tasks, n_way = rows.classes_TN.shape
-    for task, of_class in enumerate(_sizes(config.pool_size, n_tasks, seed)):
+    for task in range(n_tasks):
         classes = rows.classes_TN[task].tolist()
         drawn = (rows.support_TNK[task], rows.query_TNQ[task], rows.off_class_TO[task])
         taken = torch.cat([pictures.flatten() for pictures in drawn]).numpy()
         taken, support = taken[taken >= 0], drawn[0][drawn[0] >= 0].numpy()
         is_free = ~np.isin(data.copies_n, data.copies_n[support])
         is_free[taken] = False
-        counts = np.full(n_way, of_class)
+        counts = np.full(n_way, config.pool_size)
         if config.pool == "skewed":
             fractions = rng.dirichlet(np.full(n_way, CONCENTRATION))
-            counts = np.round(fractions * n_way * of_class).astype(int)
+            counts = np.round(fractions * n_way * config.pool_size).astype(int)
         parts = []
         for way, (number, count) in enumerate(zip(classes, counts.tolist(), strict=True)):
             if takes_queries:
@@ -105,14 +102,3 @@ def pool_facts(rows: EpisodeRows, data: EvaluationSet) -> dict[str, list[Any]]:
         facts["n_pool"].append(len(pictures))
         facts["pool_evenness"].append(float(evenness))
     return facts
-
-
-def _sizes(size: PoolSize, n_tasks: int, seed: int) -> Iterator[int]:
-    """Return each task's size of pool; from a range, k has a probability ∝ log((k + 1) / k)."""
-    if isinstance(size, int):
-        return repeat(size, n_tasks)
-    low, high = size
-    # A separate generator, so that drawing sizes does not change which pictures are drawn.
-    uniform = np.random.default_rng([seed, STREAM_OF_SIZES]).random(n_tasks)
-    drawn = low * ((high + 1) / low) ** uniform
-    return map(int, drawn.clip(low, high))

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.metrics import plain
 from metaadapter.bench.evaluation.tables import CELL, FACTS, table
 
@@ -42,13 +41,6 @@ class Estimate:
         mean = float(np.mean([sample.mean() for sample in samples]))
         deviation, freedom = deviation_and_freedom(samples)
         return cls(mean, float(stats.t.ppf(0.975, freedom) * deviation))
-
-    @classmethod
-    def of_difference(cls, sample: np.ndarray, other: np.ndarray) -> Estimate:
-        """Return the difference of the means of two independent samples, by Welch's interval."""
-        # The mean of the two "stores" is half of the difference.
-        half = cls.over_stores([sample, -other])
-        return cls(2 * half.mean, 2 * half.half)
 
     def __str__(self) -> str:
         return f"{self.mean:.1f} ± {self.half:.1f}"
@@ -163,41 +155,6 @@ def nemenyi_difference(n_methods: int, n_blocks: int) -> float:
     """Return q √(k (k + 1) / 6 N), with q the studentised range of k means at 5 % divided by √2."""
     q = stats.studentized_range.ppf(1 - 0.05, n_methods, np.inf) / 2**0.5
     return float(q * (n_methods * (n_methods + 1) / (6 * n_blocks)) ** 0.5)
-
-
-def across_domains(rows: pd.DataFrame, config: EvaluationConfig) -> list[dict[str, Any]]:
-    """Return a record for each method and number of shots of a set A@B, if B is a set, too.
-
-    Both have queries from B, but draws of their own. Tasks of unequal numbers of ways are not
-    compared. A record has `store` (A@B), `domain` (B), `method`, `part`, `n_shot`, the mean
-    accuracies `in_domain` and `across` as fractions of 1, their `difference` (across minus in the
-    domain) and its `half`, the half-width of Welch's 95 % interval (None for a single draw).
-    """
-    pairs = [
-        (config.name_of_set(source, level), config.name_of_set(source[1], level))
-        for source in config.stores
-        for level in config.names
-        if not isinstance(source, str) and source[1] in config.stores
-    ]
-    if not pairs:
-        return []
-    scored, losses = rows.dropna(subset="accuracy"), list[dict[str, Any]]()
-    for name, domain in pairs:
-        of_both = scored[scored["store"].isin([name, domain])]
-        for (method, part, n_shot), tasks in of_both.groupby(
-            ["method", "part", "n_shot"], sort=False
-        ):
-            across, within = (tasks[tasks["store"] == one] for one in (name, domain))
-            if not len(across) or set(across["n_way"]) != set(within["n_way"]):
-                continue
-            samples = [one["accuracy"].to_numpy(float) for one in (across, within)]
-            difference = Estimate.of_difference(*samples)
-            figures = {"difference": difference.mean, "half": difference.half}
-            means = {"in_domain": float(samples[1].mean()), "across": float(samples[0].mean())}
-            key = {"method": method, "part": part, "n_shot": int(n_shot)}
-            losses.append({"store": name, "domain": domain, **key, **means, **figures})
-    records: list[dict[str, Any]] = plain(losses)
-    return records
 
 
 def with_class_intervals(

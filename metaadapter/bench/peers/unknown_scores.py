@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.errors import UsageError
@@ -113,54 +112,11 @@ def _cosines(queries: AnsweredQueries) -> Float[Tensor, "T Q N"]:
     return cosines_TQN.masked_fill(~mask_TN[:, None], -torch.inf)
 
 
-def prototype(queries: AnsweredQueries) -> Float[Tensor, "T Q"]:
-    """Return max_c cos(x, μ_c), the cosine with the nearest mean picture of a class."""
-    means_TND = normalize(queries.support.means_TND, dim=-1)
-    cosines_TQN = queries.rows_TQD @ means_TND.mT
-    return cosines_TQN.masked_fill(~_pictured(queries.support)[:, None], -torch.inf).amax(-1)
-
-
-def mahalanobis(queries: AnsweredQueries) -> Float[Tensor, "T Q"]:
-    """Return −min_c (x − μ_c) · P (x − μ_c), P = [I + Σ r rᵀ / tr(S)]⁻¹ (Lee et al., NeurIPS 2018).
-
-    r are the n labelled pictures minus the means μ of their N classes, and S = Σ r rᵀ / (n − N) is
-    the covariance within classes, whose inverse is the authors' P. Here S is shrunk, because there
-    are fewer pictures than dimensions: P is, up to a factor that changes no order, the empirical
-    Bayes estimator of GDA (Kubokawa & Srivastava 2008). If every r is 0, P is the identity.
-    """
-    exact = queries.support.exact
-    pictured_TN, means_TND = _pictured(exact), exact.means_TND
-    about_TNKD = (exact.shots_TNKD - means_TND[:, :, None]) * exact.present_TNK[..., None]
-    rows_TMD = about_TNKD.flatten(1, 2)
-    n_free_T = (exact.present_TNK.sum((1, 2)) - pictured_TN.sum(-1)).clamp(min=1)
-    trace_T11 = (rows_TMD.square().sum((1, 2)) / n_free_T)[:, None, None]
-    # A trace this small is a rounding error.
-    vanishes_T11 = trace_T11 <= torch.finfo(trace_T11.dtype).eps
-    rows_TMD = rows_TMD.masked_fill(vanishes_T11, 0.0)
-    trace_T11 = trace_T11.masked_fill(vanishes_T11, 1.0)
-    # By Woodbury, d · P d = ‖d‖² − ‖A d‖² with A = L⁻¹ R and L Lᵀ = R Rᵀ + tr(S) I, where R has the
-    # rows r. Its size is the number of pictures instead of the width.
-    identity_MM = torch.eye(rows_TMD.shape[1], dtype=rows_TMD.dtype, device=rows_TMD.device)
-    lower_TMM = torch.linalg.cholesky(rows_TMD @ rows_TMD.mT + trace_T11 * identity_MM)
-    whole_TMD = torch.linalg.solve_triangular(lower_TMM, rows_TMD, upper=False)
-    a_TMD, means_TND = whole_TMD.to(queries.rows_TQD), means_TND.to(queries.rows_TQD)
-    along_TQM, means_TNM = queries.rows_TQD @ a_TMD.mT, means_TND @ a_TMD.mT
-    square_TQN = torch.cdist(queries.rows_TQD, means_TND).square()
-    distance_TQN = square_TQN - torch.cdist(along_TQM, means_TNM).square()
-    return -distance_TQN.masked_fill(~pictured_TN[:, None], torch.inf).amin(-1)
-
-
-def _pictured(support: Support) -> Bool[Tensor, "T N"]:
-    return support.present_TNK.any(-1)
-
-
 SCORES: dict[str, Score] = {
     "msp": msp,
     "energy": energy,
     "mcm": mcm,
     "neglabel": neg_label,
-    "mahalanobis": mahalanobis,
-    "prototype": prototype,
 }
 """The scores by their names, which are suffixes of methods, as in `GDA@energy`."""
 

@@ -9,9 +9,8 @@ from typing import Any
 from metaadapter.bench.evaluation.integrity import Box
 from metaadapter.bench.evaluation.metrics import plain
 from metaadapter.bench.evaluation.summary import Ranks
-from metaadapter.bench.report.evaluation_run import ByShots, DomainLoss, Row
-from metaadapter.bench.report.names_axis import BelowNames, NamesAxis
-from metaadapter.bench.report.pool_gain import PoolGain
+from metaadapter.bench.report.evaluation_run import ByShots, Row
+from metaadapter.bench.report.names_axis import NamesAxis
 from metaadapter.bench.report.set_errors import SetErrors
 
 
@@ -54,38 +53,28 @@ class EvaluationResult:
     """The methods with a colour of their own: the reference, then the best other methods."""
     judged: str
     """The part of the classes for all figures except accuracy, gains and ranks."""
-    path: tuple[str, ...]
-    """The methods "finetune@K", sorted by K; empty if none was measured."""
     shots: tuple[int, ...]
     headline: str
-    below_names: tuple[BelowNames, ...]
-    """The methods that fall below zero-shot, in the order of `methods`, by set."""
     names: str
     """A sentence on made names; "" if all names are the encoder's own."""
     names_axes: tuple[NamesAxis, ...]
     """One for each metric and geometry of made names; none without zero-shot."""
-    domain_losses: tuple[DomainLoss, ...]
-    """One for each set A@B that was measured beside the set B."""
     parts: tuple[Part, ...]
     quality: Mapping[str, ByShots]
     """Other metric → means over sets; metrics of strangers also have methods with equal labels."""
     reliability: Mapping[str, Mapping[int, tuple[Row, ...]]]
     """Method → fewest and most shots → bins that are not empty, in all sets together: `n` answers,
     their mean `confidence`, and the fraction `correct`."""
-    seconds: Mapping[str, Mapping[int, float]]
-    """Method → number of shots → seconds to fit and answer a task, the mean over sets and draws."""
     costs: Mapping[str, Mapping[str, float | None]]
     """Method → `fit_seconds`, `predict_seconds`, `peak_mib` (more than before the fit) and
     `trained_parameters` of a task with the most shots, the mean over sets and draws. Tasks that are
-    fitted together share the seconds evenly; the memory is that of all of them."""
+    fitted together share the seconds evenly; the memory is that of all of them. {} of sequences."""
     sets: tuple[SetErrors, ...]
     boxes: tuple[Box, ...]
     intervals: str
     strangers: Strangers | None
     pool: str
     """A note on the pools of unlabelled pictures; "" without pools."""
-    pool_gain: tuple[PoolGain, ...]
-    """Empty if no method was measured both with the pool and without, or if all pools are alike."""
     versions: Mapping[str, str]
     command: str
     seeds: tuple[int, ...]

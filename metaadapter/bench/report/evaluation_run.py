@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,6 +73,11 @@ class EvaluationRun:
         config = EvaluationConfig.model_validate(summary["config"])
         return cls(config, digest, summary, proof)
 
+    @property
+    def has_answers(self) -> bool:
+        """Whether tables tell of single answers; those of a sequence are counted in steps."""
+        return "confusion.csv" in self.proof.files
+
     def table(self, name: str, **wanted: Iterable[Any]) -> pd.DataFrame:
         """Read a table, checked by its hash; of `wanted` (column → values) only these rows."""
         return read_table(self.proof.find(f"{name}.csv"), **wanted)
@@ -121,34 +125,3 @@ def by_shots(
 def at(table: Mapping[str, Mapping[int, T]], method: str, n_shot: int) -> T | None:
     """Return the value of a method at a number of shots; None if there is none."""
     return table.get(method, {}).get(n_shot)
-
-
-@dataclass(frozen=True, slots=True)
-class DomainLoss:
-    """Accuracies on queries of one domain, with labelled pictures of the same and of another."""
-
-    set: str
-    domain: str
-    """The set of the queries' domain alone."""
-    in_domain: dict[str, dict[int, float]]
-    """Method → number of shots → accuracy in the domain."""
-    across: dict[str, dict[int, float]]
-    difference: dict[str, dict[int, Estimate]]
-    """Across minus in the domain; the draws of both are independent."""
-
-
-def domain_losses(
-    records: Iterable[Row], methods: Sequence[str], part: str
-) -> tuple[DomainLoss, ...]:
-    """Arrange the records of `across_domains` on a part of the classes."""
-    losses: dict[str, DomainLoss] = {}
-    for row in records:
-        if row["part"] != part or row["method"] not in methods:
-            continue
-        name, method, n_shot = row["store"], row["method"], row["n_shot"]
-        loss = losses.setdefault(name, DomainLoss(name, row["domain"], {}, {}, {}))
-        half = math.nan if row["half"] is None else row["half"]
-        loss.in_domain.setdefault(method, {})[n_shot] = row["in_domain"]
-        loss.across.setdefault(method, {})[n_shot] = row["across"]
-        loss.difference.setdefault(method, {})[n_shot] = Estimate(row["difference"], half)
-    return tuple(losses.values())

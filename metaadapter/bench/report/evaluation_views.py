@@ -12,15 +12,13 @@ from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report import figures, words
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
-from metaadapter.bench.report.evaluation_run import ByShots, DomainLoss, Row, at
-from metaadapter.bench.report.method_style import style_of, styles_of_strangers
+from metaadapter.bench.report.evaluation_run import ByShots, Row, at
+from metaadapter.bench.report.method_style import style_of
 from metaadapter.bench.report.names_axis import NamesAxis
-from metaadapter.bench.report.pool_gain import PoolGain
 from metaadapter.bench.report.template import (
     Inert,
     aligned_table,
     code,
-    markdown_table,
     render,
     render_text,
 )
@@ -30,11 +28,6 @@ from metaadapter.features.views import looks_in_words
 # A gain or loss of this many points gives a cell its full colour.
 STRONGEST = 10
 STRANGER_METRICS_OF_A_TERMINAL = ("unknown_auroc", "far_auroc")
-CELLS: Mapping[str, Callable[[Estimate, str], str]] = {
-    "accuracy": lambda estimate, _: words.points(estimate),
-    "mean": lambda estimate, metric: words.metric(estimate.mean, metric),
-    "estimate": words.metric_estimate,
-}
 
 
 def markdown(result: EvaluationResult) -> str:
@@ -76,7 +69,6 @@ def _render(
         stranger_metrics=stranger_metrics,
         all_stranger_metrics=STRANGER_METRICS,
         shown_metrics=("nll", "ece", *(name for name in result.quality if name not in METRICS)),
-        variables=words.POOL_VARIABLES,
         costs=_costs(result),
         **marks,
     )
@@ -93,13 +85,13 @@ def _table_filters(result: EvaluationResult, inert: Inert) -> tuple[Callable[...
         rows = {method: row for method, row in cells.items() if any(row)}
         return Markup(aligned_table(head, rows, inert) if rows else "")
 
-    def by_shots(estimates: ByShots, kind: str, metric: str = "") -> Markup:
+    def by_shots(estimates: ByShots, metric: str = "accuracy") -> Markup:
         """Return a table of estimates; "" if no method has one."""
 
         def cell(method: str, n: int) -> str:
-            return CELLS[kind](one, metric) if (one := at(estimates, method, n)) else ""
+            return words.metric_estimate(one, metric) if (one := at(estimates, method, n)) else ""
 
-        strangers = result.strangers if kind == "estimate" else None
+        strangers = result.strangers if metric in STRANGER_METRICS else None
         return table(cell, strangers.methods if strangers else result.methods)
 
     def gains(part: Part, place: str) -> Markup:
@@ -112,33 +104,12 @@ def _table_filters(result: EvaluationResult, inert: Inert) -> tuple[Callable[...
 
         return table(cell)
 
-    def losses(loss: DomainLoss) -> Markup:
-        """Return a table of accuracies: in the domain → across (difference)."""
-
-        def cell(method: str, n: int) -> str:
-            return words.domain_loss(loss, method, n) if at(loss.difference, method, n) else ""
-
-        return table(cell)
-
     def names_table(axis: NamesAxis) -> Markup:
         """Return a table with a row for each level of names."""
         head = ["names", "zero-shot", *shots]
         return Markup(aligned_table(head, words.names_rows(axis), inert))
 
-    def bins(gain: PoolGain, method: str) -> Markup:
-        """Return a table with a row for each bin of pools."""
-        rows = [
-            [
-                " to ".join(words.pool_value(end, gain.by) for end in (bin.low, bin.high)),
-                *(str(bin.n_tasks), str(bin.n_sets)),
-                *(words.signed(bin.gain[method][n]) for n in result.shots),
-            ]
-            for bin in gain.bins
-        ]
-        head = [words.POOL_VARIABLES[gain.by], "tasks", "sets", *shots]
-        return Markup(markdown_table(head, rows))
-
-    return by_shots, gains, losses, names_table, bins
+    return by_shots, gains, names_table
 
 
 def _costs(result: EvaluationResult) -> Markup:
@@ -169,17 +140,16 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
     """Render the page; `thumbnails` maps the hash of a picture's bytes to its JPEG."""
     overall = next(iter(result.parts[0].accuracy))
     styles = {method: style_of(method, result) for method in result.methods}
-    styles = styles_of_strangers(result) | styles
+    n_shots = len(result.shots)
+    few = sorted({result.shots[i] for i in (0, n_shots // 2, n_shots - 1)})
     return render(
         "evaluation_page.html.jinja",
         (
             *(words.points, words.signed, words.signed_points, words.part_suffix, words.metric),
             *(words.metric_estimate, words.metric_name, words.short, words.fraction),
-            *(words.domain_loss, words.names_title, words.names_rows),
-            *(_percent, _sentence, _seconds, _number, tint, _shade),
-            *(figures.accuracy_by_shots, figures.accuracy_by_time, figures.areas_by_shots),
-            figures.accuracy_by_names,
-            *(figures.gain_by_pool, figures.mean_ranks, figures.reliability),
+            *(words.names_title, words.names_rows),
+            *(_percent, _sentence, _seconds, _number, _tint, _shade),
+            *(figures.accuracy_by_shots, figures.accuracy_by_names, figures.reliability),
         ),
         result=result,
         overall=overall,
@@ -195,26 +165,16 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         ],
         styles=styles,
         named=[method for method, style in styles.items() if style.is_named],
-        few_shots=_few_shots(result),
-        points_shown=figures.POINTS_SHOWN,
-        variables=words.POOL_VARIABLES,
+        few_shots={n: f"{n} labelled picture{'s' if n > 1 else ''} a class" for n in few},
     )
 
 
-def _few_shots(result: EvaluationResult) -> dict[int, str]:
-    few = sorted({result.shots[i] for i in (0, len(result.shots) // 2, -1)})
-    return {n: f"{n} labelled picture{'s' if n > 1 else ''} a class" for n in few}
-
-
-def tint(estimate: Estimate, is_good: bool | None = None) -> str:
-    """Return HTML attributes that colour a cell by a difference whose interval excludes zero.
-
-    By default a difference above 0 is good.
-    """
+def _tint(estimate: Estimate) -> str:
+    """Return HTML attributes that colour a cell by a difference whose interval excludes zero."""
     if not abs(estimate.mean) > estimate.half:
         return ""
     strength = min(1.0, 100 * abs(estimate.mean) / STRONGEST)
-    kind = "gain" if (estimate.mean > 0 if is_good is None else is_good) else "loss"
+    kind = "gain" if estimate.mean > 0 else "loss"
     return Markup(f' class="{kind}" style="--strength: {strength:.2f}"')
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.method_names import AT, distinct_methods, without_suffixes
+from metaadapter.bench.evaluation.method_names import distinct_methods
 from metaadapter.bench.evaluation.name_level import made_names_note
 from metaadapter.bench.evaluation.strangers import COVERAGE, KEEP, STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import BY_CLASS, MEAN, P_BY_CLASS, Ranks, holm
@@ -21,10 +21,8 @@ from metaadapter.bench.report.evaluation_run import (
     EvaluationRun,
     Row,
     by_shots,
-    domain_losses,
 )
-from metaadapter.bench.report.names_axis import below_names, names_axes
-from metaadapter.bench.report.pool_gain import pool_gains
+from metaadapter.bench.report.names_axis import names_axes
 from metaadapter.bench.report.set_errors import set_errors
 from metaadapter.bench.report.words import LEVEL, part_suffix, pool_note, signed
 
@@ -34,63 +32,48 @@ MOST_FEATURED = 6
 def find(run: EvaluationRun) -> EvaluationResult:
     """Return means, differences, ranks, calibration, costs and errors, as a report shows them."""
     config = run.config
-    reference, shots, names = config.reference_name, config.ascending_shots, config.set_names
+    reference, shots, names = config.reference_name, config.ascending_shots, config.places
     overall = MEAN if len(names) > 1 else names[0]
     answers = distinct_methods(config.method_names, reference)
     parts = tuple(_parts(run, overall, answers))
     # The first part is never "harmonic", which has no answers of its own.
     judged = parts[0].part
-    quality, bins = _quality(run, overall, judged, answers), run.table("bins")
+    quality = _quality(run, overall, judged, answers)
 
-    def mean(name: str, method: str, n_shot: int = shots[-1]) -> float | None:
-        estimate = quality.get(name, {}).get(method, {}).get(n_shot)
+    def mean(name: str, method: str) -> float | None:
+        estimate = quality.get(name, {}).get(method, {}).get(shots[-1])
         return estimate.mean if estimate else None
 
     # Sorted by mean rank; without ranks, in the order of the configuration.
     rank_of = parts[0].ranks.mean if parts[0].ranks else {}
     methods = tuple(sorted(answers, key=lambda name: rank_of.get(name, math.inf)))
-    path = _gradient_path(methods)
-    others = [name for name in methods if name not in (reference, ZERO_SHOT, *path)]
+    others = [name for name in methods if name not in (reference, ZERO_SHOT)]
     featured = (reference, *others[: MOST_FEATURED - 1])
-    below = below_names(run, methods, judged)
     made = made_names_note(config.names)
-    verdict = [finding.sentence for finding in below if finding.method == reference]
     return EvaluationResult(
         reference=reference,
         methods=methods,
         featured=featured,
         judged=judged,
-        path=path,
         shots=shots,
-        headline=" ".join(filter(None, [headline(parts[0], overall, reference), *verdict, made])),
-        below_names=below,
+        headline=" ".join(filter(None, [headline(parts[0], overall, reference), made])),
         names=made,
         names_axes=names_axes(run, answers, judged),
-        domain_losses=domain_losses(run.summary["across"], methods, judged),
         parts=parts,
         quality={name: table for name, table in quality.items() if name not in COSTS},
-        reliability={
-            method: {
-                n_shot: _reliability(bins, method, n_shot, judged)
-                for n_shot in sorted({shots[0], shots[-1]})
-            }
-            for method in (*featured, ZERO_SHOT)
-            if method in methods
-        },
-        seconds={
-            method: {
-                n: sum(mean(name, method, n) or 0.0 for name in ("fit_seconds", "predict_seconds"))
-                for n in shots
-            }
-            for method in methods
-        },
-        costs={method: {name: mean(name, method) for name in COSTS} for method in methods},
-        sets=tuple(set_errors(run, name, reference, shots[-1], judged) for name in names),
+        reliability=_by_confidence(
+            run, [m for m in (*featured, ZERO_SHOT) if m in methods], judged
+        ),
+        costs={method: {name: mean(name, method) for name in COSTS} for method in methods}
+        if run.has_answers
+        else {},
+        sets=tuple(
+            set_errors(run, name, reference, shots[-1], judged) for name in config.set_names
+        ),
         boxes=run.boxes,
         intervals=run.summary["intervals"],
         strangers=strangers_of(config, quality),
         pool=pool_note(config.pool, config.pool_size),
-        pool_gain=pool_gains(run),
         versions=run.summary["versions"],
         command=config.command,
         seeds=tuple(range(config.seeds)),
@@ -103,7 +86,7 @@ def _parts(run: EvaluationRun, overall: str, answers: Sequence[str]) -> list[Par
     means, gains = run.figures("means"), run.figures("differences")
     gains = gains.assign(mean=-gains["mean"])
     ranks = {part: Ranks(**ranks) for part, ranks in run.summary["ranks"].items()}
-    places = (overall, *run.config.set_names)
+    places = (overall, *run.config.places)
 
     def of_places(table: pd.DataFrame, part: str, half: str = "half") -> dict[str, ByShots]:
         return {
@@ -151,14 +134,16 @@ def _of_methods(table: ByShots, methods: Sequence[str]) -> ByShots:
     return {method: estimates for method, estimates in table.items() if method in methods}
 
 
-def _gradient_path(methods: Sequence[str]) -> tuple[str, ...]:
-    """Return the methods "finetune@K", sorted by K."""
-    steps = {
-        int(name.removeprefix(AT)): name
-        for name in methods
-        if name.startswith(AT) and without_suffixes(name) == name
+def _by_confidence(
+    run: EvaluationRun, methods: Sequence[str], part: str
+) -> dict[str, dict[int, tuple[Row, ...]]]:
+    if not run.has_answers:
+        return {}
+    bins, shots = run.table("bins"), run.config.ascending_shots
+    return {
+        method: {n: _reliability(bins, method, n, part) for n in sorted({shots[0], shots[-1]})}
+        for method in methods
     }
-    return tuple(steps[n] for n in sorted(steps))
 
 
 def _reliability(bins: pd.DataFrame, method: str, n_shot: int, part: str) -> tuple[Row, ...]:

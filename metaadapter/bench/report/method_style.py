@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,44 +35,16 @@ class MethodStyle:
             "zorder": 3 if self.is_named else 2,
         }
 
-    @property
-    def point(self) -> dict[str, Any]:
-        """The arguments for matplotlib's `plot` of a single point, which needs a marker."""
-        return self.line | {"marker": self.marker or "o"}
-
     def alpha(self, is_reference: bool) -> float:
         """Return how strong a band is; 0 for a line without points."""
         return 0.0 if self.marker is None else 0.25 if is_reference else 0.08
 
 
 def style_of(method: str, result: EvaluationResult) -> MethodStyle:
-    """Return the style of a method of the result."""
-    return style_among(method, result.featured, result.path)
-
-
-def style_among(method: str, featured: Sequence[str], path: Sequence[str] = ()) -> MethodStyle:
     """Return the style of a method; each featured method has a colour and a shape of its own."""
-    if method in featured:
-        number = featured.index(method)
+    if method in result.featured:
+        number = result.featured.index(method)
         return MethodStyle(f"method-{number}", MARKERS[number])
     if method == ZERO_SHOT:
         return MethodStyle("ink", None, dashed=True)
-    if method in path:
-        return MethodStyle("muted", ".", is_named=False)
     return MethodStyle("faint", None, is_named=False)
-
-
-def styles_of_strangers(result: EvaluationResult) -> dict[str, MethodStyle]:
-    """Return styles of the methods measured on strangers, for featured ones and the best others."""
-    strangers = result.strangers
-    if strangers is None:
-        return {}
-    areas = [result.quality[name] for name in strangers.metrics if "auroc" in name]
-
-    def area(method: str) -> float:
-        return sum(estimate.mean for table in areas for estimate in table.get(method, {}).values())
-
-    usual = (*result.featured, *result.path, ZERO_SHOT)
-    others = [name for name in strangers.methods if name not in usual]
-    featured = (*result.featured, *sorted(others, key=area, reverse=True))[: len(MARKERS)]
-    return {method: style_among(method, featured, result.path) for method in strangers.methods}

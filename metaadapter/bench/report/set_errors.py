@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -21,31 +21,33 @@ MISTAKE = ["path", "sha256", "true", "predicted", "confidence", "own"]
 
 @dataclass(frozen=True, slots=True)
 class SetErrors:
-    """The errors of the reference on one set, with the most shots, in all draws."""
+    """The errors of the reference on one set with the most shots, in all draws."""
 
     name: str
     facts: Row
-    names: Mapping[str, str]
+    names: Mapping[str, str] = field(default_factory=dict)
     """Label → readable name, or the label if another class has the same name."""
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
     """The classes of the confusion matrix: all classes, or those that are confused most often."""
-    n_classes: int
-    counts: tuple[tuple[int, ...], ...]
+    n_classes: int = 0
+    counts: tuple[tuple[int, ...], ...] = ()
     """True class × predicted class; predictions outside `classes` are not counted."""
-    n_true: tuple[int, ...]
+    n_true: tuple[int, ...] = ()
     """The number of all answers about each of `classes`."""
-    confusions: tuple[Row, ...]
+    confusions: tuple[Row, ...] = ()
     """The most frequent first: `n` of the `n_true` answers about `true` are `predicted`."""
-    hardest: tuple[Row, ...]
+    hardest: tuple[Row, ...] = ()
     """`name`, `recall`, `zero_shot` (recall of zero-shot CLIP, or None), `n` (answers)."""
-    easiest: tuple[Row, ...]
-    mistakes: tuple[Row, ...]
+    easiest: tuple[Row, ...] = ()
+    mistakes: tuple[Row, ...] = ()
     """`path`, `sha256`, `true`, `predicted`, `confidence` (the largest in any draw) and `own` (the
     probability of the correct class in the same answer)."""
 
 
 def set_errors(run: EvaluationRun, name: str, method: str, n_shot: int, part: str) -> SetErrors:
     """Collect the errors of one method on one set at one number of shots, in all draws."""
+    if not run.has_answers:
+        return SetErrors(name, run.summary["sets"][name])
 
     def rows_of(table: str, of_method: str = method) -> pd.DataFrame:
         rows = run.errors[table]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
-from metaadapter.bench.evaluation.draw_config import PoolSize
 from metaadapter.bench.evaluation.method_names import JOINT, LABELLED
 from metaadapter.bench.evaluation.name_level import MADE, OWN
 from metaadapter.bench.evaluation.summary import Estimate
-from metaadapter.bench.report.evaluation_run import DomainLoss
 from metaadapter.bench.report.names_axis import AgainstBest, NamesAxis
 from metaadapter.data.plain_text import one_line
 
@@ -17,6 +15,7 @@ LEVEL = 0.05
 """The level of the tests of differences."""
 
 METRIC_NAMES = {
+    "accuracy": "Accuracy, %",
     "balanced_accuracy": "Balanced accuracy, %",
     "macro_f1": "Macro-F1, %",
     "nll": "Log loss, nats (small is good)",
@@ -29,8 +28,13 @@ METRIC_NAMES = {
     "kept_far": "Far strangers kept, % (small is good)",
     "set_coverage": "Sets that hold the right class, %",
     "set_size": "Classes in a set (small is good)",
+    "average": "Average over the tasks learned, %",
+    "transfer": "Transfer to tasks not yet learned, %",
+    "forgetting": "Forgetting, % (small is good)",
+    "right_task": "Answers in the right task, %",
+    "kb_a_class": "kB kept a class (small is good)",
 }
-"""The metrics other than accuracy; a metric in % is a fraction of 1 in the tables."""
+"""A metric in % is a fraction of 1 in the tables."""
 
 METHOD_NOTES = {
     "default": "the generator that ships with metaadapter: it predicts an adapter in one forward "
@@ -54,13 +58,8 @@ SCORE_NOTES = {
     "@energy": "the energy of the logits (Liu et al., 2020)",
     "@mcm": "the cosines with the class names (MCM, Ming et al., 2022)",
     "@neglabel": "comparison with words far from the class names (NegLabel, Jiang et al., 2024)",
-    "@mahalanobis": "the distance from the nearest class mean (Lee et al., 2018)",
-    "@prototype": "the cosine with the nearest class mean",
 }
 """Suffix of a method's name → the score that recognizes strangers."""
-
-POOL_VARIABLES = {"size": "unlabelled pictures a class", "evenness": "evenness of the pool"}
-"""The properties of pools by which a report shows the gain."""
 
 LONGEST_NAME = 18
 PARTS = {"all": "", "harmonic": ", harmonic mean of base and new classes"}
@@ -84,21 +83,15 @@ def score_notes(methods: Collection[str]) -> dict[str, str]:
     }
 
 
-def pool_note(kind: str | None, size: PoolSize) -> str:
+def pool_note(kind: str | None, size: int) -> str:
     """Return a note on the pools and the methods that read them; "" without pools."""
     if kind is None:
         return ""
-    number = f"{size[0]} to {size[1]}" if isinstance(size, tuple) else str(size)
     return (
-        f"Each task had a pool of {number} unlabelled pictures a class ({kind}), or fewer if no "
+        f"Each task had a pool of {size} unlabelled pictures a class ({kind}), or fewer if no "
         "more were left; none of them is in its support or queries. The generators and the pool "
         f"peers read the pool; other peers and methods with {LABELLED} in their names do not."
     )
-
-
-def pool_value(value: float, by: str) -> str:
-    """Return the text of a value of one of the `POOL_VARIABLES`."""
-    return f"{value:.2f}" if by == "evenness" else f"{round(value, 1):g}"
 
 
 def short(name: str) -> str:
@@ -139,18 +132,10 @@ def signed_points(difference: float) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 
 
-def domain_loss(loss: DomainLoss, method: str, n_shot: int) -> str:
-    """Return the accuracy in the domain → across, in %, and the difference in points."""
-    in_domain, across = (
-        f"{100 * table[method][n_shot]:.1f}" for table in (loss.in_domain, loss.across)
-    )
-    return f"{in_domain} → {across} ({signed(loss.difference[method][n_shot])})"
-
-
 def names_title(axis: NamesAxis) -> str:
     """Return the title of a table of an axis of names."""
-    name = METRIC_NAMES.get(axis.metric, "Accuracy, %")
-    return f"{name}, by {MADE}{' in cones' if axis.in_cones else ''}: against the best peer"
+    cones = " in cones" if axis.in_cones else ""
+    return f"{METRIC_NAMES[axis.metric]}, by {MADE}{cones}: against the best peer"
 
 
 def names_rows(axis: NamesAxis) -> dict[str, list[str]]:
@@ -174,10 +159,7 @@ def names_rows(axis: NamesAxis) -> dict[str, list[str]]:
 
 def against_best(cell: AgainstBest, name: str) -> str:
     """Return the figures of the reference and of the peer in a metric, and the difference."""
-    reference, peer = (
-        f"{100 * value:.1f}" if name == "accuracy" else metric(value, name)
-        for value in (cell.reference, cell.of_peer)
-    )
+    reference, peer = (metric(value, name) for value in (cell.reference, cell.of_peer))
     in_nats = cell.difference.signed().replace("-", "−")
     difference = signed(cell.difference) if name == "accuracy" else in_nats
     return f"{reference} / {' '.join(filter(None, (peer, cell.peer)))} ({difference})"
@@ -192,7 +174,9 @@ def metric(value: float, name: str) -> str:
     """Return the value of a metric in the unit that `metric_name` states."""
     if name not in METRIC_NAMES:
         return f"{value:.3g}"
-    return f"{100 * value:.1f}" if "%" in METRIC_NAMES[name] else f"{value:.2f}"
+    if "%" not in METRIC_NAMES[name]:
+        return f"{value:,.0f}" if value >= 10 else f"{value:.2f}"
+    return f"{100 * value:.1f}".replace("-", "−")
 
 
 def metric_estimate(estimate: Estimate, name: str) -> str:

@@ -1,19 +1,14 @@
-"""Computes the measures of continual learning from the accuracies after each task."""
+"""The measures of continual learning, from the accuracies after each task."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 
 # A_ij is the accuracy on task j of n after tasks 1 … i are learned; NaN without queries of j then.
 Matrix = Float[np.ndarray, "n n"]
-DRAW = ["method", "n_shot", "seed"]
-COLUMNS = ("method", "n_shot", "measure", "mean", "half", "n_draws")
-MEASURES = ("last", "average", "transfer", "forgetting", "identification", "bytes_a_class")
-"""The measures of a draw; NaN if the setting does not define one."""
 
 
 def last(accuracy: Matrix) -> float:
@@ -50,42 +45,3 @@ def forgetting(accuracy: Matrix) -> float:
     if n < 2:
         return math.nan
     return float(np.mean([accuracy[j : n - 1, j].max() - accuracy[-1, j] for j in range(n - 1)]))
-
-
-def matrix(rows: pd.DataFrame, column: str = "accuracy") -> Matrix:
-    """Return the matrix of one draw, or, if `rows` has several draws, their mean."""
-    means = rows.groupby(["after", "task"])[column].mean().unstack("task")
-    values: Matrix = means.to_numpy(dtype=float, na_value=math.nan)
-    return values
-
-
-def draw_figures(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a row with `MEASURES` for each method, number of shots and seed, as `means` reads it.
-
-    After the last task, `identification` is the fraction of queries whose predicted class is in the
-    right task (the mean over tasks), and `bytes_a_class` is the size of what the learner keeps
-    divided by the number of classes. A learner that sees all tasks at the start has no transfer.
-    """
-    draws = []
-    for key, of_draw in rows.groupby(DRAW, sort=False):
-        accuracy, at_end = matrix(of_draw), of_draw[of_draw["after"] == of_draw["after"].max()]
-        sees_every_task = len(accuracy) > 1 and of_draw["n_classes"].nunique() == 1
-        draws.append(
-            dict(zip(DRAW, key, strict=True))
-            | {
-                "last": last(accuracy),
-                "average": average(accuracy),
-                "transfer": math.nan if sees_every_task else transfer(accuracy),
-                "forgetting": forgetting(accuracy),
-                "identification": float(at_end["identified"].mean()),
-                "bytes_a_class": float(at_end["n_bytes"].iloc[0] / at_end["n_classes"].iloc[0]),
-            }
-        )
-    return pd.DataFrame(draws, columns=[*DRAW, *MEASURES]).assign(store="", part="", task=0)
-
-
-def by_measure(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return means or differences of `draw_figures` in `COLUMNS`, sorted by learner and shots."""
-    learner = figures.groupby(["method", "n_shot"], sort=False).ngroup()
-    ordered = figures.iloc[learner.argsort(kind="stable")].rename(columns={"metric": "measure"})
-    return ordered[list(COLUMNS)].reset_index(drop=True)

@@ -12,22 +12,14 @@ from metaadapter.bench.evaluation.method import UNTRAINED, Measured
 from metaadapter.bench.evaluation.method_by_name import load_method, text_digest
 from metaadapter.bench.evaluation.method_names import JOINT
 from metaadapter.bench.peers.meta_trained import MetaPeer
-from metaadapter.bench.sequences.learners.baselines import FineTuning, NearestMean, ZeroShot
-from metaadapter.bench.sequences.learners.learner import Learner
-from metaadapter.bench.sequences.learners.library import Fit, Library, PooledFit
-from metaadapter.bench.sequences.learners.ridge import RAIL, RanPAC
+from metaadapter.bench.sequences.learner import Learner
+from metaadapter.bench.sequences.library import Fit, Library, PooledFit
+from metaadapter.bench.sequences.peers import RAIL, FineTuning
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.user_code import explain, is_user_code, load_user_code
 from metaadapter.errors import UsageError
 
-PEERS: dict[str, Callable[[], Learner[Any]]] = {
-    "zero-shot": ZeroShot,
-    "nearest mean": NearestMean,
-    "fine-tuning": FineTuning,
-    "RanPAC": RanPAC,
-    "RAIL-primal": lambda: RAIL("primal"),
-    "RAIL-dual": lambda: RAIL("dual"),
-}
+PEERS: dict[str, Callable[[], Learner[Any]]] = {"fine-tuning": FineTuning, "RAIL-primal": RAIL}
 """The learners in `method_names.LEARNERS`, with their authors' settings."""
 OF_METHODS: dict[str, Callable[[Fit], Learner[Any]]] = {
     "library": Library,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,39 +14,61 @@ from torch import Tensor
 from metaadapter.bench.evaluation.draw_config import Setting
 from metaadapter.bench.evaluation.evaluation_set import same_name
 from metaadapter.bench.evaluation.method import Measured
-from metaadapter.bench.sequences.learners.learner import Questions
+from metaadapter.bench.evaluation.metrics import Tables, plain
+from metaadapter.bench.sequences.figures import average, forgetting, last, transfer
+from metaadapter.bench.sequences.learner import Questions
 from metaadapter.bench.sequences.sequence import Task
 from metaadapter.data.machine_errors import is_shortage
 from metaadapter.data.user_code import explain
 from metaadapter.errors import DataError, MetaAdapterError, UsageError
 
-COLUMNS = ("after", "task", "n_way", "n_query", "accuracy", "identified", "n_classes", "n_bytes")
 
+def measure_sequence(named: Measured, tasks: Sequence[Task], setting: Setting) -> Tables:
+    """Return the tables of a cell: `rows` with the measures, and `steps`.
 
-def measure_sequence(
-    named: Measured, tasks: Sequence[Task], setting: Setting
-) -> dict[str, list[Any]]:
-    """Return columns with a row for each number of tasks learned and each task with queries.
+    The row has Last as its `accuracy`, then `average`, `transfer`, `forgetting`; `right_task`, the
+    fraction of queries after the last task whose predicted class is in the right task (the mean
+    over tasks); and `kb_a_class`, the size of what the learner keeps. A step has:
 
     - `after`: the number of tasks learned.
-    - `task`: the number of the task that the queries are from, counted from 1.
+    - `task`: the number of the task that the queries are from, counted from 1; `set` is its name.
     - `accuracy`: the fraction of queries whose predicted class has the right name. If two tasks
       share a class, the class of either task is correct.
-    - `identified`: the fraction whose predicted class is in the right task; None if the task is
+    - `right_task`: the fraction whose predicted class is in the right task; None if the task is
       given.
     - `n_classes`: the number of classes learned so far.
     - `n_bytes`: the size of what the learner keeps.
     """
     try:
-        rows = list(_rows(named, tasks, setting))
+        steps = list(_steps(named, tasks, setting))
     except Exception as error:
         if isinstance(error, MetaAdapterError) or is_shortage(error):
             raise
         raise UsageError(f"learner {named.name!r} failed: {explain(error)}") from error
-    return {name: [row[name] for row in rows] for name in COLUMNS}
+    accuracy = np.full((len(tasks), len(tasks)), np.nan)
+    for step in steps:
+        accuracy[step["after"] - 1, step["task"] - 1] = step["accuracy"]
+    at_end = [step for step in steps if step["after"] == len(tasks)]
+    is_given = setting == "task-incremental"
+    row = {
+        **{"part": "all", "task": 0},
+        "n_way": sum(step["n_way"] for step in at_end),
+        "n_query": sum(step["n_query"] for step in at_end),
+        "accuracy": last(accuracy),
+        "average": average(accuracy),
+        # A learner that sees all tasks at the start has no transfer.
+        "transfer": math.nan if named.fit.sees_every_task else transfer(accuracy),
+        "forgetting": forgetting(accuracy),
+        "right_task": math.nan if is_given else np.mean([step["right_task"] for step in at_end]),
+        "kb_a_class": at_end[0]["n_bytes"] / at_end[0]["n_classes"] / 1000,
+    }
+    of_step = {name: [step[name] for step in steps] for name in steps[0]}
+    rows = {name: [value] for name, value in row.items()}
+    tables: Tables = plain({"rows": rows, "steps": of_step})
+    return tables
 
 
-def _rows(named: Measured, tasks: Sequence[Task], setting: Setting) -> Iterator[dict[str, Any]]:
+def _steps(named: Measured, tasks: Sequence[Task], setting: Setting) -> Iterator[dict[str, Any]]:
     for after, (state, n_learned) in enumerate(_states(named, tasks), start=1):
         learned = {
             "n_classes": sum(len(task.classes) for task in tasks[:n_learned]),
@@ -61,10 +84,10 @@ def _rows(named: Measured, tasks: Sequence[Task], setting: Setting) -> Iterator[
                 own_Q = np.array(list(map(same_name, task.classes)))[task.label_Q.numpy()]
                 is_given = setting == "task-incremental"
                 yield {
-                    **{"after": after, "task": i + 1, **learned},
+                    **{"after": after, "task": i + 1, "set": task.name, **learned},
                     **{"n_way": len(task.classes), "n_query": len(task.label_Q)},
                     "accuracy": float((names_C[predicted] == own_Q).mean()),
-                    "identified": None if is_given else float((task_C[predicted] == i).mean()),
+                    "right_task": None if is_given else float((task_C[predicted] == i).mean()),
                 }
 
 

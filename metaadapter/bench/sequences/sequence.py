@@ -38,6 +38,7 @@ class TaskRows:
 class Task:
     """A task of a sequence, with its features."""
 
+    name: str
     classes: tuple[str, ...]
     support: Support
     query_QD: Float[Tensor, "Q D"]
@@ -68,6 +69,7 @@ def look_up(task: TaskRows, *, joint_alone: bool) -> Task:
     data, rows = task.data.joint if joint_alone else task.data, task.rows
     is_query_NQ = rows.query_TNQ[0] >= 0
     return Task(
+        task.name,
         task.classes,
         data.support(rows),
         data.look_up(rows.query_TNQ[0][is_query_NQ]),

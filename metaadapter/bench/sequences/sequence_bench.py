@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import ClassVar, final
@@ -11,15 +10,13 @@ from typing import ClassVar, final
 import pandas as pd
 import torch
 
-from metaadapter.bench.evaluation.bench import Bench, Summary
-from metaadapter.bench.evaluation.cells import Cell, CellResult
+from metaadapter.bench.evaluation.bench import Bench
+from metaadapter.bench.evaluation.cells import Cell
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.metrics import Tables
-from metaadapter.bench.evaluation.summary import differences, means
-from metaadapter.bench.evaluation.tables import draw_table, gathered, table
-from metaadapter.bench.sequences.figures import DRAW, by_measure, draw_figures
+from metaadapter.bench.evaluation.tables import draw_table
 from metaadapter.bench.sequences.learner_by_name import load_learner
-from metaadapter.bench.sequences.measure import COLUMNS, measure_sequence
+from metaadapter.bench.sequences.measure import measure_sequence
 from metaadapter.bench.sequences.sequence import (
     Task,
     TaskRows,
@@ -57,44 +54,26 @@ class SequenceBench(Bench):
         return draw_sequence(list(self.sets.values()), self.config, seed)
 
     def measure(self, cell: Cell) -> Tables:
-        """Measure a cell and return its rows."""
+        """Measure a cell and return its tables."""
         assert self.config.continual is not None
         learner = self.methods[cell.method]
         tasks = _tasks(self, cell.seed, cell.n_shot, learner.sees_joint_alone)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return {"rows": measure_sequence(learner, tasks, self.config.continual)}
+            return measure_sequence(learner, tasks, self.config.continual)
 
-    def summarise(self, results: Sequence[CellResult]) -> Summary:
-        """Return tables and figures from the results of all cells."""
-        sequences = {seed: self.draw(seed) for seed in range(self.config.seeds)}
-        draws = pd.concat(
-            [
-                draw_table([(task.data, seed, task.rows, None)]).assign(task=number)
-                for seed, tasks in sequences.items()
-                for number, task in enumerate(tasks, start=1)
-            ],
-            ignore_index=True,
-        )
-        names = {seed: [task.name for task in tasks] for seed, tasks in sequences.items()}
-        columns = gathered(results, "rows")
-        # The name of each task: its store, perhaps with the number of a part.
-        columns["store"] = [
-            names[seed][number - 1]
-            for seed, number in zip(columns["seed"], columns["task"], strict=True)
+    def draws(self) -> pd.DataFrame:
+        """Return the pictures of each task; its number is its place in the sequence."""
+        drawn = [
+            draw_table([(task.data, seed, task.rows, None)]).assign(task=number)
+            for seed in range(self.config.seeds)
+            for number, task in enumerate(self.draw(seed), start=1)
         ]
-        rows = table({name: columns[name] for name in (*DRAW, "store", *COLUMNS)})
-        figures = draw_figures(rows)
-        return Summary(
-            draws=draws,
-            # A picture in the support of one task must not be a query of another task.
-            compared=draws.assign(store=self.config.cells()[0].store, task=0),
-            tables={"rows": rows},
-            figures={
-                "figures": by_measure(means(figures)),
-                "differences": by_measure(differences(figures, self.config.reference_name)),
-            },
-        )
+        return pd.concat(drawn, ignore_index=True)
+
+    def compared(self, draws: pd.DataFrame) -> pd.DataFrame:
+        """Return the draws as one task: a labelled picture must not be a query of another task."""
+        return draws.assign(store=self.config.places[0], task=0)
 
 
 # Two entries: the tasks of a seed with all blocks, and with the joint block only.

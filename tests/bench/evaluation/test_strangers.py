@@ -191,7 +191,7 @@ def test_measure__head_of_the_adapter__is_judged_by_what_it_says(drawn):
 
 
 def test_measure__other_score__changes_what_is_told_of_strangers_alone(drawn):
-    one, other = figures_of(drawn, "closed-form", "closed-form@prototype")
+    one, other = figures_of(drawn, "closed-form", "closed-form@mcm")
 
     assert (one["accuracy"], one["nll"]) == (other["accuracy"], other["nll"])
     assert one["far_auroc"] != other["far_auroc"]

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import expit, logsumexp, softmax
-from sklearn.metrics.pairwise import cosine_similarity
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
@@ -17,11 +16,9 @@ from metaadapter.bench.peers.unknown_scores import (
     AnsweredQueries,
     energy,
     far_words,
-    mahalanobis,
     mcm,
     msp,
     neg_label,
-    prototype,
 )
 
 COUNTS, WIDTH, SCALE = (3, 1, 2, 4), 12, 17.0
@@ -96,39 +93,6 @@ def test_energy__is_what_scipy_has(queries):
     expected = logsumexp(queries.logits_TQN.numpy(), axis=-1)
 
     assert energy(queries).numpy() == pytest.approx(expected)
-
-
-def classes_of(queries, task):
-    """The labelled pictures of each class, without padding."""
-    support = queries.support
-    shots_NKD, mask_NK = support.support_TNKD[task].numpy(), support.support_mask_TNK[task].numpy()
-    return [shots[mask] for shots, mask in zip(shots_NKD, mask_NK, strict=True)]
-
-
-def test_prototype__is_the_cosine_that_scikit_learn_has(queries):
-    result = prototype(queries)
-
-    for task, rows in enumerate(queries.rows_TQD.numpy()):
-        means = np.stack([shots.mean(0) for shots in classes_of(queries, task)])
-        expected = cosine_similarity(rows, means).max(1)
-        assert result[task].numpy() == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("counts", [(3, 1, 2, 4), (9, 8), (1, 1, 2)])
-def test_mahalanobis__is_as_an_inverted_covariance_has_it(make_queries, counts):
-    queries = make_queries(counts)
-
-    result = mahalanobis(queries)
-
-    for task, rows in enumerate(queries.rows_TQD.numpy()):
-        shots = classes_of(queries, task)
-        about = np.concatenate([own - own.mean(0) for own in shots])
-        scatter = about.T @ about
-        trace = np.trace(scatter) / (len(about) - len(shots))
-        precision = trace * np.linalg.inv(scatter + trace * np.eye(rows.shape[1]))
-        for number, row in enumerate(rows):
-            distances = [(row - c.mean(0)) @ precision @ (row - c.mean(0)) for c in shots]
-            assert result[task, number] == pytest.approx(-min(distances))
 
 
 def test_mcm__is_a_softmax_of_cosines_without_a_temperature(queries):

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.summary import MEAN, P_BY_CLASS, holm, records
 from metaadapter.bench.report.evaluation_run import EvaluationRun
-from metaadapter.bench.report.evaluation_views import markdown, overview, page
 from metaadapter.bench.report.findings import find
 from metaadapter.bench.report.words import signed
-from metaadapter.bench.run import evaluate
 
 
 @pytest.fixture(scope="module")
@@ -131,113 +126,3 @@ def test_find__headline__method_that_is_no_peer_and_ahead__is_named(finished, ow
 
     assert f"is −20.0 ± 10.0 (1 shot, {own})" in headline
     assert f"{own} (1 shot)" in headline.split(", and behind ")[1]
-
-
-@pytest.fixture(scope="module")
-def harmed(report_of):
-    """Pictures say nothing of their classes, because they lie so far from the texts of these."""
-    methods = ("prototypes", "zero-shot", "text + mean")
-    return report_of(("ant", "bee", "cow"), 30, spread=6.0, methods=methods, seeds=4, tasks=20)
-
-
-def test_below_names__are_those_whose_paired_interval_is_below_zero(finished, result):
-    rows = pd.read_csv(finished / "rows.csv")
-    wide = rows.pivot_table(index=["store", "n_shot", "seed"], columns="method", values="accuracy")
-
-    expected = {}
-    for (store, n_shot), of_shot in wide.groupby(["store", "n_shot"]):
-        for method in set(wide) - {"zero-shot"}:
-            less = of_shot[method] - of_shot["zero-shot"]
-            half = stats.t.ppf(0.975, len(less) - 1) * less.std() / len(less) ** 0.5
-            if less.mean() + half < 0:
-                expected.setdefault((method, store), {})[n_shot] = less.mean()
-
-    named = {
-        (finding.method, finding.set): {n: e.mean for n, e in finding.difference.items()}
-        for finding in result.below_names
-    }
-    assert named.keys() == expected.keys()
-    assert expected
-    for key, by_shots in named.items():
-        assert by_shots == pytest.approx(expected[key])
-        assert np.all(np.array([*by_shots.values()]) < 0)
-
-
-def test_report__method_below_the_names__is_named_with_both_figures(harmed):
-    (finding,) = [one for one in harmed.below_names if one.method == harmed.reference]
-    accuracy = harmed.parts[0].accuracy["pets"]
-
-    own, names = (100 * accuracy[method][1].mean for method in ("prototypes", "zero-shot"))
-    sentence = (
-        "prototypes falls below the class names alone on pets at 1 shot: "
-        f"{own:.1f} against {names:.1f} %"
-    )
-    assert finding.sentence.startswith(sentence)
-    assert harmed.headline.endswith(finding.sentence)
-    for text in (markdown(harmed), "\n".join(overview(harmed)), page(harmed, {})):
-        assert sentence in text
-
-
-COUNTS = dict.fromkeys(("ant", "bee", "cow"), 8)
-
-
-@pytest.fixture(scope="module")
-def run(store_in, tmp_path_factory):
-    """Two domains of the same classes, whose pictures lie around unlike texts."""
-    folder = tmp_path_factory.mktemp("domains")
-    photos, drawings = (
-        str(
-            store_in(
-                folder,
-                name,
-                COUNTS,
-                spread=1.0,
-                seed=seed,
-                path=[f"{name} {number}.png" for number in range(24)],
-            ).folder
-        )
-        for seed, name in enumerate(("photos", "drawings"))
-    )
-    config = EvaluationConfig(
-        stores=((photos, drawings), drawings, (drawings, photos)),
-        methods=("prototypes", "zero-shot"),
-        shots=(1, 2),
-        ways=2,
-        seeds=3,
-        tasks=3,
-    )
-    evaluate(config, folder / "run")
-    return folder / "run"
-
-
-def test_across__beside_the_domain_of_the_queries__has_both_and_welchs_interval(run):
-    rows = pd.read_csv(run / "rows.csv")
-
-    records = json.loads((run / "summary.json").read_bytes())["across"]
-
-    assert [(row["method"], row["n_shot"]) for row in records] == [
-        (method, n_shot) for n_shot in (1, 2) for method in ("prototypes", "zero-shot")
-    ]
-    for row in records:
-        assert (row["store"], row["domain"], row["part"]) == ("photos@drawings", "drawings", "all")
-        mine = rows[(rows.method == row["method"]) & (rows.n_shot == row["n_shot"])]
-        across, within = (
-            mine[mine.store == name].accuracy for name in ("photos@drawings", "drawings")
-        )
-        assert row["in_domain"] == pytest.approx(within.mean())
-        assert row["across"] == pytest.approx(across.mean())
-        assert row["difference"] == pytest.approx(across.mean() - within.mean())
-        interval = stats.ttest_ind(across, within, equal_var=False).confidence_interval()
-        assert row["difference"] + row["half"] == pytest.approx(interval.high)
-
-
-def test_report__two_domains__shows_both_accuracies_and_the_difference(run):
-    result = find(EvaluationRun.read(run))
-
-    (loss,) = result.domain_losses
-    assert (loss.set, loss.domain) == ("photos@drawings", "drawings")
-    in_domain, across = (table["prototypes"][2] for table in (loss.in_domain, loss.across))
-    cell = f"{100 * in_domain:.1f} → {100 * across:.1f} ("
-    assert in_domain > across
-    for text in (markdown(result), "\n".join(overview(result)), page(result, {})):
-        assert cell in text

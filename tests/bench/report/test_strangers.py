@@ -11,7 +11,7 @@ from metaadapter.bench.report.evaluation_run import EvaluationRun
 from metaadapter.bench.report.findings import find
 from metaadapter.bench.run import evaluate
 
-METHODS = ("closed-form", "closed-form@prototype", "GDA@msp", "GDA@energy")
+METHODS = ("closed-form", "closed-form@mcm", "GDA@msp", "GDA@energy")
 
 
 @pytest.fixture(scope="module")

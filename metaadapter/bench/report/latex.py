@@ -1,4 +1,4 @@
-"""The accuracies and gains of a report as a table for LaTeX, and as rows for a spreadsheet."""
+"""The accuracies of a report as a table for LaTeX."""
 
 from __future__ import annotations
 
@@ -6,41 +6,10 @@ import math
 
 import pandas as pd
 
-from metaadapter.bench.evaluation.metrics import plain
-from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
 from metaadapter.bench.report.evaluation_run import at
 from metaadapter.bench.report.words import LEVEL, part_suffix
 from metaadapter.data.plain_text import one_line
-from metaadapter.data.table_file import Column, csv_table
-
-TEXTS = ("part", "set", "method")
-FIGURES = (
-    *("n_shot", "accuracy", "half", "gain"),
-    *("half_over_draws", "half_over_classes", "p_over_classes"),
-)
-
-
-def report_csv(result: EvaluationResult) -> bytes:
-    """Return a row for each part, set, method and number of shots, as fractions of 1."""
-    rows = [
-        (part.part, place, method, n_shot, *_figures(part, place, method, n_shot))
-        for part in result.parts
-        for place, accuracy in part.accuracy.items()
-        for method, by_shots in accuracy.items()
-        for n_shot in by_shots
-    ]
-    columns = [*map(Column, TEXTS), *(Column(name, float) for name in FIGURES)]
-    return csv_table(columns, plain(rows))
-
-
-def _figures(part: Part, place: str, method: str, n_shot: int) -> tuple[float | None, ...]:
-    accuracy, gain, by_class = (
-        at(table[place], method, n_shot) or Estimate(math.nan, math.nan)
-        for table in (part.accuracy, part.gain, part.gain_by_class)
-    )
-    p = at(part.p_by_class[place], method, n_shot)
-    return accuracy.mean, accuracy.half, gain.mean, gain.half, by_class.half, p
 
 
 def latex(result: EvaluationResult) -> str:

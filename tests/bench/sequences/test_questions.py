@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from metaadapter.bench.sequences.learners.learner import gated, merged
+from metaadapter.bench.sequences.learner import gated, merged
 
 
 def test_gated__some_tasks_learned__zero_shot_decides_picture_by_picture(tasks, ask):

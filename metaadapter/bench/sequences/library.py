@@ -16,7 +16,7 @@ from metaadapter.adapter.known import known_logits
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.apps.library.task_means import TaskMeans
-from metaadapter.bench.sequences.learners.learner import Learner, Questions, gated, merged, shared
+from metaadapter.bench.sequences.learner import Learner, Questions, gated, merged, shared
 
 Fit = Callable[[Support], AdapterWeights]
 """A few-shot method: it takes the supports of T tasks and returns their adapters, stacked."""

@@ -8,8 +8,8 @@ import torch
 
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.peers.by_name import PEERS
-from metaadapter.bench.sequences.learners.learner import merged
-from metaadapter.bench.sequences.learners.library import Library, PooledFit
+from metaadapter.bench.sequences.learner import merged
+from metaadapter.bench.sequences.library import Library, PooledFit
 
 GDA = PEERS["GDA"]
 

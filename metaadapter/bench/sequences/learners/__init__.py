@@ -1,1 +1,0 @@
-"""Continual learners: each learns one task after the other."""

@@ -1,1 +1,0 @@
-"""Evaluate pictures of several labels: tasks drawn from stores, peers, and scores."""
