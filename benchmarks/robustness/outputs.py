@@ -46,7 +46,6 @@ COMMANDS = {
         ("evaluate store --out {} --methods closed-form --shots 1 --seeds 1 --jobs 1", "run"),
         ("report run --out {}", "run"),
         ("train training.toml --out {}", ""),
-        ("ground animals pictures heron --out {}", ""),
         ("doctor --advise pictures --page {}", ""),
     ),
 }

@@ -1,9 +1,3 @@
-from .grounding.cross_modal import CrossModalAdapter as CrossModalAdapter
-from .grounding.ground import Grounding as Grounding
-from .grounding.ground import class_examples as class_examples
-from .grounding.ground import ground as ground
-from .grounding.ground import overlay as overlay
-from .grounding.pretrained import shipped_for as shipped_for
 from .ranking.pair_adapter import PairAdapter as PairAdapter
 from .ranking.pair_adapter import fit_pairs as fit_pairs
 from .ranking.pairs import load_pairs as load_pairs

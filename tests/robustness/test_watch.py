@@ -31,7 +31,6 @@ add out/a.adapter cap in/new
 predict out/a in/new --out out/t.csv --export timelapse:out/l.csv --burst 5
 predict out/a in/new --export megadetector:out/m.json
 predict out/a in/new --together --out out/b --export camtrap-dp:out/package
-ground out/a in/new hat --out out/where
 rank out/pairs in/new in/captions.txt --out out/ranks.csv
 export out/a --onnx out/a.onnx --pixels
 export out/a --torch out/a.pt2

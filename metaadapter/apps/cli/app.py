@@ -29,7 +29,6 @@ from metaadapter.apps.cli.early_signals import KINDS as KINDS_OF_SIGNALS
 from metaadapter.apps.cli.encode import encode
 from metaadapter.apps.cli.evaluate import evaluate
 from metaadapter.apps.cli.export import export
-from metaadapter.apps.cli.ground import ground
 from metaadapter.apps.cli.library import library
 from metaadapter.apps.cli.merge import merge
 from metaadapter.apps.cli.outputs import Commands
@@ -64,7 +63,7 @@ app = Commands(
     add_completion=False,
 )
 COMMANDS = (
-    *(demo, encode, merge, adapt, add, predict, captions, rank, ground, export, push, serve),
+    *(demo, encode, merge, adapt, add, predict, captions, rank, export, push, serve),
     *(train, evaluate, report, doctor),
 )
 for command in COMMANDS:

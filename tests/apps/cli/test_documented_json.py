@@ -67,8 +67,6 @@ def pairs(labelled, tmp_path):
         ("add/1", "add {adapter} wolf --text wolf --out {out}"),
         ("predict/1", "predict {adapter} {labelled}"),
         ("predict/1", "predict {adapter} {labelled} --labelled"),
-        ("ground/1", "ground {adapter} {labelled}/lynx/0.png fox"),
-        ("ground/1", "ground {adapter} {labelled}/lynx/0.png fox --out {out}"),
         ("doctor/1", "doctor"),
         ("advice/1", "doctor --advise {labelled} --encoder {encoder}"),
         ("advice/1", "doctor --advise {labelled} --encoder {encoder} --page {out}/page.html"),

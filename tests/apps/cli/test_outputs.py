@@ -73,7 +73,6 @@ def contents(folder):
         "export a.adapter --onnx new/lynx-0.png",
         "export a.adapter --onnx model --torch model",
         "doctor --advise labelled --page q.csv",
-        "ground a.adapter new/lynx-0.png lynx --out new/lynx-0.png",
         "encode labelled --out library",
         "train notes.txt --out animals",
     ],

@@ -1,1 +1,0 @@
-"""Find the place of a phrase in a picture."""
