@@ -90,7 +90,6 @@ LINES = (
         Line("prediction-time", f"{size}_predict_ms", "ms a task", 0.01, None, f"{size}_fit_ms")
         for size in ("10way_4shot_each_of_64", "20way_16shot_each_of_64")
     ),
-    Line("ranking-time", "question_ms", "ms", 50.0),
     Line("fine-tuning", "together_seconds", "s", 0.1, None, "one_by_one_seconds"),
     *(
         # How many times slower than the floor of the machine, with room for a busy one.

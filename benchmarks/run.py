@@ -44,7 +44,6 @@ ROWS = {
     "pool": "benchmarks.pool",
     "predict-rows": "benchmarks.predict_rows",
     "prediction-time": "benchmarks.prediction_time",
-    "ranking-time": "benchmarks.ranking_time",
     "serve": "benchmarks.serve",
     "fine-tuning": "benchmarks.fine_tuning",
     "store-rows": "benchmarks.store_rows",

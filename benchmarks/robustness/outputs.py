@@ -27,10 +27,6 @@ COMMANDS = {
         ("predict animals pictures --export camtrap-dp:{}", "package"),
         ("predict animals pictures --together --out {}", "b.adapter"),
     ),
-    "rank": (
-        ("rank animals pairs.csv --out {}", "ranks.csv"),
-        ("rank animals pictures captions.txt --out {}", "ranks.csv"),
-    ),
     "library": (
         ("library predict library pictures --out {}", ""),
         ("library export library ten {}", "b.adapter"),
@@ -70,7 +66,6 @@ class Outputs:
             "adapt store --out b.adapter",
             "predict animals pictures --out table.csv --export timelapse:timelapse.csv "
             "--export megadetector:boxes.json --export camtrap-dp:package",
-            "rank animals pairs.csv --out ranks.csv",
             "library add library animals --name ten",
             "library add library animals --name wear",
             "export animals --torch a.pt2",
@@ -119,8 +114,6 @@ class Outputs:
         pictures = [f"pictures/heron/{number}.png" for number in range(3)]
         contents = {
             "q.csv": "\n".join(["path", *pictures]),
-            "pairs.csv": "\n".join(["path,caption", *(f"{path},a heron" for path in pictures)]),
-            "captions.txt": "a heron\na lynx\n",
             "training.toml": TRAINING,
             "thesis.csv.db": "chapter,pages\n",
             "thesis.csv.tmp": "chapter,pages\n",

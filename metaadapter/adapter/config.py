@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metaadapter.adapter.label_tree import ClassTree, LabelTree
-from metaadapter.adapter.layout import CONFIG_FILE, REMEDY, is_caption_adapter, open_adapter
+from metaadapter.adapter.layout import CONFIG_FILE, REMEDY, open_adapter
 from metaadapter.data.checksums import FileSource, Proof, read_document
 from metaadapter.data.hub import is_hub_name
 from metaadapter.data.regular_files import not_found
@@ -20,7 +20,6 @@ from metaadapter.features.origin import Origin
 from metaadapter.features.towers.config import InsideConfig
 
 SCHEMA = "metaadapter.adapter/1"
-Facts = TypeVar("Facts", bound=BaseModel)
 
 
 @cache  # each time, the metadata of the package would be read from its file
@@ -121,7 +120,7 @@ def read_config(adapter: Path, place: FileSource | None = None) -> tuple[Adapter
 
     Raises:
         DataError: The file is damaged.
-        IncompatibleArtifact: There is no adapter, its version is unreadable, or it ranks captions.
+        IncompatibleArtifact: There is no adapter, or its version is unreadable.
     """
     place = place or open_adapter(adapter, CONFIG_FILE)
     path = adapter / CONFIG_FILE
@@ -135,25 +134,12 @@ def read_config(adapter: Path, place: FileSource | None = None) -> tuple[Adapter
             f"{adapter} is not an adapter: expected a folder or a skill file with {CONFIG_FILE}, "
             "as written by `metaadapter adapt … --out ADAPTER`"
         )
-    if is_caption_adapter(adapter, place):
-        raise IncompatibleArtifact(
-            f"expected an adapter that classifies pictures, but {adapter} was made from pictures "
-            "and their captions: use it with `metaadapter rank`, or make one from labelled "
-            "pictures with `metaadapter adapt`"
-        )
-    return read_facts(AdapterConfig, path, SCHEMA, place)
-
-
-def read_facts(
-    form: type[Facts], path: Path, schema: str, place: FileSource
-) -> tuple[Facts, Proof]:
-    """Read the configuration of an adapter of any kind, and the proof of its other files."""
-    stored, proof = read_document(path, schema, REMEDY, source=place)
+    stored, proof = read_document(path, SCHEMA, REMEDY, source=place)
     try:
-        facts = form(**{key: stored[key] for key in stored if key != "schema"})
+        config = AdapterConfig(**{key: stored[key] for key in stored if key != "schema"})
     except ValidationError as error:
         raise IncompatibleArtifact(
             f"{path} has wrong values: {wrong_values(error)}; it is damaged or of another "
             "version, so adapt again"
         ) from error
-    return facts, proof
+    return config, proof

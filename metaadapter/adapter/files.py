@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,12 @@ from typing import Any
 from metaadapter.adapter.card import adapter_card
 from metaadapter.adapter.config import AdapterConfig, read_config, stored_facts
 from metaadapter.adapter.layout import (
-    CAPTION_SCHEMA,
     CARD_FILE,
     CONFIG_FILE,
     MEMBERS,
-    REMEDY,
     SIGNATURE_FILE,
     SUPPORT_FILE,
     TENSOR_FILES,
-    is_caption_adapter,
     is_skill,
     open_adapter,
     open_skill,
@@ -33,7 +30,7 @@ from metaadapter.adapter.stored import (
     tensor_bytes,
 )
 from metaadapter.adapter.task_signature import TaskSignature
-from metaadapter.data.checksums import read_document, sealed_document, write_document
+from metaadapter.data.checksums import sealed_document, write_document
 from metaadapter.data.hub import is_hub_name
 from metaadapter.data.output_folder import (
     hold_lock,
@@ -60,30 +57,18 @@ def store_adapter(path: Path, adapter: StoredAdapter) -> None:
     Raises:
         DataError: The path is not an adapter, cannot be written, or is used by another process.
     """
-    contents = skill_contents(adapter) if is_skill(path) else file_contents(adapter)
-    write_adapter_files(
-        path, stored_facts(adapter.config), contents, lambda old: adapter_card(adapter, old)
-    )
-
-
-def write_adapter_files(
-    path: Path,
-    facts: Mapping[str, Any],
-    contents: Mapping[str, bytes],
-    new_card: Callable[[bytes], bytes],
-) -> None:
-    """Write the files of an adapter of any kind; `new_card` maps the old card to the new one."""
     require_adapter_folder(path)
     folder = path.parent if is_skill(path) else path
     with write_errors(owner := f"the adapter {path}"):
         folder.mkdir(parents=True, exist_ok=True)
     with hold_adapter(path), write_errors(owner):
-        card = new_card(read_card(path))
+        old_card = read_card(path)
         if is_skill(path):
             with listing(path):
-                replace_file(path, seal_skill(facts, contents, card))
+                replace_file(path, skill_bytes(adapter, old_card))
             return
-        write_document(path / CONFIG_FILE, facts, contents)
+        contents, card = file_contents(adapter), adapter_card(adapter, old_card)
+        write_document(path / CONFIG_FILE, stored_facts(adapter.config), contents)
         for name in set(TENSOR_FILES) - contents.keys():
             (path / name).unlink(missing_ok=True)
         replace_file(path / CARD_FILE, card)
@@ -117,7 +102,7 @@ def require_adapter_folder(path: Path) -> None:
             f"{path} is on the hub, where a commit never changes: write the adapter to a place on "
             "this machine (--out ADAPTER), then publish it with `metaadapter push`"
         )
-    if path.exists() and not path.is_dir() and not is_caption_adapter(path):
+    if path.exists() and not path.is_dir():
         try:
             read_config(path)
         except MetaAdapterError as error:
@@ -192,10 +177,7 @@ def check_skill(skill: Path) -> Iterator[tuple[Path, str]]:
     """Yield the path of each file in a skill file, and its error, "" if it has none."""
     try:
         place = open_skill(skill)
-        if is_caption_adapter(skill, place):
-            _, proof = read_document(skill / CONFIG_FILE, CAPTION_SCHEMA, REMEDY, source=place)
-        else:
-            _, proof = read_config(skill, place)
+        _, proof = read_config(skill, place)
     except MetaAdapterError as error:
         yield skill, str(error)
         return

@@ -11,15 +11,13 @@ from metaadapter.data.checksums import FileSource, Folder
 from metaadapter.data.hub import HubName, fetch, files_in, is_hub_name, some_files
 from metaadapter.data.machine_errors import is_shortage, unreadable
 from metaadapter.data.stored_zip import StoredZip
-from metaadapter.data.strict_json import parse_json
-from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 
 CONFIG_FILE, CARD_FILE = "adapter_config.json", "README.md"
 WEIGHTS_FILE, SUPPORT_FILE = "adapter_model.safetensors", "support.safetensors"
 SIGNATURE_FILE, TOWERS_FILE = "signature.safetensors", "towers.safetensors"
 TENSOR_FILES = (WEIGHTS_FILE, SUPPORT_FILE, SIGNATURE_FILE, TOWERS_FILE)
 SKILL_SUFFIX = ".adapter"
-CAPTION_SCHEMA = "metaadapter.caption_adapter/1"
 REMEDY = "restore it from a copy, or adapt again"
 
 # The largest members of a skill file, in bytes. Parsed text takes many times its size in memory,
@@ -68,15 +66,6 @@ def open_skill(path: Path, *names: str) -> StoredZip:
                 f"`metaadapter adapt`, got a file that is not a skill file ({error})"
             ) from error
         raise DataError(f"{path} is damaged or was changed: {error}; {REMEDY}") from error
-
-
-def is_caption_adapter(path: Path, place: FileSource | None = None) -> bool:
-    """Return whether an adapter ranks captions; `False` if unreadable. Checks no hashes."""
-    try:
-        facts = parse_json((place or open_adapter(path, CONFIG_FILE)).read(CONFIG_FILE))
-    except (MetaAdapterError, OSError, ValueError, RecursionError):
-        return False
-    return isinstance(facts, dict) and facts.get("schema") == CAPTION_SCHEMA
 
 
 def downloaded_adapter(name: str | Path) -> Path:

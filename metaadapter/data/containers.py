@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TAR, PARQUET = ".tar", ".parquet"
 ROWS_AT_ONCE = 4096
-FACTS = ("label", "caption", "split", "group")
+FACTS = ("label", "split", "group")
 # Parquet files of Hugging Face are called train-00000-of-00010.parquet.
 FIRST_WORD = re.compile(r"[a-z]+(?=[-_.]|$)", re.IGNORECASE)
 LABELS = {

@@ -99,8 +99,7 @@ def one_row_per_picture(table: ImageTable) -> ImageTable:
         first.setdefault(row.file, row)
         cells.setdefault(row.file, []).append(row.label or "")
     rows = CompactRows(
-        replace(row, label=joined(cells[file]), box=None, caption=None)
-        for file, row in first.items()
+        replace(row, label=joined(cells[file]), box=None) for file, row in first.items()
     )
     return replace(table, rows=rows)
 

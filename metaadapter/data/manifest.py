@@ -27,7 +27,6 @@ COLUMNS = {
     "split": ("split",),
     "group": ("group",),
     "description": ("description",),
-    "caption": ("caption", "sentence", "text"),
     **{side: (side,) for side in SIDES},
 }
 LABEL_COLUMNS = COLUMNS["label"]
@@ -81,7 +80,6 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
                 facts.get("split"),
                 facts.get("group"),
                 _box(manifest, position, [facts.get(side) for side in SIDES]),
-                facts.get("caption"),
             )
         )
         if label and (sentence := facts.get("description")):
@@ -112,12 +110,10 @@ def _names(manifest: Path, records: list[Record], required: Sequence[str]) -> di
     names = {column: name for column, name in found.items() if name}
     for column in required:
         if column not in names:
-            captions = "; to learn from its captions, use `metaadapter captions`"
             raise DataError(
                 f"expected a column {column!r} (or {', '.join(COLUMNS[column][1:])}) in "
                 f"{manifest}, but its columns are {', '.join(map(repr, columns))}; rename one, or "
                 "add a first line such as path,label if there is none"
-                + (captions if column == "label" and "caption" in names else "")
             )
         if missing := [place for place, values in records if not values.get(names[column])]:
             more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""

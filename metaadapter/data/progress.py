@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-Stage = Literal["times", "encode", "texts", "captions", "read", "merge", "tune"]
+Stage = Literal["times", "encode", "texts", "read", "merge", "tune"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Progress:
     """How much of some work is done, in items; the rate is items per second, 0 if not known.
 
     The stage "times" reads when pictures were taken, "encode" reads pictures and encodes those
-    that are new, "texts" encodes class names in all templates, "captions" encodes captions, "read"
+    that are new, "texts" encodes class names in all templates, "read"
     reads the features of a store, "merge" reads stores to merge, and "tune" takes training steps.
     """
 

@@ -35,7 +35,7 @@ def read_images(
     Args:
         source: A path or URL: a folder with one folder per class, perhaps inside train/val/test
             folders; a CSV, JSON lines or Parquet manifest with the columns path, label and
-            optionally split, group and caption; a CoOp split file (JSON); a tar file of WebDataset,
+            optionally split and group; a CoOp split file (JSON); a tar file of WebDataset,
             a Parquet file with a column of pictures, or a folder of either; or, on a drive, boxes
             with labels as COCO, YOLO, Pascal VOC, CVAT, Label Studio or MegaDetector have them:
             each box is a row.

@@ -21,8 +21,8 @@ class ImageRow:
     """One picture; a fact that is not known is None.
 
     The label identifies its class. Pictures of one group (a burst, a patient) stay on one side
-    of a split. The box is the part of the picture to encode, by default the whole picture. The
-    caption is a sentence about the picture. A picture that is packed has no file of its own: its
+    of a split. The box is the part of the picture to encode, by default the whole picture. A
+    picture that is packed has no file of its own: its
     path is only its name. The version is that of a `Url` when its folder was listed, or 0.
     """
 
@@ -31,7 +31,6 @@ class ImageRow:
     split: str | None = None
     group: str | None = None
     box: Box | None = None
-    caption: str | None = None
     packed: Packed | None = None
     version: int = 0
 
@@ -108,25 +107,25 @@ class _Columns:
 
     def row(self, number: int) -> ImageRow:
         path = as_place(os.fsdecode(bytes(self.paths[self.ends[number] : self.ends[number + 1]])))
-        label, split, group, caption, container, column = self.facts[self.fact_of_row[number]]
+        label, split, group, container, column = self.facts[self.fact_of_row[number]]
         at, length = self.places[2 * number : 2 * number + 2]
         box = self.boxes.get(number)
         if container is None:
-            return ImageRow(path, label, split, group, box, caption, version=at)
+            return ImageRow(path, label, split, group, box, version=at)
         packed: Packed = TarMember(path, container, at, length)
         if column is not None:
             packed = ParquetCell(path, container, column, at, length)
-        return ImageRow(path, label, split, group, box, caption, packed)
+        return ImageRow(path, label, split, group, box, packed)
 
 
 Text: TypeAlias = "str | None"
-Facts: TypeAlias = "tuple[Text, Text, Text, Text, Path | None, Text]"
-"""Label, split, group, caption, and the container and column of a picture that is packed."""
+Facts: TypeAlias = "tuple[Text, Text, Text, Path | None, Text]"
+"""Label, split, group, and the container and column of a picture that is packed."""
 
 
 def _parts(row: ImageRow) -> tuple[Facts, tuple[int, int]]:
     """Return the facts that a row shares with others, and the two numbers of its place."""
-    texts, packed = (row.label, row.split, row.group, row.caption), row.packed
+    texts, packed = (row.label, row.split, row.group), row.packed
     if packed is None:
         return (*texts, None, None), (row.version, 0)
     if isinstance(packed, TarMember):

@@ -20,7 +20,7 @@ from metaadapter.data.walk import is_picture, is_visible
 from metaadapter.errors import DataError
 
 LABEL, FACTS, TEXT = "cls", "json", "txt"
-LABEL_KEYS, CAPTION_KEYS = ("label", "class", "category"), ("caption", "sentence", "text")
+LABEL_KEYS = ("label", "class", "category")
 MOST_TEXT_BYTES = 65_536
 # Of the errors of `tarfile`, the last ones come from sizes and names that make no sense.
 DAMAGE = (tarfile.TarError, ValueError, OverflowError, EOFError)
@@ -30,8 +30,7 @@ def list_tar(container: Path, warnings: list[str]) -> Iterator[ImageRow]:
     """Yield the pictures of a tar file in their order; damage ends the list with a warning.
 
     The label is the content of the member `.cls`, else `label`, `class` or `category` in `.json`,
-    else the content of `.txt` if there is no `.json`; `.txt` is the caption, unless `.json` has
-    one.
+    else the content of `.txt` if there is no `.json`.
 
     Raises:
         DataError: The file cannot be read, or is no uncompressed tar file.
@@ -85,18 +84,17 @@ def _pictures(
     if not pictures:
         return
     beside = {_parts(member.name)[1]: member for member in sample}
-    said = {ending: _text(beside[ending], texts) for ending in (LABEL, TEXT) if ending in beside}
-    facts = _facts(beside[FACTS], texts) if FACTS in beside else {}
-    label = said.get(LABEL) or _first(facts, LABEL_KEYS)
-    if not label and FACTS not in beside:
-        label = said.get(TEXT, "")
-    caption = _first(facts, CAPTION_KEYS) or said.get(TEXT, "")
+    label = _text(beside[LABEL], texts) if LABEL in beside else ""
+    if not label and FACTS in beside:
+        label = _label(beside[FACTS], texts)
+    elif not label and TEXT in beside:
+        label = _text(beside[TEXT], texts)
     for member in pictures:
         path = packed_name(container, member.name)
         folders = path.relative_to(container).parts[:-1]
         if all(map(is_visible, (*folders, path.name))):
             place = TarMember(path, container, member.offset_data, member.size)
-            yield ImageRow(path, label or None, caption=caption or None, packed=place)
+            yield ImageRow(path, label or None, packed=place)
 
 
 def _parts(name: str) -> tuple[str, str]:
@@ -114,14 +112,10 @@ def _text(member: tarfile.TarInfo, file: BufferedIOBase) -> str:
     return " ".join(content.decode("utf-8-sig", errors="replace").replace("\0", "").split())
 
 
-def _facts(member: tarfile.TarInfo, file: BufferedIOBase) -> dict[str, Any]:
+def _label(member: tarfile.TarInfo, file: BufferedIOBase) -> str:
     try:
         facts = parse_json(_text(member, file))
     except (ValueError, RecursionError):
-        return {}
-    return facts if isinstance(facts, dict) else {}
-
-
-def _first(facts: dict[str, Any], keys: tuple[str, ...]) -> str:
-    values = (facts.get(key) for key in keys)
+        return ""
+    values = (facts.get(key) for key in LABEL_KEYS) if isinstance(facts, dict) else ()
     return next((str(value) for value in values if isinstance(value, str | int)), "")

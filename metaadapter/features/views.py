@@ -88,20 +88,9 @@ def look_widths(dim: int, zoom: bool, blocks: Sequence[int] = ()) -> tuple[int, 
 
 def joint_columns(dim: int, zoom: bool, blocks: Mapping[str, int]) -> list[int]:
     """Return the columns of the joint blocks in a row; all columns if there is no other block."""
-    places = [place for place, _ in text_places(dim, zoom, blocks)]
-    return [column for place in places for column in range(place.start, place.stop)]
-
-
-def text_places(dim: int, zoom: bool, blocks: Mapping[str, int]) -> tuple[tuple[slice, float], ...]:
-    """Return for each look the columns that a text fills, and its length there; others are 0."""
     wide = dim // n_looks(zoom)
     joint = blocks.get("joint", wide)
-    weights = np.array([1, ZOOM_WEIGHT][: n_looks(zoom)])
-    lengths = weights / np.linalg.norm(weights)
-    return tuple(
-        (slice(first, first + joint), float(length))
-        for first, length in zip(range(0, dim, wide), lengths, strict=True)
-    )
+    return [column for first in range(0, dim, wide) for column in range(first, first + joint)]
 
 
 def looks_in_words(zoom: bool, blocks: Iterable[str] = ()) -> str:

@@ -1,4 +1,4 @@
-"""Laboratories: tuning and ranking, which build on the workflow."""
+"""Laboratories, which build on the workflow."""
 
 import lazy_loader
 

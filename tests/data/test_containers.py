@@ -46,7 +46,7 @@ def test_tar__of_webdataset__pictures_are_those_of_files_with_their_labels(make_
     for (key, content), ending, label in zip(
         contents.items(),
         ("cls", "json", "txt"),
-        (b"fox\n", b'{"class": "red fox", "caption": "one"}', b"lynx"),
+        (b"fox\n", b'{"class": "red fox"}', b"lynx"),
         strict=True,
     ):
         members |= {f"{key}.png": content, f"{key}.{ending}": label}
@@ -54,7 +54,6 @@ def test_tar__of_webdataset__pictures_are_those_of_files_with_their_labels(make_
     table = read_images(make_tar("a.tar", members))
 
     assert [row.label for row in table.rows] == ["fox", "red fox", "lynx"]
-    assert [row.caption for row in table.rows] == [None, "one", "lynx"]
     assert [row.path for row in table.rows] == [tmp_path / f"a.tar/00{n}.png" for n in (1, 2, 3)]
     for row, content in zip(table.rows, contents.values(), strict=True):
         assert content_hash(row.picture) == content_hash(content)

@@ -11,9 +11,9 @@ from metaadapter.data.table import CompactRows, ImageRow, ImageTable
 
 TAR, PARQUET = Path("a.tar"), Path("b.parquet")
 ROWS = [
-    ImageRow(Path("a/1.png"), "fox", "train", "burst", Box(0.1, 0.2, 0.3, 0.4), "a fox"),
+    ImageRow(Path("a/1.png"), "fox", "train", "burst", Box(0.1, 0.2, 0.3, 0.4)),
     ImageRow(Path("ü.png"), None),
-    ImageRow(Path(os.fsdecode(b"\xff.png")), "fox", caption="another"),
+    ImageRow(Path(os.fsdecode(b"\xff.png")), "fox"),
     ImageRow(TAR / "1.png", "lynx", packed=TarMember(TAR / "1.png", TAR, 512, 2**40)),
     ImageRow(PARQUET / "x", "", packed=ParquetCell(PARQUET / "x", PARQUET, "image.bytes", 3, 7)),
 ]

@@ -25,13 +25,11 @@ demo --out out/demo
 encode in/labelled --out out/store
 adapt in/labelled --out out/a
 adapt out/store --out out/a.adapter --mode finetune
-captions in/pairs.csv --out out/pairs
 adapt --names hat,dress --out out/named
 add out/a.adapter cap in/new
 predict out/a in/new --out out/t.csv --export timelapse:out/l.csv --burst 5
 predict out/a in/new --export megadetector:out/m.json
 predict out/a in/new --together --out out/b --export camtrap-dp:out/package
-rank out/pairs in/new in/captions.txt --out out/ranks.csv
 export out/a --onnx out/a.onnx --pixels
 export out/a --torch out/a.pt2
 library add out/library out/a --name a
@@ -97,10 +95,6 @@ def test_commands__on_pictures__stay_on_the_machine_and_in_their_outputs(watch, 
         for number, picture in enumerate(sorted((pictures / label).iterdir())[:4]):
             folder = given / "labelled" / label if number < 3 else given / "new"
             copy(picture, folder / picture.name)
-    labelled = sorted((given / "labelled").glob("*/*"))
-    rows = [f"{picture},a {picture.parent.name}" for picture in labelled]
-    (given / "pairs.csv").write_text("\n".join(["path,caption", *rows]))
-    (given / "captions.txt").write_text("a hat\na dress\n")
     (given / "training.toml").write_text(TRAINING)
     before = {path: path.read_bytes() for path in given.rglob("*") if path.is_file()}
 

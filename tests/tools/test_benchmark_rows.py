@@ -23,7 +23,6 @@ SMALL = {
     "pool": {"N_POOL": 50, "N_WAY": 3, "WIDTH": 16, "N_STORED": 10_000, "STORED_WIDTH": 4},
     "predict-rows": {"N_SMALL": 200, "N_PICTURES": 16},
     "prediction-time": {"SIZES": [(2, 1)], "N_TASKS": {"alone": 1}, "REPEATS": 1},
-    "ranking-time": {"N_ROWS": 200, "AT_ONCE": 100, "N_QUESTIONS": 16},
     "serve": {"N_WAY": 2, "N_SHOT": 2, "N_TRAY": 20, "REPEATS": 1},
     "fine-tuning": {"N_TASKS": 2, "N_STEPS": 2},
     "store-rows": {"N_SMALL": 1000, "N_TASKS": 32, "REPEATS": 1},

@@ -15,7 +15,6 @@ from typer import Exit, Option
 
 from metaadapter.apps.cli.adapt import adapt
 from metaadapter.apps.cli.add import add
-from metaadapter.apps.cli.captions import captions
 from metaadapter.apps.cli.console import (
     Console,
     OutputForm,
@@ -35,7 +34,6 @@ from metaadapter.apps.cli.outputs import Commands
 from metaadapter.apps.cli.predict import predict
 from metaadapter.apps.cli.process import ending_code, hear_signals, lasting_streams, reader_left
 from metaadapter.apps.cli.push import push
-from metaadapter.apps.cli.rank import rank
 from metaadapter.apps.cli.report import report
 from metaadapter.apps.cli.serve import serve
 from metaadapter.apps.cli.train import train
@@ -63,7 +61,7 @@ app = Commands(
     add_completion=False,
 )
 COMMANDS = (
-    *(demo, encode, merge, adapt, add, predict, captions, rank, export, push, serve),
+    *(demo, encode, merge, adapt, add, predict, export, push, serve),
     *(train, evaluate, report, doctor),
 )
 for command in COMMANDS:

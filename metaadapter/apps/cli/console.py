@@ -37,7 +37,6 @@ STAGES = {
     "times": "reading times",
     "encode": "encoding",
     "texts": "encoding class names",
-    "captions": "encoding captions",
     "read": "reading features",
     "merge": "merging",
     "tune": "training",

@@ -119,8 +119,8 @@ def is_embedding_folder(path: Path) -> bool:
 def store_to_embeddings(store: FeatureStore, out: Path) -> int:
     """Write the features of each picture, the mean of its views, and return the number of parts.
 
-    `img_emb` has float16, `metadata` the columns `image_path`, `label`, `split` and `group`. There
-    is no `text_emb`, which would hold a caption of each picture. The folder appears when it is
+    `img_emb` has float16, `metadata` the columns `image_path`, `label`, `split` and `group`. The
+    folder appears when it is
     complete.
 
     Raises:

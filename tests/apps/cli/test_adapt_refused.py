@@ -13,8 +13,8 @@ from metaadapter.apps.cli.app import main
 def places(tmp_path_factory, labelled, unlabelled, encoder):
     folder = tmp_path_factory.mktemp("sources")
     places = {"labelled": labelled, "unlabelled": unlabelled, "nowhere": folder / "nowhere"}
-    for name in ("store", "background", "broken", "pairs.csv", "pair.csv"):
-        places[name.removesuffix(".csv")] = folder / name
+    for name in ("store", "background", "broken"):
+        places[name] = folder / name
     encode = ["encode", labelled, "--out", places["store"], "--encoder", encoder, "--quiet"]
     assert main([*map(str, encode)]) == 0
     shutil.copytree(labelled, places["background"])
@@ -23,9 +23,6 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
     (places["spelled"] / "lynx").rename(places["spelled"] / "heron_")
     places["broken"].mkdir()
     (places["broken"] / "broken.png").write_bytes(b"no picture")
-    rows = ["path,caption", *(f"{path},a thing" for path in sorted(labelled.glob("*/*.png")))]
-    places["pairs"].write_text("\n".join(rows))
-    places["pair"].write_text("\n".join(rows[:2]))
     return places
 
 
@@ -74,8 +71,6 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         ),
         ("{labelled} --background {labelled}", 3, "repeats labelled pictures"),
         ("{background} --background {unlabelled}", 2, "there is such a class already"),
-        # captions
-        ("{pairs}", 3, "use `metaadapter captions`"),
         # weights inside the encoder
         ("{labelled} --inside lora --encoder tiny,precision=bf16", 2, "trained in fp32"),
         ("{labelled} --inside bottleneck --unlabelled {store}", 2, "{store} is a feature store"),
@@ -91,19 +86,4 @@ def test_adapt__what_does_not_fit__is_refused_and_leaves_no_adapter(
 
     assert done.code == code
     assert reason.format(**places) in done.err
-    assert not (tmp_path / "adapter").exists()
-
-
-@pytest.mark.parametrize(
-    ("source", "reason"),
-    [("{labelled}", "expected a manifest"), ("{pair}", "expected 2 to 5,000 pairs")],
-)
-def test_captions__without_pairs__are_refused_and_leave_no_adapter(
-    run, places, encoder, tmp_path, source, reason
-):
-    words = (source.format(**places), "--out", tmp_path / "adapter", "--encoder", encoder)
-    done = run("captions", *words)
-
-    assert done.code == 3
-    assert reason in done.err
     assert not (tmp_path / "adapter").exists()

@@ -60,7 +60,6 @@ def test_partial_labels_and_absent_ones(adapt: Callable[..., Run], manifest: Pat
         (["predict", "{adapter}", "{pictures}", "--burst", "10"], "adapters of one label"),
         (["add", "{adapter}", "wolf", "--text", "wolf"], "give pictures of the class"),
         (["library", "add", "{new}", "{adapter}"], "one label"),
-        (["rank", "{adapter}", "{pictures}", "--text", "a fox"], "one label"),
     ],
 )
 def test_what_needs_one_label_refuses(

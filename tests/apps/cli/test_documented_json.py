@@ -46,23 +46,12 @@ def agrees(document, schema):
     return True
 
 
-@pytest.fixture
-def pairs(labelled, tmp_path):
-    """A manifest with a caption for each picture."""
-    rows = [f"{path},a {path.parent.name}" for path in sorted(labelled.glob("*/*.png"))]
-    (tmp_path / "pairs.csv").write_text("\n".join(["path,caption", *rows]))
-    return tmp_path / "pairs.csv"
-
-
 @pytest.mark.parametrize(
     ("schema", "command"),
     [
         ("encode/1", "encode {labelled} --out {out} --encoder {encoder}"),
         ("adapt/1", "adapt {labelled} --out {out} --encoder {encoder}"),
         ("adapt-several/1", "adapt {labelled} --several all --out {out} --encoder {encoder}"),
-        ("adapt-captions/1", "captions {pairs} --out {out} --encoder {encoder}"),
-        ("rank/1", "rank {adapter} {pairs}"),
-        ("rank/1", "rank {adapter} {pairs} --question Colour? --answers red,blue"),
         ("add/1", "add {adapter} wolf {labelled}/lynx --out {out}"),
         ("add/1", "add {adapter} wolf --text wolf --out {out}"),
         ("predict/1", "predict {adapter} {labelled}"),
@@ -76,9 +65,9 @@ def pairs(labelled, tmp_path):
     ],
 )
 def test_command__document__is_as_documented(
-    run, labelled, encoder, adapter, pairs, tmp_path, schema, command
+    run, labelled, encoder, adapter, tmp_path, schema, command
 ):
-    places = {"labelled": labelled, "encoder": encoder, "adapter": adapter, "pairs": pairs}
+    places = {"labelled": labelled, "encoder": encoder, "adapter": adapter}
     words = [word.format(**places, out=tmp_path / "out") for word in command.split()]
 
     assert agrees(run(*words, "--json").document, f"metaadapter.{schema}")

@@ -8,7 +8,7 @@ import typer
 from metaadapter.apps.cli import app
 from metaadapter.apps.cli.app import main
 
-MOST = {"adapt": 16, "predict": 18, "encode": 14, "evaluate": 14, "export": 8, "rank": 8}
+MOST = {"adapt": 16, "predict": 18, "encode": 14, "evaluate": 14, "export": 8}
 MOST_OF_ALL = 140
 LINES_OF_A_SCREEN = 40
 
@@ -51,7 +51,6 @@ def test_source_of_the_commands__has_no_locals():
 @pytest.mark.parametrize(
     "words",
     [
-        "rank ADAPTER PICTURES --out ranks.txt",
         "library predict LIBRARY PICTURES --out routed.jsonl",
         "doctor --advise PICTURES --label 3 --out to-label.txt",
     ],

@@ -22,7 +22,6 @@ def made(tmp_path_factory, adapter, labelled, unlabelled):
     shutil.copytree(adapter, folder / "animals")
     store_adapter(folder / "a.adapter", load_adapter(adapter))
     (folder / "q.csv").write_text("path\nnew/lynx-0.png\n")
-    (folder / "pairs.csv").write_text("path,caption\nnew/lynx-0.png,a lynx\nnew/heron-0.png,a\n")
     (folder / "d.json").write_bytes(ANSWERS)
     (folder / "notes.txt").write_text("heron\nlynx\n")
     (folder / "thesis.csv.db").write_text("chapter,pages\n1,20\n")
@@ -67,7 +66,6 @@ def contents(folder):
         "predict a.adapter new --export coco:boxes.json --export cvat:boxes.json",
         "predict a.adapter new --export megadetector:notes.txt",
         "predict a.adapter new --detections d.json --export false-triggers:d.json",
-        "rank a.adapter pairs.csv --out pairs.csv",
         "library predict library new --out library/library.json",
         "library export library ten library/entries/wear.adapter",
         "export a.adapter --onnx new/lynx-0.png",

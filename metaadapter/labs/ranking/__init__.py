@@ -1,1 +1,0 @@
-"""Rank captions for pictures, and pictures for captions."""
