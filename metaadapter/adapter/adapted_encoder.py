@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from metaadapter.adapter.stored import StoredAdapter, tensor_bytes
 from metaadapter.data.checksums import joined_hash
@@ -16,7 +17,7 @@ from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageErro
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.towers.config import InsideConfig
-from metaadapter.features.towers.inside import merge_lora, restore_inside
+from metaadapter.features.towers.inside import restore_inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,7 @@ class TowerParts:
     """The tensors, named as in `StoredAdapter.towers`."""
 
 
-def adapted_encoder(
-    base: ImageEncoder, stored: StoredAdapter, *, merge: bool = False
-) -> ImageEncoder:
+def adapted_encoder(base: ImageEncoder, stored: StoredAdapter) -> ImageEncoder:
     """Return the encoder whose features an adapter works on.
 
     It is the base itself if the adapter has no parts in the towers, or if the base has them
@@ -39,7 +38,6 @@ def adapted_encoder(
     Args:
         base: The encoder that `stored.config.origin` names.
         stored: The adapter, as `load_adapter` reads it.
-        merge: Whether to add LoRA's products to the weights, which is faster but takes memory.
 
     Raises:
         UsageError: The adapter has parts in the towers, and the base is not a `FrozenEncoder`.
@@ -59,21 +57,15 @@ def adapted_encoder(
     config.origin.require_encoder(loaded.fingerprint, owner=owner)
     if is_adapted:
         return base
-    return with_towers(base, stored.towers, inside=config.inside, merge=merge)
+    return with_towers(base, stored.towers, inside=config.inside)
 
 
 def with_towers(
-    base: FrozenEncoder, towers: Mapping[str, Tensor], *, inside: InsideConfig, merge: bool = False
+    base: FrozenEncoder, towers: Mapping[str, Tensor], *, inside: InsideConfig
 ) -> FrozenEncoder:
     """Return a copy of an encoder that shares its weights and has these parts in its towers."""
-
-    def change(network: nn.Module) -> None:
-        restore_inside(network, inside, towers)
-        if merge:
-            merge_lora(network)
-
     try:
-        adapted = base.adapted(change, parts_mark(inside, towers))
+        adapted = base.adapted(partial(restore_inside, tensors=towers), parts_mark(inside, towers))
     except MetaAdapterError:
         raise
     except Exception as error:  # torch has many errors for tensors that do not fit

@@ -17,7 +17,6 @@ from .store.merge import merge_stores as merge_stores
 from .towers.config import InsideConfig as InsideConfig
 from .towers.inside import insert_inside as insert_inside
 from .towers.inside import inside_tensors as inside_tensors
-from .towers.inside import merge_lora as merge_lora
 from .towers.inside import restore_inside as restore_inside
 from .towers.places import Place as Place
 from .towers.places import find_places as find_places

@@ -1,4 +1,4 @@
-"""Laboratories, which build on the workflow."""
+"""The laboratory: adapters inside the encoder, on top of the workflow."""
 
 import lazy_loader
 

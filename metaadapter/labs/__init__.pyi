@@ -1,1 +1,1 @@
-from .tuning.tune_inside import tune_inside as tune_inside
+from .tuning import tune_inside as tune_inside

@@ -40,7 +40,7 @@ def load_adapter_encoder(
     """Load the encoder of an adapter's features, with the adapter's parts in its towers."""
     config = stored.config
     base = load_base_encoder(adapter, config.origin, config.width, override, device, precision)
-    return adapted_encoder(base, stored, merge=True)  # nothing else uses the base
+    return adapted_encoder(base, stored)
 
 
 def load_base_encoder(

@@ -24,12 +24,7 @@ from metaadapter.features.image_encoder import ModelEncoder
 from metaadapter.features.networks import shared_copy
 from metaadapter.features.origin import Origin
 from metaadapter.features.towers.config import Calibration, InsideConfig
-from metaadapter.features.towers.inside import (
-    Bottleneck,
-    LowRank,
-    insert_inside,
-    inside_tensors,
-)
+from metaadapter.features.towers.inside import Bottleneck, insert_inside, inside_tensors
 from metaadapter.features.towers.places import find_places
 from tests.random_networks import VIT, random_clip, unchanged
 
@@ -61,10 +56,10 @@ def pictures():
     return [Image.fromarray(rows).resize((60, 50), Image.Resampling.BICUBIC) for rows in pixels]
 
 
-def stored_with(encoder, seed, kind="bottleneck"):
+def stored_with(encoder, seed):
     """An adapter with parts in the image tower that are no identity."""
     network = shared_copy(encoder.network)
-    inside = InsideConfig(kind=kind, width=4, n_steps=7)
+    inside = InsideConfig(width=4, n_steps=7)
     insert_inside(network, inside, find_places(network), seed=seed)
     draw = torch.Generator().manual_seed(seed)
     tensors = {
@@ -108,7 +103,7 @@ def fitted(encoder, pictures, labels=("fox", "lynx")):
 
 def test_adapted__by_nothing__has_the_features_to_the_bit_and_another_fingerprint(clip, pictures):
     def change(network):
-        insert_inside(network, InsideConfig(kind="bottleneck", width=4), find_places(network))
+        insert_inside(network, InsideConfig(width=4), find_places(network))
 
     same = clip.adapted(change, "new")
 
@@ -155,18 +150,6 @@ def test_adapted_encoder__holds_no_weight_of_the_base_twice(clip, stored):
     assert not any(isinstance(module, Bottleneck) for module in clip.network.modules())
 
 
-def test_adapted_encoder__of_lora_merged__answers_to_the_bit(clip, pictures):
-    stored = stored_with(clip, 0, "lora")
-
-    apart, merged = (adapted_encoder(clip, stored, merge=merge) for merge in (False, True))
-
-    assert apart.fingerprint == merged.fingerprint
-    for expected, result in zip(answers(apart, pictures), answers(merged, pictures), strict=True):
-        np.testing.assert_array_equal(expected, result)
-    assert not np.allclose(apart.encode_images(pictures), clip.encode_images(pictures), atol=1e-2)
-    assert not any(isinstance(module, LowRank) for module in merged.network.modules())
-
-
 def test_adapted_encoder__of_another_base__is_refused(clip, stored):
     other = small_clip(seed=1)
     with_parts = with_towers(other, stored.towers, inside=stored.config.inside)
@@ -200,26 +183,21 @@ def bottleneck(place, width, hidden=2):
 
 
 @pytest.mark.parametrize(
-    ("kind", "towers"),
+    "towers",
     [
-        ("bottleneck", bottleneck(BLOCK, 9)),  # as wide as no block is
-        ("bottleneck", bottleneck(f"{BLOCK}.attn", 32)),  # whose output is no tensor
-        ("bottleneck", bottleneck("inside/visual.proj", 24)),
-        ("bottleneck", {f"{BLOCK}/down.weight": torch.ones(2, 32)}),
-        ("bottleneck", {"inside/": torch.ones(2, 2)}),
-        ("bottleneck", {BLOCK: torch.ones(2)}),
-        ("lora", {"inside/a/b/down": torch.ones(1, 2, 3), "inside/a/b/up": torch.ones(1, 3, 2)}),
-        ("lora", bottleneck(BLOCK, 32)),
-        ("lora", {"inside/logit_scale/down": torch.ones(1, 1, 1)}),
+        bottleneck(BLOCK, 9),  # as wide as no block is
+        bottleneck(f"{BLOCK}.attn", 32),  # whose output is no tensor
+        bottleneck("inside/visual.proj", 24),
+        {f"{BLOCK}/down.weight": torch.ones(2, 32)},
+        {"inside/": torch.ones(2, 2)},
+        {BLOCK: torch.ones(2)},
     ],
 )
-def test_adapted_encoder__of_forged_parts__is_refused(clip, stored, kind, towers):
-    inside = stored.config.inside.model_copy(update={"kind": kind})
-    config = stored.config.model_copy(update={"inside": inside})
+def test_adapted_encoder__of_forged_parts__is_refused(clip, stored, towers):
     message = r"fit the encoder|'down.weight' is missing"
 
     with unchanged(clip.network), pytest.raises(IncompatibleArtifact, match=message):
-        adapted_encoder(clip, replace(stored, config=config, towers=towers))
+        adapted_encoder(clip, replace(stored, towers=towers))
 
 
 @pytest.mark.parametrize("name", ["folder", "skill.adapter"])

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.generator.pretrained import load_generator
 from tests.random_networks import RESNET, VIT, random_encoder
 
 TOWERS = {
@@ -24,6 +25,19 @@ def make_encoder():
 
 
 @pytest.fixture(scope="session")
-def tiny():
-    """The encoder that the shipped weights are for, with its joint feature alone."""
-    return FrozenEncoder.load("tiny", device="cpu", zoom=False, blocks=("joint",))
+def generator():
+    return load_generator("closed-form")
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """Three classes of four noisy pictures each, and their labels."""
+    rng = np.random.default_rng(0)
+    colours = {"red": (200, 60, 60), "green": (60, 200, 60), "blue": (60, 60, 200)}
+    result, labels = [], []
+    for label, colour in colours.items():
+        for _ in range(4):
+            pixels = np.array(colour) + rng.normal(0, 60, (40, 48, 3))
+            result.append(np.clip(pixels, 0, 255).astype(np.uint8))
+            labels.append(label)
+    return result, labels

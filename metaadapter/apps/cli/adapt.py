@@ -93,8 +93,8 @@ Mode = Annotated[
     Option(help="finetune: gradient steps follow, if left-out pictures gain."),
 ]
 Inside = Annotated[
-    Literal["bottleneck", "lora"] | None,
-    Option(help="First train adapters inside the tower, if left-out pictures gain."),
+    Literal["bottleneck"] | None,
+    Option(help="First train bottlenecks inside the tower, if left-out pictures gain."),
     Needs("SUPPORT"),
 ]
 Generator = Annotated[
@@ -170,9 +170,9 @@ def adapt(
     with console.progress():
         tune = None
         if inside is not None:
-            from metaadapter.labs.tuning.tune_inside import TuningStep
+            from metaadapter.labs.tuning import TuningStep
 
-            tune = TuningStep(inside, generator)
+            tune = TuningStep(generator)
         adapted = adapt_pictures(
             support,
             classes=classes,

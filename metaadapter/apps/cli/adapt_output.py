@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from metaadapter.apps.cli.console import MAX_LISTED, Console, listed, print_document
 
 if TYPE_CHECKING:
-    from metaadapter.labs.tuning.tune_inside import TunedInside, TuningStep
+    from metaadapter.labs.tuning import TunedInside, TuningStep
     from metaadapter.workflow.run_adapt import Adapted
 
 
@@ -165,8 +165,6 @@ def inside_lines(tuned: TunedInside) -> list[str]:
     """Describe the training inside the towers, in lines for a person."""
     choice, cost = tuned.left_out, f"({tuned.n_trained:,} numbers, {tuned.seconds:.1f} s)"
     if choice is None:
-        if tuned.config is not None:
-            return [f"inside the encoder: {tuned.config} {cost}"]
         return [
             "no class has three pictures, so it cannot be measured whether training inside the "
             "encoder helps: the encoder stays as it is"

@@ -15,9 +15,8 @@ from metaadapter.adapter.weights import classify
 from metaadapter.bench.evaluation.method import PictureAnswers, PictureTask
 from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.towers.config import Kind
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.labs.tuning.tune_inside import tune_inside
+from metaadapter.labs.tuning import tune_inside
 from metaadapter.workflow.fit_adapter import predict_adapter
 from metaadapter.workflow.labelled_support import labelled_support
 
@@ -27,33 +26,23 @@ INSIDE_CHOSEN_ON = frozenset(
 )
 """Data sets on which the settings of adapters inside the tower were chosen."""
 
+INSIDE = "inside bottleneck"
 SEED = 0
 """The seed of views and batches in all tasks."""
 
 
-def _inside_bottleneck(task: PictureTask) -> PictureAnswers:
-    return _inside("inside bottleneck", task, "bottleneck")
-
-
-def _inside_lora(task: PictureTask) -> PictureAnswers:
-    return _inside("inside LoRA", task, "lora")
-
-
-def _inside(method: str, task: PictureTask, kind: Kind) -> PictureAnswers:
-    encoder, generator = _open_clip(method, task), load_generator("default")
+def _inside(task: PictureTask) -> PictureAnswers:
+    encoder, generator = task.encoder, load_generator("default")
+    if not isinstance(encoder, FrozenEncoder):
+        raise UsageError(
+            f"{INSIDE} changes the tower of an open_clip encoder, but {encoder.name} is no "
+            f"open_clip encoder; leave {INSIDE} out of --methods"
+        )
     # Labels that sort in the order of the task's classes, whatever their names.
     classes = [f"{number:06}" for number in range(len(task.names))]
     names = dict(zip(classes, task.names, strict=True))
     labels = [classes[number] for number in task.labels.tolist()]
-    tuned = tune_inside(
-        encoder,
-        task.paths,
-        labels,
-        names,
-        kind,
-        generator=generator,
-        seed=SEED,
-    )
+    tuned = tune_inside(encoder, task.paths, labels, names, generator=generator, seed=SEED)
     if tuned.config is None:
         weights = predict_adapter(generator, task.support)
         return lambda _paths, rows_QD: classify(rows_QD.double(), weights).to(rows_QD)
@@ -71,17 +60,5 @@ def _inside(method: str, task: PictureTask, kind: Kind) -> PictureAnswers:
     return answers
 
 
-def _open_clip(method: str, task: PictureTask) -> FrozenEncoder:
-    if not isinstance(task.encoder, FrozenEncoder):
-        raise UsageError(
-            f"{method} changes the towers of an open_clip encoder, but {task.encoder.name} is no "
-            f"open_clip encoder; leave {method} out of --methods"
-        )
-    return task.encoder
-
-
-PICTURE_METHODS: dict[str, Callable[[PictureTask], PictureAnswers]] = {
-    "inside bottleneck": _inside_bottleneck,
-    "inside LoRA": _inside_lora,
-}
+PICTURE_METHODS: dict[str, Callable[[PictureTask], PictureAnswers]] = {INSIDE: _inside}
 """Name of a method → a function that fits it to one task and returns its `PictureAnswers`."""

@@ -44,7 +44,6 @@ METHOD_NOTES = {
     "closed-form": "the generator before any training",
     "inside bottleneck": "bottlenecks after blocks of the image tower, trained on the labelled "
     "pictures, and the prediction of default from the features of that tower",
-    "inside LoRA": "as inside bottleneck, but with low-rank changes of the tower's weights",
 }
 """Method → note, for methods whose names are not from a publication."""
 

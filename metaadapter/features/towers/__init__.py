@@ -1,1 +1,1 @@
-"""Parts inside an encoder's towers: their places, bottlenecks and LoRA."""
+"""Bottlenecks inside the blocks of an image tower, and their places."""

@@ -23,15 +23,13 @@ class Place:
     """The output of one block of an image tower: a transformer's layer or a residual block.
 
     The shape is for one picture: (width, height, breadth) of a map, (tokens, width) of a
-    transformer, and (height, breadth, width) if channels come last. `batch_first` is False if the
-    axis of pictures comes second.
+    transformer, and (height, breadth, width) if channels come last.
     """
 
     name: str
     """The dotted name of the block within the network."""
     shape: tuple[int, ...]
     is_map: bool
-    batch_first: bool
 
     @property
     def width(self) -> int:
@@ -45,8 +43,9 @@ def find_places(network: nn.Module) -> tuple[Place, ...]:
 
     A block is a module with parts that is in a sequence or list of modules, or has siblings of the
     same class. To measure the shapes, one picture of zeros passes through the network, which must
-    be in evaluation mode and is not changed. A block is no place if its output is neither a map nor
-    tokens, or if it does not run exactly once. A model that is not of open_clip is a `UsageError`.
+    be in evaluation mode and float32, and is not changed. A block is no place if its output is
+    neither a map nor tokens, or if it does not run exactly once. A model that is not of open_clip
+    is a `UsageError`.
     """
     if not hasattr(network, "context_length"):
         raise UsageError(
@@ -63,14 +62,10 @@ def find_places(network: nn.Module) -> tuple[Place, ...]:
         block.register_forward_hook(keep)
     size = watched.visual.image_size
     sides = (size, size) if isinstance(size, int) else size
-    # In a network of a lower precision some weights stay in float32.
-    low = {parameter.dtype for parameter in network.parameters()} - {torch.float32}
-    device = next(network.parameters()).device
-    with torch.autocast(device.type, next(iter(low), None), enabled=bool(low)):
-        watched.encode_image(torch.zeros(1, 3, *sides, device=device))
+    watched.encode_image(torch.zeros(1, 3, *sides, device=next(network.parameters()).device))
     channels_last = getattr(getattr(watched.visual, "trunk", None), "output_fmt", "") == "NHWC"
     return tuple(
-        _place(name, runs[0], channels_last)
+        Place(name, tuple(runs[0].shape[1:]), runs[0].ndim == 4 and not channels_last)
         for name, runs in outputs.items()
         if len(runs) == 1 and isinstance(runs[0], Tensor) and runs[0].ndim in (3, 4)
     )
@@ -87,9 +82,3 @@ def _blocks(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
             yield from _blocks(child, path)
         elif not isinstance(child, _BatchNorm):  # timm's normalizations contain an activation
             yield path, child
-
-
-def _place(name: str, output: Tensor, channels_last: bool) -> Place:
-    batch_first = output.shape[0] == 1
-    shape = tuple(output.shape[1:] if batch_first else (output.shape[0], *output.shape[2:]))
-    return Place(name, shape, output.ndim == 4 and not channels_last, batch_first)

@@ -72,7 +72,7 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         ("{labelled} --background {labelled}", 3, "repeats labelled pictures"),
         ("{background} --background {unlabelled}", 2, "there is such a class already"),
         # weights inside the encoder
-        ("{labelled} --inside lora --encoder tiny,precision=bf16", 2, "trained in fp32"),
+        ("{labelled} --inside bottleneck --encoder tiny,precision=bf16", 2, "trained in fp32"),
         ("{labelled} --inside bottleneck --unlabelled {store}", 2, "{store} is a feature store"),
         ("{store} --inside bottleneck", 2, "is a feature store, and --inside changes the features"),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -21,7 +20,8 @@ from metaadapter.features.towers.config import Calibration, InsideConfig
 from metaadapter.features.towers.inside import insert_inside, inside_tensors
 from metaadapter.features.towers.places import find_places
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.labs.tuning import tune_inside as inside_module
+from metaadapter.labs import tuning
+from metaadapter.labs.choose_strength import LeftOutChoice
 from metaadapter.workflow.fit_adapter import predict_adapter
 from metaadapter.workflow.unlabelled_pictures import pool_effect
 from tests.small_pictures import write_encoder
@@ -41,35 +41,31 @@ def plain(labelled, clip, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def made(plain, clip, tmp_path_factory):
-    """By kind, the same adapter with parts in the image tower that change a lot."""
+def inside(plain, clip, tmp_path_factory):
+    """The same adapter with parts in the image tower that change a lot."""
     base, stored = load_encoder(str(clip), device="cpu"), load_adapter(plain)
-    folder = tmp_path_factory.mktemp("inside")
-    for kind in ("bottleneck", "lora"):
-        network = shared_copy(base.network)
-        config = InsideConfig(kind=kind, width=4)
-        insert_inside(network, config, find_places(network))
-        draw = torch.Generator().manual_seed(0)
-        towers = {
-            name: torch.randn(part.shape, generator=draw) if "/up" in name else part
-            for name, part in inside_tensors(network).items()
-        }
-        facts = stored.config.model_copy(update={"inside": config})
-        store_adapter(folder / kind, replace(stored, config=facts, towers=towers))
+    folder, network, config = (
+        tmp_path_factory.mktemp("inside"),
+        shared_copy(base.network),
+        InsideConfig(width=4),
+    )
+    insert_inside(network, config, find_places(network))
+    draw = torch.Generator().manual_seed(0)
+    towers = {
+        name: torch.randn(part.shape, generator=draw) if "/up" in name else part
+        for name, part in inside_tensors(network).items()
+    }
+    facts = stored.config.model_copy(update={"inside": config})
+    store_adapter(folder, replace(stored, config=facts, towers=towers))
     return folder
-
-
-@pytest.fixture
-def inside(made):
-    return made / "bottleneck"
 
 
 @pytest.fixture
 def train(adapt, clip):
     """`metaadapter adapt SOURCE --inside bottleneck …` with that encoder, which is to succeed."""
 
-    def command(source, *more, kind="bottleneck", **options):
-        done = adapt(source, "--inside", kind, "--encoder", clip, *more, **options)
+    def command(source, *more, **options):
+        done = adapt(source, "--inside", "bottleneck", "--encoder", clip, *more, **options)
         assert done.code == 0, done.err
         return done
 
@@ -93,13 +89,12 @@ def pictures_in(document):
     return [row["path"] for row in document["predictions"]]
 
 
-@pytest.mark.parametrize("kind", ["bottleneck", "lora"])
 def test_predict__adapter_with_parts__answers_from_the_adapted_encoder(
-    run, made, plain, clip, unlabelled, kind
+    run, inside, plain, clip, unlabelled
 ):
-    document = run("predict", made / kind, unlabelled, "--json").document
+    document = run("predict", inside, unlabelled, "--json").document
 
-    expected = in_python(made / kind, clip, pictures_in(document))
+    expected = in_python(inside, clip, pictures_in(document))
     np.testing.assert_allclose(probabilities(document), expected, atol=1e-5)
     without = probabilities(run("predict", plain, unlabelled, "--json").document)
     assert np.abs(np.subtract(probabilities(document), without)).max() > 0.01
@@ -172,28 +167,21 @@ def test_adapter_with_parts__where_features_do_not_serve__is_refused(
 
 
 @pytest.fixture
-def steps(monkeypatch):
-    """Says how many steps `--inside` takes, whatever left-out pictures say."""
-
-    def take(number):
-        forced = partial(inside_module.tune_inside, n_steps=number)
-        monkeypatch.setattr(inside_module, "tune_inside", forced)
-
-    return take
+def gain(monkeypatch):
+    """Left-out pictures gain at full strength, whatever they say."""
+    results = dict.fromkeys((0.0, 1.0), 0.5)
+    choice = LeftOutChoice(1.0, Calibration(), 9, results, results)
+    monkeypatch.setattr(tuning, "choose_strength", lambda *_: choice)
 
 
-@pytest.mark.parametrize("kind", ["bottleneck", "lora"])
 def test_adapt__inside__keeps_what_was_trained_and_predicts_from_it(
-    run, train, labelled, clip, unlabelled, tmp_path, steps, kind
+    run, train, labelled, clip, unlabelled, tmp_path, gain
 ):
-    steps(3)
-
-    document = train(labelled, "--json", kind=kind).document
+    document = train(labelled, "--json").document
 
     out, training = tmp_path / "adapter", document["inside"]
     stored = load_adapter(out)
-    assert training["adapters"]["kind"] == kind
-    assert training["adapters"]["n_steps"] == 3
+    assert training["adapters"]["n_steps"] == 2
     assert training["n_trained"] == sum(part.numel() for part in stored.towers.values())
     assert document["leave_one_out"] is None
     predicted = run("predict", out, unlabelled, "--json").document
@@ -206,10 +194,8 @@ def test_adapt__inside__keeps_what_was_trained_and_predicts_from_it(
 
 
 def test_adapt__inside_with_unlabelled_pictures__sees_them_through_the_parts(
-    train, labelled, clip, unlabelled, tmp_path, steps
+    train, labelled, clip, unlabelled, tmp_path, gain
 ):
-    steps(2)
-
     train(labelled, "--unlabelled", unlabelled)
 
     stored = load_adapter(tmp_path / "adapter")

@@ -26,7 +26,7 @@ def test_find_places__of_each_kind_of_tower__are_its_blocks_in_order(make_networ
     assert len(result) == n_places
     assert result[0].name == first
     assert (result[0].shape, result[-1].shape) == (first_shape, last_shape)
-    assert all(place.is_map == is_map and place.batch_first for place in result)
+    assert all(place.is_map == is_map for place in result)
     assert result[0].width == (first_shape[0] if is_map else first_shape[1])
 
 

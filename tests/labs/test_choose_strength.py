@@ -20,8 +20,8 @@ from metaadapter.adapter.known import (
 from metaadapter.adapter.support import Support
 from metaadapter.features.towers.config import Calibration
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.labs.tuning import choose_strength
-from metaadapter.labs.tuning.choose_strength import LeftOutPart, calibrate, choose, left_out_parts
+from metaadapter.labs import choose_strength
+from metaadapter.labs.choose_strength import LeftOutPart, calibrate, choose, left_out_parts
 from metaadapter.workflow.fit_adapter import predict_adapter
 
 LABELS = torch.tensor([0, 1, 0, 1])

@@ -1,4 +1,4 @@
-"""Adapters inside the image tower, trained on the labelled pictures of one task.
+"""Bottlenecks inside the image tower, trained on the labelled pictures of one task.
 
 They are kept if they help pictures that are left out.
 """
@@ -19,13 +19,12 @@ from metaadapter.data.progress import tell
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import encode_rows
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.towers.config import Calibration, InsideConfig, Kind
-from metaadapter.features.views import n_looks
+from metaadapter.features.towers.config import InsideConfig
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.labs.tuning.adapted_tower import AdaptedTower
-from metaadapter.labs.tuning.choose_strength import LeftOutChoice, choose_strength, left_out_parts
-from metaadapter.labs.tuning.tuning_task import BATCH, PictureLooks, TuningTask
+from metaadapter.labs.adapted_tower import AdaptedTower
+from metaadapter.labs.choose_strength import LeftOutChoice, choose_strength, left_out_parts
+from metaadapter.labs.tuning_task import BATCH, TuningTask
 from metaadapter.workflow.class_texts import Texts
 from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.labelled_support import labelled_support
@@ -33,7 +32,7 @@ from metaadapter.workflow.labelled_support import labelled_support
 # The picture itself and four random crops; more views take more memory and time.
 N_VIEWS = 5
 EPOCHS = 6
-WIDTHS: dict[Kind, int] = {"bottleneck": 64, "lora": 8}
+WIDTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class TunedInside:
     tensors: dict[str, Tensor]
     config: InsideConfig | None
     left_out: LeftOutChoice | None
-    """The figures of left-out pictures; `None` if none were left out."""
+    """The figures of left-out pictures; `None` if no class has three pictures."""
     n_trained: int
     seconds: float
 
@@ -53,17 +52,16 @@ def tune_inside(
     pictures: Sequence[ImageInput],
     labels: Sequence[str],
     names: Mapping[str, str | list[str]] | None,
-    kind: Kind = "bottleneck",
     *,
     generator: AdapterGenerator,
-    n_steps: int | None = None,
     seed: int = 0,
 ) -> TunedInside:
-    """Train adapters inside the image tower, and keep them if they help left-out pictures.
+    """Train bottlenecks inside the image tower, and keep them if they help left-out pictures.
 
     The encoder does not change. To predict an adapter from the trained tower, encode the pictures
     with the encoder of `with_towers` and predict as usual. `showing` is told of the
-    pictures that are prepared, then of the steps.
+    pictures that are prepared, then of the steps: six passes over the pictures, for each part that
+    is left out and then for all of them.
 
     Args:
         encoder: An encoder in float32. A second image tower stays frozen.
@@ -71,10 +69,7 @@ def tune_inside(
         labels: The class of each picture.
         names: Label → name, or name and sentences, for classes with or without pictures; `None` to
             learn from the pictures only.
-        kind: Bottlenecks after the blocks in the later half of the tower, or LoRA in their weights.
         generator: The generator that predicts the adapters.
-        n_steps: The number of gradient steps. `None` takes six passes over the pictures if such
-            training helps left-out pictures, else no step.
         seed: The seed of the views, the batches and the initial weights.
 
     Raises:
@@ -87,58 +82,34 @@ def tune_inside(
             f"the towers are trained in fp32, but the encoder was loaded in {encoder.precision}; "
             "load it with precision fp32 (predictions may use another precision afterwards)"
         )
-    config = InsideConfig(kind=kind, width=WIDTHS[kind])
-    tower = AdaptedTower(encoder, config, len(labels) * N_VIEWS * n_looks(encoder.zoom), seed)
-    task = _task(encoder, tower, pictures, labels, names, generator, seed)
-    parts, left_out, strength, calibration = list[Tensor](), None, 1.0, Calibration()
-    if n_steps is None:
-        n_steps, parts = max(1, round(EPOCHS * len(labels) / BATCH)), left_out_parts(task.labels_n)
-        strength = 0.0
-    total = n_steps * (len(parts) + 1)
-
-    def report(done: int) -> None:
-        tell("tune", done, total)
-
-    if parts:
-        left_out = choose_strength(task, parts, n_steps, seed, report)
-        strength, calibration = left_out.strength, left_out.calibration
-    is_kept = False  # no step is taken if each class has one picture
-    if strength and n_steps:
-        for step in task.steps(torch.arange(len(labels)), n_steps, seed):
-            report(n_steps * len(parts) + step)
-            is_kept = True
-        tower.scale(strength)
-    report(total)
-    tuned = config.model_copy(update={"n_steps": n_steps, "calibration": calibration})
+    config = InsideConfig(width=WIDTH, n_steps=max(1, round(EPOCHS * len(labels) / BATCH)))
+    # The pictures are cached class by class, so that their order changes nothing.
+    order = sorted(range(len(labels)), key=labels.__getitem__)
+    ordered, classes = [labels[number] for number in order], sorted({*labels, *(names or {})})
+    tower = AdaptedTower(encoder, config, [pictures[number] for number in order], N_VIEWS, seed)
+    support = labelled_support(
+        tower.rows().numpy(), ordered, classes, names, encoder, logit_scale=encoder.logit_scale
+    )
+    numbers = torch.tensor([classes.index(label) for label in ordered])
+    task = TuningTask(tower, support, numbers, generator)
+    parts = left_out_parts(task.labels_n)
+    total = config.n_steps * (len(parts) + 1)
+    left_out = choose_strength(task, parts, config.n_steps, seed, total) if parts else None
+    tensors: dict[str, Tensor] = {}
+    if left_out is not None and left_out.strength:
+        for step in task.steps(torch.arange(len(labels)), config.n_steps, seed):
+            tell("tune", config.n_steps * len(parts) + step, total)
+        tower.scale(left_out.strength)
+        tensors = tower.tensors()
+        config = config.model_copy(update={"calibration": left_out.calibration})
+    tell("tune", total, total)
     return TunedInside(
-        tower.tensors() if is_kept else {},
-        tuned if is_kept else None,
+        tensors,
+        config if tensors else None,
         left_out,
         sum(parameter.numel() for parameter in tower.parameters),
         time.monotonic() - started,
     )
-
-
-def _task(
-    encoder: FrozenEncoder,
-    tower: AdaptedTower,
-    pictures: Sequence[ImageInput],
-    labels: Sequence[str],
-    names: Mapping[str, str | list[str]] | None,
-    generator: AdapterGenerator,
-    seed: int,
-) -> TuningTask:
-    """Cache the looks at the pictures, class by class."""
-    order = sorted(range(len(labels)), key=labels.__getitem__)
-    ordered = [labels[number] for number in order]
-    classes = sorted({*labels, *(names or {})})
-    taken = [pictures[number] for number in order]
-    looks = PictureLooks.cached(taken, encoder, tower, N_VIEWS, seed)
-    support = labelled_support(
-        looks.rows().numpy(), ordered, classes, names, encoder, logit_scale=encoder.logit_scale
-    )
-    numbers = torch.tensor([classes.index(label) for label in ordered])
-    return TuningTask(looks, support, numbers, generator)
 
 
 @final
@@ -146,7 +117,6 @@ def _task(
 class TuningStep:
     """Trains adapters inside the image tower; the `tune` of `adapt`."""
 
-    kind: Kind
     generator: str
     inside: TunedInside | None = None
     """The result of the training; the call sets it."""
@@ -165,7 +135,6 @@ class TuningStep:
             [row.picture for row in pictures.rows],
             pictures.labels,
             texts,
-            self.kind,
             generator=generator,
             seed=origin.seed,
         )

@@ -1,12 +1,11 @@
-"""The task for which a tower is trained: looks at its pictures, and the steps that learn them."""
+"""The task for which a tower is trained, and the steps that learn it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -14,15 +13,9 @@ from torch.nn.functional import cross_entropy
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.data.decode import decode_image
-from metaadapter.data.inputs import ImageInput
-from metaadapter.data.progress import tell
-from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.views import join_looks, view_pixels
 from metaadapter.generator.adapter_generator import AdapterGenerator
-from metaadapter.labs.tuning.adapted_tower import AdaptedTower
+from metaadapter.labs.adapted_tower import AdaptedTower
 
-LOOKS_AT_ONCE = 32
 IN_ALL, IN_NONE = -1, -2
 """In place of a fold: the picture is in the support of every adapter, or of none."""
 
@@ -31,58 +24,6 @@ BATCH = 32
 LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 1e-3, 0.05, 0.1
 # The adapters of the task are predicted again after this many steps, because the tower changes.
 STEPS_PER_PREDICTION = 20
-
-
-@dataclass(frozen=True, slots=True)
-class PictureLooks:
-    """L looks at each of V views of n pictures; view 0 is the picture itself."""
-
-    tower: AdaptedTower
-    numbers_nVL: Int[Tensor, "n V L"]
-
-    @classmethod
-    def cached(
-        cls,
-        pictures: Sequence[ImageInput],
-        encoder: ImageEncoder,
-        tower: AdaptedTower,
-        n_views: int,
-        seed: int,
-    ) -> PictureLooks:
-        """Cache the looks at each picture and at `n_views` − 1 crops, half of them mirrored."""
-        n_looks = 0
-        for number, picture in enumerate(pictures, 1):
-            views = view_pixels(decode_image(picture), encoder.look, n_views, seed)
-            tower.add(views.flatten(0, 1))
-            n_looks += views.shape[:2].numel()
-            tell("tune", number, len(pictures))
-        return cls(tower, torch.arange(n_looks).reshape(len(pictures), n_views, -1))
-
-    @torch.no_grad()
-    def rows(self) -> Float[Tensor, "n D"]:
-        """Return the features of the pictures themselves, from the tower in its current state."""
-        numbers = self.numbers_nVL[:, 0]
-        n_looks = numbers.shape[1]
-        features = [
-            self.tower.features(batch.flatten()).reshape(len(batch), n_looks, -1)
-            for batch in torch.split(numbers, max(1, LOOKS_AT_ONCE // n_looks))
-        ]
-        return _joined(torch.cat(features))
-
-    def drawn(self, pictures: Int[Tensor, " b"], draw: torch.Generator) -> Float[Tensor, "b D"]:
-        """Return features of one random look at a random view, used for all looks to save time."""
-        _, n_views, n_looks = self.numbers_nVL.shape
-        views, looks = (
-            torch.randint(n, (len(pictures),), generator=draw) for n in (n_views, n_looks)
-        )
-        features = self.tower.features(self.numbers_nVL[pictures, views, looks])
-        return _joined(features[:, None].expand(-1, n_looks, -1))
-
-
-def _joined(looks: Float[Tensor, "n L width"]) -> Float[Tensor, "n D"]:
-    weights = torch.from_numpy(join_looks(np.ones((1, looks.shape[1], 1), np.float32)))[0]
-    # On the CPU, where the labels are; the work on rows is small compared with the tower.
-    return (looks.cpu() * weights[:, None]).flatten(1)
 
 
 def folds(labels: Int[Tensor, " n"], n_folds: int) -> Int[Tensor, " n"]:
@@ -99,8 +40,7 @@ def folds(labels: Int[Tensor, " n"], n_folds: int) -> Int[Tensor, " n"]:
 class TuningTask:
     """The labelled pictures of one task, class by class, and the generator of its adapters."""
 
-    looks: PictureLooks
-    """The pictures, encoded by the tower in its current state."""
+    tower: AdaptedTower
     support: Support
     """The task before any training."""
     labels_n: Int[Tensor, " n"]
@@ -133,28 +73,26 @@ class TuningTask:
         an adapter predicted from the picture itself would have memorized it, and would teach
         nothing. The learning rate rises at first, then falls along a cosine to the last step.
         """
-        looks, labels = self.looks, self.labels_n
+        tower, labels = self.tower, self.labels_n
         fold = torch.full_like(labels, IN_NONE)
         fold[learned] = folds(labels[learned], N_FOLDS)
         queries = (fold >= 0).nonzero()[:, 0]
         if not len(queries):
             return
         draw = torch.Generator().manual_seed(seed)
-        optimizer = torch.optim.AdamW(
-            looks.tower.parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY
-        )
+        optimizer = torch.optim.AdamW(tower.parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate(n_steps))
         adapters = self.left_out_adapters(self.rows_before, fold)
         waiting = queries[:0]
         for step in range(n_steps):
             if step and step % STEPS_PER_PREDICTION == 0:
-                adapters = self.left_out_adapters(looks.rows(), fold)
+                adapters = self.left_out_adapters(tower.rows(), fold)
             while len(waiting) < min(BATCH, len(queries)):
                 order = torch.randperm(len(queries), generator=draw)
                 waiting = torch.cat([waiting, queries[order]])
             batch, waiting = waiting[:BATCH], waiting[BATCH:]
             with torch.enable_grad():
-                logits = left_out_logits(adapters, looks.drawn(batch, draw), fold[batch])
+                logits = left_out_logits(adapters, tower.drawn(batch, draw), fold[batch])
                 loss = cross_entropy(logits, labels[batch])
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]

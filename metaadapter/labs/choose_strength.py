@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
@@ -14,8 +14,9 @@ from torch.nn.functional import cross_entropy
 
 from metaadapter.adapter.known import FRACTIONS, known_logits
 from metaadapter.adapter.weights import AdapterWeights, classify
+from metaadapter.data.progress import tell
 from metaadapter.features.towers.config import Calibration
-from metaadapter.labs.tuning.tuning_task import IN_ALL, TuningTask, folds
+from metaadapter.labs.tuning_task import IN_ALL, TuningTask, folds
 
 # About forty left-out pictures are too few for quantiles beyond 0.95.
 N_QUANTILES = FRACTIONS.index(0.95) + 1
@@ -74,15 +75,15 @@ def choose_strength(
     parts: Sequence[Int[Tensor, " left"]],
     n_steps: int,
     seed: int,
-    report: Callable[[int], object],
+    total: int,
 ) -> LeftOutChoice:
     """Train without each part of the pictures, and choose the best strength for left-out parts.
 
-    The fewer pictures remain, the fewer steps are taken, but `report` counts `n_steps` for each
-    part. At the end, the tower's adapters are in their initial state.
+    The fewer pictures remain, the fewer than `n_steps` are taken. `showing` is told of them, of
+    `total`. At the end, the tower's adapters are in their initial state.
     """
     answers: dict[float, list[LeftOutPart]] = {strength: [] for strength in STRENGTHS}
-    tower = task.looks.tower
+    tower = task.tower
     for number, left in enumerate(parts):
         fold = torch.full_like(task.labels_n, IN_ALL)
         fold[left] = 0
@@ -95,11 +96,11 @@ def choose_strength(
         answers[0.0].append(answer(task.rows_before))
         fewer = max(1, n_steps * len(learned) // len(fold))
         for step in task.steps(learned, fewer, seed):
-            report(number * n_steps + step * n_steps // fewer)
+            tell("tune", number * n_steps + step, total)
         trained = tower.state()
         for strength in STRENGTHS[1:]:
             tower.scale(strength)
-            answers[strength].append(answer(task.looks.rows()))
+            answers[strength].append(answer(tower.rows()))
             tower.restore(trained)
         tower.restore(tower.start)
     return choose(answers)
