@@ -85,7 +85,7 @@ class AdaptedTower:
         n, _, n_looks = self._looks
         features = [
             self._features([cached[batch, 0].flatten(0, 1) for cached in self._cached])
-            for batch in torch.arange(n).split(max(1, LOOKS_AT_ONCE // n_looks))
+            for batch in torch.split(torch.arange(n), max(1, LOOKS_AT_ONCE // n_looks))
         ]
         return _joined(torch.cat(features).reshape(n, n_looks, -1))
 
@@ -126,7 +126,7 @@ class AdaptedTower:
     def _cache(self, number: int, views: Float[Tensor, "V L 3 height width"]) -> None:
         self._run(views.flatten(0, 1))
         for cached, block in zip(self._cached, self._needed, strict=True):
-            cached[number] = block.output.to("cpu", CACHED_AS).unflatten(0, views.shape[:2])
+            cached[number] = block.output.to("cpu", CACHED_AS).reshape(cached.shape[1:])
 
     def _features(self, cached: Sequence[Tensor]) -> Float[Tensor, "looks width"]:
         """Return the features of looks with these outputs of the needed blocks."""
