@@ -169,20 +169,18 @@ def inside_lines(tuned: TunedInside) -> list[str]:
             "no class has three pictures, so it cannot be measured whether training inside the "
             "encoder helps: the encoder stays as it is"
         ]
-    without = choice.log_losses[0.0]
+    strength, losses, accuracies = choice.strength, choice.log_losses, choice.accuracies
     if tuned.config is None:
-        others = [loss for strength, loss in choice.log_losses.items() if strength]
+        others = [loss for strength, loss in losses.items() if strength]
         return [
             f"{choice.n_pictures} pictures that were left out of a training do not support "
             f"adapters inside the encoder: their log loss is {min(others):.3f} with them, "
-            f"{without:.3f} without; the encoder stays as it is {cost}"
+            f"{losses[0.0]:.3f} without; the encoder stays as it is {cost}"
         ]
-    correct, correct_without = (choice.accuracies[key] for key in (choice.strength, 0.0))
     return [
-        f"inside the encoder, at {choice.strength:.0%} of full strength: {tuned.config} {cost}",
-        f"of {choice.n_pictures} pictures, each left out of a training on most of the others, "
-        f"{correct:.1%} are predicted correctly with such adapters, {correct_without:.1%} without; "
-        f"their log loss is {choice.log_losses[choice.strength]:.3f} with them, {without:.3f} "
-        "without (do not compare this with the estimate that adapt prints without --inside, which "
-        "leaves out one picture at a time)",
+        f"inside the encoder, at {strength:.0%} of full strength: {tuned.config} {cost}",
+        f"of {choice.n_pictures} pictures that were left out of a training, "
+        f"{accuracies[strength]:.1%} are predicted correctly with such adapters, "
+        f"{accuracies[0.0]:.1%} without; their log loss is {losses[strength]:.3f} and "
+        f"{losses[0.0]:.3f}",
     ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -86,35 +85,30 @@ class EncoderChoice(BaseModel):
 def read_encoder(
     text: str | None, *, of_adapter: bool = False, fixed: Collection[str] = ()
 ) -> EncoderChoice:
-    """Read the value of `--encoder`: NAME, NAME,SETTING=VALUE,…, SETTING=VALUE,… or FILE.toml.
+    """Read the value of `--encoder`: NAME, NAME,SETTING=VALUE,… or SETTING=VALUE,….
 
     With `of_adapter` only the place, device and number format of the encoder can be chosen, and of
     these not the ones that are `fixed`.
 
     Raises:
         UsageError: The text is empty, or sets what an adapter keeps or what is fixed.
-        DataError: A value is wrong, or the file cannot be read.
+        DataError: A value is wrong.
     """
     if text is None:
         return EncoderChoice()
-    from metaadapter.training.config_file import apply_override, check_config, read_toml
+    from metaadapter.training.config_file import apply_override, check_config
 
     if not text:
         raise UsageError("--encoder is empty; name an encoder, such as tiny, or leave it out")
-    content: dict[str, Any] = {}
-    if text.endswith(".toml"):
-        content = read_toml(Path(text))
-    else:
-        words = text.split(",")
-        n_settings = next(
-            (n for n, word in enumerate(reversed(words)) if not SETTING.fullmatch(word)), len(words)
-        )
-        settings, of_name = words[len(words) - n_settings :], words[: len(words) - n_settings]
-        _require_settings(text, of_name, settings)
-        if name := ",".join(of_name):
-            content["encoder"] = name
-        for setting in settings:
-            apply_override(content, setting)
+    words = text.split(",")
+    n_settings = next(
+        (n for n, word in enumerate(reversed(words)) if not SETTING.fullmatch(word)), len(words)
+    )
+    settings, of_name = words[len(words) - n_settings :], words[: len(words) - n_settings]
+    _require_settings(text, of_name, settings)
+    content: dict[str, Any] = {"encoder": ",".join(of_name)} if of_name else {}
+    for setting in settings:
+        apply_override(content, setting)
     choice = check_config(EncoderChoice, content, owner=f"--encoder {text}")
     if of_adapter and (others := sorted(choice.model_fields_set - OF_ADAPTERS)):
         raise UsageError(
@@ -140,10 +134,6 @@ def _require_settings(text: str, of_name: Sequence[str], settings: Sequence[str]
     if wrong := [word for word in of_name[1:] if not word or word in known]:
         raise UsageError(
             f"--encoder {text}: a setting is NAME=VALUE, such as zoom=no, got {wrong[0]!r}"
-        )
-    if settings and of_name and of_name[-1].endswith(".toml"):
-        raise UsageError(
-            f"--encoder {text}: a file of settings takes no further ones; put them into it"
         )
     names = [setting.partition("=")[0] for setting in settings]
     if repeated := [name for name in known if names.count(name) > 1]:

@@ -15,7 +15,7 @@ Encoder = Annotated[
         metavar="NAME",
         help="tiny, MODEL/WEIGHTS of open_clip, hf-hub:…, a folder or FILE.py:FACTORY. Settings "
         "(zoom, blocks, views, seed, templates, precision, device) follow, as in "
-        "tiny,zoom=no,device=cuda:1; or all in a .toml file.",
+        "tiny,zoom=no,device=cuda:1.",
         show_default="tiny",
     ),
 ]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, final
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
@@ -89,7 +88,7 @@ def _train(
                 settings,
                 config_text=config.read_text(encoding="utf-8") if config and not resume else None,
                 device=device,
-                tell=Display(console, count, settings.optim.steps).update,
+                tell=partial(_show, console, count, settings.optim.steps),
                 should_stop=should_stop,
             )
     except KeyboardInterrupt:
@@ -129,40 +128,21 @@ def _announce_stop(console: Console) -> None:
         os.write(sys.stderr.fileno(), f"{message}\n".encode())
 
 
-@final
-class Display:
-    """Shows the steps and the speed on a bar, and notes each validation in a line."""
-
-    def __init__(self, console: Console, count: Count, n_steps: int) -> None:
-        self._console, self._count, self._n_steps = console, count, n_steps
-        self._started = time.monotonic()
-        self._first: int | None = None
-
-    def update(self, moment: Moment) -> None:
-        """Show a new moment of the run."""
-        if self._first is None:
-            self._first = max(0, moment.step - 1)
-        speed = self._speed(moment, moment.step - self._first)
-        self._count(moment.step, self._n_steps)
-        self._count.describe("; ".join(filter(None, ("training", _losses(moment), speed))))
-        if moment.validation and not self._console.silent:
-            by_shots = [f"{n}: {mean:.1%}" for n, mean in moment.validation.by_shots.items()]
-            parts = (
-                f"step {moment.step} of {self._n_steps}",
-                _losses(moment),
-                f"validation loss {moment.validation.mean_loss:.3f}, accuracy "
-                f"{moment.validation.mean_accuracy:.1%} (by shots {', '.join(by_shots)})",
-                speed,
-            )
-            self._console.note("; ".join(filter(None, parts)))
-
-    def _speed(self, moment: Moment, n_done: int) -> str:
-        """Tasks per second and the time left; "" before the first step."""
-        if moment.step == 0 or not n_done:
-            return ""
-        seconds_per_step = (time.monotonic() - self._started) / n_done
-        left = int(seconds_per_step * (self._n_steps - moment.step))
-        return f"{moment.tasks_per_second:,.0f} tasks/s, {left // 60}:{left % 60:02} left"
+def _show(console: Console, count: Count, n_steps: int, moment: Moment) -> None:
+    """Show the step on the bar, and note a validation in a line."""
+    losses = _losses(moment)
+    count(moment.step, n_steps)
+    count.describe("; ".join(filter(None, ("training", losses))))
+    if moment.validation and not console.silent:
+        by_shots = [f"{n}: {mean:.1%}" for n, mean in moment.validation.by_shots.items()]
+        parts = (
+            f"step {moment.step} of {n_steps}",
+            losses,
+            f"validation loss {moment.validation.mean_loss:.3f}, accuracy "
+            f"{moment.validation.mean_accuracy:.1%} (by shots {', '.join(by_shots)})",
+            f"{moment.tasks_per_second:,.0f} tasks/s" if moment.step else "",
+        )
+        console.note("; ".join(filter(None, parts)))
 
 
 def _losses(moment: Moment) -> str:
@@ -179,11 +159,5 @@ def _summary_lines(summary: RunSummary) -> list[str]:
         for name, of_all in (("best", summary.best), ("at the start", summary.before)):
             loss, accuracy = of_all.mean_loss, of_all.mean_accuracy
             lines.append(f"  {name}: loss {loss:.3f}, accuracy {accuracy:.1%}")
-        lines.append("accuracy of the best (and at the start):")
-        for kind, sets in summary.best.accuracy.items():
-            for name, table in sets.items():
-                untrained = summary.before.accuracy[kind][name]
-                cells = [f"{n}: {table[n]:.1%} ({untrained[n]:.1%})" for n in table]
-                lines.append(f"  held-out {kind}, {name}, by shots {'; '.join(cells)}")
     lines.append(f"generator {summary.generator} in {Path(summary.run) / 'best'}")
     return lines

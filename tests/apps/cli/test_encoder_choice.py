@@ -1,4 +1,4 @@
-"""The value of `--encoder`: a name, settings, or a file with both."""
+"""The value of `--encoder`: a name and settings."""
 
 import pytest
 
@@ -24,12 +24,6 @@ def test_read_encoder__name_and_settings__are_told_apart(text, name, settings):
     assert choice.model_dump(exclude={"encoder"}, exclude_unset=True) == settings
 
 
-def test_read_encoder__file__says_the_same_as_the_words(tmp_path):
-    file = tmp_path / "looks.toml"
-    file.write_text('encoder = "tiny"\nzoom = false\nblocks = ["joint", "trunk"]\nviews = 2\n')
-    assert read_encoder(str(file)) == read_encoder("tiny,zoom=false,blocks=joint+trunk,views=2")
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -49,7 +43,6 @@ def test_read_encoder__wrong_setting__is_named(text, message):
         ("tiny,blocks=joint,stages", "join the values of one with"),
         ("tiny,zoom", "a setting is NAME=VALUE, such as zoom=no, got 'zoom'"),
         ("tiny,", "a setting is NAME=VALUE, such as zoom=no, got ''"),
-        ("looks.toml,views=2", "a file of settings takes no further ones"),
         ("tiny,zoom=no,zoom=yes", "sets zoom twice"),
         ("", "--encoder is empty"),
     ],
