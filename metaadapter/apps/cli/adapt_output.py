@@ -29,7 +29,7 @@ def show_adapted(console: Console, out: Path, adapted: Adapted, tuning: TuningSt
         about["quarantined"] += unreadable
         content = _of_several(adapted) if several else _of_one_label(adapted, tuning)
         document = {
-            "adapter": str(out),
+            "adapter": out,
             "counts": adapted.counts,
             "n_pictures": len(pictures),
             **adapted.adapter.config.model_dump(include={"generator", "generator_id"}),
@@ -67,9 +67,9 @@ def _of_one_label(adapted: Adapted, tuning: TuningStep | None) -> dict[str, Any]
             if isinstance(text, list)
         },
         "unlabelled": effect
-        and {**asdict(effect), "leave_one_out_without": bare and bare.accuracy.to_dict()},
+        and {**asdict(effect), "leave_one_out_without": bare and bare.accuracy},
         "inside": tuning and tuning.inside and inside_document(tuning.inside),
-        "leave_one_out": estimate and estimate.accuracy.to_dict(),
+        "leave_one_out": estimate and estimate.accuracy,
         "mistakes": [mistake._asdict() for mistake in estimate.mistakes] if estimate else [],
         "warnings": (
             *adapted.warnings,
@@ -82,12 +82,12 @@ def _of_one_label(adapted: Adapted, tuning: TuningStep | None) -> dict[str, Any]
 
 
 def _of_several(adapted: Adapted) -> dict[str, Any]:
-    thresholds, scores = adapted.adapter.weights.label_thresholds, adapted.label_scores
+    thresholds = adapted.adapter.weights.label_thresholds
     assert thresholds is not None
     return {
         "thresholds": dict(zip(adapted.counts, thresholds.tolist(), strict=True)),
         "partial": adapted.labelled.several == "partial",
-        "leave_one_out": scores and scores.to_dict(),
+        "leave_one_out": adapted.label_scores,
     }
 
 

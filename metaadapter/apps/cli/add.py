@@ -84,7 +84,7 @@ def _show_added(console: Console, added: Added, label: str, sentences: list[str]
             added.repeated,
         )
     document = {
-        "adapter": str(place),
+        "adapter": place,
         "label": label,
         "name": added.name,
         "descriptions": sentences,

@@ -58,14 +58,14 @@ def advise_on(
     if page_file is not None:
         write_page(page_file, advice_page(str(source), advised))
     document = {
-        "support": str(source),
+        "support": source,
         "encoder": advised.labelled.origin.encoder,
         "counts": advised.labelled.counts,
         "advice": [
             {**asdict(advice), "pictures": [pictures.paths[i] for i in advice.pictures]}
             for advice in advised.advice
         ],
-        "page": None if page_file is None else str(page_file),
+        "page": page_file,
         **about,
     }
     notes = [] if page_file is None else [f"page: {page_file}"]

@@ -73,19 +73,19 @@ def advise_labels(
             f"next: {join(command)} --out ADAPTER",
         ]
     document = {
-        "source": str(source),
+        "source": source,
         "encoder": chosen.encoder,
         "chosen": [
             {
-                "path": str(row.path),
+                "path": row.path,
                 "box": row.box and [*row.box],
                 "camera": _cells(row)[-1],
                 "probably_empty": probably_empty,
             }
             for row, probably_empty in chosen.both()
         ],
-        "csv": csv_file and str(csv_file),
-        "page": page_file and str(page_file),
+        "csv": csv_file,
+        "page": page_file,
         **about,
     }
     console.show_result("to_label", document, *_lines(source, chosen), notes=notes)

@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import asdict
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from rich.console import Console as RichConsole
@@ -102,7 +104,7 @@ class Console:
         self.warn_of(f"about {which} pictures:", warnings)
         reasons = [f"{picture.path}: {picture.reason}" for picture in unreadable]
         self.warn_of(f"left out, because unreadable: {len(reasons)}", reasons)
-        left_out = [{"path": str(picture.path), "reason": picture.reason} for picture in unreadable]
+        left_out = [{"path": picture.path, "reason": picture.reason} for picture in unreadable]
         return {"warnings": [*warnings], "quarantined": left_out}
 
     def result(self, *lines: str) -> None:
@@ -220,10 +222,19 @@ class Count:
 
 
 def print_document(command: str, content: Mapping[str, Any]) -> None:
-    """Print one JSON document, which begins with its schema: `metaadapter.<command>/1`."""
+    """Print one JSON document, which begins with its schema: `metaadapter.<command>/1`.
+
+    Paths become texts; a value with `to_dict`, or another dataclass, becomes an object.
+    """
     document = {"schema": f"metaadapter.{command}/1", **content}
     # Any terminal or pipe takes ASCII, even for file names of undecodable bytes.
-    sys.stdout.write(json_text(document, indent=2) + "\n")
+    sys.stdout.write(json_text(document, indent=2, default=_plain) + "\n")
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, PurePath):
+        return str(value)
+    return value.to_dict() if hasattr(value, "to_dict") else asdict(value)
 
 
 @contextmanager

@@ -61,15 +61,15 @@ def demo(
     methods = [
         {
             **{name: getattr(method, name) for name in ("method", "n_shot", "adapter_seconds")},
-            "accuracy": method.accuracy.to_dict(),
+            "accuracy": method.accuracy,
         }
         for method in result.methods
     ]
     document = {
         **{name: getattr(result, name) for name in FACTS},
         "methods": methods,
-        "page": str(page_file),
-        "adapter": str(adapter),
+        "page": page_file,
+        "adapter": adapter,
     }
     rows = [_row(method) for method in result.methods]
     console.show_table("demo", document, TITLES, rows, right=TITLES[1:])

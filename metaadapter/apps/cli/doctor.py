@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -118,6 +117,6 @@ def doctor(
             console.result(f"{MARKS[check.status]}  {check.name}: {lines[0]}", *lines[1:])
     healthy = all(check.status != "problem" for check in checks)
     if console.json_output:
-        print_document("doctor", {"healthy": healthy, "checks": [*map(asdict, checks)]})
+        print_document("doctor", {"healthy": healthy, "checks": checks})
     if not healthy:
         raise Exit(1 if verify is None else 3)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -235,10 +234,10 @@ def _warn_of_duplicates(report: EncodeReport, console: Console) -> None:
 def _document(table: ImageTable, report: EncodeReport, store: FeatureStore) -> dict[str, Any]:
     recipe = store.origin
     return {
-        "store": str(store.folder),
+        "store": store.folder,
         "source": table.source,
         "encoder": store.encoder,
-        "fingerprint": asdict(store.fingerprint),
+        "fingerprint": store.fingerprint,
         "zoom": recipe.zoom,
         "blocks": recipe.blocks,
         "n_views": store.n_views,

@@ -112,7 +112,7 @@ def export(
     warnings = model.pictures.warnings if model.pictures else ()
     unreadable = model.pictures.quarantined if model.pictures else ()
     document = {
-        "adapter": str(adapter),
+        "adapter": adapter,
         "input": model.takes,
         "outputs": model.module.outputs,
         "classes": [str(label) for label in model.stored.config.classes],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import islice
 from shlex import quote
@@ -163,10 +163,10 @@ def _document(
     predicted, options, origin = output.predicted, request.options, request.stored.config.origin
     tally = predicted.tally
     return {
-        "adapter": str(request.adapter),
+        "adapter": request.adapter,
         **{name: getattr(origin, name) for name in ("encoder", "zoom", "blocks", "n_views")},
         "together": request.together,
-        "unlabelled": effect and asdict(effect),
+        "unlabelled": effect,
         "reject": options.reject,
         "keep": options.keep,
         "sets": options.coverage,
@@ -174,9 +174,9 @@ def _document(
         "n_unfamiliar": tally.n_unfamiliar,
         "classes": request.classes,
         "n_pictures": tally.n,
-        "predictions": [prediction.to_dict() for prediction in output.listed],
-        "shift": predicted.shift and predicted.shift.to_dict(),
-        "scores": tally.scores.to_dict() if labelled else None,
+        "predictions": output.listed,
+        "shift": predicted.shift,
+        "scores": tally.scores if labelled else None,
     }
 
 

@@ -100,5 +100,5 @@ def predict_on_cluster(
     facts = " ".join([digest, inputs_digest(request.queries.rows), *stores])
     with parts_on_cluster(predict, values, sizes, facts, console) as (parts, _):
         merged = merge_predictions(parts, file)
-    document = {"adapter": str(request.adapter), "file": str(file), **merged._asdict()}
+    document = {"adapter": request.adapter, "file": file, **merged._asdict()}
     console.show_result("predict-on-cluster", document, f"{file}: {merged}")
