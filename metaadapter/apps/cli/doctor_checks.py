@@ -13,19 +13,8 @@ from typing import Literal
 
 from metaadapter.errors import DataError, MetaAdapterError
 
-# Package → the only feature that needs it.
-OPTIONAL = {
-    "matplotlib": "the figures of `metaadapter report`",
-    "fastapi": "the page of `metaadapter serve`",
-    "uvicorn": "the page of `metaadapter serve`",
-    "python-multipart": "the page of `metaadapter serve`",
-    "onnx": "`metaadapter export --onnx`",
-    "onnxscript": "`metaadapter export --onnx`",
-    "onnxruntime": "`metaadapter export --onnx`",
-    "litert-torch": "`metaadapter export --tflite`",
-    "transformers": "encoders of transformers",
-    "sentencepiece": "the texts of SigLIP encoders of transformers",
-}
+# A requirement with its oldest version and, for an optional one, the extra that has it.
+REQUIREMENT = re.compile(r"([\w.-]+)>=([\d.]+)(?:; extra == ['\"](\w+)['\"])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +30,22 @@ class Check:
 def all_checks() -> Iterator[Check]:
     """Check versions, optional packages, devices, caches and the embedded encoder."""
     yield Check("python", "ok", f"{platform.python_version()} on {platform.platform()}")
-    required = list(_required())
-    yield from required
-    yield from map(_optional, OPTIONAL)
-    if all(check.status != "problem" for check in required):  # the rest needs these packages
+    requirements = map(REQUIREMENT.fullmatch, metadata.requires("metaadapter") or ())
+    packages = [_package(*match.groups()) for match in requirements if match]
+    yield from packages
+    if all(check.status != "problem" for check in packages):  # the rest needs them
         yield from _machine()
 
 
-def _required() -> Iterator[Check]:
-    for requirement in metadata.requires("metaadapter") or ():
-        plain = re.fullmatch(r"([\w.-]+)>=([\d.]+)", requirement)
-        if plain is not None:
-            yield _at_least(plain[1], plain[2])
-
-
-def _at_least(name: str, oldest: str) -> Check:
+def _package(name: str, oldest: str, extra: str | None) -> Check:
     if (installed := _version(name)) is None:
+        if extra is not None:
+            remedy = f"missing; only for {extra}: `pip install 'metaadapter[{extra}]'`"
+            return Check(name, "note", remedy)
         return Check(name, "problem", f"missing; install it with `pip install {name}`")
     if _numbers(installed) < _numbers(oldest):
         detail = f"{installed} is too old: `pip install -U '{name}>={oldest}'`"
-        return Check(name, "problem", detail)
+        return Check(name, "note" if extra else "problem", detail)
     if name == "numpy" and _numbers(installed) < (2,) and _version("qpth") is not None:
         return Check(
             name,
@@ -68,12 +53,6 @@ def _at_least(name: str, oldest: str) -> Check:
             f"{installed}: held below 2 by qpth, which a plain `pip install learn2learn` installs. "
             "It works; for numpy 2: `pip uninstall qpth`, then `pip install -U numpy`",
         )
-    return Check(name, "ok", installed)
-
-
-def _optional(name: str) -> Check:
-    if (installed := _version(name)) is None:
-        return Check(name, "note", f"missing; only for {OPTIONAL[name]}: pip install {name}")
     return Check(name, "ok", installed)
 
 

@@ -35,7 +35,7 @@ def test_doctor__healthy_machine__ends_with_0_and_a_line_for_each_thing(run):
         ("torch", {"torch": "2.6.0+debian"}, "ok", r"^2\.6\.0\+debian$"),
         ("torch", {"torch": "2.6+cpu"}, "ok", r"^2\.6\+cpu$"),
         ("numpy", {"numpy": "1.26.4", "qpth": "0.0.18"}, "note", "held below 2 by qpth"),
-        ("matplotlib", {"matplotlib": None}, "note", "pip install matplotlib"),
+        ("matplotlib", {"matplotlib": None}, "note", r"pip install 'metaadapter\[report\]'"),
     ],
 )
 def test_doctor__version_of_a_package__is_judged_with_the_remedy(
