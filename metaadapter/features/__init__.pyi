@@ -7,16 +7,9 @@ from .encoder_by_name import load_encoder as load_encoder
 from .fingerprint import Fingerprint as Fingerprint
 from .image_encoder import ImageEncoder as ImageEncoder
 from .image_encoder import ModelEncoder as ModelEncoder
-from .networks import shared_copy as shared_copy
 from .origin import Origin as Origin
 from .prompts import readable_name as readable_name
 from .store.encode_to_store import EncodeReport as EncodeReport
 from .store.encode_to_store import encode_to_store as encode_to_store
 from .store.feature_store import FeatureStore as FeatureStore
 from .store.merge import merge_stores as merge_stores
-from .towers.config import InsideConfig as InsideConfig
-from .towers.inside import insert_inside as insert_inside
-from .towers.inside import inside_tensors as inside_tensors
-from .towers.inside import restore_inside as restore_inside
-from .towers.places import Place as Place
-from .towers.places import find_places as find_places
