@@ -82,12 +82,12 @@ def _of_one_label(adapted: Adapted, tuning: TuningStep | None) -> dict[str, Any]
 
 
 def _of_several(adapted: Adapted) -> dict[str, Any]:
-    thresholds = adapted.adapter.weights.label_thresholds
+    thresholds, scores = adapted.adapter.weights.label_thresholds, adapted.label_scores
     assert thresholds is not None
     return {
         "thresholds": dict(zip(adapted.counts, thresholds.tolist(), strict=True)),
         "partial": adapted.labelled.several == "partial",
-        "leave_one_out": adapted.label_scores,
+        "leave_one_out": scores and scores.to_dict(),
     }
 
 

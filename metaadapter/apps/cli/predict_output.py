@@ -174,7 +174,7 @@ def _document(
         "n_unfamiliar": tally.n_unfamiliar,
         "classes": request.classes,
         "n_pictures": tally.n,
-        "predictions": output.listed,
+        "predictions": [prediction.to_dict() for prediction in output.listed],
         "shift": predicted.shift,
         "scores": tally.scores if labelled else None,
     }
