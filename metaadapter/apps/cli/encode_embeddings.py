@@ -24,7 +24,7 @@ Columns = Annotated[
     ),
 ]
 # The options that embeddings cannot follow.
-OF_PICTURES = ("split", "names", "shard", "drop_duplicates", "detections", "pictures")
+OF_PICTURES = ("split", "shard", "drop_duplicates", "detections", "pictures")
 
 
 def encode_embeddings(
