@@ -117,16 +117,26 @@ def encode(file: Path, store: Path, encoder: str, template: str, split: str) -> 
 
 
 def as_manifest(file: Path, table: Path) -> Path:
-    """Return a list that `encode` reads: the file itself, or a table of its pictures."""
-    rows = {"classnames.txt": imagenet, "variants.txt": aircraft}.get(file.name)
-    if rows is None and file.parent.name == "split_fewshot":
+    """Write a table of the pictures of a list, which `encode` reads."""
+    rows = {"classnames.txt": imagenet, "variants.txt": aircraft}.get(file.name, split_of_zhou)
+    if file.parent.name == "split_fewshot":
         rows = draw_of_2sfs
-    if rows is None:
-        return file
     table.parent.mkdir(parents=True, exist_ok=True)
     with table.open("w", encoding="utf-8", newline="") as opened:
         csv.writer(opened).writerows([("path", "label", "split"), *rows(file)])
     return table
+
+
+def split_of_zhou(file: Path) -> Iterator[tuple[Path, str, str]]:
+    """Yield the pictures of lists of [path, label index, class name], one for each split.
+
+    The pictures are in a folder next to the file (`images`, `jpg`, …).
+    """
+    lists = json.loads(file.read_text(encoding="utf-8"))
+    folders = [file.parent, *sorted(path for path in file.parent.iterdir() if path.is_dir())]
+    root = next(one for one in folders if (one / lists["train"][0][0]).exists()).absolute()
+    for split, entries in lists.items():
+        yield from ((root / path, name, split) for path, _, name in entries)
 
 
 def imagenet(file: Path) -> Iterator[tuple[Path, str, str]]:

@@ -1,4 +1,4 @@
-"""Read folders, manifests and CoOp splits, decode pictures, and write files safely."""
+"""Read folders and manifests of pictures, decode pictures, and write files safely."""
 
 import lazy_loader
 

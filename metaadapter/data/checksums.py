@@ -11,32 +11,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, TypeAlias
 
 from metaadapter.data.machine_errors import is_shortage, unreadable
 from metaadapter.data.output_folder import OWN_SCHEMAS, Content, replace_file
 from metaadapter.data.regular_files import regular
+from metaadapter.data.stored_zip import StoredZip
 from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact
 
 PROOF, SEAL, FILES = "proof", "sha256", "files"
 # The schema of a training run's record, which training writes and an evaluation reads.
 TRAINING_RECORD = "metaadapter.training_summary/1"
-
-
-@runtime_checkable
-class FileSource(Protocol):
-    """Gives access to a few named files in a folder or inside one file, without checking them."""
-
-    @property
-    def path(self) -> Path:
-        """The folder or the file that holds the named files; messages append a name to it."""
-
-    def has(self, name: str) -> bool:
-        """Return whether there is a file of this name."""
-
-    def read(self, name: str) -> bytes:
-        """Return the content of a file; raise `OSError` if it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +40,10 @@ class Folder:
         return regular(self.path / name).read_bytes()
 
 
+FileSource: TypeAlias = Folder | StoredZip
+"""The few named files in a folder or inside one file; reading them does not check them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """The SHA-256 of each file that belongs to a document; messages on damage end with `remedy`."""
@@ -65,26 +55,24 @@ class Proof:
 
     def find(self, name: str) -> Path:
         """Return the path of a file with the right hash; `DataError` if there is none."""
-        self._require_known(name)
-        path = self.document.with_name(name)
+        path, sha256 = self.document.with_name(name), self._hash_of(name)
         with _readable(path, self.remedy):
             # A writer that is killed before it renames its files leaves them under other names.
             for candidate in (path, _unnamed(path)):
-                if candidate.is_file() and file_hash(candidate) == self.files[name]:
+                if candidate.is_file() and file_hash(candidate) == sha256:
                     return candidate
             path.stat()
         raise self._damaged(path)
 
     def read(self, name: str) -> bytes:
         """Return the content of a file with the right hash; the errors are those of `find`."""
-        self._require_known(name)
-        path = self.document.with_name(name)
+        path, sha256 = self.document.with_name(name), self._hash_of(name)
         source = self.source or Folder(path.parent)
         with _readable(path, self.remedy):
             for candidate in (name, _unnamed(path).name):
                 if source.has(candidate):
                     content = source.read(candidate)
-                    if content_hash(content) == self.files[name]:
+                    if content_hash(content) == sha256:
                         return content
             if not source.has(name):
                 source.read(name)  # raises the reason
@@ -92,13 +80,13 @@ class Proof:
 
     def require(self, name: str, sha256: str) -> None:
         """Raise `DataError` unless the document lists a file of this name with this hash."""
-        self._require_known(name)
-        if sha256 != self.files[name]:
+        if sha256 != self._hash_of(name):
             raise self._damaged(self.document.with_name(name))
 
-    def _require_known(self, name: str) -> None:
+    def _hash_of(self, name: str) -> str:
         if name not in self.files:
             raise DataError(f"{self.document} does not list the file {name}; {self.remedy}")
+        return self.files[name]
 
     def _damaged(self, path: Path) -> DataError:
         return DataError(

@@ -9,14 +9,15 @@ from collections.abc import Iterable
 
 from metaadapter.errors import DataError, UsageError
 
-# Letters and marks that nobody sees: Default_Ignorable_Code_Point in DerivedCoreProperties.txt of
-# Unicode 16, which `unicodedata` lacks. All others of that list are no letters or marks.
+# Characters that nobody sees: Default_Ignorable_Code_Point in DerivedCoreProperties.txt of Unicode
+# 16, and controls; but for the tags, in which alone the flags of England and Scotland differ.
 UNSEEN_LETTERS = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0"
-    "\U000e0100-\U000e01ef]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-# The flags of England and Scotland differ only in these.
-TAGS = range(0xE0020, 0xE0080)
+UNSEEN = re.compile(
+    UNSEEN_LETTERS.pattern[:-1] + "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb]"
+)
 MOST_SHOWN = 3
 
 
@@ -26,9 +27,8 @@ def same_label_spelling(label: str) -> str:
     It is the text in NFKC and without case, without invisible characters, and with a space for
     underscores and white space.
     """
-    text = UNSEEN_LETTERS.sub("", unicodedata.normalize("NFKC", label).replace("_", " "))
-    seen = "".join(character for character in text if not _is_unseen(character))
-    return unicodedata.normalize("NFKC", " ".join(seen.split()).casefold())
+    text = unicodedata.normalize("NFKC", UNSEEN.sub("", label)).replace("_", " ")
+    return unicodedata.normalize("NFKC", " ".join(text.split()).casefold())
 
 
 def alike_labels(labels: Iterable[str]) -> str:
@@ -62,11 +62,6 @@ def require_new_spelling(label: str, classes: Iterable[str]) -> None:
 def spelled_alike(alike: str) -> str:
     """Return the warning about the `alike_labels` of a feature store, whose labels stay."""
     return f"these labels are different classes, though they differ only in spelling: {alike}"
-
-
-def _is_unseen(character: str) -> bool:
-    is_control = unicodedata.category(character) in ("Cc", "Cf") and ord(character) not in TAGS
-    return is_control and not character.isspace()
 
 
 def _shown(label: str) -> str:

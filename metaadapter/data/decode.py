@@ -17,7 +17,7 @@ from PIL import ExifTags, Image
 from metaadapter.data.crop import Box, Crop, cut_out
 from metaadapter.data.inputs import ImageInput, UnreadableImage, as_picture, name_of, open_readable
 from metaadapter.data.machine_errors import is_of_network
-from metaadapter.data.packed import Packed, ParquetCell, TarMember
+from metaadapter.data.packed import Packed
 from metaadapter.data.picture_limits import most_pixels, require_cheap_file, require_cheap_strips
 
 # Pillow knows some fifty formats; the rare ones are where damaged files do most harm.
@@ -29,9 +29,6 @@ LARGE_PIXELS = 2**24
 # The value of white at the bit depths of cameras, microscopes and scanners; masks hold 0 and 1.
 WHITE_OF_WHOLE_NUMBERS = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 WHITE_OF_FRACTIONS = (1.0,)
-
-# Pixels are converted this many at a time, because intermediate results take several bytes each.
-BAND_PIXELS = 2**20
 
 # A larger file is read twice, to hash and to decode it, rather than kept in memory.
 MOST_BYTES_IN_MEMORY = 2**26
@@ -59,10 +56,9 @@ def decode_image(image: ImageInput) -> Image.Image:
     are stretched from their darkest to their brightest pixel. Safe to call from several threads.
 
     Args:
-        image: A JPEG, PNG, WebP, GIF, TIFF, BMP or PPM file as a path, bytes or a binary file
-            object (the content decides, not the name), or packed in a tar or Parquet file; a
-            `Crop`, a box in such a file; an open picture, in its current frame; or an array
-            (H, W[, 1, 3 or 4]) of uint8.
+        image: A JPEG, PNG, WebP, GIF, TIFF, BMP or PPM file as a path or bytes (the content
+            decides, not the name), or packed in a tar or Parquet file; a `Crop`, a box in such a
+            file; an open picture, in its current frame; or an array (H, W[, 1, 3 or 4]) of uint8.
 
     Returns:
         A picture of mode "RGB" without metadata, independent of the input.
@@ -79,7 +75,7 @@ def decode_image(image: ImageInput) -> Image.Image:
     picture = as_picture(image)
     if isinstance(picture, Crop):
         return cut_out(decode_image(picture.file), picture.box)
-    if isinstance(picture, Path | TarMember | ParquetCell):
+    if isinstance(picture, Path | Packed):
         with open_readable(picture) as file:
             return _decode(name_of(picture), file)
     return _decode(name_of(picture), BytesIO(picture) if isinstance(picture, bytes) else picture)
@@ -102,9 +98,9 @@ def content_hash(image: ImageInput) -> str:
     """Return a hash of a picture's content: equal files have equal hashes.
 
     Args:
-        image: As for `decode_image`. Paths, bytes and file objects are hashed as `sha256sum` does,
-            to 64 hexadecimal digits; crops by the hash of their file and their box; open pictures
-            and arrays by their size and upright RGB pixels.
+        image: As for `decode_image`. Paths and bytes are hashed as `sha256sum` does, to 64
+            hexadecimal digits; crops by the hash of their file and their box; open pictures and
+            arrays by their size and upright RGB pixels.
 
     Raises:
         UnreadableImage: The file is missing or may not be read, or the open picture is damaged.
@@ -265,35 +261,24 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = _eight_bit_grey(image)
     if not image.has_transparency_data:
         return image.convert("RGB")
-    on_white = Image.new("RGB", image.size)
-    for top, band in _bands(image):
-        white = Image.new("RGBA", band.size, "white")
-        on_white.paste(Image.alpha_composite(white, band.convert("RGBA")).convert("RGB"), (0, top))
+    rgba = image if image.mode == "RGBA" else image.convert("RGBA")
+    on_white = Image.new("RGB", image.size, "white")
+    on_white.paste(rgba, mask=rgba.getchannel("A"))
     return on_white
 
 
-def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """Yield the rows of a picture a few at a time, each time with the number of the first."""
-    height = max(1, BAND_PIXELS // image.width)
-    for top in range(0, image.height, height):
-        yield top, image.crop((0, top, image.width, min(top + height, image.height)))
-
-
 def _eight_bit_grey(image: Image.Image) -> Image.Image:
-    low, high = np.inf, -np.inf
-    for _, band in _bands(image):
-        tones = np.asarray(band, dtype=np.float32)
-        finite = tones[np.isfinite(tones)]
-        low, high = float(finite.min(initial=low)), float(finite.max(initial=high))
+    # In place, because intermediate results take four bytes for each pixel.
+    tones = np.array(image, dtype=np.float32)
+    is_number = np.isfinite(tones)
+    low = float(tones.min(where=is_number, initial=np.inf))
+    high = float(tones.max(where=is_number, initial=-np.inf))
     if low > high:  # there is no number
         low, high = 0.0, 0.0
     levels = WHITE_OF_FRACTIONS if image.mode == "F" else WHITE_OF_WHOLE_NUMBERS
     if low >= 0 and high <= levels[-1]:
         low, high = 0.0, next(level for level in levels if high <= level)
-    grey = Image.new("L", image.size)
-    for top, band in _bands(image):
-        tones = np.asarray(band, dtype=np.float32)
-        tones = np.nan_to_num(tones, nan=low, posinf=high, neginf=low)
-        eight_bit = np.rint((tones - low) * (255 / max(high - low, 1e-30)))
-        grey.paste(Image.fromarray(eight_bit.astype(np.uint8)), (0, top))
-    return grey
+    np.nan_to_num(tones, copy=False, nan=low, posinf=high, neginf=low)
+    tones -= low
+    tones *= 255 / max(high - low, 1e-30)
+    return Image.fromarray(np.rint(tones, out=tones).astype(np.uint8))

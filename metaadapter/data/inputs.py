@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from io import BufferedIOBase, BytesIO
-from itertools import islice
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -21,26 +19,22 @@ from PIL import Image
 from metaadapter.data.checksums import joined_hash
 from metaadapter.data.crop import Crop
 from metaadapter.data.machine_errors import is_of_network, is_shortage
-from metaadapter.data.packed import Packed, ParquetCell, TarMember
+from metaadapter.data.packed import Packed
 from metaadapter.data.regular_files import regular
 from metaadapter.data.table import ImageRow
 from metaadapter.data.url import Url, as_place
 from metaadapter.errors import DataError, UsageError
 
-# Requests for the facts of files in a bucket.
-REQUESTS_AT_ONCE, ROWS_AT_ONCE = 32, 1024
 # Of a larger file in a bucket only the parts that are asked for are fetched, and not kept.
 READ_AT_ONCE = 2**26
 
-ImageInput: TypeAlias = (
-    "str | os.PathLike[str] | Packed | Crop | bytes | IO[bytes] | Image.Image | np.ndarray"
-)
+ImageInput: TypeAlias = "str | os.PathLike[str] | Packed | Crop | bytes | Image.Image | np.ndarray"
 """A path or URL, a place in a tar or Parquet file, a box in the picture of either, the bytes of a
-picture file, a binary file object, an open picture of Pillow, or an array of uint8: (H, W) or
-(H, W, 1) for grey, (H, W, 3) for RGB, (H, W, 4) for RGBA."""
+picture file, an open picture of Pillow, or an array of uint8: (H, W) or (H, W, 1) for grey,
+(H, W, 3) for RGB, (H, W, 4) for RGBA."""
 
 Picture: TypeAlias = "Path | Packed | Crop | bytes | Image.Image"
-"""The results of `as_picture`; unlike a file object they can be read twice."""
+"""The results of `as_picture`."""
 
 # The status of an input, in tables of predictions.
 DONE = "done"
@@ -67,12 +61,12 @@ class UnreadableImage(DataError):
 
 def as_picture(image: Any) -> Picture:
     """Reduce an `ImageInput` to a `Picture`; nothing is decoded."""
-    if isinstance(image, Image.Image | Crop | TarMember | ParquetCell):
+    if isinstance(image, Image.Image | Crop | Packed):
         return image
     if isinstance(image, str | os.PathLike):
         return as_place(image)
-    if isinstance(image, bytes | bytearray | memoryview):
-        return bytes(image)
+    if isinstance(image, bytes):
+        return image
     if isinstance(image, np.ndarray):
         n_channels = image.shape[2] if image.ndim == 3 else 1
         if image.dtype != np.uint8 or image.ndim not in (2, 3) or n_channels not in (1, 3, 4):
@@ -81,15 +75,8 @@ def as_picture(image: Any) -> Picture:
                 f"{image.shape} of {image.dtype}"
             )
         return Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image)
-    if hasattr(image, "read"):
-        if image.seekable():
-            image.seek(0)
-        content = image.read()
-        if isinstance(content, bytes):
-            return content
-        raise UsageError("expected a picture file opened in binary mode: open(path, 'rb')")
     raise UsageError(
-        "expected a picture: a path, bytes, a binary file, a picture of Pillow or a uint8 array; "
+        "expected a picture: a path, bytes, a picture of Pillow or a uint8 array; "
         f"got {type(image).__module__}.{type(image).__qualname__}"
     )
 
@@ -100,7 +87,7 @@ def name_of(picture: Picture) -> Path | str:
         return picture
     if isinstance(picture, Crop):
         return name_of(picture.file)
-    if isinstance(picture, TarMember | ParquetCell):
+    if isinstance(picture, Packed):
         return picture.path
     if isinstance(picture, bytes):
         return f"a picture of {len(picture):,} bytes"
@@ -135,15 +122,18 @@ def open_readable(place: Path | Packed) -> Iterator[BufferedIOBase]:
 def inputs_digest(rows: Iterable[ImageRow]) -> str:
     """Return a digest of all facts about pictures, and of file sizes and modification times.
 
-    Of a `Url` it has the version, which a listed row has and any other one asks for.
+    Of a `Url` it has the size alone, if its folder was listed.
     """
     facts_of_container = cache(_facts)
 
     def texts() -> Iterator[str]:
-        for row, facts in _with_facts(rows):
-            packed, place = row.packed, None
+        for row in rows:
+            packed, facts = row.packed, (row.size,) if row.size else ()
+            place = packed and packed[2:]
             if packed is not None:
-                place, facts = packed[2:], facts_of_container(packed.container)
+                facts = facts_of_container(packed.container)
+            elif not isinstance(row.path, Url):
+                facts = _facts(row.path)
             yield repr((*_listed(row), place, facts))
 
     return joined_hash(texts())
@@ -161,24 +151,8 @@ def _listed(row: ImageRow) -> tuple[object, ...]:
     return os.fspath(row.path), row.label, row.split, row.group, row.box
 
 
-def _with_facts(rows: Iterable[ImageRow]) -> Iterator[tuple[ImageRow, tuple[int, ...]]]:
-    rows = iter(rows)
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:  # begins no thread before it is asked
-        while part := list(islice(rows, ROWS_AT_ONCE)):
-            asked = any(isinstance(row.file, Url) and not row.version for row in part)
-            yield from zip(part, (threads.map if asked else map)(_facts_of, part), strict=True)
-
-
-def _facts_of(row: ImageRow) -> tuple[int, ...]:
-    if row.packed is not None:
-        return ()  # those of its container count
-    return (row.version,) if row.version else _facts(row.path)
-
-
 def _facts(path: Path) -> tuple[int, ...]:
     try:
-        if isinstance(path, Url):
-            return (path.version(),)
         status = path.stat()
     except (OSError, ValueError) as error:
         if is_of_network(error):

@@ -65,21 +65,26 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
         for record in read_records(manifest)
         if record.values.get("label") or not record.values.get(UNREADABLE_REASON)
     ]
-    names = _names(manifest, records, ("path", "label") if labelled else ("path",))
+    if not records:
+        raise DataError(
+            f"expected one row per picture in {manifest}, but it has no rows; add some, or leave "
+            "it out"
+        )
+    facts_of_rows = [facts_of(record.values) for record in records]
+    for column in ("path", "label") if labelled else ("path",):
+        _require(manifest, column, records, facts_of_rows)
     rows = list[ImageRow]()
     sentences = defaultdict[str, dict[str, None]](dict)
-    for position, values in records:
-        facts = {column: values.get(name) or None for column, name in names.items()}
-        label = facts.get("label") if labelled else None
-        label = label and unicodedata.normalize("NFC", label)
-        path = as_place(facts["path"] or "")
+    for record, facts in zip(records, facts_of_rows, strict=True):
+        label = unicodedata.normalize("NFC", facts["label"]) if labelled else None
+        path = as_place(facts["path"])
         rows.append(
             ImageRow(
                 path if isinstance(path, Url) else manifest.parent / path,
                 label,
                 facts.get("split"),
                 facts.get("group"),
-                _box(manifest, position, [facts.get(side) for side in SIDES]),
+                _box(manifest, record.position, [facts.get(side) for side in SIDES]),
             )
         )
         if label and (sentence := facts.get("description")):
@@ -95,33 +100,34 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     return ImageTable(tuple(rows), f"{kind} manifest", descriptions=descriptions)
 
 
-def _names(manifest: Path, records: list[Record], required: Sequence[str]) -> dict[str, str]:
-    """Return which column of the file has each fact; a `DataError` if a required one is missing."""
-    if not records:
-        raise DataError(
-            f"expected one row per picture in {manifest}, but it has no rows; add some, or leave "
-            "it out"
-        )
-    columns = dict.fromkeys(name for record in records for name in record.values)
-    found = {
-        column: next((alias for alias in aliases if alias in columns), "")
-        for column, aliases in COLUMNS.items()
+def facts_of(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the facts of a row that are not empty, by the first names in `COLUMNS`."""
+    facts = {
+        fact: next((text for name in names if (text := values.get(name))), "")
+        for fact, names in COLUMNS.items()
     }
-    names = {column: name for column, name in found.items() if name}
-    for column in required:
-        if column not in names:
-            raise DataError(
-                f"expected a column {column!r} (or {', '.join(COLUMNS[column][1:])}) in "
-                f"{manifest}, but its columns are {', '.join(map(repr, columns))}; rename one, or "
-                "add a first line such as path,label if there is none"
-            )
-        if missing := [place for place, values in records if not values.get(names[column])]:
-            more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
-            raise DataError(
-                f"expected a {column} in every row of {manifest}, but it is missing in "
-                f"{', '.join(missing[:MAX_NAMED])}{more}; fill it in or delete the row"
-            )
-    return names
+    return {fact: text for fact, text in facts.items() if text}
+
+
+def _require(
+    manifest: Path, column: str, records: Sequence[Record], facts: Sequence[Mapping[str, str]]
+) -> None:
+    missing = [
+        record.position for record, fact in zip(records, facts, strict=True) if column not in fact
+    ]
+    columns = dict.fromkeys(name for record in records for name in record.values)
+    if not columns.keys() & {*COLUMNS[column]}:
+        raise DataError(
+            f"expected a column {column!r} (or {', '.join(COLUMNS[column][1:])}) in {manifest}, "
+            f"but its columns are {', '.join(map(repr, columns))}; rename one, or add a first line "
+            "such as path,label if there is none"
+        )
+    if missing:
+        more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
+        raise DataError(
+            f"expected a {column} in every row of {manifest}, but it is missing in "
+            f"{', '.join(missing[:MAX_NAMED])}{more}; fill it in or delete the row"
+        )
 
 
 def _box(manifest: Path, position: str, sides: list[str | None]) -> Box | None:
@@ -181,21 +187,22 @@ def _read_jsonl(path: Path) -> list[Record]:
             ) from error
         if not isinstance(value, dict):
             raise DataError(f"{example}, but line {number} of {path} is {line.strip()[:80]}")
-        records.append(Record(f"line {number}", _texts(value)))
+        records.append(Record(f"line {number}", texts_of(value)))
     return records
 
 
 def _read_parquet(path: Path) -> list[Record]:
     with open_parquet(path) as table:
         rows = enumerate(table.read().to_pylist(), start=1)
-    return [Record(f"row {number}", _texts(values)) for number, values in rows]
+    return [Record(f"row {number}", texts_of(values)) for number, values in rows]
 
 
 def _text(path: Path) -> str:
     return read_utf8(path, "manifest", saved_as="the table again as 'CSV UTF-8'")
 
 
-def _texts(values: Mapping[str, object]) -> dict[str, str]:
+def texts_of(values: Mapping[str, object]) -> dict[str, str]:
+    """Return the cells of a row as texts, by the names of their columns in lower case."""
     return {
         (column := name.strip().lower()): _cell(column, value) for name, value in values.items()
     }

@@ -179,16 +179,11 @@ def hold_lock(
         raise DataError(
             f"another run is writing to {owner}; wait until it has ended, or {instead}"
         ) from error
-    except PermissionError as error:
-        raise DataError(
-            f"cannot write to {owner}: {error.strerror}; ask the owner of {file.parent} for the "
-            "permission, or choose another place"
-        ) from error
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise DataError(
-                f"cannot lock {owner}: {error.strerror or error}; {instead}, or correct the lock "
-                f"{file}, which should be a file"
+                f"cannot lock {owner}: {error.strerror or error}; correct {file} or the "
+                f"permissions there, or {instead}"
             ) from error
         warnings.warn(
             f"the drive of {owner} cannot lock files ({error.strerror}); take care that no other "

@@ -8,17 +8,14 @@ from pathlib import Path
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE, boxed_table
 from metaadapter.data.boxes.formats import recognized
 from metaadapter.data.containers import holds_pictures, read_containers
-from metaadapter.data.coop import read_coop_split
 from metaadapter.data.folder import read_folder
 from metaadapter.data.machine_errors import CONNECTION, is_of_network
 from metaadapter.data.manifest import is_manifest, read_manifest
 from metaadapter.data.regular_files import expanded, not_found
 from metaadapter.data.table import CompactRows, ImageRow, ImageTable
-from metaadapter.data.walk import subfolders
 from metaadapter.errors import DataError, UsageError
 
 ALL_SPLITS = "all"
-SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
 
 
 def read_images(
@@ -35,10 +32,9 @@ def read_images(
     Args:
         source: A path or URL: a folder with one folder per class, perhaps inside train/val/test
             folders; a CSV, JSON lines or Parquet manifest with the columns path, label and
-            optionally split and group; a CoOp split file (JSON); a tar file of WebDataset,
-            a Parquet file with a column of pictures, or a folder of either; or, on a drive, boxes
-            with labels as COCO, YOLO, Pascal VOC, CVAT, Label Studio or MegaDetector have them:
-            each box is a row.
+            optionally split and group; a tar file of WebDataset, a Parquet file with a
+            column of pictures, or a folder of either; or, on a drive, boxes with labels as COCO,
+            YOLO, Pascal VOC, CVAT, Label Studio or MegaDetector have them: each box is a row.
             If not labelled, also one picture, or folders nested in any way.
         labelled: Whether every picture needs a label; if not, all labels are None.
         split: Read only this split of a divided source; "all" reads every split. It is required
@@ -63,7 +59,11 @@ def read_images(
     table = _read(source, labelled, pictures, min_confidence)
     table = _select_split(table, source, split, labelled)
     if labelled and len(table.classes) < n_classes:
-        raise DataError(_one_class(source, table))
+        raise DataError(
+            f"expected at least two classes in {source}, but all pictures ({len(table.rows)}) are "
+            f"of the class {table.classes[0]!r}; add pictures of a second class, or name another "
+            "folder" + "".join(f" ({warning})" for warning in table.warnings)
+        )
     return table
 
 
@@ -82,23 +82,12 @@ def _read(source: Path, labelled: bool, pictures: Path | None, min_confidence: f
         return read_folder(source, labelled=labelled)
     if holds_pictures(source):
         return read_containers([source], source, labelled=labelled)
-    suffix = source.suffix.lower()
-    if suffix in SPREADSHEETS:
-        raise DataError(
-            f"{source} is a spreadsheet, which is not read; save the table as 'CSV UTF-8', and "
-            "give that file"
-        )
     if is_manifest(source):
         return read_manifest(source, labelled=labelled)
-    if suffix == ".json":
-        table = read_coop_split(source)
-        if labelled:
-            return table
-        return replace(table, rows=tuple(replace(row, label=None) for row in table.rows))
     if labelled:
         raise DataError(
             f"expected labelled pictures: a folder with one folder per class, a manifest (.csv, "
-            f".jsonl, .parquet), a tar file, a CoOp split (.json) or boxes (.json, .xml, .yaml); "
+            f".jsonl, .parquet), a tar file or boxes (.json, .xml, .yaml); "
             f"but {source} is a single file"
         )
     return ImageTable((ImageRow(source, None),), "one picture")
@@ -120,17 +109,3 @@ def _select_split(table: ImageTable, source: Path, split: str | None, labelled: 
             + (f"is divided into {listed}" if listed else "is not divided into splits")
         )
     return replace(table, rows=CompactRows(row for row in table.rows if row.split == split))
-
-
-def _one_class(source: Path, table: ImageTable) -> str:
-    label = table.classes[0]
-    message = (
-        f"expected at least two classes in {source}, but all pictures ({len(table.rows)}) are of "
-        f"the class {label!r}"
-    )
-    inner = source / label
-    if inner.is_dir() and len(folders := subfolders(inner)) > 1:
-        message += f"; did you mean {inner}, which holds {len(folders)} folders?"
-    else:
-        message += "; add pictures of a second class"
-    return message + "".join(f" ({warning})" for warning in table.warnings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 import stat
@@ -46,17 +45,12 @@ def expanded(name: str | Path) -> Path:
 
 
 def not_found(source: Path) -> str:
-    """Return the message that a place does not exist, with places of similar names."""
+    """Return the message that a place does not exist."""
     if isinstance(source, Url):
         return f"there is no file or folder {source}; correct the URL"
     parent = next(folder for folder in source.absolute().parents if folder.is_dir())
     missing = source.absolute().relative_to(parent).parts[0]
-    names = [path.name for path in parent.iterdir()]
-    close = difflib.get_close_matches(missing, names)
-    hint = f"did you mean {' or '.join(str(parent / name) for name in close)}?"
-    return f"there is no file or folder {source}" + (
-        f"; {hint}" if close else f": {parent} holds no {missing!r}"
-    )
+    return f"there is no file or folder {source}: {parent} holds no {missing!r}"
 
 
 def is_regular(path: Path) -> bool:

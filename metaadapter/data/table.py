@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias, final, overload
 
 from metaadapter.data.crop import Box, Crop
-from metaadapter.data.packed import Packed, ParquetCell, TarMember
+from metaadapter.data.packed import Packed
 from metaadapter.data.url import as_place
 
 
@@ -22,8 +22,7 @@ class ImageRow:
 
     The label identifies its class. Pictures of one group (a burst, a patient) stay on one side
     of a split. The box is the part of the picture to encode, by default the whole picture. A
-    picture that is packed has no file of its own: its
-    path is only its name. The version is that of a `Url` when its folder was listed, or 0.
+    picture that is packed has no file of its own: its path is only its name. The size is that of a `Url` in bytes when its folder was listed, or 0.
     """
 
     path: Path
@@ -32,7 +31,7 @@ class ImageRow:
     group: str | None = None
     box: Box | None = None
     packed: Packed | None = None
-    version: int = 0
+    size: int = 0
 
     @property
     def file(self) -> Path | Packed:
@@ -100,37 +99,26 @@ class _Columns:
             self.ends.append(len(self.paths))
             if row.box is not None:
                 self.boxes[len(self.fact_of_row)] = row.box
-            facts, place = _parts(row)
+            packed = row.packed
+            shared = (packed.container, packed.column) if packed else (None, "")
+            facts = (row.label, row.split, row.group, *shared)
             self.fact_of_row.append(numbers.setdefault(facts, len(numbers)))
-            self.places.extend(place)
+            self.places.extend(packed.place if packed else (row.size, 0))
         self.facts = [*numbers]
 
     def row(self, number: int) -> ImageRow:
         path = as_place(os.fsdecode(bytes(self.paths[self.ends[number] : self.ends[number + 1]])))
         label, split, group, container, column = self.facts[self.fact_of_row[number]]
-        at, length = self.places[2 * number : 2 * number + 2]
+        first, second = self.places[2 * number : 2 * number + 2]
+        packed = container and Packed(path, container, (first, second), column)
+        size = 0 if packed else first
         box = self.boxes.get(number)
-        if container is None:
-            return ImageRow(path, label, split, group, box, version=at)
-        packed: Packed = TarMember(path, container, at, length)
-        if column is not None:
-            packed = ParquetCell(path, container, column, at, length)
-        return ImageRow(path, label, split, group, box, packed)
+        return ImageRow(path, label, split, group, box, packed, size)
 
 
 Text: TypeAlias = "str | None"
-Facts: TypeAlias = "tuple[Text, Text, Text, Path | None, Text]"
+Facts: TypeAlias = "tuple[Text, Text, Text, Path | None, str]"
 """Label, split, group, and the container and column of a picture that is packed."""
-
-
-def _parts(row: ImageRow) -> tuple[Facts, tuple[int, int]]:
-    """Return the facts that a row shares with others, and the two numbers of its place."""
-    texts, packed = (row.label, row.split, row.group), row.packed
-    if packed is None:
-        return (*texts, None, None), (row.version, 0)
-    if isinstance(packed, TarMember):
-        return (*texts, packed.container, None), (packed.start, packed.length)
-    return (*texts, packed.container, packed.column), (packed.row_group, packed.row)
 
 
 @dataclass(frozen=True, slots=True)

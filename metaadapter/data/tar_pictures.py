@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
-from metaadapter.data.packed import TarMember, packed_name
+from metaadapter.data.packed import Packed, packed_name
 from metaadapter.data.regular_files import regular
 from metaadapter.data.strict_json import parse_json
 from metaadapter.data.table import ImageRow
@@ -93,8 +93,8 @@ def _pictures(
         path = packed_name(container, member.name)
         folders = path.relative_to(container).parts[:-1]
         if all(map(is_visible, (*folders, path.name))):
-            place = TarMember(path, container, member.offset_data, member.size)
-            yield ImageRow(path, label or None, packed=place)
+            packed = Packed(path, container, (member.offset_data, member.size))
+            yield ImageRow(path, label or None, packed=packed)
 
 
 def _parts(name: str) -> tuple[str, str]:

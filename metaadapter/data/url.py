@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import io
 import os
 import re
@@ -22,8 +21,6 @@ URL = re.compile(r"([a-z][a-z0-9+.-]+)://")
 COLLAPSED = re.compile(r"([a-z][a-z0-9+.-]+):(/|$)")
 # Protocols of this machine's own files; their paths begin with a slash.
 LOCAL = ("file", "local")
-# The facts of which a place has one; it changes with the content.
-VERSIONS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "updated", "created")
 # Codes of S3 for requests that are refused whatever the file.
 OF_THE_USER = frozenset(
     {"AccountProblem", "ExpiredToken", "InvalidAccessKeyId", "RequestTimeTooSkewed"}
@@ -71,13 +68,6 @@ class Url(Base):
         facts = self._facts()
         mode = {"file": stat.S_IFREG, "directory": stat.S_IFDIR}.get(facts["type"], stat.S_IFIFO)
         return os.stat_result((mode, 0, 0, 1, 0, 0, facts.get("size") or 0, 0, 0, 0))
-
-    def version(self) -> int:
-        """Return a number from 1 to 2^63 − 1 that changes with the size, ETag or date of a file."""
-        facts = self._facts()
-        mark = next((facts[name] for name in VERSIONS if facts.get(name)), None)
-        digest = hashlib.sha256(repr((facts.get("size"), str(mark))).encode()).digest()
-        return int.from_bytes(digest[:8]) >> 1 or 1
 
     def exists(self, **_: object) -> bool:
         """Return whether there is a file or folder."""

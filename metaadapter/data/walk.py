@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from metaadapter.data.machine_errors import CONNECTION, is_of_network
+from metaadapter.data.table import ImageRow
 from metaadapter.errors import DataError
 
 # In lower case; `decode` reads their formats.
@@ -34,6 +37,29 @@ def are_splits(parents: set[tuple[str, ...]]) -> bool:
     tops = {names[0] for names in parents if names}
     holding_classes = {names[0] for names in parents if len(names) > 1}
     return bool(tops) and tops == holding_classes and {t.lower() for t in tops} <= SPLIT_NAMES
+
+
+def with_folders(
+    rows: Iterable[ImageRow],
+    folders_of: Callable[[ImageRow], tuple[str, ...]],
+    depth: int,
+    *,
+    labelled: bool,
+) -> Iterator[ImageRow]:
+    """Give rows the labels and splits that they lack, by their folders below the source.
+
+    The class folders have `depth` folders above them, 1 if the uppermost are splits, else 0.
+    """
+    for row in rows:
+        names = folders_of(row)
+        label = (row.label or class_of(names, depth)) if labelled else None
+        yield replace(row, label=label, split=row.split or (names[0] if names[:depth] else None))
+
+
+def class_of(names: tuple[str, ...], depth: int) -> str | None:
+    """Return the label that the folder at a depth gives; None without one."""
+    # Macs write é as two characters, unlike most manifests.
+    return unicodedata.normalize("NFC", names[depth]) if names[depth:] else None
 
 
 def walk(folder: Path) -> Iterator[Path]:

@@ -150,7 +150,7 @@ class ImageEncoder(Protocol):
         Each view is rounded to float16 and back, as a store keeps it.
 
         Args:
-            images: Paths, bytes of picture files, binary file objects, open pictures and uint8
+            images: Paths, bytes of picture files, open pictures and uint8
                 arrays (H, W[, 1, 3 or 4]), also mixed; or one array (n, H, W, 1, 3 or 4).
             views: The picture and `views` − 1 random crops are averaged into one feature.
             seed: The seed of the random crops.

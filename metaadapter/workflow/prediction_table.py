@@ -16,9 +16,12 @@ import numpy as np
 
 from metaadapter.adapter.label_tree import SureAnswer
 from metaadapter.data.crop import Box
-from metaadapter.data.db import ENDING, Database, Record
+from metaadapter.data.db import Database
+from metaadapter.data.db_connection import ENDING
+from metaadapter.data.db_records import Record
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.output_folder import is_stream, write_errors
+from metaadapter.data.salvage import repaired
 from metaadapter.data.table_file import write_table
 from metaadapter.errors import Interrupted
 from metaadapter.workflow.accuracy import Tally
@@ -51,13 +54,12 @@ class PredictionTable:
         self._folder = TemporaryDirectory() if is_stream(path) else None
         place = database_of(path if self._folder is None else Path(self._folder.name, "table"))
         self._is_new = not place.exists()
-        self._log = Database(
+        self._log = repaired(
             place,
             PURPOSE,
             {"job": job or secrets.token_hex(), "format": asdict(rows)},
             owner=f"the table {path}",
             instead="choose another place for the table",
-            repairs=True,
         )
         self._kept: Iterator[Record] | None = self._log.records(PART)
         """The parts of an earlier run that can be taken; None once new rows were added."""

@@ -146,7 +146,7 @@ def adapt(
     """Read and encode labelled pictures, and predict their adapter.
 
     Args:
-        support: A folder with one folder per class, a manifest, a CoOp split or a feature store;
+        support: A folder with one folder per class, a manifest or a feature store;
             `None` for classes that have only names.
         classes: The names of the classes, if `support` is `None`.
         class_names: Names that replace labels, further classes and sentences; `None` to learn from

@@ -12,8 +12,10 @@ from contextlib import closing
 
 import pytest
 
-from metaadapter.data import db
-from metaadapter.data.db import DamagedDatabase, Database, check_database, salvage
+from metaadapter.data import db_connection
+from metaadapter.data.db import Database
+from metaadapter.data.db_connection import DamagedDatabase
+from metaadapter.data.salvage import backup, check_database, repaired, salvage
 from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError
 
 PURPOSE = "the numbers of a test"
@@ -142,7 +144,7 @@ def test_reader__beside_a_writer__sees_the_records_of_its_beginning(path):
 
 
 def test_reader__that_does_not_let_go__is_named_and_nothing_is_written(path, monkeypatch):
-    monkeypatch.setattr(db, "SECONDS", 0.05)
+    monkeypatch.setattr(db_connection, "SECONDS", 0.05)
     with opened(path) as log:
         with closing(sqlite3.connect(path)) as browser:
             browser.execute("BEGIN")
@@ -160,7 +162,7 @@ def test_file_that_is_no_database__is_refused_and_stays(tmp_path, content):
     path = tmp_path / "log.db"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"log\.db is not an SQLite file"):
-        opened(path, repairs=True)
+        repaired(path, PURPOSE)
     assert path.read_bytes() == content
 
 
@@ -175,7 +177,7 @@ def test_database_of_another_program__of_a_newer_version__or_purpose__is_refused
     change(path, "PRAGMA application_id = 7")
     with pytest.raises(DataError, match=r"another program \(its application_id is 7"):
         opened(path)
-    change(path, f"PRAGMA application_id = {db.APPLICATION}")
+    change(path, f"PRAGMA application_id = {db_connection.APPLICATION}")
     assert read(path) == before
 
 
@@ -206,7 +208,7 @@ def test_changed_or_lost_record__is_named__and_salvage_keeps_those_before_it(
     assert read(tmp_path / "saved.db") == ITEMS[:n_kept]
     assert check_database(path)[1]
     assert check_database(tmp_path / "saved.db")[1] == ""
-    with opened(path, repairs=True) as log:
+    with repaired(path, PURPOSE) as log:
         assert [item[1:] for item in log.records()] == ITEMS[:n_kept]
 
 
@@ -236,7 +238,7 @@ def test_damage_anywhere__changes_no_value_in_silence__and_names_the_file(path):
         else:
             assert records in (ITEMS, [] if not content else ITEMS)
         try:
-            with opened(path, repairs=True) as log:
+            with repaired(path, PURPOSE) as log:
                 kept = [record[1:] for record in log.records()]
                 log.add("edit", "a", 1)
                 log.verify()
@@ -249,16 +251,16 @@ def test_damage_anywhere__changes_no_value_in_silence__and_names_the_file(path):
 
 def test_backup__of_a_database_that_is_open__is_whole(path, tmp_path):
     with opened(path) as log:
-        log.backup(tmp_path / "copy.db")
+        backup(path, tmp_path / "copy.db")
         log.add("edit", "a", 1)
-        log.backup(tmp_path / "copy.db")
+        backup(path, tmp_path / "copy.db")
         assert read(tmp_path / "copy.db") == [*ITEMS, ("edit", "a", 1)]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not replace an open file")
 def test_file_that_was_replaced_while_it_was_open__is_not_written_to(path, tmp_path):
     with opened(path) as log:
-        log.backup(tmp_path / "copy.db")
+        backup(path, tmp_path / "copy.db")
         (tmp_path / "copy.db").replace(path)
         with pytest.raises(DataError, match="moved, replaced or removed"):
             log.add("edit", "a", 1)

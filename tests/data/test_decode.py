@@ -261,7 +261,7 @@ def test_decode__array__is_grey_rgb_or_rgba(colours):
     [
         (np.zeros((4, 4, 2), np.uint8), r"of uint8, got \(4, 4, 2\) of uint8"),
         (np.zeros((4, 4), np.float32), r"got \(4, 4\) of float32"),
-        (io.StringIO("text"), "opened in binary mode"),
+        (io.StringIO("text"), "got _io.StringIO"),
     ],
 )
 def test_decode__no_picture__says_what_is_one(given, message):

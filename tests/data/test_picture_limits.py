@@ -43,35 +43,6 @@ def test_decode__costly_file__is_refused_by_its_name(tmp_path, content, message)
     assert caught.value.path == tmp_path / "a.jpg"
 
 
-def colours(mode):
-    noise = np.random.default_rng(0).integers(0, 256, (40, 30, 4), np.uint8)
-    return Image.fromarray(noise).convert(mode)
-
-
-def tones(dtype, scale, n_rows=40):
-    grey = np.random.default_rng(1).standard_normal((n_rows, 30)) * scale
-    if dtype is np.float32:
-        grey[::9, ::7] = np.nan
-        grey[5:, 5] = np.inf
-    return Image.fromarray(np.abs(grey).astype(dtype))
-
-
-@pytest.mark.parametrize(
-    "image",
-    [
-        *(colours("RGBA"), colours("LA"), colours("PA")),
-        *(tones(np.float32, 1), tones(np.float32, 1e6), tones(np.float32, np.nan, n_rows=4)),
-        *(tones(np.int32, 1e4), tones(np.int32, 1e6), tones(np.uint16, 300)),
-    ],
-)
-def test_decode__in_bands_of_rows__is_as_at_once(monkeypatch, image):
-    whole = decode_image(image)
-
-    monkeypatch.setattr(decode, "BAND_PIXELS", 100)
-
-    np.testing.assert_array_equal(decode_image(image), whole)
-
-
 @pytest.mark.parametrize("is_large", [True, False])
 def test_decode__large_picture__leaves_the_main_thread_to_signals(monkeypatch, is_large):
     loaders = []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from metaadapter.data.crop import Box
-from metaadapter.data.packed import ParquetCell, TarMember
+from metaadapter.data.packed import Packed
 from metaadapter.data.table import CompactRows, ImageRow, ImageTable
 
 TAR, PARQUET = Path("a.tar"), Path("b.parquet")
@@ -14,8 +14,8 @@ ROWS = [
     ImageRow(Path("a/1.png"), "fox", "train", "burst", Box(0.1, 0.2, 0.3, 0.4)),
     ImageRow(Path("ü.png"), None),
     ImageRow(Path(os.fsdecode(b"\xff.png")), "fox"),
-    ImageRow(TAR / "1.png", "lynx", packed=TarMember(TAR / "1.png", TAR, 512, 2**40)),
-    ImageRow(PARQUET / "x", "", packed=ParquetCell(PARQUET / "x", PARQUET, "image.bytes", 3, 7)),
+    ImageRow(TAR / "1.png", "lynx", packed=Packed(TAR / "1.png", TAR, (512, 2**40))),
+    ImageRow(PARQUET / "x", "", packed=Packed(PARQUET / "x", PARQUET, (3, 7), "image.bytes")),
 ]
 
 

@@ -13,7 +13,8 @@ from metaadapter.apps.cli.advise_labels import advise_labels
 from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.doctor_checks import all_checks, file_checks
 from metaadapter.apps.cli.outputs import PAGE, Excludes, Needs, Output
-from metaadapter.data.db import ENDING, salvage
+from metaadapter.data.db_connection import ENDING
+from metaadapter.data.salvage import salvage
 from metaadapter.errors import UsageError
 
 MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}

@@ -143,7 +143,8 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.page.project import check_project, projects_in
     from metaadapter.data.checksums import check_files
-    from metaadapter.data.db import ENDING, check_database
+    from metaadapter.data.db_connection import ENDING
+    from metaadapter.data.salvage import check_database
 
     if not place.is_dir():
         yield from [check_database(place)] if place.suffix == ENDING else check_skill(place)

@@ -33,7 +33,7 @@ Images = Annotated[
     Path,
     Argument(
         metavar="IMAGES",
-        help="Pictures in folders, manifests, boxes, tar or Parquet files, CoOp splits; or "
+        help="Pictures in folders, manifests, boxes, tar or Parquet files; or "
         "embeddings of clip-retrieval.",
     ),
     MayBeUrl(),

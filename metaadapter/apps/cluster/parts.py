@@ -14,7 +14,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from metaadapter.data.db import DamagedDatabase, Database
+from metaadapter.data.db import Database
+from metaadapter.data.db_connection import DamagedDatabase
 from metaadapter.data.output_folder import require_no_link, require_own_or_empty, write_errors
 from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError

@@ -16,8 +16,11 @@ from metaadapter.apps.page.contents import Contents, Edit, Origin, What
 from metaadapter.apps.page.entries import KINDS
 from metaadapter.apps.page.project_folders import copy_aside
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.data.db import DAMAGE, DamagedDatabase, Database, Record
+from metaadapter.data.db import Database
+from metaadapter.data.db_connection import DamagedDatabase
+from metaadapter.data.db_records import DAMAGE, Record
 from metaadapter.data.output_folder import write_errors
+from metaadapter.data.salvage import backup, repaired
 from metaadapter.errors import DataError, MetaAdapterError
 
 PURPOSE = "the edits of a project"
@@ -134,7 +137,7 @@ class History:
         today, folder = date.today(), self._path.parent / COPIES_FOLDER
         if self._log.count and not (copy := folder / f"{today}.db").exists():
             folder.mkdir(exist_ok=True)
-            self._log.backup(copy)
+            backup(self._log.path, copy)
             for old in sorted(folder.glob(f"*{self._path.suffix}"))[:-N_COPIES]:
                 old.unlink()
         return today
@@ -178,7 +181,7 @@ def repair(path: Path) -> str:
                 is_database = file.read(len(MAGIC)) == MAGIC
             if not is_database:
                 path.unlink()
-        with Database(path, PURPOSE, owner=owner, instead=INSTEAD, repairs=True) as log:
+        with repaired(path, PURPOSE, owner=owner, instead=INSTEAD) as log:
             before, best = log.count, ""
             for copy in sorted((path.parent / COPIES_FOLDER).glob(f"*{path.suffix}")):
                 with suppress(MetaAdapterError), Database(copy, PURPOSE, writes=False) as kept:

@@ -15,9 +15,10 @@ import numpy as np
 from jaxtyping import Float16
 
 from metaadapter.data.checksums import content_hash
-from metaadapter.data.db import Database, Item
+from metaadapter.data.db import Item
 from metaadapter.data.output_folder import open_after, require_no_link, write_errors
 from metaadapter.data.regular_files import regular
+from metaadapter.data.salvage import repaired
 from metaadapter.features.origin import Recipe
 from metaadapter.features.store.header import read_entries
 
@@ -61,7 +62,7 @@ class KeptFeatures(Mapping[str, Float16[np.ndarray, "views dim"]]):
         require_no_link(folder)
         with write_errors(owner):
             folder.mkdir(parents=True, exist_ok=True)
-            self.database = Database(folder / DATABASE_FILE, PURPOSE, owner=owner, repairs=True)
+            self.database = repaired(folder / DATABASE_FILE, PURPOSE, owner=owner)
             try:
                 self._read(recipe)
             except BaseException:

@@ -78,17 +78,6 @@ def test_predict__folder_that_is_no_adapter__ends_with_4(run, labelled, unlabell
     assert "is not an adapter" in result.err
 
 
-def test_predict__adapter_that_does_not_exist__names_one_of_a_similar_name(
-    run, adapter, unlabelled, tmp_path
-):
-    shutil.copytree(adapter, tmp_path / "animals")
-
-    result = run("predict", tmp_path / "animal", unlabelled)
-
-    assert result.code == 4
-    assert f"did you mean {tmp_path / 'animals'}?" in result.err
-
-
 def test_predict__other_encoder__ends_with_4(
     predict, encode, adapter, unlabelled, other_encoder, tmp_path
 ):
