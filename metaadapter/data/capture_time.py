@@ -35,14 +35,13 @@ def capture_time(file: Path | Packed) -> datetime | None:
     exif, details = exif_of(file)
     text = details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
     offset = details.get(ExifTags.Base.OffsetTimeOriginal)
-    time = read_time(text)
+    time = _time(text)
     if time is None or not isinstance(offset, str) or not OFFSET.fullmatch(offset.strip("\0 ")):
         return time
     return datetime.fromisoformat(time.isoformat() + offset.strip("\0 "))
 
 
-def read_time(text: object) -> datetime | None:
-    """Return a time in EXIF's form, such as "2024:05:01 06:12:33"; None for any other value."""
+def _time(text: object) -> datetime | None:
     if not isinstance(text, str):
         return None
     try:

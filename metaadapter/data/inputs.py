@@ -128,7 +128,8 @@ def inputs_digest(rows: Iterable[ImageRow]) -> str:
 
     def texts() -> Iterator[str]:
         for row in rows:
-            packed, facts = row.packed, (row.size,) if row.size else ()
+            packed = row.packed
+            facts: tuple[int, ...] = (row.size,) if row.size else ()
             place = packed and packed[2:]
             if packed is not None:
                 facts = facts_of_container(packed.container)

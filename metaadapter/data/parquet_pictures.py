@@ -56,7 +56,7 @@ def list_parquet(container: Path) -> Iterator[ImageRow]:
         classes, n_before = _class_names(schema), 0
         for group in range(table.num_row_groups):
             n_rows = table.metadata.row_group(group).num_rows
-            rows = [{}] * n_rows
+            rows: list[dict[str, Any]] = [{}] * n_rows
             if others:
                 rows = table.read_row_group(group, columns=others).flatten().to_pylist()
             for row, values in enumerate(rows):

@@ -110,7 +110,7 @@ class _Columns:
         path = as_place(os.fsdecode(bytes(self.paths[self.ends[number] : self.ends[number + 1]])))
         label, split, group, container, column = self.facts[self.fact_of_row[number]]
         first, second = self.places[2 * number : 2 * number + 2]
-        packed = container and Packed(path, container, (first, second), column)
+        packed = None if container is None else Packed(path, container, (first, second), column)
         size = 0 if packed else first
         box = self.boxes.get(number)
         return ImageRow(path, label, split, group, box, packed, size)

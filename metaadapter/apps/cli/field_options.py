@@ -185,6 +185,5 @@ def field_run(
     if allowed is not None:
         there = read_allowed(allowed, classes, fauna.others if fauna else ())
         classes_there, fauna = there.classes, fauna and fauna.among(there.names)
-        warnings += there.warnings
-    options = FieldOptions(boxes, min_confidence, classes_there, fauna, warnings)
-    return FieldRun(request, folders, options, burst, exports)
+    facts = (boxes, min_confidence, classes_there, fauna, warnings, folders, burst)
+    return FieldRun(request, FieldOptions(*facts), exports)

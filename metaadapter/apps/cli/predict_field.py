@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from metaadapter.apps.field.frame_predictions import FieldRequest, predict_field
+from metaadapter.apps.field.frame_predictions import predict_field
 from metaadapter.apps.field.frames import Frame
 from metaadapter.errors import DataError, UsageError
 from metaadapter.workflow.predictions import UNKNOWN
@@ -40,9 +40,7 @@ class FieldRun:
     def __init__(
         self,
         request: PredictionRequest,
-        folders: Sequence[Path],
         options: FieldOptions,
-        burst: float | None,
         exports: Sequence[ExportPlace],
     ) -> None:
         self._exports, self._classifier = exports, f"metaadapter {request.adapter.name}"
@@ -51,35 +49,33 @@ class FieldRun:
         formats = {place.format for place in exports}
         if "false-triggers" in formats and options.detections is None:
             raise UsageError("--export false-triggers needs the boxes of --detections; add it")
-        if request.queries.stored and (options.detections or burst is not None or exports):
+        if request.queries.stored:
             raise UsageError(
-                "--detections, --burst and --export need pictures, and cannot be used with feature "
-                "stores"
+                "--detections, --burst, --allowed and --export need pictures, and cannot be used "
+                "with feature stores"
             )
-        needs_times = bool(formats & OF_TIMES) or burst is not None
-        self._request = FieldRequest(
-            request, options, folders=folders, burst=burst, needs_times=needs_times
-        )
+        needs_times = bool(formats & OF_TIMES) or options.burst is not None
+        self._request, self._options = request, replace(options, needs_times=needs_times)
         self._frames: list[Frame] = []
 
     @property
     def digest_facts(self) -> tuple[object, ...]:
         """Options that predictions depend on."""
-        return self._request.burst, self._request.options.identity
+        return self._options.identity
 
     @property
     def things(self) -> str:
         """The kind of the parts to predict: boxes, or whole pictures."""
-        return "pictures" if self._request.options.detections is None else "boxes"
+        return "pictures" if self._options.detections is None else "boxes"
 
     def rows(self, rows: RowFormat) -> RowFormat:
         """The format of the table, with the columns of frames."""
-        boxes = self._request.options.detections is not None
-        return replace(rows, boxes=boxes, times=self._request.needs_times)
+        boxes = self._options.detections is not None
+        return replace(rows, boxes=boxes, times=self._options.needs_times)
 
     def predict(self, table: PredictionTable | None) -> Predicted:
         """Predict for the frames; see `predict_field`."""
-        predicted, self._frames = predict_field(self._request, table=table)
+        predicted, self._frames = predict_field(self._request, self._options, table=table)
         return predicted
 
     def write(self, predicted: Predicted) -> tuple[list[str], list[str]]:
@@ -89,7 +85,7 @@ class FieldRun:
         from metaadapter.apps.field.frames import common_folder
         from metaadapter.data.output_folder import write_errors
 
-        folder = common_folder(self._request.request.queries.rows)
+        folder = common_folder(self._request.queries.rows)
         written, missing = list[str](), list[str]()
         for kind, path in self._exports:
             with write_errors(str(path), instead="choose another place in --export"):
@@ -102,12 +98,12 @@ class FieldRun:
         self, kind: str, path: Path, predicted: Predicted, folder: Path
     ) -> tuple[str, Sequence[str]]:
         """Write a file whose paths are relative to `folder`."""
-        options, predictions = self._request.options, predicted.predictions
-        labels = _labels(self._request.request.classes, options)
+        options, predictions = self._options, predicted.predictions
+        labels = _labels(self._request.classes, options)
         if kind == "megadetector":
             from metaadapter.apps.field.megadetector_file import MegaDetectorFile
 
-            detected = (folder, options.detections, self._request.folders)
+            detected = (folder, options.detections, options.folders)
             writer = MegaDetectorFile(self._classifier, labels, *detected)
             writer.write(path, predictions(), predicted.tally.unreadable)
             return f"wrote the answers as MegaDetector JSON to {path}", ()
@@ -142,7 +138,7 @@ class FieldRun:
         from metaadapter.apps.field.megadetector_file import answers_in_boxes
         from metaadapter.data.boxes.formats import write_boxes
 
-        rows = self._request.request.queries.rows
+        rows = self._request.queries.rows
         write_boxes(
             answers_in_boxes(predictions(), labels, rows, folder, self._classifier), kind, path
         )
@@ -179,5 +175,5 @@ class FieldRun:
 def _labels(classes: Sequence[str], options: FieldOptions) -> list[str]:
     """All possible answers for boxes of animals."""
     fauna = options.fauna
-    others = () if fauna is None else (*fauna.others, *fauna.higher)
+    others = () if fauna is None else fauna.others
     return [*dict.fromkeys((*classes, *others, UNKNOWN))]

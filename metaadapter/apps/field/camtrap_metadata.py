@@ -1,4 +1,4 @@
-"""The columns of Camtrap DP tables, the metadata (project, species, places), and its rules.
+"""The columns of Camtrap DP tables, and the metadata: project, species, places.
 
 Source: camtrap-dp-profile.json 1.0.2 (https://github.com/tdwg/camtrap-dp) and the profile of
 Frictionless data packages (https://specs.frictionlessdata.io/schemas/data-package.json).
@@ -11,9 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, Field, StrictBool, ValidationError
+from typing import Any
 
 from metaadapter.data.regular_files import is_regular, regular
 from metaadapter.data.strict_json import parse_json
@@ -69,7 +67,6 @@ class PackageMetadata:
         species: Sequence[str],
         times: tuple[datetime, datetime] | None,
         places: Iterable[tuple[float, float]],
-        levels: Sequence[str],
     ) -> dict[str, Any]:
         """The user's values, with all missing ones filled in; a place is (latitude, longitude)."""
         known = {self.scientific_name(label) for label in species}
@@ -86,7 +83,7 @@ class PackageMetadata:
             "captureMethod": ["activityDetection"],
             "individualAnimals": False,
             **self.values.get("project", {}),
-            "observationLevel": [*levels],
+            "observationLevel": ["media"],
         }
         points = [[longitude, latitude] for latitude, longitude in sorted(set(places))]
         now = datetime.now(UTC)
@@ -122,8 +119,6 @@ def read_metadata(folder: Path, names: Mapping[str, str] | None = None) -> Packa
             raise ValueError("it is not a JSON object, or its `project` is not an object")
         if not isinstance(values.get("taxonomic", []), list):
             raise ValueError("its `taxonomic` is not a list")
-        if others := {str(entry.get("name")) for entry in values.get("resources", [])} - {*COLUMNS}:
-            raise ValueError(f"its `resources` list other tables ({', '.join(sorted(others))})")
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(
             f"expected the metadata of a Camtrap DP in {file}, but {error}; correct it, or give "
@@ -154,16 +149,8 @@ def _require_place(row: Mapping[str | None, Any]) -> None:
     if None in row:
         raise ValueError(f"the row of {camera!r} has more cells than the table has columns")
     for column, most in (("latitude", 90), ("longitude", 180)):
-        if not (text := row.get(column)):
-            continue
-        try:
-            is_right = abs(float(text)) <= most
-        except ValueError:
-            is_right = False
-        if not is_right:
-            raise ValueError(
-                f"the {column} of {camera!r} is {text!r}, not a number from -{most} to {most}"
-            )
+        if not -most <= float(row.get(column) or 0) <= most:
+            raise ValueError(f"the {column} of {camera!r} is not from -{most} to {most}")
 
 
 def _resource(name: str) -> dict[str, str]:
@@ -176,45 +163,3 @@ def _resource(name: str) -> dict[str, str]:
         "encoding": "utf-8",
         "schema": f"{STANDARD}{name}-table-schema.json",
     }
-
-
-class _Person(BaseModel):
-    title: str
-    role: Literal[
-        "contact", "principalInvestigator", "rightsHolder", "publisher", "contributor"
-    ] = "contributor"
-
-
-class _Project(BaseModel):
-    title: str
-    samplingDesign: Literal[
-        "simpleRandom",
-        "systematicRandom",
-        "clusteredRandom",
-        "experimental",
-        "targeted",
-        "opportunistic",
-    ]
-    captureMethod: Annotated[list[Literal["activityDetection", "timeLapse"]], Field(min_length=1)]
-    individualAnimals: StrictBool
-
-
-class _Profile(BaseModel):
-    """The rules of the profile for values that the user may have changed."""
-
-    name: Annotated[str, Field(pattern=r"^[-a-z0-9._/]+$")]
-    project: _Project
-    contributors: Annotated[list[_Person], Field(min_length=1)]
-
-
-def profile_faults(package: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for each value that the profile does not allow."""
-    try:
-        _Profile.model_validate(package)
-    except ValidationError as error:
-        return [
-            f"{'.'.join(map(str, fault['loc']))} is {fault['input']!r}, but the standard wants: "
-            f"{fault['msg']}"
-            for fault in error.errors()
-        ]
-    return []

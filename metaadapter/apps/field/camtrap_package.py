@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import mimetypes
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,17 +16,14 @@ from metaadapter.apps.field.camtrap_metadata import (
     COLUMNS,
     DEPLOYMENTS_FILE,
     METADATA_FILE,
-    profile_faults,
     read_deployments,
     read_metadata,
 )
 from metaadapter.apps.field.frames import (
-    Event,
     by_frame,
     camera_name,
     clock,
     event_of,
-    events_of,
     relative_name,
     shown_in,
 )
@@ -73,32 +71,37 @@ class CamtrapPackage:
 
     def write(self, predictions: Callable[[], Iterable[Prediction]]) -> list[str]:
         """Write the package; return sentences on the required information that is missing."""
-        known, metadata = (
-            read_deployments(self.out),
-            read_metadata(self.out, self.scientific_names),
-        )
-        events, n_without_time = events_of(predictions())
-        cameras = _placed(known) | self._deployments(events, known)
-        placed = [row for row in cameras.values() if row["latitude"] and row["longitude"]]
-        labels = sorted({label for event in events.values() for label in event.counts})
-        times = [time for event in events.values() for time in (event.start, event.end)]
+        known = read_deployments(self.out)
+        metadata = read_metadata(self.out, self.scientific_names)
+        cameras, labels, n_without_time = defaultdict[str, list[datetime]](list), set[str](), 0
+        for path, of_frame in by_frame(predictions()):
+            if of_frame[0].time is None:
+                n_without_time += 1
+                continue
+            time = datetime.fromisoformat(of_frame[0].time)
+            cameras[camera_name(path, self.folder)].append(time)
+            labels |= {prediction.label for prediction in shown_in(of_frame)}
+        deployments = _placed(known) | {
+            camera: _deployment(camera, times, known.get(camera, {}))
+            for camera, times in cameras.items()
+        }
+        placed = [row for row in deployments.values() if row["latitude"] and row["longitude"]]
+        times = [time for of_camera in cameras.values() for time in of_camera]
         document = metadata.completed(
             self.folder.name or "camera traps",
-            [label for label in labels if _type_of(label) == "animal"],
+            [label for label in sorted(labels) if _type_of(label) == "animal"],
             (min(times, key=clock), max(times, key=clock)) if times else None,
             [(float(row["latitude"]), float(row["longitude"])) for row in placed],
-            ["media", "event"],
         )
         self.out.mkdir(parents=True, exist_ok=True)
         added = (column for row in known.values() for column in row)
         columns = [*dict.fromkeys((*COLUMNS["deployments"], *added))]
-        self._table("deployments", cameras.values(), columns)
+        self._table("deployments", deployments.values(), columns)
         self._table("media", self._media(predictions()))
-        observations = self._observations(predictions(), events, metadata.scientific_name)
-        self._table("observations", observations)
+        self._table("observations", self._observations(predictions(), metadata.scientific_name))
         replace_file(self.out / METADATA_FILE, json_text(document, indent=2) + "\n")
-        missing = [f"{self.out / METADATA_FILE}: {fault}" for fault in profile_faults(document)]
-        if unplaced := [camera for camera, row in cameras.items() if row not in placed]:
+        missing = []
+        if unplaced := [camera for camera, row in deployments.items() if row not in placed]:
             missing.append(
                 f"{len(unplaced)} camera(s) have no latitude and longitude, which the standard "
                 f"requires: add them to {self.out / DEPLOYMENTS_FILE}; later runs keep them ("
@@ -110,27 +113,6 @@ class CamtrapPackage:
                 "package leaves them out"
             )
         return missing
-
-    def _deployments(
-        self, events: dict[str, Event], known: dict[str, dict[str, str]]
-    ) -> dict[str, dict[str, str]]:
-        cameras: dict[str, list[datetime]] = {}
-        for event in events.values():
-            cameras.setdefault(camera_name(event.first, self.folder), []).extend(
-                (event.start, event.end)
-            )
-        return {
-            camera: {
-                "deploymentID": camera,
-                "locationName": camera,
-                "latitude": "",
-                "longitude": "",
-                "timestampIssues": str(any(time.tzinfo is None for time in times)).lower(),
-                **known.get(camera, {}),
-                **_period(times, known.get(camera, {})),
-            }
-            for camera, times in cameras.items()
-        }
 
     def _media(self, predictions: Iterable[Prediction]) -> Iterator[Row]:
         for path, of_frame in by_frame(predictions):
@@ -148,28 +130,16 @@ class CamtrapPackage:
                 }
 
     def _observations(
-        self,
-        predictions: Iterable[Prediction],
-        events: dict[str, Event],
-        scientific_name: Callable[[str], str],
+        self, predictions: Iterable[Prediction], scientific_name: Callable[[str], str]
     ) -> Iterator[Row]:
-        now = _stamp(datetime.now(UTC))
-
-        def classified(prediction: Prediction) -> Row:
-            label, kind = prediction.label, _type_of(prediction.label)
-            programs = {"detector": self.detector, SOURCE: SOURCE}
-            return {
-                **_classifier(programs.get(prediction.source or "", self.classifier), prediction),
-                "classificationTimestamp": now,
-                "observationType": kind,
-                "scientificName": scientific_name(label) if kind == "animal" else "",
-            }
-
+        now, programs = _stamp(datetime.now(UTC)), {"detector": self.detector, SOURCE: SOURCE}
         for path, of_frame in by_frame(predictions):
             if (time := of_frame[0].time) is None:
                 continue
             name, stamp = relative_name(path, self.folder), _stamp(datetime.fromisoformat(time))
             for number, prediction in enumerate(shown_in(of_frame), start=1):
+                label, kind = prediction.label, _type_of(prediction.label)
+                program = programs.get(prediction.source or "", self.classifier)
                 yield {
                     "observationID": f"{name}#{number}",
                     "deploymentID": camera_name(path, self.folder),
@@ -178,22 +148,11 @@ class CamtrapPackage:
                     "eventStart": stamp,
                     "eventEnd": stamp,
                     "observationLevel": "media",
-                    **classified(prediction),
+                    **_classifier(program, prediction),
+                    "classificationTimestamp": now,
+                    "observationType": kind,
+                    "scientificName": scientific_name(label) if kind == "animal" else "",
                     **({} if prediction.box is None else {"count": 1, **_box(prediction.box)}),
-                }
-        for key, event in events.items():
-            event_id = relative_name(as_place(key), self.folder)
-            animals = [label for label in event.counts if not is_nothing(label)]
-            for number, label in enumerate(animals or event.counts, start=1):
-                yield {
-                    "observationID": f"{event_id}#event{number}",
-                    "deploymentID": camera_name(event.first, self.folder),
-                    "eventID": event_id,
-                    "eventStart": _stamp(event.start),
-                    "eventEnd": _stamp(event.end),
-                    "observationLevel": "event",
-                    **classified(event.surest[label]),
-                    **({"count": event.counts[label]} if animals else {}),
                 }
 
     def _table(self, name: str, rows: Iterable[Row], columns: Sequence[str] | None = None) -> None:
@@ -209,9 +168,7 @@ def _is_own(observations: Path) -> bool:
         return False
     with regular(observations).open(encoding="utf-8", errors="replace", newline="") as file:
         first = next(csv.DictReader(file), None)
-    return (
-        first is None or re.search(r"#(event)?\d+$", first.get("observationID") or "") is not None
-    )
+    return first is None or re.search(r"#\d+$", first.get("observationID") or "") is not None
 
 
 def _classifier(program: str, prediction: Prediction) -> Row:
@@ -231,18 +188,20 @@ def _placed(known: Mapping[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     return {camera: row for camera, row in known.items() if all(map(row.get, needed))}
 
 
-def _period(times: Sequence[datetime], known: Mapping[str, str]) -> dict[str, str]:
-    """Start and end of a deployment: those of `known`, widened to all its media."""
-    first, last = clock(min(times, key=clock)), clock(max(times, key=clock))
+def _deployment(camera: str, times: Sequence[datetime], known: Mapping[str, str]) -> dict[str, str]:
+    """The row of a camera: that of `known`, with start and end widened to all its media."""
+    first, last = min(times, key=clock), max(times, key=clock)
     start, end = (known.get(column) or "" for column in ("deploymentStart", "deploymentEnd"))
     begins, ends = _time(start), _time(end)
     return {
-        "deploymentStart": _stamp(datetime.fromisoformat(start))
-        if begins and begins <= first
-        else _stamp(min(times, key=clock)),
-        "deploymentEnd": _stamp(datetime.fromisoformat(end))
-        if ends and ends >= last
-        else _stamp(max(times, key=clock)),
+        "deploymentID": camera,
+        "locationName": camera,
+        "latitude": "",
+        "longitude": "",
+        "timestampIssues": str(any(time.tzinfo is None for time in times)).lower(),
+        **known,
+        "deploymentStart": start if begins and begins <= clock(first) else _stamp(first),
+        "deploymentEnd": end if ends and ends >= clock(last) else _stamp(last),
     }
 
 

@@ -14,6 +14,7 @@ from metaadapter.data.boxes.formats import read_boxes
 from metaadapter.data.boxes.frame_detections import ANIMAL, FrameDetections
 from metaadapter.data.boxes.picture_search import DEEPEST, parts_of
 from metaadapter.data.checksums import content_hash, file_hash
+from metaadapter.data.crop import Box
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import DataError
 
@@ -57,6 +58,15 @@ class Detections:
         names += [name.removesuffix(path.suffix) for name in names]
         frame = next((self.frames[name] for name in names if name in self.frames), None)
         return frame and frame.of_picture(path)
+
+    def animals(
+        self, path: Path, folders: Sequence[Path], min_confidence: float
+    ) -> list[Box] | None:
+        """The boxes of animals in a picture, the surest first; `None` if it is not listed."""
+        frame = self.of(path, folders)
+        return frame and [
+            box.box for box in frame.above(min_confidence) if box.category in self.classified
+        ]
 
     def matched(self, paths: Sequence[Path], folders: Sequence[Path]) -> Detections:
         """These detections, under names that pictures have here if none has one of theirs.
@@ -133,13 +143,13 @@ def surest_boxes(
     whole = [row.path for row in table.rows if row.box is None]
     detections = detections.matched(whole, folders)
     detections.require_some(whole, folders)
-    rows = [_with_box(row, detections, min_confidence, folders) for row in table.rows]
+    rows = list[ImageRow]()
+    for row in table.rows:
+        boxes = detections.animals(row.path, folders, min_confidence) if row.box is None else None
+        rows.append(replace(row, box=boxes[0]) if boxes else row)
     unboxed = Counter(str(row.label) for row in rows if row.box is None)
     if unboxed.total() == len(rows):
-        raise DataError(
-            f"{detections.source} has no box of an animal with a confidence of {min_confidence} or "
-            "more in any labelled picture; lower --min-confidence, or leave out --detections"
-        )
+        raise _no_box(detections, min_confidence, "labelled picture")
     warnings = (*table.warnings, *detections.warnings)
     if unboxed:
         warnings += (
@@ -158,36 +168,43 @@ def pool_boxes(
     the surroundings. Boxes in `table` stay. Frames without a box or without an entry are left out,
     and warnings count them. A `DataError` if no box is left.
     """
-    rows, without, unlisted = list[ImageRow](), list[Path](), list[Path]()
+    rows, without, unlisted = list[ImageRow](), 0, list[Path]()
     folders = folders_of([source], table.rows)
     detections = detections.matched([row.path for row in table.rows], folders)
     for row in table.rows:
-        frame = detections.of(row.path, folders)
+        boxes = detections.animals(row.path, folders, min_confidence)
         if row.box is not None:
             rows.append(row)
-        elif frame is None:
+        elif boxes is None:
             unlisted.append(row.path)
         else:
-            boxes = [
-                replace(row, box=detection.box)
-                for detection in frame.above(min_confidence)
-                if detection.category in detections.classified
-            ]
-            rows += boxes
-            without += [] if boxes else [row.path]
+            rows += [replace(row, box=box) for box in boxes]
+            without += not boxes
+    listed = ", ".join(map(str, unlisted[:MOST_LISTED])) + ", …" * (len(unlisted) > MOST_LISTED)
+    if not rows and unlisted and not without:
+        raise DataError(
+            f"the labelled pictures are boxes, and {detections.source} lists no boxes in the "
+            f"unlabelled pictures {source} ({listed}); give the detections in these by a second "
+            "--detections, or give the table of predict --out as --unlabelled"
+        )
     if not rows:
-        _refuse_pool(detections, min_confidence, source, () if without else unlisted)
+        raise _no_box(detections, min_confidence, f"unlabelled picture of {source}")
     warnings = [*table.warnings, *detections.warnings]
     if unlisted:
         warnings.append(
             f"{len(unlisted)} unlabelled pictures are left out, because {detections.source} does "
-            f"not list them: {_listed(unlisted)}"
+            f"not list them: {listed}"
         )
     if without:
-        warnings.append(
-            f"{len(without)} unlabelled pictures have no box of an animal and are left out"
-        )
+        warnings.append(f"{without} unlabelled pictures have no box of an animal and are left out")
     return replace(table, rows=tuple(rows), warnings=tuple(warnings))
+
+
+def _no_box(detections: Detections, min_confidence: float, pictures: str) -> DataError:
+    return DataError(
+        f"{detections.source} has no box of an animal with a confidence of {min_confidence} or "
+        f"more in any {pictures}; lower --min-confidence, or leave out --detections"
+    )
 
 
 def folders_of(sources: Sequence[Path], rows: Sequence[ImageRow]) -> list[Path]:
@@ -212,36 +229,3 @@ def _names(path: Path, folders: Sequence[Path]) -> Iterator[str]:
             for outer in (*reversed(inner.parents), inner):
                 yield whole.relative_to(outer).as_posix()
     yield _name(str(path))
-
-
-def _with_box(
-    row: ImageRow, detections: Detections, min_confidence: float, folders: Sequence[Path]
-) -> ImageRow:
-    frame = detections.of(row.path, folders)
-    if row.box is not None or frame is None:
-        return row
-    for detection in frame.above(min_confidence):
-        if detection.category in detections.classified:
-            return replace(row, box=detection.box)
-    return row
-
-
-def _refuse_pool(
-    detections: Detections, min_confidence: float, folder: Path, unlisted: Sequence[Path]
-) -> None:
-    if unlisted:
-        raise DataError(
-            f"the labelled pictures are boxes, and {detections.source} lists no boxes in the "
-            f"unlabelled pictures {folder} ({_listed(unlisted)}); give the detections in these by "
-            "a second --detections, or give the table of predict --out as --unlabelled"
-        )
-    raise DataError(
-        f"{detections.source} has no box of an animal with a confidence of {min_confidence} or "
-        f"more in any unlabelled picture of {folder}; lower --min-confidence, or leave out "
-        "--unlabelled"
-    )
-
-
-def _listed(paths: Sequence[Path]) -> str:
-    more = ", …" if len(paths) > MOST_LISTED else ""
-    return ", ".join(map(str, paths[:MOST_LISTED])) + more

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -22,8 +21,8 @@ from metaadapter.apps.field.species_posterior import Evidence
 TaxonPath: TypeAlias = tuple[str, ...]
 """Class, order, family, genus and species, as far as a label has them."""
 RANKS = ("class", "order", "family", "species")
-GENUS, FAMILY = 4, 3
-"""The lengths of the paths of these ranks."""
+GENUS = 4
+"""The length of the path of a genus."""
 # Common words for whole classes of vertebrates.
 VERTEBRATES = {
     "bird": "aves",
@@ -173,16 +172,12 @@ class Fauna:
         return replace(self, others=kept)
 
     @property
-    def higher(self) -> dict[str, TaxonPath]:
-        """Name → taxon of each genus and family."""
-        paths = {*self.others.values()}.union(*self.places.values())
-        taxa = {path[:rank] for path in paths for rank in (GENUS, FAMILY) if len(path) >= rank}
-        return {name_of(path): path for path in sorted(taxa)}
-
-    @property
     def scientific_names(self) -> dict[str, str]:
-        """Answer → scientific name."""
-        paths = {label: self.path(label) for label in self.places} | {**self.others} | self.higher
+        """Answer → scientific name, where it means one taxon alone."""
+        alone = {
+            label: next(iter(paths)) for label, paths in self.places.items() if len(paths) == 1
+        }
+        paths = alone | {**self.others}
         named = {name: Taxon(path, name).scientific_name for name, path in paths.items()}
         return {name: scientific for name, scientific in named.items() if scientific}
 
@@ -197,12 +192,6 @@ class Fauna:
             f"no label of SpeciesNet in the detections names {shown}, so its scores are never for "
             "these; English and scientific names of classes are understood",
         )
-
-    def path(self, name: str) -> TaxonPath:
-        """The lowest taxon that holds a class or another species; () if there is none."""
-        paths = [self.others[name]] if name in self.others else [*self.places.get(name, ())]
-        common = takewhile(lambda ranks: len({*ranks}) == 1, zip(*paths, strict=False))
-        return tuple(ranks[0] for ranks in common)
 
     def evidence(self, scores: Mapping[str, float]) -> Evidence:
         """Spread SpeciesNet's scores (label → score) over the classes and the rest.

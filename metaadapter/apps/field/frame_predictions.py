@@ -29,7 +29,7 @@ from metaadapter.features.store.stored_pictures import StoredPicture, contradict
 from metaadapter.workflow.prediction_rows import Outcome
 from metaadapter.workflow.prediction_table import PredictionTable
 from metaadapter.workflow.predictions import Prediction, PredictionOptions
-from metaadapter.workflow.query_parts import PICTURES_AT_ONCE, EncodedPart, Part, parts_of
+from metaadapter.workflow.query_parts import PICTURES_AT_ONCE, EncodedPart, Part
 from metaadapter.workflow.run_predict import (
     Predicted,
     PredictionRequest,
@@ -51,6 +51,11 @@ class FieldOptions:
     """The species that the detector's file names."""
     warnings: tuple[str, ...] = ()
     """Sentences on what the options' files contain."""
+    folders: Sequence[Path] = ()
+    """The folders of the pictures, to which the names in the detector's file may be relative."""
+    burst: float | None = None
+    """The most seconds between two frames of a series; `None` for no series."""
+    needs_times: bool = False
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -59,7 +64,7 @@ class FieldOptions:
         allowed = None if self.allowed is None else sorted(self.allowed)
         confidence = None if boxes is None else self.min_confidence
         others = sorted(self.fauna.others) if self.fauna else []
-        return (boxes and boxes.sha256, confidence, allowed, others)
+        return (self.burst, boxes and boxes.sha256, confidence, allowed, others)
 
 
 def encode_frames(
@@ -222,62 +227,38 @@ def _of_frame(prediction: Prediction, frame: Frame, detection: Detection | None)
     )
 
 
-@dataclass(frozen=True, slots=True)
-class FieldRequest:
-    """A request for predictions of frames of camera traps."""
-
-    request: PredictionRequest
-    options: FieldOptions
-    folders: Sequence[Path] = ()
-    burst: float | None = None
-    needs_times: bool = False
-
-    def parts(self) -> list[list[Frame]]:
-        """Divide the frames into parts to predict one after the other; no series is divided."""
-        detections = self.options.detections
-        rows = _by_picture(self.request.queries.rows, boxed=detections is not None)
-        if detections is not None:
-            detections.require_some([row.path for row in rows], self.folders)
-        frames = []
-        for row in rows:
-            boxes = None if detections is None else detections.of(row.path, self.folders)
-            frames.append(Frame(row, boxes, None if boxes is None else boxes.time))
-        if self.needs_times:
-            frames = read_times(frames)
-        groups: Sequence[Sequence[Frame]] = [[frame] for frame in frames]
-        if self.burst is not None:
-            groups = in_series(frames, self.burst)
-        return [*in_parts(groups, PICTURES_AT_ONCE)]
-
-
 def predict_field(
-    field_request: FieldRequest,
-    *,
-    table: PredictionTable | None,
+    request: PredictionRequest, options: FieldOptions, *, table: PredictionTable | None
 ) -> tuple[Predicted, list[Frame]]:
-    """Predict part by part, and return the frames too; none if feature stores are predicted."""
-    request, options = field_request.request, field_request.options
-    if request.queries.stored:
-
-        def predictor(stored: StoredAdapter, pictures: EncodedPictures) -> list[Prediction]:
-            return predict_species(stored, pictures, request.options, allowed=options.allowed)
-
-        parts = parts_of(request.queries, request.stored.config.origin, predictor)
-        warnings = [*whole_warnings(request), *options.warnings]
-        predicted = run_request(request, parts=parts, warnings=warnings, table=table)
-        return predicted, []
-    groups = field_request.parts()
+    """Predict part by part, and return the frames too."""
+    groups = _parts(request.queries.rows, options)
+    origin = request.stored.config.origin
     parts = [
         Part.of_rows(
             [frame.row for frame in frames],
-            partial(encode_frames, frames, request.stored.config.origin, request.options, options),
+            partial(encode_frames, frames, origin, request.options, options),
         )
         for frames in groups
     ]
-    warnings = [*options.warnings, *_time_warnings(groups, field_request.burst)]
+    warnings = [*options.warnings, *_time_warnings(groups, options.burst)]
     warnings += whole_warnings(request) if options.detections is None else ()
     predicted = run_request(request, parts=parts, warnings=warnings, table=table)
     return predicted, [frame for frames in groups for frame in frames]
+
+
+def _parts(rows: Sequence[ImageRow], options: FieldOptions) -> list[list[Frame]]:
+    """Divide the frames into parts to predict one after the other; no series is divided."""
+    detections = options.detections
+    rows = _by_picture(rows, boxed=detections is not None)
+    if detections is not None:
+        detections.require_some([row.path for row in rows], options.folders)
+    frames = [Frame(row, detections and detections.of(row.path, options.folders)) for row in rows]
+    if options.needs_times:
+        frames = read_times(frames)
+    groups: Sequence[Sequence[Frame]] = [[frame] for frame in frames]
+    if options.burst is not None:
+        groups = in_series(frames, options.burst)
+    return [*in_parts(groups, PICTURES_AT_ONCE)]
 
 
 def _by_picture(rows: Sequence[ImageRow], *, boxed: bool) -> list[ImageRow]:

@@ -1,7 +1,4 @@
-"""The frames of camera traps: cameras, names, times, what their boxes show, and events.
-
-An event, as Camtrap DP defines it, is a series of frames or one frame.
-"""
+"""The frames of camera traps: cameras, names, times, and what their boxes show."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -52,16 +49,13 @@ class Frame:
 
 
 def read_times(frames: Iterable[Frame]) -> list[Frame]:
-    """Set each frame's time from its file; if the file has none, the detector's time stays."""
+    """Set each frame's time from the EXIF data of its file."""
     frames, timed = list(frames), list[Frame]()
     with ThreadPoolExecutor(READERS, thread_name_prefix="time") as executor:
         for start in range(0, len(frames), TIMES_AT_ONCE):
             some = frames[start : start + TIMES_AT_ONCE]
             times = executor.map(lambda frame: capture_time(frame.row.file), some)
-            timed += [
-                replace(frame, time=time or frame.time)
-                for frame, time in zip(some, times, strict=True)
-            ]
+            timed += [replace(frame, time=time) for frame, time in zip(some, times, strict=True)]
             tell("times", len(timed), len(frames))
     return timed
 
@@ -122,47 +116,9 @@ def sureness(prediction: Prediction) -> float:
     return prediction.probability * prediction.confidence
 
 
-@dataclass(slots=True)
-class Event:
-    """The observations in a series of frames, or in a frame without a series."""
-
-    first: Path
-    """The path of one of its frames."""
-    start: datetime
-    end: datetime
-    counts: Counter[str] = field(default_factory=Counter)
-    """Label → its largest count in one frame; the event shows at least this many animals."""
-    surest: dict[str, Prediction] = field(default_factory=dict)
-    """Label → its most probable prediction."""
-
-
-def events_of(predictions: Iterable[Prediction]) -> tuple[dict[str, Event], int]:
-    """Return name → event, and the number of frames without a time, which belong to no event."""
-    events: dict[str, Event] = {}
-    n_without_time = 0
-    for path, of_frame in by_frame(predictions):
-        if of_frame[0].time is None:
-            n_without_time += 1
-            continue
-        time = datetime.fromisoformat(of_frame[0].time)
-        event = events.setdefault(event_of(of_frame), Event(path, time, time))
-        event.start = min(event.start, time, key=clock)
-        event.end = max(event.end, time, key=clock)
-        shown = shown_in(of_frame)
-        event.counts |= Counter(prediction.label for prediction in shown)
-        for prediction in shown:
-            before = event.surest.get(prediction.label, prediction)
-            event.surest[prediction.label] = max(before, prediction, key=_probability)
-    return events, n_without_time
-
-
 def event_of(of_frame: Sequence[Prediction]) -> str:
     """The name of a frame's event: the series of the frame, or the frame's own path."""
     return of_frame[0].series or of_frame[0].path
-
-
-def _probability(prediction: Prediction) -> float:
-    return prediction.probability
 
 
 def clock(time: datetime) -> datetime:

@@ -18,7 +18,6 @@ from metaadapter.apps.field.frames import by_frame, relative_name, shown_in, sur
 from metaadapter.apps.field.species import is_nothing, is_species
 from metaadapter.data.boxes.frame_detections import ANIMAL, WHOLE, Detection, FrameDetections
 from metaadapter.data.boxes.listing import Listing
-from metaadapter.data.crop import Box
 from metaadapter.data.decode import upright_size
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.output_folder import write_output
@@ -30,7 +29,6 @@ from metaadapter.data.url import as_place
 from metaadapter.workflow.predictions import NONE_OF_THESE, UNKNOWN, Prediction
 
 FORMAT_VERSION = "1.6"
-WHOLE_FRAME = Box(0.0, 0.0, 1.0, 1.0)
 # The file would be tens of times larger with the probabilities of hundreds of classes.
 MOST_LISTED = 5
 TIME = "%Y-%m-%d %H:%M:%S"
@@ -56,7 +54,7 @@ class MegaDetectorFile:
         """Write all boxes of the detector unchanged, with the predictions of the classifier."""
         head = {
             "info": self._info(),
-            "detection_categories": self._categories(),
+            "detection_categories": self._categories,
             "classification_categories": {str(n): label for n, label in enumerate(self.labels)},
         }
 
@@ -69,6 +67,10 @@ class MegaDetectorFile:
 
         write_output(file, write)
 
+    @property
+    def _categories(self) -> dict[str, str]:
+        return {"1": ANIMAL} if self.detections is None else dict(self.detections.categories)
+
     def _info(self) -> dict[str, Any]:
         info = {} if self.detections is None else dict(self.detections.info)
         return {
@@ -78,9 +80,6 @@ class MegaDetectorFile:
             "classifier": self.classifier,
             "classification_completion_time": datetime.now(UTC).strftime(TIME),
         }
-
-    def _categories(self) -> dict[str, str]:
-        return {"1": ANIMAL} if self.detections is None else dict(self.detections.categories)
 
     def _images(
         self, predictions: Iterable[Prediction], unreadable: Iterable[UnreadableImage]
@@ -102,7 +101,7 @@ class MegaDetectorFile:
         frame = self._detected(path)
         if frame is None:
             return [self._whole(answer) for answer in of_frame if not is_nothing(answer.label)]
-        ids = {name: number for number, name in self._categories().items()}
+        ids = {name: number for number, name in self._categories.items()}
         classified = {
             (answer.detected, answer.box): {"classifications": self._classified(answer)}
             for answer in of_frame
@@ -123,7 +122,7 @@ class MegaDetectorFile:
         return {
             "category": "1",
             "conf": float(1 - nothing),
-            "bbox": [*(answer.box or WHOLE_FRAME)],
+            "bbox": [*(answer.box or WHOLE)],
             "classifications": self._classified(answer),
         }
 
@@ -173,7 +172,6 @@ def _size(file: Path | Packed) -> tuple[int, int] | None:
 
 # The first four are built into Timelapse; its template must have fields with the other names.
 COLUMNS = ("File", "RelativePath", "DateTime", "DeleteFlag", "Species", "Count", "Probability")
-TIME = "%Y-%m-%d %H:%M:%S"
 
 
 def write_timelapse(file: Path, predictions: Iterable[Prediction], folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,15 +59,11 @@ def among_possible(
     return np.where(total_N1 > 0, kept_NC / np.where(total_N1 > 0, total_N1, 1), even_NC)
 
 
-MOST_NAMED = 3
-
-
 class Allowed(NamedTuple):
     """The classes that occur, and all names of the list in the form of `folded`."""
 
     classes: frozenset[str]
     names: frozenset[str]
-    warnings: tuple[str, ...] = ()
 
 
 def folded(name: str) -> str:
@@ -81,7 +76,7 @@ def read_allowed(given: str, classes: Sequence[str], others: Iterable[str] = ())
 
     A name must be a class, or one of the `others`, which a detector may report; it may also be a
     word for nothing, people or vehicles. Only a file may have more names, because a list for a
-    region has more than an adapter knows: a warning tells which of them resemble a class.
+    region has more than an adapter knows.
     """
     known = {folded(label): label for label in classes}
     is_file, names = _read_names(given)
@@ -103,20 +98,7 @@ def read_allowed(given: str, classes: Sequence[str], others: Iterable[str] = ())
             f"{', '.join(map(repr, classes[:5]))}{', …' if len(classes) > 5 else ''}); give names "
             "of classes with commas between them, or a text file with one name on each line"
         )
-    return Allowed(allowed, listed, _near_misses(given, unknown, [*known.keys() - listed]))
-
-
-def _near_misses(given: str, unknown: Sequence[str], missing: Sequence[str]) -> tuple[str, ...]:
-    """Return a warning if unknown names resemble classes that the list does not name."""
-    near = [
-        f"{name!r} (did you mean {close[0]!r}?)"
-        for name in unknown
-        if (close := get_close_matches(folded(name), missing, n=1, cutoff=0.8))
-    ]
-    if not near:
-        return ()
-    shown = ", ".join(near[:MOST_NAMED]) + (", …" if len(near) > MOST_NAMED else "")
-    return (f"--allowed {given}: {len(near)} name(s) are not classes but resemble one: {shown}",)
+    return Allowed(allowed, listed)
 
 
 def _read_names(given: str) -> tuple[bool, list[str]]:

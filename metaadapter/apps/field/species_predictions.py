@@ -1,15 +1,14 @@
-"""Predictions of species: those that occur, with SpeciesNet's scores, series and higher taxa."""
+"""Predictions of species: those that occur, with SpeciesNet's scores and series."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.field.fauna import FAMILY, GENUS, Fauna, TaxonPath, is_within, name_of
+from metaadapter.apps.field.fauna import Fauna
 from metaadapter.apps.field.series import mean_in_series
 from metaadapter.apps.field.species import among_possible
 from metaadapter.apps.field.species_posterior import posterior
@@ -21,60 +20,24 @@ from metaadapter.workflow.predictions import (
     predict_pictures,
 )
 
-# SpeciesNet's threshold for a higher taxon as its answer (`geofence_utils.py`).
-ROLL_UP = 0.65
-# A species stays the label if it is three times as probable as all others of its taxon together.
-CLEAR_SHARE = 0.75
 SOURCE = "SpeciesNet"
 
 
-def species_answer(
-    paths: Mapping[str, TaxonPath], prediction: Prediction, others: Mapping[str, float]
-) -> Prediction:
-    """The prediction, with another species or a higher taxon as its label where that fits.
-
-    Another species (name → probability) is the label if it is more probable than every class. If
-    no class and no other species has `ROLL_UP`, a genus, or else a family, is the label, if its
-    species together have `ROLL_UP` and none of them has `CLEAR_SHARE` of it. `paths` has the taxa
-    of all classes and other species.
-    """
+def species_answer(prediction: Prediction, others: Mapping[str, float]) -> Prediction:
+    """The prediction, or another species (name → probability) that is likelier than every class."""
     known = 1.0 if prediction.known is None else prediction.known
-    classes = {label: known * share for label, share in prediction.probabilities.items()}
-    leaves = {**classes, **others}
-    best = max(leaves, key=leaves.__getitem__)
-    if leaves[best] < ROLL_UP:
-        for rank in (GENUS, FAMILY):
-            taxon, together = _most_probable(paths, leaves, rank)
-            inner = [name for name in leaves if taxon and is_within(paths[name], taxon)]
-            first = max(inner, key=leaves.__getitem__, default=best)
-            if together >= ROLL_UP and leaves[first] < CLEAR_SHARE * together:
-                return prediction._replace(
-                    label=name_of(taxon),
-                    probability=together,
-                    runner_up=first,
-                    runner_up_probability=leaves[first],
-                    source=SOURCE if first in others else prediction.source,
-                )
-    if best not in others:
+    label = max(others, key=others.__getitem__, default="")
+    second = max(prediction.probabilities, key=prediction.probabilities.__getitem__)
+    share = known * prediction.probabilities[second]
+    if others.get(label, 0.0) <= share:
         return prediction
-    second = max(classes, key=classes.__getitem__)
     return prediction._replace(
-        label=best,
-        probability=others[best],
+        label=label,
+        probability=others[label],
         runner_up=second,
-        runner_up_probability=classes[second],
+        runner_up_probability=share,
         source=SOURCE,
     )
-
-
-def _most_probable(
-    paths: Mapping[str, TaxonPath], leaves: Mapping[str, float], rank: int
-) -> tuple[TaxonPath, float]:
-    together = defaultdict[TaxonPath, float](float)
-    for name, share in leaves.items():
-        if len(path := paths[name]) >= rank:
-            together[path[:rank]] += share
-    return max(together.items(), key=lambda item: item[1], default=((), 0.0))
 
 
 class BoxFacts(NamedTuple):
@@ -123,9 +86,8 @@ def predict_species(
     predictions = predict_pictures(stored, pictures, options, reconsider)
     if fauna is None:
         return predictions
-    paths = {name: fauna.path(name) for name in (*classes, *others)}
     return [
-        species_answer(paths, prediction, _positive(others, row))
+        species_answer(prediction, dict(zip(others, row, strict=True)))
         for prediction, row in zip(predictions, shares_NO.tolist(), strict=True)
     ]
 
@@ -147,7 +109,3 @@ def _with_evidence(
         for name, share in result.others.items():
             others_NO[n, columns[name]] = share
     return Probabilities(rows_NC, known_N), others_NO
-
-
-def _positive(names: Sequence[str], shares: Sequence[float]) -> dict[str, float]:
-    return {name: share for name, share in zip(names, shares, strict=True) if share > 0}

@@ -224,7 +224,7 @@ def _read_frame(
     frame = frame.of_picture(path)
     if frame.failure:
         return frame.failure
-    time, boxes = capture_time(path) or frame.time, frame.above(0.0)
+    time, boxes = capture_time(path), frame.above(0.0)
     animals = tuple(
         box for box in boxes if box.category in classified and box.confidence >= MIN_CONFIDENCE
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,7 +40,6 @@ class FrameDetections(NamedTuple):
     detections: tuple[Detection, ...]
     failure: str = ""
     """Why the frame has no boxes, if the detector could not read it."""
-    time: datetime | None = None
     in_pixels: bool = False
     """Whether the sides of the boxes are numbers of pixels of the upright picture."""
     size: tuple[int, int] | None = None

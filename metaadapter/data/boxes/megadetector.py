@@ -17,7 +17,6 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from metaadapter.data.boxes.frame_detections import ANIMAL, Detection, FrameDetections
 from metaadapter.data.boxes.listing import Listing, Share
-from metaadapter.data.capture_time import read_time
 from metaadapter.data.crop import Box
 
 # MegaDetector's categories, for its early files and SpeciesNet's files, which do not list them.
@@ -92,7 +91,6 @@ class _Image(BaseModel):
     file: str
     detections: list[_Detection] | None = None
     failure: str | None = None
-    datetime: str | None = None
 
 
 class _MegaDetector(BaseModel):
@@ -119,7 +117,7 @@ class _MegaDetector(BaseModel):
                 )
                 for detection in image.detections or ()
             )
-            yield FrameDetections(image.file, boxes, failure, read_time(image.datetime))
+            yield FrameDetections(image.file, boxes, failure)
 
 
 class _WildlifeImage(BaseModel):

@@ -167,7 +167,7 @@ def test_predict__species_of_speciesnet__are_evidence_and_stand_for_the_rest_of_
     assert observed["Procyon lotor"]["classifiedBy"] == "SpeciesNet"
     assert observed["Lynx"]["classifiedBy"].startswith("metaadapter ")
     named = json.loads(exported.read_text())["classification_categories"].values()
-    assert {"northern raccoon", "procyon species", "felidae family"} <= {*named}
+    assert "northern raccoon" in named
     assert "names 'heron', 'red_fox'" in with_species.err
 
 
