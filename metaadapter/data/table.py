@@ -22,7 +22,8 @@ class ImageRow:
 
     The label identifies its class. Pictures of one group (a burst, a patient) stay on one side
     of a split. The box is the part of the picture to encode, by default the whole picture. A
-    picture that is packed has no file of its own: its path is only its name. The size is that of a `Url` in bytes when its folder was listed, or 0.
+    picture that is packed has no file of its own: its path is only its name. The size is that of a
+    `Url` in bytes when its folder was listed, or 0.
     """
 
     path: Path

@@ -110,11 +110,7 @@ def _candidates(
         boxes = boxes.matched(paths, folders)
         boxes.require_some(paths, folders)
         warnings += boxes.warnings
-        listed = [boxes.of(path, folders) for path in paths]
-        frames = [
-            Frame(row, in_frame, in_frame and in_frame.time)
-            for row, in_frame in zip(table.rows, listed, strict=True)
-        ]
+        frames = [Frame(row, boxes.of(row.path, folders)) for row in table.rows]
     found = candidates(read_times(frames), boxes, min_confidence)
     if found.n_unlisted:
         warnings += (

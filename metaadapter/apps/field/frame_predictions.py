@@ -252,7 +252,10 @@ def _parts(rows: Sequence[ImageRow], options: FieldOptions) -> list[list[Frame]]
     rows = _by_picture(rows, boxed=detections is not None)
     if detections is not None:
         detections.require_some([row.path for row in rows], options.folders)
-    frames = [Frame(row, detections and detections.of(row.path, options.folders)) for row in rows]
+    frames = [
+        Frame(row, None if detections is None else detections.of(row.path, options.folders))
+        for row in rows
+    ]
     if options.needs_times:
         frames = read_times(frames)
     groups: Sequence[Sequence[Frame]] = [[frame] for frame in frames]

@@ -25,6 +25,8 @@ def test_hold__folder_of_another_user__asks_for_the_permission(tmp_path, monkeyp
 
     monkeypatch.setattr("filelock.FileLock.acquire", fail)
 
-    message = rf"cannot lock the feature store {tmp_path}: Permission denied; correct .* or the permissions"
+    message = (
+        rf"cannot lock the feature store {tmp_path}: Permission denied; correct .* permissions"
+    )
     with pytest.raises(DataError, match=message), hold_folder(tmp_path):
         pass
