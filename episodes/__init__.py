@@ -2,7 +2,7 @@
 
 from episodes.class_split import ClassSplit, split_classes
 from episodes.errors import EpisodeError
-from episodes.evaluation_draws import cross_domain_draws, nested_draws
+from episodes.evaluation_draws import nested_draws
 from episodes.label_index import LabelIndex
 from episodes.learn2learn_bridge import to_learn2learn
 from episodes.mixture import Mixture
@@ -22,7 +22,6 @@ __all__ = [
     "LabelIndex",
     "Mixture",
     "TaskSource",
-    "cross_domain_draws",
     "gather",
     "nested_draws",
     "split_classes",

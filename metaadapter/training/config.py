@@ -101,8 +101,6 @@ class InnerConfig(Strict):
     steps: Annotated[int, Field(ge=0)] = 0
     lr: Positive = 0.1
     order: Literal["first", "second"] = "first"
-    share: Fraction = 0.5
-    """The fraction of the draws whose query loss is computed after the steps."""
 
 
 class OptimConfig(Strict):

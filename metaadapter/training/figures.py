@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from itertools import chain
 from statistics import fmean
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from pydantic import TypeAdapter
@@ -78,8 +79,6 @@ class Moment:
     grad_norm: float = 0.0
     """The norm of the gradient before it is scaled."""
     tasks_per_second: float = 0.0
-    sources: Mapping[str, float] = field(default_factory=dict)
-    """Source of tasks in this step → the mean total of its draws."""
     n_skipped: int = 0
     """Steps skipped so far: a loss or a gradient was not finite, or no task had a pool."""
 
@@ -92,7 +91,6 @@ class Moment:
                 "lr": self.lr,
                 "grad_norm": self.grad_norm,
                 "tasks_per_second": round(self.tasks_per_second, 1),
-                "sources": self.sources,
                 "n_skipped": self.n_skipped,
             }
         if self.validation:
@@ -111,14 +109,6 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-class LearnedDraw(NamedTuple):
-    """The source of some tasks, and their loss terms."""
-
-    source: str
-    terms: Mapping[str, Tensor]
-    """The unweighted terms and the weighted "total"; empty if no task had a pool."""
-
-
 @dataclass(frozen=True, slots=True)
 class StepFigures:
     """The figures of all draws of a step, and the norm of the gradient."""
@@ -126,8 +116,6 @@ class StepFigures:
     terms: dict[str, float]
     """Means over the draws that have the term."""
     grad_norm: float
-    sources: dict[str, float]
-    """Source → the mean total of its draws."""
 
     @property
     def is_finite(self) -> bool:
@@ -135,25 +123,16 @@ class StepFigures:
         return math.isfinite(self.terms.get("total", math.nan) + self.grad_norm)
 
 
-def step_figures(draws: Sequence[LearnedDraw], grad_norm: Tensor) -> StepFigures:
-    """Return the figures of a step over its draws.
+def step_figures(draws: Sequence[Mapping[str, Tensor]], grad_norm: Tensor) -> StepFigures:
+    """Return the figures of a step from the loss terms of its draws by name.
 
     This reads the results from the device, once for all, and so waits for it.
     """
-    values = [*(term.detach() for draw in draws for term in draw.terms.values()), grad_norm]
+    values = [*(term.detach() for draw in draws for term in draw.values()), grad_norm]
     # On a GPU, a loss that has no adapter (NaN) and a norm without gradients are on the CPU.
     device = next((one.device for one in values if one.device.type != "cpu"), grad_norm.device)
     *numbers, norm = torch.stack([one.to(device, torch.float64) for one in values]).tolist()
-    left = iter(numbers)
-    of_terms, of_sources = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
-    for draw in draws:
-        for name in draw.terms:
-            value = next(left)
-            of_terms[name].append(value)
-            if name == "total":
-                of_sources[draw.source].append(value)
-    means, of_source = (
-        {name: sum(values) / len(values) for name, values in group.items()}
-        for group in (of_terms, of_sources)
-    )
-    return StepFigures(means, norm, of_source)
+    of_terms = defaultdict[str, list[float]](list)
+    for name, number in zip(chain.from_iterable(draws), numbers, strict=True):
+        of_terms[name].append(number)
+    return StepFigures({name: fmean(numbers) for name, numbers in of_terms.items()}, norm)

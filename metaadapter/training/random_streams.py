@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-USES = ("episodes", "perturb", "inner")
+USES = ("episodes", "perturb")
 
 
 def stream(seed: int, name: str) -> torch.Generator:

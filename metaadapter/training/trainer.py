@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from episodes import Episodes, Mixture
+from episodes import Mixture
 from episodes.perturb import perturb
 from metaadapter.data.user_code import load_user_code
 from metaadapter.errors import DataError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.figures import LearnedDraw, Moment, StepFigures, Validation, step_figures
+from metaadapter.training.figures import Moment, StepFigures, Validation, step_figures
 from metaadapter.training.inner_loop import adapt_steps
 from metaadapter.training.loss_terms import weighted_sum
 from metaadapter.training.new_generator import new_generator
@@ -152,13 +152,15 @@ class Trainer:
             lr=lr,
             grad_norm=figures.grad_norm,
             tasks_per_second=optim.tasks_per_step / seconds,
-            sources=figures.sources,
             n_skipped=self.n_skipped,
             validation=self._validate() if self.is_due else None,
         )
 
-    def _backward(self, random: Mapping[str, torch.Generator]) -> LearnedDraw:
-        """Draw tasks from one source, and add the gradient of their loss."""
+    def _backward(self, random: Mapping[str, torch.Generator]) -> dict[str, Tensor]:
+        """Draw tasks from one source, and add the gradient of their loss.
+
+        Return the unweighted loss terms and the weighted "total"; nothing if no task had a pool.
+        """
         config = self.config
         episodes = self._mixture.draw(
             config.optim.tasks_per_draw,
@@ -169,13 +171,8 @@ class Trainer:
             pools=config.loss.pool > 0,
         )
         episodes = perturb(episodes, config.perturb, random["perturb"])
-        return LearnedDraw(episodes.source, self._loss(episodes, random["inner"]))
-
-    def _loss(self, episodes: Episodes, random: torch.Generator) -> dict[str, Tensor]:
-        """Return the loss terms of tasks, and add the gradient of their weighted sum."""
-        config = self.config
         inner, adapt, own = config.inner, None, self._own_losses
-        if inner.steps and float(torch.rand((), generator=random)) <= inner.share:
+        if inner.steps:
             adapt = partial(adapt_steps, n_steps=inner.steps, lr=inner.lr, order=inner.order)
         try:
             with own_code_errors("generator", config.generator):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from episodes import EpisodeError, LabelIndex, cross_domain_draws, nested_draws
+from episodes import EpisodeError, LabelIndex, nested_draws
 
 LABELS = [0] * 30 + [1] * 12 + [2] * 9 + [3] * 8
 
@@ -38,7 +38,7 @@ def test_nested_draws__seed__decides():
 @pytest.mark.parametrize(
     ("shots", "most_ways", "message"),
     [
-        ((1, 16), 20, "16 shots .* = 17 .* 0 has 30, class 1 has 12"),
+        ((1, 16), 20, "16 shots and 1 query are needed, got 1; the largest class has 30"),
         (SHOTS, 1, "at least 2 ways, got most_ways=1"),
     ],
 )
@@ -58,17 +58,12 @@ def two_domains(n_pictures=PICTURES):
     return labels[order], domains[order]
 
 
-def draw(labels, domains, **changes):
-    settings = {"n_shot": 4, "n_query": 3, "n_tasks": 20, "most_ways": 5, "seed": 0}
-    return cross_domain_draws(
-        LabelIndex.from_labels(labels, domains),
-        support_domain=0,
-        query_domain=1,
-        **settings | changes,
-    )
+def draw(labels, domains, *, n_shot=4, most_ways=5):
+    index = LabelIndex.from_labels(labels, domains)
+    return nested_draws(index, (n_shot,), 3, 20, most_ways, seed=0, domains=(0, 1))
 
 
-def test_cross_domain_draws__tasks__are_of_their_domains_with_each_class_and_picture_once():
+def test_draws_across_domains__tasks__are_of_their_domains_with_each_class_and_picture_once():
     labels, domains = two_domains()
 
     rows = draw(labels, domains)
@@ -83,7 +78,7 @@ def test_cross_domain_draws__tasks__are_of_their_domains_with_each_class_and_pic
     assert [len(set(task.tolist())) for task in rows.classes_TN] == [5] * 20
 
 
-def test_cross_domain_draws__one_picture_a_class_and_domain__is_one_shot_and_one_query():
+def test_draws_across_domains__one_picture_a_class_and_domain__is_one_shot_and_one_query():
     labels, domains = two_domains(n_pictures=1)
 
     rows = draw(labels, domains, n_shot=1)
@@ -92,7 +87,7 @@ def test_cross_domain_draws__one_picture_a_class_and_domain__is_one_shot_and_one
     assert (rows.query_TNQ >= 0).sum(-1).unique().tolist() == [1]
 
 
-def test_cross_domain_draws__class_short_of_labelled_pictures__is_left_out():
+def test_draws_across_domains__class_short_of_labelled_pictures__is_left_out():
     labels, domains = two_domains()
     kept = ~((labels == 2) & (domains == 0))
 
@@ -101,6 +96,8 @@ def test_cross_domain_draws__class_short_of_labelled_pictures__is_left_out():
     assert sorted(rows.classes_TN[0].tolist()) == [0, 1, 3, 4, 5]
 
 
-def test_cross_domain_draws__too_few_pictures__says_how_many_classes_have_them():
-    with pytest.raises(EpisodeError, match=r"2 classes with 10 pictures in domain 0 .* got 0; add"):
+def test_draws_across_domains__too_few_pictures__says_how_many_classes_have_them():
+    with pytest.raises(
+        EpisodeError, match=r"2 classes with 10 shots and 1 query in domain 0 and 1 .* got 0; the"
+    ):
         draw(*two_domains(), n_shot=10)

@@ -15,7 +15,7 @@ from metaadapter.training.training_data import load_training_data
 
 WITHOUT_VALIDATION = ("data.validation_classes=[]", "data.validation_domains=[]")
 CONFIGS = {
-    "second order": ("inner.steps=1", "inner.share=1.0", "inner.order=second"),
+    "second order": ("inner.steps=1", "inner.order=second"),
     "all terms and perturbations": (
         *("loss.draws=1", "loss.off_class=1", "loss.known=1", "episodes.imbalance=0.5"),
     ),

@@ -56,20 +56,6 @@ def test_train__killed_before_a_checkpoint_has_its_name__the_repeated_command_na
     assert not unfinished.exists()
 
 
-def test_train__log__has_the_loss_of_each_source(start):
-    """Two draws of three tasks in each of eight steps, stopped and continued between."""
-    folder, config, _ = start("run", *WITHOUT_VALIDATION, "validate.every=8", **stop_at(5))
-    train(folder, config)
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()[1:]]
-
-    assert len(lines) == 8
-    for line in lines:
-        losses = line["sources"].values()
-        assert line["loss"]["total"] == pytest.approx(sum(losses) / len(losses))
-        assert set(line["sources"]) <= {"gaussians", "wider gaussians"}
-        assert line["tasks_per_second"] > 0
-
-
 @pytest.mark.slow
 def test_train__asked_to_stop__ends_at_the_step_and_resumes_later(start):
     folder, config, stopped = start("stopped", **stop_at(5))

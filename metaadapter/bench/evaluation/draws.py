@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool
 from torch.nn.utils.rnn import pad_sequence
 
-from episodes import EpisodeRows, LabelIndex, cross_domain_draws, nested_draws
+from episodes import EpisodeRows, LabelIndex, nested_draws
 from metaadapter.bench.evaluation.copies import without_copies
 from metaadapter.bench.evaluation.draw_config import DrawConfig
 from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
@@ -97,16 +97,8 @@ def _draw(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRows:
     if not data.has_two_pools:
         n_query = 0 if config.queries == "all" else config.queries
         return nested_draws(index, shots, n_query, config.tasks, most_ways, seed)
-    rows = cross_domain_draws(
-        index,
-        support_domain=SUPPORT,
-        query_domain=QUERY,
-        n_shot=max(shots),
-        n_query=int(index.counts_CM[:, QUERY].max()),
-        n_tasks=config.tasks,
-        most_ways=most_ways,
-        seed=seed,
-    )
+    n_query, domains = int(index.counts_CM[:, QUERY].max()), (SUPPORT, QUERY)
+    rows = nested_draws(index, shots, n_query, config.tasks, most_ways, seed, domains=domains)
     query_TNQ = without_copies(rows.query_TNQ, rows.support_TNK, data.copies_n)
     if not (query_TNQ >= 0).flatten(1).any(1).all():
         raise DataError(

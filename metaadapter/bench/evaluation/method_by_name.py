@@ -100,7 +100,7 @@ def load_method(name: str) -> Method:
         meta_peer = load_meta_peer(name)
         folder = shipped_folder(name) if name in META_PEERS else Path(name)
         card = read_meta_training(folder, META_PEERS_STUDIED)
-        # tools/train_peers.py trains such peers on the joint features.
+        # Such peers were trained on the joint features.
         return Method(name, meta_peer.identity, meta_peer, card, sees_joint_alone=True)
     if name == FINE_TUNED or name.startswith(AT):
         return _fine_tuned(name)

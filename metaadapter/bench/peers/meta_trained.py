@@ -71,7 +71,7 @@ class MetaPeer:
         return (
             f"the weights of {self.name} are for features of width {self.width} from the encoder "
             f"{' or '.join(sorted(self.encoders))}, but {difference}. Leave {self.name} out, or "
-            "train it on your own stores: python -m tools.train_peers CONFIG --out FOLDER"
+            "train it for them: docs/reference/peers.md"
         )
 
     @property
