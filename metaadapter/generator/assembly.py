@@ -46,7 +46,7 @@ def assemble(
     classes_TND = torch.where(pictured_T1[..., None], classes_TND, support.text_TND)
     scale_T = torch.where(
         pictured_T,
-        scale_T * corrections.log_scale_T.exp(),
+        scale_T * torch.as_tensor(corrections.log_scale_T).exp(),
         _encoder_scale_T(support.raw) * support.text_spread_T,
     )
     raw_TND = classes_TND * support.scale_TD[:, None]

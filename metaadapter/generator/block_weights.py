@@ -136,10 +136,10 @@ def _by_block(support: CanonicalSupport) -> CanonicalSupport:
         return values.repeat(len(widths), *(1,) * (values.ndim - 1))
 
     in_blocks = ("shots_TNKD", "text_TND", "means_TND", "image_centre_TD", "scale_TD")
-    of_tasks = ("shot_mask_TNK", "text_mask_TN", "n_shot_TN", "image_spread_T", "text_spread_T")
+    of_tasks = ("shot_mask_TNK", "text_mask_TN", "n_shot_TN", "text_spread_T")
     changed: dict[str, Any] = {name: split(getattr(support, name)) for name in in_blocks}
     changed |= {name: repeat(getattr(support, name)) for name in of_tasks}
-    changed["text_share_T"] = torch.ones_like(changed["image_spread_T"])
+    changed["text_share_T"] = torch.ones_like(changed["text_spread_T"])
     for name in ("block_length_TP", "block_spread_TP"):
         changed[name] = getattr(support, name).mT.reshape(-1, 1)
     return replace(support, **changed)

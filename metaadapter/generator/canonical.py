@@ -36,7 +36,6 @@ class CanonicalSupport:
     n_shot_TN: Float[Tensor, "T N"]
     """The number of pictures of each class."""
     image_centre_TD: Float[Tensor, "T D"]
-    image_spread_T: Float[Tensor, " T"]
     text_spread_T: Float[Tensor, " T"]
     scale_TD: Float[Tensor, "T D"]
     """The factor on each picture coordinate; 1 / image_spread before blocks are weighted."""
@@ -92,7 +91,6 @@ def canonicalise(support: Support) -> CanonicalSupport:
         text_mask_TN=text_mask_TN,
         n_shot_TN=n_shot_TN,
         image_centre_TD=image_centre_TD,
-        image_spread_T=image_spread_T,
         text_spread_T=text_spread_T,
         scale_TD=(1 / image_spread_T)[:, None].expand(-1, text_TND.shape[-1]),
         text_share_T=torch.ones_like(image_spread_T),

@@ -211,7 +211,7 @@ class Generator(AdapterGenerator):
     ) -> Corrections:
         # The scalars of pairs of classes need memory that grows with the square of the classes.
         if not (self.training or share_T.any()):
-            return Corrections.none(support)
+            return Corrections()
         dtype, mask_TN = self.heads.task.weight.dtype, support.raw.class_mask_TN
         relations = Relations(*(part.to(dtype) for part in relate(support, left_out)))
         tokens_TNH, edges_TNNE = self.encoder(relations, mask_TN)

@@ -38,42 +38,20 @@ class Likeness(NamedTuple):
     total_TN: Float[Tensor, "T N"]
     """The length of the sum of each class's pictures."""
 
-    def own_of_left_out(
+    def of_left_out(
         self, rows_TRD: Float[Tensor, "T R D"], own_TR: Int[Tensor, "T R"]
-    ) -> Float[Tensor, "T R"]:
-        """Return the likeness of labelled pictures to the other pictures of their class."""
-        tasks_T1 = torch.arange(len(own_TR), device=own_TR.device)[:, None]
-        along_TR = (rows_TRD * self.of_classes_TND[tasks_T1, own_TR]).sum(-1)
-        return self._own(along_TR, own_TR)[1]
+    ) -> Float[Tensor, "T R N"]:
+        """Return the likeness of labelled pictures to all classes; a class of one keeps it.
 
-    def mean_of_left_out(
-        self,
-        rows_TRD: Float[Tensor, "T R D"],
-        own_TR: Int[Tensor, "T R"],
-        p_TRN: Float[Tensor, "T R N"],
-    ) -> Float[Tensor, "T R"]:
-        """Return the likeness of labelled pictures to all classes, weighted by p, which adds to 1.
-
-        A picture is left out of its own class.
+        Otherwise a picture is left out of its own class.
         """
-        along_TRN, own_TR1 = rows_TRD @ self.of_classes_TND.mT, own_TR[..., None]
-        seen_TR, left_out_TR = self._own(along_TRN.gather(-1, own_TR1)[..., 0], own_TR)
-        constant_TN1 = self._constant_TN[..., None].to(p_TRN)
-        mean_TR = (p_TRN * along_TRN.to(p_TRN)).sum(-1) + (p_TRN @ constant_TN1)[..., 0]
-        own_p_TR = p_TRN.gather(-1, own_TR1)[..., 0]
-        return (mean_TR + own_p_TR * (left_out_TR - seen_TR)).to(p_TRN)
-
-    def _own(self, along_TR: Tensor, own_TR: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the likeness to the own class with the picture in it, and without it.
-
-        `along_TR` is the product of the picture and its row of `of_classes_TND`.
-        """
-        constant_TR, unit_T1 = self._constant_TN.gather(1, own_TR), _unit(self.other_T)[:, None]
+        unit_T1, own_TR1 = _unit(self.other_T)[:, None], own_TR[..., None]
+        along_TRN = rows_TRD @ self.of_classes_TND.mT
+        seen_TR = along_TRN.gather(-1, own_TR1)[..., 0]
+        left_out_TR = _without_itself(seen_TR * unit_T1, self.total_TN.gather(1, own_TR)) / unit_T1
         several_TR = (self.raw.present_TNK.sum(-1) > 1).gather(1, own_TR)
-        total_TR = self.total_TN.gather(1, own_TR)
-        left_out_TR = _without_itself(along_TR * unit_T1, total_TR) / unit_T1
-        seen_TR = along_TR + constant_TR
-        return seen_TR, torch.where(several_TR, left_out_TR + constant_TR, seen_TR)
+        own_along_TR1 = torch.where(several_TR, left_out_TR, seen_TR)[..., None]
+        return along_TRN.scatter_(-1, own_TR1, own_along_TR1) + self._constant_TN[:, None]
 
     @property
     def _constant_TN(self) -> Float[Tensor, "T N"]:

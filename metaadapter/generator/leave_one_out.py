@@ -206,7 +206,8 @@ def like_and_doubt(
 ) -> tuple[Float[Tensor, "T R"], Float[Tensor, "T R"]]:
     """Return likeness and doubt of pictures that are predicted without themselves."""
     n_way_T1 = like.raw.class_mask_TN.sum(-1, keepdim=True)
-    return like.mean_of_left_out(rows_TRD, own_TR, log_p_TRN.exp()), doubt_of(log_p_TRN, n_way_T1)
+    like_TRN = like.of_left_out(rows_TRD, own_TR).to(log_p_TRN)
+    return (log_p_TRN.exp() * like_TRN).sum(-1), doubt_of(log_p_TRN, n_way_T1)
 
 
 def weakening(support: CanonicalSupport, power: float) -> Float[Tensor, " T"]:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from metaadapter.generator.block_weights import N_BLOCK_SCALARS
-from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.relations import (
     N_CLASS_SCALARS,
     N_PAIR_SCALARS,
@@ -77,38 +76,22 @@ class _Layer(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """The network's changes to the closed form; 0 if untrained."""
+    """The network's changes to the closed form; by default none, as if untrained."""
 
-    log_scale_T: Float[Tensor, " T"]
+    log_scale_T: Float[Tensor, " T"] | float = 0.0
     """The logarithm of a factor, as in all `log_` fields; here for the inverse temperature."""
-    log_noise_TNK: Float[Tensor, "T N K"]
+    log_noise_TNK: Float[Tensor, "T N K"] | float = 0.0
     """For the noise of each shot; the sum of corrections for the task, the class and the shot."""
-    log_trust_TN: Float[Tensor, "T N"]
+    log_trust_TN: Float[Tensor, "T N"] | float = 0.0
     """For the trust in each text; the sum of corrections for the task and the class."""
-    bias_TN: Float[Tensor, "T N"]
+    bias_TN: Float[Tensor, "T N"] | float = 0.0
     """The bias of each class, in units of the inverse temperature."""
-    from_text_TNN: Float[Tensor, "T N N"] | None
+    from_text_TNN: Float[Tensor, "T N N"] | None = None
     """The coefficients of all texts in the vector that is added to each class vector."""
-    from_means_TNN: Float[Tensor, "T N N"] | None
+    from_means_TNN: Float[Tensor, "T N N"] | None = None
     """The coefficients of all class means in the same vector; both are `None` if they are 0."""
-    log_block_TP: Float[Tensor, "T P"] | None
+    log_block_TP: Float[Tensor, "T P"] | None = None
     """For the weight of each block; `None` if the features are one block, or for no change."""
-
-    @classmethod
-    def none(cls, support: CanonicalSupport) -> Corrections:
-        """Return corrections that change nothing; they take memory linear in the classes."""
-        zeros_TNK = torch.zeros_like(support.shot_mask_TNK, dtype=support.text_TND.dtype)
-        zeros_TN = torch.zeros_like(support.n_shot_TN)
-        zeros_T = torch.zeros_like(support.image_spread_T)
-        return cls(
-            log_scale_T=zeros_T,
-            log_noise_TNK=zeros_TNK,
-            log_trust_TN=zeros_TN,
-            bias_TN=zeros_TN,
-            from_text_TNN=None,
-            from_means_TNN=None,
-            log_block_TP=None,
-        )
 
     def times(self, share_T: Float[Tensor, " T"]) -> Corrections:
         """Return the corrections times the share of the network in each task."""

@@ -79,7 +79,8 @@ def _own_likeness(support: Support) -> Float[Tensor, " m"]:
     """Return the likeness of each picture to the other pictures of its class."""
     exact = support.exact
     rows_MD, numbers_M = exact.labelled_rows()
-    return likeness(exact).own_of_left_out(rows_MD[None], numbers_M[None])[0]
+    like_MN = likeness(exact).of_left_out(rows_MD[None], numbers_M[None])[0]
+    return like_MN.gather(1, numbers_M[:, None])[:, 0]
 
 
 def distances(support: Support) -> Float[np.ndarray, "m m"]:
