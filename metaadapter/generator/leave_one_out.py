@@ -181,21 +181,31 @@ def _summary(
 ) -> tuple[Tensor, ...]:
     """Return the first fields of `LeftOut` for the places of a part, then likeness and doubt."""
     log_p_TRN = (scale_T.to(part.scores_TRN)[:, None, None] * part.scores_TRN).log_softmax(-1)
-    own_log_p_TR = log_p_TRN.gather(-1, part.own_TR[..., None])[..., 0]
-    best_TR1 = log_p_TRN.amax(-1, keepdim=True)
-    n_best_TR = (log_p_TRN == best_TR1).sum(-1)
-    correct_TR = (own_log_p_TR == best_TR1[..., 0]) / n_best_TR.clamp(min=1)
+    own_log_p_TR, correct_TR = own_and_correct(log_p_TRN, part.own_TR)
     n_own_TR = n_shot_TN.gather(1, part.own_TR)
     counts_TR = part.present_TR & (n_own_TR > 1)
     fields = (
         torch.where(part.present_TR, own_log_p_TR, 0.0),
-        torch.where(part.present_TR, correct_TR.to(own_log_p_TR), 0.0),
+        torch.where(part.present_TR, correct_TR, 0.0),
         counts_TR,
         counts_TR / n_own_TR.clamp(min=1),
     )
     if like is None:
         return fields
     return *fields, *like_and_doubt(like, part.rows_TRD, part.own_TR, log_p_TRN)
+
+
+def own_and_correct(
+    values_TRN: Float[Tensor, "T R N"], own_TR: Int[Tensor, "T R"]
+) -> tuple[Float[Tensor, "T R"], Float[Tensor, "T R"]]:
+    """Return the values of the own classes, and 1 if they are largest; 1/n if n are equally large.
+
+    They are those of log-probabilities or other scores.
+    """
+    own_value_TR = values_TRN.gather(-1, own_TR[..., None])[..., 0]
+    best_TR1 = values_TRN.amax(-1, keepdim=True)
+    n_best_TR = (values_TRN == best_TR1).sum(-1).clamp(min=1)
+    return own_value_TR, ((own_value_TR == best_TR1[..., 0]) / n_best_TR).to(own_value_TR)
 
 
 def like_and_doubt(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport, mean_where
 from metaadapter.generator.cosines import ClassPairs, Cosines, participation_ratio
-from metaadapter.generator.leave_one_out import LeftOut
+from metaadapter.generator.leave_one_out import LeftOut, own_and_correct
 
 N_TASK_SCALARS = 20
 # Inverse temperatures for the zero-shot likelihood: SHARP is near the best for `tiny`.
@@ -82,19 +82,19 @@ def task_scalars(
 def _zero_shot_scalars(
     support: CanonicalSupport, to_text_TNKN: Tensor, log_way_T: Tensor
 ) -> dict[str, Tensor]:
-    n_way, n_shot = support.shot_mask_TNK.shape[1:]
     cosines = to_text_TNKN.masked_fill(~support.raw.class_mask_TN[:, None, None], -torch.inf)
-    cosines_TXN, mask_TX = cosines.flatten(1, 2), support.shot_mask_TNK.flatten(1)
-    own_NN = torch.eye(n_way, dtype=torch.bool, device=cosines.device)
-    is_own_XN = own_NN.repeat_interleave(n_shot, 0)
-    soft_T, sharp_T = (
-        _mean_own((sharpness * cosines_TXN).log_softmax(-1), is_own_XN, mask_TX)
-        for sharpness in (SOFT, SHARP)
-    )
+    cosines_TXN = cosines.flatten(1, 2)
+    own_TX, present_TX = support.raw.own_and_present(slice(None))
+
+    def mean_log_p(sharpness: float) -> Float[Tensor, " T"]:
+        log_p_TXN = (sharpness * cosines_TXN).log_softmax(-1)
+        return mean_where(own_and_correct(log_p_TXN, own_TX)[0], present_TX)
+
+    correct_TX = own_and_correct(cosines_TXN, own_TX)[1]
     return {
-        "zero_shot_soft": soft_T + log_way_T,
-        "zero_shot_sharp": sharp_T + log_way_T,
-        "zero_shot_accuracy": log_way_T * _mean_own(_best(cosines_TXN), is_own_XN, mask_TX),
+        "zero_shot_soft": mean_log_p(SOFT) + log_way_T,
+        "zero_shot_sharp": mean_log_p(SHARP) + log_way_T,
+        "zero_shot_accuracy": log_way_T * mean_where(correct_TX, present_TX),
     }
 
 
@@ -107,16 +107,3 @@ def _left_out_scalars(left_out: LeftOut, log_way_T: Tensor) -> dict[str, Tensor]
         "left_out_scale": (left_out.scale_T / left_out.base_scale_T).log(),
         "has_left_out": has_any_T,
     }
-
-
-def _mean_own(
-    values_TXN: Float[Tensor, "T X N"], is_own: Bool[Tensor, "*#T X N"], counts: Bool[Tensor, "T X"]
-) -> Float[Tensor, " T"]:
-    """Return the mean value at the true class, over the pictures that count; 0 if none counts."""
-    return mean_where(torch.where(is_own, values_TXN, 0.0).sum(-1), counts)
-
-
-def _best(values: Float[Tensor, "T X N"]) -> Float[Tensor, "T X N"]:
-    """Return 1 at the largest value and 0 elsewhere; n equal largest values get 1/n each."""
-    best = (values == values.max(-1, keepdim=True).values).to(values.dtype)
-    return best / best.sum(-1, keepdim=True)
