@@ -28,13 +28,8 @@ class ClassSplit:
 
     def __post_init__(self) -> None:
         counts = Counter(name for names in self.parts.values() for name in names)
-        for name, count in counts.items():
-            if count > 1:
-                owners = [part for part, names in self.parts.items() if name in names]
-                raise EpisodeError(
-                    f"class {name!r} is given {count} times, in part {' and '.join(owners)}; "
-                    "keep it once"
-                )
+        if twice := [name for name, count in counts.items() if count > 1]:
+            raise EpisodeError(f"expected each class once, got {twice[0]!r} more than once")
 
     def save(self, path: Path) -> None:
         """Write the parts as JSON."""
@@ -58,16 +53,15 @@ class ClassSplit:
             parts = {part: tuple(names) for part, names in document["parts"].items()}
             if not all(isinstance(name, str) for names in parts.values() for name in names):
                 raise ValueError("class names must be texts")
+            return cls(parts)
+        except EpisodeError as error:
+            raise EpisodeError(f"{path}: {error}") from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise EpisodeError(
                 f'{path} is not a class split ({error}): expected {{"schema": "{SCHEMA}", "parts": '
                 '{"train": ["heron", "owl"], "validation": ["wren"]}}; make one with '
                 "split_classes(…).save(path)"
             ) from error
-        try:
-            return cls(parts)
-        except EpisodeError as error:
-            raise EpisodeError(f"{path}: {error}") from None
 
 
 def split_classes(names: Sequence[str], fractions: Mapping[str, float], seed: int) -> ClassSplit:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import final
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from episodes.draws import uniform, upload
@@ -39,7 +39,7 @@ class Mixture:
             raise EpisodeError(f"expected one or more sources of different names, got {names}")
         self.sources = tuple(sources)
         self._samplers = [_sampler_of(source, source.spec or spec) for source in sources]
-        self._foreign: dict[int, list[tuple[TaskSource, Int[Tensor, " n"]]]] = {}
+        self._foreign_rows: dict[int, list[tuple[TaskSource, Int[Tensor, " n"]]]] = {}
         self._weights = torch.tensor([source.weight for source in sources], dtype=torch.float64)
 
     def draw(
@@ -68,46 +68,38 @@ class Mixture:
         )
         episodes = gather(rows, self.sources[number], generator)
         if foreign:
-            episodes = self._with_foreign_strangers(episodes, number, generator)
+            strangers_TOD = self._foreign(number, episodes.off_class_mask_TO.shape, generator)
+            if strangers_TOD is not None:
+                episodes = episodes.with_off_class(strangers_TOD)
         if pools:
             episodes = self._with_foreign_pool(episodes, rows, number, generator)
         return episodes
 
-    def _with_foreign_strangers(
-        self, episodes: Episodes, number: int, generator: torch.Generator
-    ) -> Episodes:
-        """Add to the pictures of other classes an equal number from another source."""
-        others = self._foreign_to(number)
-        if not others:
-            return episodes
-        source, rows_n = _one_of(others, generator)
-        picked_TO = uniform(tuple(episodes.off_class_mask_TO.shape), generator, CPU) * len(rows_n)
-        return episodes.with_off_class(first_views(source, rows_n[picked_TO.long()]))
-
     def _with_foreign_pool(
-        self,
-        episodes: Episodes,
-        rows: EpisodeRows,
-        number: int,
-        generator: torch.Generator,
+        self, episodes: Episodes, rows: EpisodeRows, number: int, generator: torch.Generator
     ) -> Episodes:
-        """Replace the strangers in some pools by first views of pictures from another source."""
-        others = self._foreign_to(number)
+        """Replace the strangers in some pools by pictures from another source."""
         is_stranger_TU = (rows.pool_TU >= 0) & (ways_of_pool(self.sources[number], rows) < 0)
-        if not others or not is_stranger_TU.any():
-            return episodes
-        source, rows_n = _one_of(others, generator)
         is_chosen_T1 = uniform((len(is_stranger_TU), 1), generator, CPU) < FOREIGN
-        picked_TU = uniform(tuple(is_stranger_TU.shape), generator, CPU) * len(rows_n)
-        foreign_TUD = first_views(source, rows_n[picked_TU.long()])
+        foreign_TUD = self._foreign(number, is_stranger_TU.shape, generator)
+        if foreign_TUD is None:
+            return episodes
         chosen_TU = upload(is_stranger_TU & is_chosen_T1, foreign_TUD.device)
         pool_TUD = torch.where(chosen_TU[..., None], foreign_TUD, episodes.pool_TUD)
         return replace(episodes, pool_TUD=pool_TUD)
 
-    def _foreign_to(self, number: int) -> list[tuple[TaskSource, Int[Tensor, " n"]]]:
-        if number not in self._foreign:
-            self._foreign[number] = foreign_rows(self.sources[number], self.sources)
-        return self._foreign[number]
+    def _foreign(
+        self, number: int, shape: tuple[int, ...], generator: torch.Generator
+    ) -> Float[Tensor, "T X D"] | None:
+        """Draw so many first views from one other source with the same encoder, if there is any."""
+        if number not in self._foreign_rows:
+            self._foreign_rows[number] = foreign_rows(self.sources[number], self.sources)
+        others = self._foreign_rows[number]
+        if not others:
+            return None
+        source, rows_n = others[int(uniform((), generator, CPU) * len(others))]
+        picked_TX = uniform(tuple(shape), generator, CPU) * len(rows_n)
+        return first_views(source, rows_n[picked_TX.long()])
 
 
 def foreign_rows(
@@ -124,12 +116,6 @@ def foreign_rows(
             if len(rows_n):
                 foreign.append((source, rows_n))
     return foreign
-
-
-def _one_of(
-    sources: Sequence[tuple[TaskSource, Int[Tensor, " n"]]], generator: torch.Generator
-) -> tuple[TaskSource, Int[Tensor, " n"]]:
-    return sources[int(uniform((), generator, CPU) * len(sources))]
 
 
 def _sampler_of(source: TaskSource, spec: EpisodeSpec) -> EpisodeSampler:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import torch
@@ -106,14 +107,16 @@ class Span:
         weights_PTVR = torch.linalg.solve_triangular(
             self.factor_PTRR, in_blocks, upper=False, left=False
         ).to(vectors_TVR)
-        parts = (
-            torch.cat(self.own.part(tasks).combined(weights_PTVR[:, tasks]), -1)
-            for tasks in self.own.chunks()
-        )
         sizes = [part.shape[1] for part in rows.values()]
-        lifted = torch.split(torch.cat(list(parts)), sizes, 1)
-        changed = {name: part.contiguous() for name, part in zip(rows, lifted, strict=True)}
-        return replace(weights, **changed)
+        # Written once to their fields: copies of wide rows take long.
+        lifted = [vectors_TVR.new_empty(self.own.n_tasks, n, self.own.width) for n in sizes]
+        columns = [slice(*ends) for ends in pairwise(accumulate(self.own.widths, initial=0))]
+        for tasks in self.own.chunks():
+            products = self.own.part(tasks).combined(weights_PTVR[:, tasks])
+            for block, product_TVD in zip(columns, products, strict=True):
+                for field, part in zip(lifted, torch.split(product_TVD, sizes, 1), strict=True):
+                    field[tasks, :, block] = part
+        return replace(weights, **dict(zip(rows, lifted, strict=True)))
 
 
 def span_of(support: Support) -> Span | None:
