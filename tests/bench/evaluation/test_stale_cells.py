@@ -13,6 +13,7 @@ import metaadapter
 from metaadapter.bench.evaluation.cells import CELLS_FILE, KIND, PURPOSE
 from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.run import evaluate
+from metaadapter.data.code_identity import _of_project
 from metaadapter.data.db import Database
 from metaadapter.generator.adapter_generator import save_generator
 from metaadapter.generator.closed_form import ClosedForm
@@ -42,8 +43,11 @@ def edit(monkeypatch):
         monkeypatch.setattr(
             Path, "read_bytes", lambda self: read(self) + (more if self == file else b"")
         )
+        _of_project.cache_clear()
 
-    return change
+    yield change
+    monkeypatch.undo()
+    _of_project.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["ridge", "text_trust", "most_rows"])
@@ -84,23 +88,12 @@ def measured(pets, ask, own, tmp_path):
     return again
 
 
-@pytest.mark.parametrize(
-    ("file", "changed"),
-    [
-        ("metaadapter/generator/regression.py", ["closed-form", "finetune@1"]),
-        ("metaadapter/bench/peers/ape.py", []),
-    ],
-)
-def test_evaluate__module_changed__measures_its_methods_again(measured, edit, file, changed):
+def test_evaluate__code_changed__measures_all_methods_again_once(measured, edit):
     assert measured() == ([], 0, [])
-    edit(PACKAGES[0].parent / file)
+    edit(PACKAGES[0].parent / "metaadapter" / "generator" / "regression.py")
 
     methods, n_cells, notes = measured()
 
-    assert methods == changed
-    assert n_cells == 2 * len(changed)
-    if changed:
-        assert notes == [
-            f"{n_cells} cells are measured again, because of changes in {', '.join(changed)}"
-        ]
+    assert (len(methods), n_cells) == (5, 10)
+    assert "10 cells are measured again" in notes[0]
     assert measured() == ([], 0, [])
