@@ -1,4 +1,4 @@
-"""Applications: the command line, the page, camera traps, libraries, export, advice, clusters."""
+"""Applications: the command line, the page, camera traps, libraries, export and advice."""
 
 import lazy_loader
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from metaadapter.apps.cli import cluster_options, field_options, options
+from metaadapter.apps.cli import field_options, options
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.encode_embeddings import Columns, encode_embeddings
 from metaadapter.apps.cli.outputs import MayBeUrl, Output
@@ -63,7 +62,7 @@ def encode(
     encoder: options.Encoder = None,
     split: options.Split = None,
     labels: Labels = True,
-    shard: cluster_options.Shard = None,
+    shard: options.Shard = None,
     drop_duplicates: DropDuplicates = False,
     detections: field_options.LabelledDetections = None,
     pictures: field_options.PicturesOfBoxes = None,
@@ -77,7 +76,6 @@ def encode(
     A second run encodes only new pictures, which it recognizes by their bytes. To continue an
     interrupted run, give the same command again.
     """
-    on_cluster = cluster_options.is_for_ray(shard)
     values = {
         **{"images": images, "out": out, "encoder": encoder, "split": split, "labels": labels},
         **{"shard": shard, "drop_duplicates": drop_duplicates},
@@ -92,12 +90,9 @@ def encode(
     if imported is not None:
         table, report = imported
     else:
-        part = None if on_cluster else read_shard(shard)
+        part = read_shard(shard)
         table = _pictures(values, console)
-        if on_cluster:
-            report = _encode_on_cluster(values, table, console)
-        else:
-            report = _encode(values, table, part, console)
+        report = _encode(values, table, part, console)
     about = console.warn_of_pictures("these", _warnings(table, report), report.quarantined)
     _warn_of_duplicates(report, console)
     store = FeatureStore.open(out)
@@ -128,49 +123,6 @@ def _encode(
             shard=shard,
             drop_duplicates=values["drop_duplicates"],
         )
-
-
-def _encode_on_cluster(
-    values: Mapping[str, Any], table: ImageTable, console: Console
-) -> EncodeReport:
-    """Make the store of `table` by jobs that call the command with its own options."""
-    from metaadapter.apps.cluster.parts import remove_parts
-    from metaadapter.data.inputs import UnreadableImage, inputs_digest
-    from metaadapter.features.store.encode_to_store import EncodeReport
-    from metaadapter.features.store.header import HEADER_FILE
-    from metaadapter.features.store.merge import merge_stores
-    from metaadapter.features.store.stored_pictures import equal_pictures
-
-    started, out = time.monotonic(), Path(values["out"])
-    if values["drop_duplicates"]:
-        raise UsageError(
-            "--drop-duplicates cannot be used with --shard ray, since equal pictures may lie in "
-            "two shards; leave it out, or encode on one machine"
-        )
-    if (out / HEADER_FILE).exists():
-        remove_parts(out)
-        raise UsageError(
-            f"{out} is a whole feature store already; choose a new folder, or leave --shard out "
-            "to encode only what is new"
-        )
-    sizes, facts = [1] * len(table.rows), inputs_digest(table.rows)
-    with cluster_options.parts_on_cluster(encode, values, sizes, facts, console) as (
-        parts,
-        n_encoded,
-    ):
-        store = merge_stores(parts, out)
-    n_new, seconds = min(n_encoded, store.n_pictures), time.monotonic() - started
-    return EncodeReport(
-        n_new=n_new,
-        n_reused=store.n_pictures - n_new,
-        n_removed=0,
-        n_total=store.n_pictures,
-        n_dropped=0,
-        duplicates=equal_pictures(store.rows.pictures()),
-        quarantined=tuple(UnreadableImage(*entry) for entry in store.header.quarantined),
-        seconds=seconds,
-        images_per_second=n_new / seconds,
-    )
 
 
 def _pictures(values: Mapping[str, Any], console: Console) -> ImageTable:

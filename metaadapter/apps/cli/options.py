@@ -63,6 +63,10 @@ Keep = Annotated[
         show_default="0.95",
     ),
 ]
+Shard = Annotated[
+    str | None,
+    Option(metavar="I/N", help="The I-th of N parts, for `metaadapter merge`."),
+]
 Library = Annotated[Path, Argument(metavar="LIBRARY", help="Folder of a library.")]
 NewLibrary = Annotated[
     Path, Argument(metavar="LIBRARY", help="Folder of a library; a new one is created.")

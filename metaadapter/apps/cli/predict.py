@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from metaadapter.apps.cli import cluster_options, field_options, options
+from metaadapter.apps.cli import field_options, options
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.outputs import Excludes, Output
 from metaadapter.apps.cli.predict_output import (
@@ -20,7 +20,6 @@ from metaadapter.apps.cli.predict_output import (
 from metaadapter.apps.cli.predict_table import (
     ENDINGS,
     TABLES,
-    predict_on_cluster,
     rows_and_job,
     shard_of,
     table_or_adapter,
@@ -75,7 +74,7 @@ Out = Annotated[
     Output(TABLES, ENDINGS),
 ]
 # A part of the pictures is neither ordered nor exported, and an adapter learns from all of them.
-Shard = Annotated[cluster_options.Shard, Excludes(("--sort", "--top", "--export", "--together"))]
+Shard = Annotated[options.Shard, Excludes(("--sort", "--top", "--export", "--together"))]
 # The exports that only frames of camera traps need.
 OF_TRAPS = {"megadetector", "timelapse", "camtrap-dp"}
 
@@ -116,8 +115,7 @@ def predict(
     from metaadapter.workflow.predictions import PredictionOptions
     from metaadapter.workflow.run_predict import request_predictions
 
-    on_cluster = cluster_options.is_for_ray(shard)
-    place, choice = "1/1" if on_cluster else shard, read_encoder(encoder, of_adapter=True)
+    choice = read_encoder(encoder, of_adapter=True)
     request = request_predictions(
         adapter,
         images,
@@ -125,7 +123,7 @@ def predict(
         labelled=labelled,
         other_labels=field_options.other_labels() if detections else (),
         together=together,
-        shard=shard_of(place, table_file),
+        shard=shard_of(shard, table_file),
         pictures=field_options.of_boxes(pictures, detections, images),
         min_confidence=min_confidence,
         **choice.place,
@@ -137,16 +135,6 @@ def predict(
     table = None
     if table_file is not None:
         rows, job = rows_and_job(request, field, choice.precision)
-        if on_cluster:
-            values = {
-                **{"adapter": adapter, "images": images, "labelled": labelled, "reject": reject},
-                **{"keep": keep, "sets": sets, "sure": sure, "out": table_file, "shard": shard},
-                **{"detections": detections, "pictures": pictures, "burst": burst},
-                **{"min_confidence": min_confidence, "allowed": allowed},
-                **{"encoder": encoder},
-            }
-            predict_on_cluster(predict, values, request, job["request"], console)
-            return
         is_shard = request.shard is not None
         table = PredictionTable(table_file, rows, job=None if together else job, is_shard=is_shard)
     output = _run(request, field, table, listing, console)

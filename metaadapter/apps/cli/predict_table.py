@@ -1,13 +1,10 @@
-"""The table that `metaadapter predict` writes: its place and rows, by this process or by jobs."""
+"""The table that `metaadapter predict` writes: its place and rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metaadapter.apps.cli.cluster_options import parts_on_cluster
-from metaadapter.apps.cli.console import Console
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,32 +70,3 @@ def rows_and_job(
         number, n_shards = request.shard
         job |= {"pictures": request.pictures_digest, "shard": number, "n_shards": n_shards}
     return rows, job
-
-
-def predict_on_cluster(
-    predict: Callable[..., object],
-    values: Mapping[str, Any],
-    request: PredictionRequest,
-    digest: str,
-    console: Console,
-) -> None:
-    """Write the table of a request by jobs that call the command `predict` with its options.
-
-    `digest` is that of the adapter and of all other files that the rows depend on.
-    """
-    from metaadapter.data.inputs import inputs_digest
-    from metaadapter.workflow.prediction_shards import merge_predictions
-    from metaadapter.workflow.query_parts import parts_of
-
-    if values["labelled"]:
-        raise UsageError(
-            "--labelled counts correct predictions in one process; leave it out, or --shard ray"
-        )
-    file: Path = values["out"]
-    sizes = [part.n for part in parts_of(request.queries, request.stored.config.origin)]
-    stores = (stored.digest for stored in request.queries.stored)
-    facts = " ".join([digest, inputs_digest(request.queries.rows), *stores])
-    with parts_on_cluster(predict, values, sizes, facts, console) as (parts, _):
-        merged = merge_predictions(parts, file)
-    document = {"adapter": request.adapter, "file": file, **merged._asdict()}
-    console.show_result("predict-on-cluster", document, f"{file}: {merged}")

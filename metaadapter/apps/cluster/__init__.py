@@ -1,1 +1,0 @@
-"""Shards as jobs on a Ray cluster."""
