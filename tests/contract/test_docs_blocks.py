@@ -7,6 +7,8 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from metaadapter.apps.cli.app import main
@@ -39,6 +41,12 @@ def pictures(folder):
     for path in (folder / "train.toml", folder / "configs" / "train" / "quick.toml"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(TINY, encoding="utf-8")
+    for part in ("img_emb", "metadata"):  # as clip-retrieval writes them
+        (folder / "laion" / part).mkdir(parents=True)
+    rows = np.random.default_rng(0).standard_normal((4, 512)).astype(np.float16)
+    np.save(folder / "laion" / "img_emb" / "img_emb_0.npy", rows)
+    table = pd.DataFrame({"image_path": ["1.jpg", "2.jpg", "3.jpg", "4.jpg"], "label": [*"abab"]})
+    table.to_parquet(folder / "laion" / "metadata" / "metadata_0.parquet")
     return folder
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,14 +11,12 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import field_options, options
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.encode_embeddings import Columns, encode_embeddings
 from metaadapter.apps.cli.outputs import MayBeUrl, Output
 from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.data.shard import read_shard
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from metaadapter.data.shard import Shard
     from metaadapter.data.table import ImageTable
     from metaadapter.features.store.encode_to_store import EncodeReport
     from metaadapter.features.store.feature_store import FeatureStore
@@ -32,8 +30,7 @@ Images = Annotated[
     Path,
     Argument(
         metavar="IMAGES",
-        help="Pictures in folders, manifests, boxes, tar or Parquet files; or "
-        "embeddings of clip-retrieval.",
+        help="Pictures in folders, manifests, boxes, tar or Parquet files.",
     ),
     MayBeUrl(),
 ]
@@ -69,73 +66,46 @@ def encode(
     min_confidence: field_options.MinConfidence = 0.2,
     batch_size: BatchSize = None,
     workers: Workers = None,
-    columns: Columns = None,
 ) -> None:
     """Encode pictures once, and store their features.
 
     A second run encodes only new pictures, which it recognizes by their bytes. To continue an
     interrupted run, give the same command again.
     """
-    values = {
-        **{"images": images, "out": out, "encoder": encoder, "split": split, "labels": labels},
-        **{"shard": shard, "drop_duplicates": drop_duplicates},
-        **{"detections": detections, "pictures": pictures, "min_confidence": min_confidence},
-        **{"batch_size": batch_size, "workers": workers, "columns": columns},
-    }
     share_one_heap()
     console = Console()
+    from metaadapter.apps.cli.encoder_choice import read_encoder
+    from metaadapter.data.capture_time import are_whole_frames
+    from metaadapter.data.reader import read_images
+    from metaadapter.features.store.encode_to_store import encode_to_store
     from metaadapter.features.store.feature_store import FeatureStore
 
-    imported = encode_embeddings(values, console)
-    if imported is not None:
-        table, report = imported
-    else:
-        part = read_shard(shard)
-        table = _pictures(values, console)
-        report = _encode(values, table, part, console)
+    part = read_shard(shard)
+    of_boxes = field_options.of_boxes(pictures, detections, [images])
+    read = partial(
+        read_images, images, split=split, pictures=of_boxes, min_confidence=min_confidence
+    )
+    table = _table(read, images, console, labelled=labels)
+    table = field_options.cut_labelled(table, pictures or images, detections, min_confidence)
+    choice = read_encoder(encoder)
+    of_places = any(row.box for row in table.rows) or are_whole_frames(table.rows, table.classes)
+    with console.progress():
+        report = encode_to_store(
+            table,
+            choice.load(of_places=of_places),
+            out,
+            views=choice.views or 1,
+            seed=choice.seed,
+            batch_size=batch_size,
+            workers=workers,
+            shard=part,
+            drop_duplicates=drop_duplicates,
+        )
     about = console.warn_of_pictures("these", _warnings(table, report), report.quarantined)
     _warn_of_duplicates(report, console)
     store = FeatureStore.open(out)
     document = {**_document(table, report, store), **about}
     console.show_result("encode", document, _summary(report, store))
-
-
-def _encode(
-    values: Mapping[str, Any], table: ImageTable, shard: Shard | None, console: Console
-) -> EncodeReport:
-    """Make the store of `table`, or of a shard of it, in this process."""
-    from metaadapter.apps.cli.encoder_choice import read_encoder
-    from metaadapter.data.capture_time import are_whole_frames
-    from metaadapter.features.store.encode_to_store import encode_to_store
-
-    choice = read_encoder(values["encoder"])
-    of_places = any(row.box for row in table.rows) or are_whole_frames(table.rows, table.classes)
-    encoder = choice.load(of_places=of_places)
-    with console.progress():
-        return encode_to_store(
-            table,
-            encoder,
-            values["out"],
-            views=choice.views or 1,
-            seed=choice.seed,
-            batch_size=values["batch_size"],
-            workers=values["workers"],
-            shard=shard,
-            drop_duplicates=values["drop_duplicates"],
-        )
-
-
-def _pictures(values: Mapping[str, Any], console: Console) -> ImageTable:
-    """Read the pictures of the command with these options, cut to boxes."""
-    from metaadapter.data.reader import read_images
-
-    images, least = values["images"], values["min_confidence"]
-    detections, pictures = values["detections"], values["pictures"]
-    of_boxes = field_options.of_boxes(pictures, detections, [images])
-    options = {"split": values["split"], "pictures": of_boxes, "min_confidence": least}
-    read = partial(read_images, images, **options)
-    table = _table(read, images, console, labelled=values["labels"])
-    return field_options.cut_labelled(table, pictures or images, detections, least)
 
 
 def _table(

@@ -18,7 +18,7 @@ from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import read_logit_scale
 from metaadapter.features.origin import Recipe
-from metaadapter.features.store.header import HEADER_FILE, Quarantined, StoreHeader, hold_folder
+from metaadapter.features.store.header import HEADER_FILE, StoreHeader, hold_folder
 from metaadapter.features.store.picture_table import label_counts, table_of
 from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.features.store.writer import CHUNK_PICTURES, commit, write_features
@@ -34,14 +34,8 @@ def create_store(
     texts: Mapping[Any, np.ndarray] | None,
     encoder: str | ImageEncoder,
     logit_scale: float | None,
-    *,
-    templates: Sequence[str] = (),
-    quarantined: Sequence[Quarantined] = (),
 ) -> None:
-    """Write a store; the arguments and errors are those of `FeatureStore.create`.
-
-    `columns` and `quarantined` are read after the features, so that their reader may fill them.
-    """
+    """Write a store; the arguments and errors are those of `FeatureStore.create`."""
     if (folder / HEADER_FILE).exists():
         raise UsageError(f"{folder} is a feature store already; choose a new folder")
     hashes: list[str] = []
@@ -58,9 +52,7 @@ def create_store(
             raise
         table = table_of(pictures)
         counts = label_counts(table)
-        header = StoreHeader(
-            recipe, len(table), counts, tuple(counts), tuple(templates), tuple(quarantined)
-        )
+        header = StoreHeader(recipe, len(table), counts, tuple(counts))
         commit(folder, header, table, unit_texts)
 
 

@@ -2,11 +2,8 @@ from __future__ import annotations
 
 import shutil
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.store import encode_to_store as store_encoding
 from metaadapter.features.store.feature_store import FeatureStore
 
@@ -76,34 +73,3 @@ def test_encode__drop_duplicates__keeps_the_first_by_path(encode, with_copies, t
     assert len(set(store.rows.of_pictures("sha256"))) == len(names) == 9
     assert "/heron/0-copy.png" in names
     assert not {"/heron/1.png", "/lynx/copy.png"} & set(names)
-
-
-@pytest.fixture
-def embeddings(labelled, encoder, tmp_path):
-    """The labelled pictures, as clip-retrieval writes their embeddings."""
-    loaded = FrozenEncoder.load(str(encoder), zoom=False, blocks=("joint",))
-    paths = sorted(labelled.glob("*/*.png"))
-    folder = tmp_path / "embeddings"
-    (folder / "img_emb").mkdir(parents=True)
-    (folder / "metadata").mkdir()
-    np.save(folder / "img_emb" / "img_emb_0.npy", loaded.encode_images(paths).astype(np.float16))
-    table = pd.DataFrame({"image_path": map(str, paths), "kind": [p.parent.name for p in paths]})
-    table.to_parquet(folder / "metadata" / "metadata_0.parquet")
-    return folder
-
-
-def test_encode__embeddings__are_the_store_that_encoding_makes(
-    encode, embeddings, labelled, run, tmp_path
-):
-    result = encode(embeddings, "--columns", "image_path,kind", "--json")
-    encode(labelled, out=tmp_path / "encoded", looks=",zoom=no,blocks=joint")
-
-    imported, encoded = (FeatureStore.open(tmp_path / name) for name in ("store", "encoded"))
-    assert (result.document["n_new"], result.document["n_reused"]) == (0, 9)
-    assert result.document["source"] == "embeddings of clip-retrieval"
-    np.testing.assert_allclose(imported.features, encoded.features, atol=1e-3)
-    np.testing.assert_allclose(imported.texts, encoded.texts, atol=1e-6)
-    assert imported.rows.of_pictures("label").tolist() == encoded.rows.of_pictures("label").tolist()
-    assert imported.header.recipe == encoded.header.recipe
-    assert run("adapt", tmp_path / "store", "--out", tmp_path / "adapter").code == 0
-    assert run("predict", tmp_path / "adapter", labelled, "--labelled").code == 0
