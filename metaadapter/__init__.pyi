@@ -15,6 +15,5 @@ from .workflow.estimator import MetaAdapterClassifier as MetaAdapterClassifier
 from .workflow.run_adapt import adapt as adapt
 from .workflow.run_add import add as add
 from .workflow.run_predict import predict as predict
-from .workflow.run_push import push as push
 
 __version__: str

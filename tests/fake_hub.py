@@ -1,25 +1,18 @@
-"""The part of the Hugging Face hub's HTTP interface that downloads and uploads use, on loopback.
-
-It keeps commits as the hub does: a commit is there as a whole or not at all, a large file is
-uploaded before it and belongs to nothing until a commit names it.
-"""
+"""The part of the Hugging Face hub's HTTP interface that downloads use, on loopback."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import os
 import re
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-WRITER, READER = "hf_writer", "hf_reader"
-LARGE_FILES = (".safetensors", ".adapter", ".bin")
+TOKEN = "hf_reader"
 # Variables of the hub, beside HF_TOKEN, that give a token.
 OTHER_ACCOUNTS = ("HUGGING_FACE_HUB_TOKEN", "HF_OIDC_RESOURCE")
 
@@ -49,11 +42,8 @@ class FakeHub(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.repositories: dict[str, Repository] = {}
-        self.large: dict[str, bytes] = {}
         self.requests: list[tuple[str, str]] = []
         self.lock = threading.Lock()
-        self.before_answer: Any = lambda _: None
-        self.before_commit: Any = lambda _: None
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def put(self, name: str, files: dict[str, bytes], **facts: bool) -> str:
@@ -80,10 +70,6 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.server.requests.append((self.command, path))
-        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if "chunked" in (self.headers.get("Transfer-Encoding") or ""):
-            self.body = b"".join(iter(self._chunk, b""))
-        self.server.before_answer(path)
         try:
             for pattern, method in ROUTES:
                 if (match := re.fullmatch(pattern, path)) and self.command in method.split("_"):
@@ -96,13 +82,7 @@ class Handler(BaseHTTPRequestHandler):
             body = json.dumps({"error": refusal.message}).encode()
             return self._send(refusal.status, body, {k: v for k, v in headers.items() if v})
 
-    do_GET = do_HEAD = do_POST = do_PUT = _answer
-
-    def _chunk(self) -> bytes:
-        size = int(self.rfile.readline(), 16)
-        content = self.rfile.read(size)
-        self.rfile.readline()
-        return content
+    do_GET = do_HEAD = _answer
 
     def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
@@ -110,8 +90,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            with suppress(ConnectionError):  # the one who asked may have been killed
-                self.wfile.write(body)
+            self.wfile.write(body)
 
     @property
     def _token(self) -> str:
@@ -119,17 +98,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _readable(self, name: str) -> Repository:
         repository = self.server.repositories.get(name)
-        if repository is None or (repository.private and self._token not in (WRITER, READER)):
+        if repository is None or (repository.private and self._token != TOKEN):
             raise Refused(404 if self._token else 401, "RepoNotFound", "Repository not found")
         return repository
-
-    def _writable(self, name: str) -> Repository:
-        self._require_writer()
-        return self._readable(name)
-
-    def _require_writer(self) -> None:
-        if self._token != WRITER:
-            raise Refused(403 if self._token else 401, "", "You do not have permission to write")
 
     def _at(self, repository: Repository, revision: str) -> str:
         sha = repository.refs.get(revision, revision)
@@ -153,66 +124,6 @@ class Handler(BaseHTTPRequestHandler):
         files = repository.commits[self._at(repository, revision)]
         return self._json([_entry(file, files[file]) for file in sorted(files)])
 
-    def create_POST(self) -> tuple[int, bytes]:
-        self._require_writer()
-        asked = json.loads(self.body)
-        name = f"{asked['organization']}/{asked['name']}"
-        if name in self.server.repositories:
-            raise Refused(409, "", "You already created this model repo")
-        private = asked.get("visibility") == "private" or asked.get("private") is True
-        self.server.put(name, {".gitattributes": b"*.safetensors filter=lfs\n"}, private=private)
-        return self._json({"url": f"{self.server.url}/{name}"})
-
-    def yaml_POST(self) -> tuple[int, bytes]:
-        assert json.loads(self.body)["content"].startswith("---\n")
-        return self._json({"errors": [], "warnings": []})
-
-    def preupload_POST(self, name: str, revision: str) -> tuple[int, bytes]:
-        files = self._writable(name).files(revision)
-        answers = [
-            {
-                "path": (path := file["path"]),
-                "uploadMode": "lfs" if path.endswith(LARGE_FILES) else "regular",
-                "shouldIgnore": False,
-                "oid": _entry(path, files[path])["oid"] if path in files else None,
-            }
-            for file in json.loads(self.body)["files"]
-        ]
-        return self._json({"files": answers})
-
-    def batch_POST(self, name: str) -> tuple[int, bytes]:
-        self._writable(name)
-        objects = [
-            dict(asked, actions={"upload": {"href": f"{self.server.url}/large/{asked['oid']}"}})
-            for asked in json.loads(self.body)["objects"]
-        ]
-        return self._json({"transfer": "basic", "objects": objects})
-
-    def large_PUT(self, oid: str) -> tuple[int, bytes]:
-        assert hashlib.sha256(self.body).hexdigest() == oid
-        self.server.large[oid] = self.body
-        return 200, b""
-
-    def commit_POST(self, name: str, revision: str) -> tuple[int, bytes]:
-        repository = self._writable(name)
-        self.server.before_commit(name)
-        header, *operations = map(json.loads, self.body.splitlines())
-        if header["value"].get("parentCommit") not in (None, repository.refs[revision]):
-            raise Refused(412, "", "A commit has happened since. Please refresh and try again.")
-        files = dict(repository.files(revision))
-        for operation in operations:
-            value = operation["value"]
-            if operation["key"] == "file":
-                files[value["path"]] = base64.b64decode(value["content"])
-            elif operation["key"] == "lfsFile":
-                files[value["path"]] = self.server.large[value["oid"]]
-            else:
-                assert operation["key"] == "deletedFile"
-                del files[value["path"]]
-        sha = repository.commit(files, revision)
-        url = f"{self.server.url}/{name}/commit/{sha}"
-        return self._json({"success": True, "commitOid": sha, "commitUrl": url})
-
     def file_GET_HEAD(
         self, name: str, revision: str, file: str
     ) -> tuple[int, bytes, dict[str, str]]:
@@ -229,14 +140,8 @@ class Handler(BaseHTTPRequestHandler):
 
 REPOSITORY, REVISION = r"([\w.-]+/[\w.-]+)", r"([\w./-]+)"
 ROUTES = [
-    (r"/api/repos/create", "create_POST"),
-    (r"/api/validate-yaml", "yaml_POST"),
     (rf"/api/models/{REPOSITORY}(?:/revision/{REVISION})?", "info_GET"),
     (rf"/api/models/{REPOSITORY}/tree/{REVISION}", "tree_GET"),
-    (rf"/api/models/{REPOSITORY}/preupload/{REVISION}", "preupload_POST"),
-    (rf"/api/models/{REPOSITORY}/commit/{REVISION}", "commit_POST"),
-    (rf"/{REPOSITORY}\.git/info/lfs/objects/batch", "batch_POST"),
-    (r"/large/(\w+)", "large_PUT"),
     (rf"/{REPOSITORY}/resolve/([\w-]+|refs/pr/\d+)/(.+)", "file_GET_HEAD"),
 ]
 
@@ -279,20 +184,10 @@ def hub_for_tests(monkeypatch: Any, folder: Any) -> Any:
             monkeypatch.setattr(constants, name, value)
         for name in OTHER_ACCOUNTS:
             monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("HF_TOKEN", WRITER)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         close_session()  # the next one reads these variables
         forget_downloads()
         yield hub
         close_session()
         forget_downloads()
-
-
-def variables(folder: Any, hub: FakeHub | None = None) -> dict[str, str]:
-    """Return the environment of a program with this hub, or with none, and a cache in a folder."""
-    kept = {name: value for name, value in os.environ.items() if name not in OTHER_ACCOUNTS}
-    cache = {"HF_HOME": f"{folder}/home", "HF_HUB_CACHE": f"{folder}/home/hub"}
-    if hub is None:
-        return kept | cache | {"HF_HUB_OFFLINE": "1"}
-    place = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "NO_PROXY": "127.0.0.1"}
-    return kept | cache | place | {"HF_TOKEN": WRITER, "HF_HUB_DISABLE_XET": "1"}

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.hub import PREFIX
 from metaadapter.data.plain_text import in_markdown, one_line
-from metaadapter.errors import DataError
 
 _BEGIN, _END = "<!-- metaadapter: facts -->", "<!-- metaadapter: end of facts -->"
 _PLACE = "path/of/this/adapter"
@@ -19,13 +14,11 @@ pipeline_tag: image-classification
 tags: [clip, few-shot, adapter]
 ---
 """
-# YAML between two lines of dashes, before the text.
-_METADATA = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?\r?\n)?---[ \t]*(?:\r?\n|$)", re.DOTALL)
 
 
 def adapter_card(adapter: StoredAdapter, old: bytes) -> bytes:
     """Return the card of an adapter, which keeps the author's words in the `old` one."""
-    return renew_card(old, _HEAD, facts_of(adapter))
+    return renew_card(old, _HEAD, _facts_of(adapter))
 
 
 def renew_card(old: bytes, head: str, facts: str) -> bytes:
@@ -39,55 +32,7 @@ def renew_card(old: bytes, head: str, facts: str) -> bytes:
     return text.encode(errors="surrogateescape")
 
 
-def card_with_metadata(
-    old: bytes,
-    facts: str,
-    values: Mapping[str, str | list[str]],
-    tags: Sequence[str],
-    license_name: str | None,
-) -> bytes:
-    """Return a card for the hub with these facts in its text and metadata; all else stays.
-
-    Args:
-        old: The card so far, perhaps empty.
-        facts: The facts of the text.
-        values: The facts of the metadata.
-        tags: Added to the tags of the author.
-        license_name: Replaces the licence in the card; None keeps it.
-
-    Raises:
-        DataError: The metadata of the old card are no YAML.
-    """
-    import yaml
-
-    text = old.decode(errors="surrogateescape")
-    match = _METADATA.match(text)
-    try:
-        head: Any = yaml.safe_load(match[1] or "") if match else None
-    except yaml.YAMLError as error:
-        raise DataError(
-            f"the metadata at the top of the card are no YAML ({error}); correct the card on the "
-            "hub, and push again"
-        ) from error
-    if match and not isinstance(head, dict | None):
-        match = None  # text between two rules
-    before = head if isinstance(head, dict) else {}
-    tags_before = before.get("tags") or []
-    known = map(str, tags_before if isinstance(tags_before, list) else [tags_before])
-    metadata = {**before, **values, "tags": list(dict.fromkeys([*known, *tags]))}
-    if license_name is not None:
-        metadata["license"] = license_name
-    lines = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
-    body = text[match.end() :] if match else text
-    new = renew_card(body.encode(errors="surrogateescape"), "", facts)
-    return f"---\n{lines}---\n".encode() + new
-
-
-def facts_of(adapter: StoredAdapter, repository: str = "") -> str:
-    """Return the facts of a card, in Markdown.
-
-    Their code loads the adapter from the `repository` of the hub, "" for a place on a machine.
-    """
+def _facts_of(adapter: StoredAdapter) -> str:
     config, origin = adapter.config, adapter.config.origin
     encoder = in_markdown(origin.encoder) if origin.encoder else "not recorded"
     generator = in_markdown(f"{config.generator}, {config.generator_id}")
@@ -112,17 +57,12 @@ def facts_of(adapter: StoredAdapter, repository: str = "") -> str:
     load, import_line = f"load_encoder({one_line(origin.encoder or '…')!r}, {looks})", ""
     if config.inside:
         import_line = "from metaadapter.adapter import adapted_encoder, load_adapter\n"
-        place = f"{PREFIX}{repository}" if repository else _PLACE
-        load = f"adapted_encoder(\n    {load},\n    load_adapter({place!r}),\n)"
+        load = f"adapted_encoder(\n    {load},\n    load_adapter({_PLACE!r}),\n)"
     pool = f" and {config.n_unlabelled} unlabelled ones" if config.n_unlabelled else ""
-    call = f'from_pretrained("{repository}")' if repository else f'load("{_PLACE}")'
-    command = f"metaadapter predict {PREFIX}{repository} picture.jpg"
-    shell = f"\n\n```sh\n{command}\n```" if repository else ""
     package, kind, labels = "metaadapter", "MetaAdapterClassifier", ""
     if config.several is not None:
         package, kind = "metaadapter.workflow", "SeveralLabelsClassifier"
         labels = ", several of which a picture may show"
-        call = call.replace('from_pretrained("', f'load("{PREFIX}')
     return f"""# A few-shot adapter for {len(config.classes)} classes{labels}
 
 Predicted by metaadapter {in_markdown(config.library_version)} from {config.n_pictures} labelled
@@ -139,6 +79,8 @@ from {package} import {kind}
 {import_line}from metaadapter.features import load_encoder
 
 encoder = {load}
-classifier = {kind}.{call}
+classifier = {kind}.load("{_PLACE}")
 classifier.predict_proba(encoder.encode_images(["picture.jpg"]{arguments}))
-```{shell}"""
+```
+
+If this repository is on the hub, the place is {PREFIX}ORGANISATION/NAME."""

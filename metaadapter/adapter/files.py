@@ -15,7 +15,6 @@ from metaadapter.adapter.layout import (
     CONFIG_FILE,
     MEMBERS,
     SIGNATURE_FILE,
-    SUPPORT_FILE,
     TENSOR_FILES,
     is_skill,
     open_adapter,
@@ -100,7 +99,7 @@ def require_adapter_folder(path: Path) -> None:
     if is_hub_name(path):
         raise UsageError(
             f"{path} is on the hub, where a commit never changes: write the adapter to a place on "
-            "this machine (--out ADAPTER), then publish it with `metaadapter push`"
+            "this machine (--out ADAPTER), then publish it with `hf upload`"
         )
     if path.exists() and not path.is_dir():
         try:
@@ -139,16 +138,10 @@ def hold_adapter(path: Path) -> AbstractContextManager[None]:
     return hold_lock(path / LOCK_FILE, owner, reentrant=True)
 
 
-def skill_bytes(adapter: StoredAdapter, old_card: bytes = b"", *, features: bool = True) -> bytes:
-    """Return the content of a skill file.
-
-    Without `features` the support and the hashes of its pictures are left out, so no class can be
-    added later.
-    """
-    contents = skill_contents(adapter)
-    if not features:
-        contents.pop(SUPPORT_FILE, None)
-    return seal_skill(stored_facts(adapter.config), contents, adapter_card(adapter, old_card))
+def skill_bytes(adapter: StoredAdapter, old_card: bytes = b"") -> bytes:
+    """Return the content of a skill file."""
+    card = adapter_card(adapter, old_card)
+    return seal_skill(stored_facts(adapter.config), skill_contents(adapter), card)
 
 
 def skill_contents(adapter: StoredAdapter) -> dict[str, bytes]:
@@ -158,13 +151,9 @@ def skill_contents(adapter: StoredAdapter) -> dict[str, bytes]:
 
 def seal_skill(facts: Mapping[str, Any], contents: Mapping[str, bytes], card: bytes) -> bytes:
     """Return a skill file with a card, the contents, and the facts with their proof."""
-    members = {CARD_FILE: card, **sealed_members(facts, contents)}
+    config = sealed_document(facts, contents)
+    members = {CARD_FILE: card, CONFIG_FILE: config, **contents}
     return zip_bytes({name: members[name] for name in MEMBERS if name in members})
-
-
-def sealed_members(facts: Mapping[str, Any], contents: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the contents, and the configuration with the facts and the proof of the contents."""
-    return {CONFIG_FILE: sealed_document(facts, contents), **contents}
 
 
 def read_signature(skill: Path) -> tuple[AdapterConfig, TaskSignature]:

@@ -124,6 +124,6 @@ def _skill_of(name: HubName, files: Sequence[str]) -> str:
     if not skills:
         raise IncompatibleArtifact(
             f"{name} is not an adapter: expected {CONFIG_FILE} or NAME{SKILL_SUFFIX} in the "
-            f"repository, as `metaadapter push` writes them; it has {some_files(files)}"
+            f"repository; it has {some_files(files)}"
         )
     return skills[0]

@@ -65,6 +65,13 @@ class StoredAdapter:
             return TaskSignature.of(self.support)
         return self.signature or TaskSignature.unknown(len(self.config.classes), self.config.width)
 
+    def without_features(self) -> StoredAdapter:
+        """Return the adapter without its support and the hashes of its pictures, to share it.
+
+        No class can be added to it; it keeps the weights and the signature of the task.
+        """
+        return replace(self, support=None, picture_hashes=(), signature=self.task_signature)
+
     @property
     def has_no_texts(self) -> bool:
         """Whether no class in the support has a text; False without a support."""

@@ -12,13 +12,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from metaadapter.adapter.card import card_with_metadata
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, require_adapters
-from metaadapter.data.checksums import joined_hash, read_document, sealed_document, write_document
+from metaadapter.data.checksums import joined_hash, read_document, write_document
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.hub import (
-    PREFIX,
     HubName,
     fetch,
     files_in,
@@ -27,8 +25,6 @@ from metaadapter.data.hub import (
     some_files,
     warn_of_download,
 )
-from metaadapter.data.hub_upload import Kind, Pushed, push_files
-from metaadapter.data.plain_text import in_markdown
 from metaadapter.data.regular_files import given_path
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.generator.closed_form import ClosedForm
@@ -37,10 +33,6 @@ from metaadapter.generator.independent_classes import independent_classes
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 SCHEMA = "metaadapter.generator/1"
 REMEDY = "restore it from a copy, or train the generator again"
-GENERATOR = Kind(
-    "a generator", (CONFIG_FILE, WEIGHTS_FILE), config=CONFIG_FILE, schema="metaadapter.generator/"
-)
-TAGS = ("few-shot", "meta-learning", "hypernetwork", "adapter")
 
 
 class AdapterGenerator(nn.Module, ABC):
@@ -176,31 +168,6 @@ class AdapterGenerator(nn.Module, ABC):
         return cls.from_folder(fetched_generator(place) if is_hub_name(place) else place)
 
     @final
-    def push_to_hub(
-        self, repository: str, *, private: bool = False, license: str | None = None
-    ) -> Pushed:
-        """Publish the weights and constants on the Hugging Face hub, in one commit with a card.
-
-        The code of a generator of your own is not published. Errors are those of `push`.
-
-        Args:
-            repository: ORGANISATION/NAME; it is created if it does not exist.
-            private: Create a private repository; an old one must be private.
-            license: The licence as the hub names it, as in "cc-by-4.0".
-        """
-        config, weights = {"schema": SCHEMA, **self.stored_config()}, _weights_of(self)
-        facts = _card_facts(self, repository)
-        return push_files(
-            repository,
-            GENERATOR,
-            {CONFIG_FILE: sealed_document(config, {WEIGHTS_FILE: weights}), WEIGHTS_FILE: weights},
-            lambda old, _: card_with_metadata(
-                old, facts, {"library_name": "metaadapter"}, TAGS, license
-            ),
-            private=private,
-        )
-
-    @final
     @property
     def device(self) -> torch.device:
         """The device of the weights; the CPU if the generator has no weights."""
@@ -252,7 +219,7 @@ def fetched_generator(name: str | Path, *, named_by: str = "") -> Path:
     if not {*needed} <= {*files}:
         raise IncompatibleArtifact(
             f"{parsed} is not a generator: expected {CONFIG_FILE} and {WEIGHTS_FILE} in the "
-            f"repository, as `metaadapter push` writes them; it has {some_files(files)}"
+            f"repository; it has {some_files(files)}"
         )
     if named_by:
         warn_of_download(parsed, "generator", named_by, needed)
@@ -264,29 +231,3 @@ def _weights_of(generator: AdapterGenerator) -> bytes:
         name: tensor.contiguous() for name, tensor in generator.state_dict().items()
     }
     return save(tensors, metadata={"format": "pt"})
-
-
-def _card_facts(generator: AdapterGenerator, repository: str) -> str:
-    kind, place = type(generator).__name__, f"{PREFIX}{repository}"
-    n_numbers = sum(weights.numel() for weights in generator.parameters())
-    head = f"""# A generator of few-shot adapters
-
-{n_numbers:,} parameters; identity `{generator_id(generator)}`. From a few labelled pictures it
-predicts the weights of an adapter in one forward pass, for the features of any encoder."""
-    if "class" in generator.stored_config():
-        return f"""{head}
-
-Its class {in_markdown(kind)} is not in this repository: `load_generator("FILE.py:{kind}@{place}")`
-with the author's file, or `{kind}.from_pretrained("{repository}")`."""
-    return f"""{head}
-
-```python
-from metaadapter import Generator, MetaAdapterClassifier
-
-generator = Generator.from_pretrained("{repository}")
-classifier = MetaAdapterClassifier(generator=generator)
-```
-
-```sh
-metaadapter adapt PICTURES --out ADAPTER --generator {place}
-```"""

@@ -11,5 +11,4 @@ from .run_add import Added as Added
 from .run_add import add as add
 from .run_predict import Predicted as Predicted
 from .run_predict import predict as predict
-from .run_push import push as push
 from .several_estimator import SeveralLabelsClassifier as SeveralLabelsClassifier

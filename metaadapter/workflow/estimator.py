@@ -41,10 +41,8 @@ from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.new_class import add_class, require_addable
 from metaadapter.workflow.predictions import PredictionOptions, sure_answers
 from metaadapter.workflow.query_shift import QuerySample
-from metaadapter.workflow.run_push import push_adapter
 
 if TYPE_CHECKING:
-    from metaadapter.data.hub_upload import Pushed
     from metaadapter.features.image_encoder import ImageEncoder
     from metaadapter.features.towers.config import InsideConfig
 
@@ -346,24 +344,6 @@ class MetaAdapterClassifier(AdapterClassifier):
             IncompatibleArtifact: It is not an adapter, or it belongs to another encoder.
         """
         return cls.load(place_of(name, revision), encoder=encoder, generator=generator)
-
-    def push_to_hub(
-        self,
-        repository: str,
-        *,
-        private: bool = False,
-        license: str | None = None,
-        features: bool = True,
-    ) -> Pushed:
-        """Publish the adapter on the Hugging Face hub, in one commit with a card.
-
-        Pictures and paths of this machine are never published. Arguments and errors are those of
-        `metaadapter.push`.
-        """
-        check_is_fitted(self)
-        return push_adapter(
-            self.stored_, repository, private=private, license_name=license, features=features
-        )
 
     def _set_stored(self, stored: StoredAdapter) -> None:
         self.stored_ = stored

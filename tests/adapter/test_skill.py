@@ -85,7 +85,7 @@ def test_skill__signature__is_that_of_its_pictures(skill):
 
 def test_skill__without_features__still_has_the_signature_of_its_pictures(tmp_path, skill):
     bare = tmp_path / "bare.adapter"
-    bare.write_bytes(skill_bytes(load_adapter(skill), features=False))
+    bare.write_bytes(skill_bytes(load_adapter(skill).without_features()))
 
     stored = load_adapter(bare)
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -18,12 +14,17 @@ from metaadapter import (
     UsageError,
     adapt,
     add,
-    push,
 )
 from metaadapter.adapter import load_adapter, store_adapter
 from metaadapter.data.hub import forget_downloads
-from metaadapter.generator import Generator, GeneratorConfig, generator_id, load_generator
-from tests.fake_hub import READER, hub_for_tests, variables
+from metaadapter.generator import (
+    Generator,
+    GeneratorConfig,
+    generator_id,
+    load_generator,
+    save_generator,
+)
+from tests.fake_hub import hub_for_tests
 
 NAME = "acme/birds"
 
@@ -59,6 +60,12 @@ def own(adapter, tmp_path):
     return shutil.copytree(adapter, tmp_path / "birds")
 
 
+def upload(hub, folder, name=NAME, **facts):
+    """Publish a folder as `hf upload` does, and return its commit."""
+    files = {file.name: file.read_bytes() for file in folder.iterdir() if file.name[0] != "."}
+    return hub.put(name, files, **facts)
+
+
 def same(one, other):
     tensors = one.weights.tensors(), other.weights.tensors()
     assert tensors[0].keys() == tensors[1].keys()
@@ -67,55 +74,41 @@ def same(one, other):
     assert one.picture_hashes == other.picture_hashes
 
 
-def test_push__adapter__comes_back_with_the_same_tensors_and_hashes(hub, own, same_support):
-    pushed = push(own, NAME)
+def test_load__adapter_of_the_hub__is_that_of_the_folder(hub, own, same_support):
+    upload(hub, own)
 
     stored, again = load_adapter(own), load_adapter(f"hf-hub:{NAME}")
     same(stored, again)
     assert same_support(stored.support, again.support)
-    assert hub.repositories[NAME].refs["main"] == pushed.name.revision
-    assert not hub.repositories[NAME].private
     classifier = MetaAdapterClassifier.from_pretrained(NAME)
     assert torch.equal(classifier.adapter_.classes, stored.weights.classes)
 
 
-def test_push__nothing_of_it_holds_a_path_of_this_machine_or_a_picture(hub, own, labelled, encoder):
-    before = load_adapter(own)
-    assert str(encoder) in before.config.model_dump_json()
+def test_without_features__folder__holds_no_feature_and_no_hash_of_a_picture(own, tmp_path):
+    stored = load_adapter(own)
+    assert stored.picture_hashes
 
-    push(own, NAME)
+    store_adapter(tmp_path / "shared", stored.without_features())
 
-    files = hub.repositories[NAME].files()
-    assert files.keys() - {".gitattributes"} == {
-        "README.md",
-        "adapter_config.json",
-        "adapter_model.safetensors",
-        "support.safetensors",
-    }
-    here = {str(path).encode() for path in (encoder, own, labelled, Path.home(), Path.cwd())}
-    pictures = {path.name.encode() for path in labelled.rglob("*.*")}
-    for content in files.values():
-        assert not [text for text in here | pictures if text in content]
-    again = load_adapter(f"hf-hub:{NAME}")
-    assert again.config.origin.encoder is None
-    assert again.config.origin.fingerprint.digest == before.config.origin.fingerprint.digest
-    store_adapter(own.with_suffix(".adapter"), before)
-    push(own.with_suffix(".adapter"), "acme/skill")
-    skill = hub.repositories["acme/skill"].files()["birds.adapter"]
-    assert not [text for text in here | pictures if text in skill]
+    shared = load_adapter(tmp_path / "shared")
+    assert not (tmp_path / "shared" / "support.safetensors").exists()
+    assert shared.support is None
+    assert shared.picture_hashes == ()
+    assert torch.equal(shared.weights.classes, stored.weights.classes)
+    assert (tmp_path / "shared" / "README.md").read_text().count("| heron |") == 1
 
 
-def test_push__generator__comes_back_and_predicts_the_same(hub, tmp_path):
+def test_load__generator_of_the_hub__is_that_of_the_folder(hub, tmp_path):
     generator = load_generator("default")
-
-    pushed = generator.push_to_hub("acme/generator", license="apache-2.0")
+    save_generator(generator, tmp_path / "generator")
+    commit = upload(hub, tmp_path / "generator", "acme/generator")
 
     again = Generator.from_pretrained("acme/generator")
     assert generator_id(again) == generator_id(generator)
     assert again.config == generator.config
-    assert generator_id(load_generator(str(pushed.name))) == generator_id(generator)
+    pinned = load_generator(f"hf-hub:acme/generator@{commit}")
+    assert generator_id(pinned) == generator_id(generator)
     assert not again.training
-    assert b"license: apache-2.0" in hub.repositories["acme/generator"].files()["README.md"]
 
 
 def test_add__generator_that_only_an_adapter_names__is_told_before_it_is_fetched(
@@ -124,7 +117,8 @@ def test_add__generator_that_only_an_adapter_names__is_told_before_it_is_fetched
     from huggingface_hub import constants
 
     small = Generator(GeneratorConfig(width=8, n_layers=1, n_heads=2))
-    small.push_to_hub("acme/generator")
+    save_generator(small, tmp_path / "small")
+    upload(hub, tmp_path / "small", "acme/generator")
     adapted = adapt(labelled, encoder=str(encoder), generator="hf-hub:acme/generator")
     adapted.save(tmp_path / "own")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "another machine"))
@@ -142,15 +136,8 @@ def test_add__generator_that_only_an_adapter_names__is_told_before_it_is_fetched
     add(tmp_path / "own", "okapi", pictures[-1:])  # warnings are errors
 
 
-def add_class(path):
-    classifier = MetaAdapterClassifier.load(path)
-    X = classifier.support_.labelled_rows()[0].numpy()[:2]
-    classifier.add_class("zebra", X)
-    classifier.save(path)
-
-
 def test_offline__cache__is_read_and_a_commit_needs_no_network(hub, own, offline):
-    commit = push(own, NAME).name.revision
+    commit = upload(hub, own)
     load_adapter(f"hf-hub:{NAME}")
 
     offline()
@@ -161,27 +148,12 @@ def test_offline__cache__is_read_and_a_commit_needs_no_network(hub, own, offline
     assert len(hub.requests) == n_requests
     with pytest.raises(DataError, match=r"the adapter hf-hub:acme/cats is not on this machine"):
         load_adapter("hf-hub:acme/cats")
-    with pytest.raises(DataError, match="cannot be written while HF_HUB_OFFLINE=1"):
-        push(own, NAME)
-
-
-def test_push__without_a_token__says_how_to_log_in(hub, own, monkeypatch):
-    monkeypatch.delenv("HF_TOKEN")
-    with pytest.raises(UsageError, match=r"does not let you write .*hf auth login"):
-        push(own, NAME)
-
-    hub.put(NAME, {})
-    monkeypatch.setenv("HF_TOKEN", READER)
-    with pytest.raises(UsageError, match=r"does not let you write .*hf auth login"):
-        push(own, NAME)
-    assert hub.repositories[NAME].files() == {}
 
 
 def test_load__missing_private_or_gated__says_which_and_what_to_do(hub, own, monkeypatch):
     with pytest.raises(UsageError, match="the hub has no model hf-hub:acme/nothing, or keeps it"):
         load_adapter("hf-hub:acme/nothing")
-    push(own, NAME, private=True)
-    assert hub.repositories[NAME].private
+    upload(hub, own, private=True)
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(UsageError, match=r"keeps it private: then run `hf auth login`"):
         load_adapter(f"hf-hub:{NAME}")
@@ -192,7 +164,7 @@ def test_load__missing_private_or_gated__says_which_and_what_to_do(hub, own, mon
 
 
 def test_load__only_files_of_an_adapter_are_fetched(hub, own):
-    push(own, NAME)
+    upload(hub, own)
     extra = {"code.py": b"1/0", "pytorch_model.bin": b"x", "folder/adapter_config.json": b"{}"}
     hub.put(NAME, hub.repositories[NAME].files() | extra)
     hub.requests.clear()
@@ -224,31 +196,3 @@ def test_predict__encoder_that_only_an_adapter_names__is_told_before_it_is_fetch
         predict(own, [labelled])
     forget_downloads()
     predict(own, [labelled])  # the encoder is here now: warnings are errors
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("request_", ["/preupload/", "/objects/batch", "/large/", "/commit/"])
-def test_push__killed_at_a_request__leaves_all_of_the_old_or_all_of_the_new(
-    hub, own, request_, tmp_path
-):
-    push(own, NAME)
-    before = dict(hub.repositories[NAME].files())
-    add_class(own)
-    process, has_begun = None, threading.Event()
-
-    def kill(path):
-        if request_ in path:
-            has_begun.wait()
-            process.kill()
-            process.wait()
-
-    hub.before_answer = kill
-    command = [sys.executable, "-m", "metaadapter", "push", own, NAME]
-    process = subprocess.Popen(command, env=variables(tmp_path, hub))
-    has_begun.set()
-
-    assert process.wait() == -signal.SIGKILL
-    if request_ != "/commit/":  # where all of it has arrived
-        assert hub.repositories[NAME].files() == before
-    forget_downloads()
-    assert load_adapter(f"hf-hub:{NAME}").support is not None  # its proof fits its files

@@ -26,7 +26,7 @@ With `--json` an error is a document, whose `kind` stands here.
 - `OMP_NUM_THREADS`: threads of the encoder; `doctor` warns if there are too many
 - `HF_HUB_OFFLINE=1`: fetch nothing from the hub, read its cache alone
 - `HF_HOME`: folder of what was fetched
-- `HF_TOKEN`: token of the hub, for private repositories and `push`; by default that of
+- `HF_TOKEN`: token of the hub, for private repositories; by default that of
   `hf auth login`
 - `HF_ENDPOINT`: another hub
 - `ORT_DISABLE_TELEMETRY`: set to 1 before onnxruntime is loaded, unless you set it

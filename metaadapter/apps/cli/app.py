@@ -33,7 +33,6 @@ from metaadapter.apps.cli.merge import merge
 from metaadapter.apps.cli.outputs import Commands
 from metaadapter.apps.cli.predict import predict
 from metaadapter.apps.cli.process import ending_code, hear_signals, lasting_streams, reader_left
-from metaadapter.apps.cli.push import push
 from metaadapter.apps.cli.report import report
 from metaadapter.apps.cli.serve import serve
 from metaadapter.apps.cli.train import train
@@ -61,7 +60,7 @@ app = Commands(
     add_completion=False,
 )
 COMMANDS = (
-    *(demo, encode, merge, adapt, add, predict, export, push, serve),
+    *(demo, encode, merge, adapt, add, predict, export, serve),
     *(train, evaluate, report, doctor),
 )
 for command in COMMANDS:

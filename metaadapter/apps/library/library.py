@@ -273,7 +273,7 @@ class AdapterLibrary:
         require_adapter_folder(file)
         stored, content = load_adapter(source), source.read_bytes()
         if not features:
-            content = skill_bytes(stored, read_card(source), features=False)
+            content = skill_bytes(stored.without_features(), read_card(source))
         with write_errors(f"the skill file {file}", instead="choose another place"):
             file.parent.mkdir(parents=True, exist_ok=True)
             with hold_adapter(file), listing(file):

@@ -1,4 +1,4 @@
-"""`metaadapter push`, and names of the hub in other commands."""
+"""Names of the hub in commands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 
 from metaadapter.adapter import load_adapter
 from metaadapter.data.hub import forget_downloads
-from tests.apps.cli.test_documented_json import agrees
 from tests.fake_hub import hub_for_tests
 
 NAME = "hf-hub:acme/animals"
@@ -25,20 +24,10 @@ def hub(monkeypatch, tmp_path, encoder):
 @pytest.fixture
 def published(hub, run, labelled, tmp_path):
     """The name with its commit of an adapter of the encoder on the hub."""
-    run("adapt", labelled, "--out", tmp_path / "animals", "--encoder", "hf-hub:acme/clip")
-    done = run("push", tmp_path / "animals", "acme/animals", "--license", "cc0-1.0", "--json")
-    assert agrees(done.document, "metaadapter.push/1")
-    return done.document["name"]
-
-
-def test_push__adapter__says_where_it_is(run, hub, adapter):
-    done = run("push", adapter, "acme/animals", "--private")
-
-    commit = hub.repositories["acme/animals"].refs["main"]
-    assert done.code == 0
-    assert done.out.startswith(f"{hub.url}/acme/animals: adapter_config.json, ")
-    assert f"this very version is {NAME}@{commit}" in done.err
-    assert hub.repositories["acme/animals"].private
+    folder = tmp_path / "animals"
+    run("adapt", labelled, "--out", folder, "--encoder", "hf-hub:acme/clip")
+    files = {file.name: file.read_bytes() for file in folder.iterdir() if file.name[0] != "."}
+    return f"{NAME}@{hub.put('acme/animals', files)}"
 
 
 def test_commands__adapter_of_the_hub__is_that_of_the_folder(
