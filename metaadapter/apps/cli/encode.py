@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from metaadapter.features.store.feature_store import FeatureStore
 
 MEASURES = (
-    *("n_new", "n_reused", "n_removed", "n_total", "n_dropped"),
+    *("n_new", "n_reused", "n_removed", "n_total"),
     *("seconds", "images_per_second"),
 )
 
@@ -38,10 +38,6 @@ Store = Annotated[
     Path, Option("--out", "-o", metavar="STORE", help="Folder of the feature store."), Output()
 ]
 Labels = Annotated[bool, Option("--labels/--no-labels", help="Read the classes of the pictures.")]
-DropDuplicates = Annotated[
-    bool,
-    Option("--drop-duplicates", help="Of files with equal bytes, keep only the first."),
-]
 BatchSize = Annotated[
     int | None,
     Option(
@@ -60,7 +56,6 @@ def encode(
     split: options.Split = None,
     labels: Labels = True,
     shard: options.Shard = None,
-    drop_duplicates: DropDuplicates = False,
     detections: field_options.LabelledDetections = None,
     pictures: field_options.PicturesOfBoxes = None,
     min_confidence: field_options.MinConfidence = 0.2,
@@ -99,7 +94,6 @@ def encode(
             batch_size=batch_size,
             workers=workers,
             shard=part,
-            drop_duplicates=drop_duplicates,
         )
     about = console.warn_of_pictures("these", _warnings(table, report), report.quarantined)
     _warn_of_duplicates(report, console)
@@ -141,14 +135,11 @@ def _warnings(table: ImageTable, report: EncodeReport) -> list[str]:
 
 
 def _warn_of_duplicates(report: EncodeReport, console: Console) -> None:
-    if report.n_dropped:
-        heading = f"left out, because another picture has the same bytes: {report.n_dropped}"
-    else:
-        n_copies = sum(len(group) - 1 for group in report.duplicates)
-        heading = (
-            f"pictures with the same bytes as another one: {n_copies}; evaluations keep those of "
-            "a class on one side of a task; to keep one of each: --drop-duplicates"
-        )
+    n_copies = sum(len(group) - 1 for group in report.duplicates)
+    heading = (
+        f"pictures with the same bytes as another one: {n_copies}; evaluations keep those of a "
+        "class on one side of a task"
+    )
     equal = [" = ".join(picture.path for picture in group) for group in report.duplicates]
     console.warn_of(heading, equal)
 
@@ -179,9 +170,8 @@ def _summary(report: EncodeReport, store: FeatureStore) -> str:
     classes = f"{len(store.classes)} classes" if store.classes else "without classes"
     speed = f", {report.images_per_second:,.0f} pictures/s" if report.n_new else ""
     looks = looks_in_words(store.origin.zoom, store.origin.blocks)
-    dropped = f", {report.n_dropped} duplicates dropped" if report.n_dropped else ""
     return (
         f"{store.folder}: {report.n_total} pictures, {classes} ({report.n_new} new, "
         f"{report.n_reused} reused, {report.n_removed} removed, {len(report.quarantined)} "
-        f"unreadable{dropped}); encoder {store.encoder}, {store.n_views} view(s){looks}{speed}"
+        f"unreadable); encoder {store.encoder}, {store.n_views} view(s){looks}{speed}"
     )

@@ -124,7 +124,8 @@ def open_project(
             pictures.make()
         if is_new:
             write_facts(folder, facts)
-        features = stack.enter_context(_features(folder / FEATURES_FOLDER, loaded, owner, notes))
+        features = _features(folder / FEATURES_FOLDER, loaded, owner, notes)
+        stack.callback(features.close)
         with write_errors(owner, instead=INSTEAD):
             if n_others := pictures.set_others_aside(history.contents.kept_pictures):
                 notes.append(

@@ -188,7 +188,7 @@ class PictureEncoding:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._stored = encoded_rows(project.features)
+        self._stored = encoded_rows(project.features.committed())
 
     def portion(self, waiting: list[str]) -> list[str]:
         """The first of the waiting pictures: many with stored features, or else a few without."""
@@ -228,7 +228,7 @@ class PictureEncoding:
             return {}
         pictures = [contents[picture] for picture in new]
         outcomes, rows = encode_new(
-            pictures, Pipeline(self._project.encoder), known=self._project.features
+            pictures, Pipeline(self._project.encoder), known=self._project.features.places
         )
         self._project.features.add(rows)
         if self._project.features.is_due:

@@ -19,7 +19,6 @@ from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageErro
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.prompts import readable_name
-from metaadapter.features.store.checked_rows import CheckedRows
 from metaadapter.features.views import joint_columns, look_widths, mean_of_views, unit_rows
 
 SUPPORT, QUERY = 0, 1
@@ -35,7 +34,7 @@ class EvaluationSet:
     """
 
     name: str
-    features: tuple[CheckedRows | np.ndarray, ...]
+    features: tuple[np.ndarray, ...]
     """For each store an array (pictures, views, D) of float16, which is read when it is used."""
     text_CD: Float[Tensor, "C D"]
     logit_scale: float

@@ -45,13 +45,12 @@ def create_store(
         try:
             n_views, dim = write_features(path, _unit_batches(features, hashes), 0)
             recipe = _recipe(encoder, dim, n_views, logit_scale)
-            pictures = _pictures(hashes, columns)
-            unit_texts = _texts(texts, pictures, dim)
+            table = table_of(_pictures(hashes, columns))
+            counts = label_counts(table)
+            unit_texts = _texts(texts, counts, dim)
         except DataError:
             path.unlink(missing_ok=True)
             raise
-        table = table_of(pictures)
-        counts = label_counts(table)
         header = StoreHeader(recipe, len(table), counts, tuple(counts))
         commit(folder, header, table, unit_texts)
 
@@ -114,29 +113,19 @@ def _entry(column: str, row: int, value: Any) -> str:
 
 
 def _texts(
-    texts: Mapping[Any, np.ndarray] | None, pictures: Sequence[StoredPicture], dim: int
+    texts: Mapping[Any, np.ndarray] | None, labels: Collection[str], dim: int
 ) -> dict[str, Float32[np.ndarray, " dim"]]:
     if texts is None:
         return {}
     given = {str(label): np.asarray(text, dtype=np.float32) for label, text in texts.items()}
-    unit_texts: dict[str, np.ndarray] = {}
-    for row, picture in enumerate(pictures):
-        label = picture.label
-        if not label or label in unit_texts:
-            continue
-        if label not in given:
-            raise DataError(
-                f"texts has no entry for {label!r}, the label of row {row}; give every label a "
-                "text, or leave texts out"
-            )
-        text = given[label]
+    for label in labels:
+        text = given.get(label, np.empty(0))
         if text.shape != (dim,) or not np.isfinite(text).all() or not text.any():
             raise DataError(
-                f"the text of {label!r}, the label of row {row}, should be {dim} finite numbers, "
-                f"not all zero, as wide as the features; it has the shape {text.shape}"
+                f"expected {dim} finite numbers, not all zero, as the text of the label {label!r}, "
+                f"got {text.shape}; give every label a text, or leave texts out"
             )
-        unit_texts[label] = unit_rows(text[None])[0]
-    return unit_texts
+    return {label: unit_rows(given[label][None])[0] for label in labels}
 
 
 def _recipe(
@@ -144,16 +133,8 @@ def _recipe(
 ) -> Recipe:
     logit_scale = read_logit_scale(logit_scale)
     if isinstance(encoder, str):
-        if not is_text(encoder):
-            raise DataError(f"the encoder {encoder!r} has half a character; give another name")
-        fingerprint = Fingerprint.of_name(encoder, dim)
-        return Recipe(
-            encoder=encoder,
-            fingerprint=fingerprint,
-            n_views=n_views,
-            precision="unknown",
-            logit_scale=logit_scale,
-        )
+        named = {"encoder": encoder, "fingerprint": Fingerprint.of_name(encoder, dim)}
+        return Recipe(**named, n_views=n_views, precision="unknown", logit_scale=logit_scale)
     if encoder.dim != dim:
         raise DataError(
             f"expected features {encoder.dim} wide, as the encoder {encoder.name} computes them, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from metaadapter.data.inputs import UnreadableImage, listing_digest
 from metaadapter.data.output_folder import write_errors
 from metaadapter.data.shard import Shard, pick_shard
 from metaadapter.data.table import ImageTable
-from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import require_some
 from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.image_encoder import ImageEncoder
@@ -40,17 +40,15 @@ class EncodeReport:
     """The numbers of a run of `encode_to_store`.
 
     `n_reused` counts pictures with stored features and copies of other pictures, `n_removed`
-    pictures that are no longer in the table, and `n_dropped` copies that were left out.
-    `duplicates` has the groups of equal pictures, each sorted by path; if copies are dropped,
-    the first of each group is kept. The next run tries quarantined pictures again.
-    `images_per_second` counts all pictures that were read, also those that were not new.
+    pictures that are no longer in the table. `duplicates` has the groups of equal pictures, each
+    sorted by path. The next run tries quarantined pictures again. `images_per_second` counts all
+    pictures that were read, also those that were not new.
     """
 
     n_new: int
     n_reused: int
     n_removed: int
     n_total: int
-    n_dropped: int
     duplicates: tuple[tuple[StoredPicture, ...], ...]
     quarantined: tuple[UnreadableImage, ...]
     seconds: float
@@ -67,7 +65,6 @@ def encode_to_store(
     batch_size: int | None = None,
     workers: int | None = None,
     shard: Shard | None = None,
-    drop_duplicates: bool = False,
 ) -> EncodeReport:
     """Create or update the feature store `out` to hold the pictures in `table`, or continue a run.
 
@@ -83,18 +80,12 @@ def encode_to_store(
         workers: The number of threads that read, and on a CPU encode; as many as torch uses if
             None.
         shard: (i, n): encode only part i of n parts, with i from 1; see `merge_stores`.
-        drop_duplicates: Keep only the first of equal pictures, by path.
 
     Raises:
         UsageError: An argument is out of range.
         DataError: No picture can be read, or the folder is locked, not writable or not a store.
         IncompatibleArtifact: The store has another encoder, precision, number of views or seed.
     """
-    if shard is not None and drop_duplicates:
-        raise UsageError(
-            "--drop-duplicates cannot be used with --shard, since equal pictures may lie in two "
-            "shards; encode without shards, or keep the duplicates"
-        )
     started = time.monotonic()
     rows = pick_shard(table.rows, shard)
     recipe = Recipe.of(encoder, views, seed)
@@ -103,7 +94,8 @@ def encode_to_store(
         before = FeatureStore.open(out) if (out / HEADER_FILE).exists() else None
         if before is not None:
             recipe.require_same(before.header.recipe, out)
-        with KeptFeatures(out / UNFINISHED_FOLDER, recipe, f"the feature store {out}") as kept:
+        kept = KeptFeatures(out / UNFINISHED_FOLDER, recipe, f"the feature store {out}")
+        with closing(kept):
             inputs = EncodedInputs(rows, kept, before)
             n_new, rate = inputs.encode(pipeline)
             quarantined = inputs.quarantined
@@ -111,9 +103,6 @@ def encode_to_store(
                 kept.remove()
             if shard is None:  # a shard may have no readable picture, or none at all
                 require_some(len(rows), quarantined)
-            duplicates, dropped = inputs.duplicates()
-            if drop_duplicates:
-                inputs.drop(dropped)
             header = StoreHeader(
                 recipe=recipe,
                 n_pictures=inputs.n_pictures,
@@ -131,8 +120,7 @@ def encode_to_store(
         n_reused=inputs.n_pictures - n_new,
         n_removed=inputs.n_removed,
         n_total=inputs.n_pictures,
-        n_dropped=len(dropped) if drop_duplicates else 0,
-        duplicates=duplicates,
+        duplicates=inputs.duplicates(),
         quarantined=quarantined,
         seconds=time.monotonic() - started,
         images_per_second=rate,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import final
 
 import numpy as np
@@ -14,7 +15,6 @@ from metaadapter.data.inputs import UnreadableImage, inputs_digest
 from metaadapter.data.progress import meter
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoding_pipeline import Outcome, Pipeline
-from metaadapter.features.store.checked_rows import CheckedRows
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.kept_features import KeptFeatures
 from metaadapter.features.store.picture_table import table_of
@@ -50,48 +50,36 @@ class EncodedInputs:
     def encode(self, pipeline: Pipeline) -> tuple[int, float]:
         """Read each input once, and encode the contents that are new.
 
-        Inputs that an unfinished run could not read are tried again. Return the number of encoded
-        contents, and the pictures that were read per second.
+        Return the number of encoded contents, and the pictures that were read per second.
         """
-        again, n_done = sorted(self._reasons), self._n_done
-        numbers = [*again, *range(n_done, len(self._rows))]
-        advance = meter("encode", len(self._rows), done=n_done - len(again))
-        waiting, n_new, rate = iter(numbers), 0, 0.0
+        number, n_new, rate = self._n_done, 0, 0.0
+        advance = meter("encode", len(self._rows), done=number)
         try:
-            for part in pipeline.run((self._rows[n].picture for n in numbers), self._is_known):
+            pictures = (row.picture for row in islice(self._rows, number, None))
+            for part in pipeline.run(pictures, self._is_known):
                 self._kept.add(part.features)
                 for outcome in part.outcomes:
-                    number = next(waiting)
                     self._set(number, outcome)
-                    n_done = max(n_done, number + 1)
+                    number += 1
                 n_new += len(part.features)
                 if self._kept.is_due:
-                    self._commit(n_done)
+                    self._commit(number)
                 rate = advance(len(part.outcomes))
         finally:
-            self._commit(n_done)
+            self._commit(number)
         return n_new, rate
 
     @property
     def quarantined(self) -> tuple[UnreadableImage, ...]:
         """The errors of the unreadable inputs, in order."""
-        reasons = sorted(self._reasons.items())
-        return tuple(UnreadableImage(self._rows[n].path, reason) for n, reason in reasons)
+        return tuple(UnreadableImage(self._rows[n].path, why) for n, why in self._reasons.items())
 
-    def duplicates(self) -> tuple[tuple[tuple[StoredPicture, ...], ...], list[int]]:
-        """Return groups of equal pictures, and the numbers of all but the first path of each."""
+    def duplicates(self) -> tuple[tuple[StoredPicture, ...], ...]:
+        """Return groups of equal pictures."""
         numbers = self._readable
         places = self._places[numbers]
         copied = numbers[np.bincount(places)[places] > 1] if len(numbers) else numbers
-        pictures = dict(zip(copied.tolist(), self._pictures(copied), strict=True))
-        first: dict[str, int] = {}
-        for number in sorted(pictures, key=pictures.__getitem__):
-            first.setdefault(pictures[number].sha256, number)
-        return equal_pictures(pictures.values()), sorted(pictures.keys() - first.values())
-
-    def drop(self, numbers: Collection[int]) -> None:
-        """Leave these inputs out of the store."""
-        self._places[[*numbers]] = UNKNOWN
+        return equal_pictures(self._pictures(copied))
 
     @property
     def n_pictures(self) -> int:
@@ -111,17 +99,15 @@ class EncodedInputs:
 
     def features(self) -> Iterator[Float16[np.ndarray, "some views dim"]]:
         """Yield the features of the store's pictures, some at a time."""
-        sources: list[CheckedRows | np.ndarray] = [self._kept.rows]
-        if self._before is not None:
-            sources.insert(0, self._before.by_picture())
-        return gathered(sources, self._places[self._readable])
+        before = [] if self._before is None else [self._before.by_picture()]
+        return gathered([*before, self._kept.rows], self._places[self._readable])
 
     @property
     def _readable(self) -> Int[np.ndarray, " pictures"]:
         return np.flatnonzero(self._places != UNKNOWN)
 
     def _is_known(self, sha256: str) -> bool:
-        return sha256 in self._stored or sha256 in self._kept
+        return sha256 in self._stored or sha256 in self._kept.places
 
     def _sha256(self, number: int) -> str:
         place = int(self._places[number])
@@ -132,13 +118,12 @@ class EncodedInputs:
         return (StoredPicture.of(self._rows[number], self._sha256(number)) for number in numbers)
 
     def _set(self, number: int, outcome: Outcome) -> None:
-        self._reasons.pop(number, None)
         if isinstance(outcome, UnreadableImage):
             self._reasons[number] = outcome.reason
+        elif (place := self._stored.get(outcome)) is not None:
+            self._places[number] = place
         else:
-            place = self._stored.get(outcome)
-            kept = len(self._hashes) + self._kept.places[outcome] if place is None else place
-            self._places[number] = kept
+            self._places[number] = len(self._hashes) + self._kept.places[outcome]
 
     def _commit(self, n_done: int) -> None:
         """Write the features and the outcomes of the inputs before the number `n_done`."""
@@ -146,11 +131,9 @@ class EncodedInputs:
         value = {
             "first": first,
             "digest": inputs_digest(self._rows[first:n_done]),
-            "contents": [None if n in self._reasons else self._sha256(n) for n in numbers],
-            "unreadable": [
-                {"path": str(self._rows[n].path), "reason": self._reasons[n]}
+            "outcomes": [
+                {"unreadable": self._reasons[n]} if n in self._reasons else self._sha256(n)
                 for n in numbers
-                if n in self._reasons
             ],
         }
         self._kept.commit([(INPUTS, str(first), value)] if numbers else ())
@@ -158,16 +141,15 @@ class EncodedInputs:
 
     def _resume(self) -> None:
         for record in self._kept.database.records(INPUTS):
-            first, contents = record.value["first"], record.value["contents"]
-            rows = self._rows[first : first + len(contents)]
+            first, outcomes = record.value["first"], record.value["outcomes"]
+            rows = self._rows[first : first + len(outcomes)]
             # A record of other inputs is followed by one of what was encoded in their place.
             if (
                 first == self._n_done
-                and all(sha256 is None or self._is_known(sha256) for sha256 in contents)
+                and all(isinstance(one, dict) or self._is_known(one) for one in outcomes)
                 and inputs_digest(rows) == record.value["digest"]
             ):
-                unreadable = iter(record.value["unreadable"])
-                for number, (row, sha256) in enumerate(zip(rows, contents, strict=True), first):
-                    outcome = sha256 or UnreadableImage(row.path, next(unreadable)["reason"])
-                    self._set(number, outcome)
+                for number, (row, one) in enumerate(zip(rows, outcomes, strict=True), first):
+                    is_read = isinstance(one, str)
+                    self._set(number, one if is_read else UnreadableImage(row.path, *one.values()))
                 self._n_done += len(rows)

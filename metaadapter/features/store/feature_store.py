@@ -18,7 +18,6 @@ from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
-from metaadapter.features.store.checked_rows import CheckedRows
 from metaadapter.features.store.header import REMEDY, StoreHeader
 from metaadapter.features.views import mean_of_views
 
@@ -47,18 +46,12 @@ class FeatureStore:
     proof: Proof
     rows: PictureTable
     texts: Float32[np.ndarray, "classes dim"] | None
-    _views: CheckedRows
+    _views: Float16[np.ndarray, "pictures views dim"]
 
     @property
     def features(self) -> Float16[np.ndarray, "rows dim"]:
-        """One unit row per picture and view, on disk, read-only.
-
-        The first use reads all rows once, to check them; `by_picture` checks only those in use.
-
-        Raises:
-            DataError: The features are damaged.
-        """
-        return self._views[:].reshape(self.header.n_rows, -1)
+        """One unit row per picture and view, on disk, read-only; see `by_picture`."""
+        return self.by_picture().reshape(self.header.n_rows, -1)
 
     @classmethod
     def open(cls, folder: Path | str) -> FeatureStore:
@@ -70,16 +63,14 @@ class FeatureStore:
             IncompatibleArtifact: A later version wrote the store.
         """
         folder = given_path(folder)
-        header, proof = StoreHeader.read(folder)
         while True:
+            header, proof = StoreHeader.read(folder)
             try:
                 return cls._read(folder, header, proof)
             except DataError:
                 # A run that has just ended may have replaced the files that the header names.
-                newer, proof = StoreHeader.read(folder)
-                if newer.generation == header.generation:
+                if StoreHeader.read(folder)[0].generation == header.generation:
                     raise
-                header = newer
 
     @classmethod
     def create(
@@ -129,42 +120,26 @@ class FeatureStore:
 
     @classmethod
     def _read(cls, folder: Path, header: StoreHeader, proof: Proof) -> FeatureStore:
-        def load(content: str, kind: type[np.generic], *shape: int) -> np.ndarray:
-            """Open an array as a memory map: its header may declare more than memory holds."""
-            path = folder / header.files[content]
-            try:
-                array: np.ndarray = np.load(regular(path), mmap_mode="r", allow_pickle=False)
-                if array.dtype != kind or array.shape != shape:
-                    raise ValueError(
-                        f"expected {shape} of {kind.__name__}, found {array.shape} of {array.dtype}"
-                    )
-            except Exception as error:  # numpy parses the header as Python, which may raise any
-                if is_shortage(error):
-                    raise
-                raise _damaged(folder, f"{path.name} is no such array of numpy: {error}") from error
-            return array
-
-        n, n_views, dim = (
-            header.n_pictures,
-            header.recipe.n_views,
-            header.recipe.fingerprint.dim,
-        )
-        features = load("features", np.float16, header.n_rows, dim).reshape(n, n_views, dim)
-        hashes = np.load(proof.find(header.files["chunks"]))
-        views = CheckedRows(folder / header.files["features"], features, hashes, REMEDY)
-        texts = None
-        if header.classes:
-            proof.find(header.files["texts"])
-            texts = np.array(load("texts", np.float32, len(header.classes), dim))
         # Imports pyarrow, which takes long.
         from metaadapter.features.store.picture_table import PictureTable
 
+        shape = header.n_pictures, header.recipe.n_views, header.recipe.fingerprint.dim
+        name = header.files["features"]
         try:
-            rows = PictureTable(proof, header.files["pictures"], n)
-        except (OSError, ValueError) as error:  # numpy maps no empty file
+            # Both are mapped now, since a later run may remove the files.
+            views = np.load(regular(folder / name), mmap_mode="r", allow_pickle=False)
+            if views.dtype != np.float16:
+                raise ValueError(f"expected float16, found {views.dtype}")
+            views = views.reshape(shape)
+            name = header.files["pictures"]
+            rows = PictureTable(proof, name, header.n_pictures)
+        except Exception as error:  # numpy parses the header as Python, which may raise any error
             if is_shortage(error):
                 raise
-            raise _damaged(folder, f"{header.files['pictures']}: {error}") from error
+            raise DataError(
+                f"the feature store {folder} is damaged: {name}: {error}. To continue, {REMEDY}"
+            ) from error
+        texts = np.load(proof.find(header.files["texts"])) if header.classes else None
         return cls(folder, header, proof, rows, texts, views)
 
     @property
@@ -216,12 +191,16 @@ class FeatureStore:
         features = self.proof.files[self.header.files["features"]]
         return content_hash(self.fingerprint.digest, features, *facts, texts)[:16]
 
-    def by_picture(self) -> CheckedRows:
-        """Return the features on disk, as a read-only array of float16 (pictures, views, dim).
+    def by_picture(self) -> Float16[np.ndarray, "pictures views dim"]:
+        """Return the features on disk, read-only.
 
-        It is indexed by pictures, as an array of numpy is. Only the chunks of the pictures in use
-        are read and checked, about 1 MB at a time; `DataError` for a damaged one.
+        The first use reads the file once, to check it: `DataError` if it is damaged.
         """
+        return self._checked_views
+
+    @cached_property
+    def _checked_views(self) -> Float16[np.ndarray, "pictures views dim"]:
+        self.proof.find(self.header.files["features"])
         return self._views
 
     def class_texts(self) -> dict[str, Float32[np.ndarray, " dim"]]:
@@ -235,9 +214,5 @@ class FeatureStore:
         self,
     ) -> tuple[Float32[np.ndarray, "pictures dim"], Shaped[np.ndarray, " pictures"]]:
         """Return for each picture a unit row, the mean of its views, and its label or ""."""
-        means = mean_of_views(self.by_picture()[:])
+        means = mean_of_views(self.by_picture())
         return means, self.rows.of_pictures("label").astype(str)
-
-
-def _damaged(folder: Path, reason: str) -> DataError:
-    return DataError(f"the feature store {folder} is damaged: {reason}. To continue, {REMEDY}")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -23,13 +23,8 @@ HEADER_FILE = "store.json"
 UNFINISHED_FOLDER = ".partial"
 LOCK_FILE = ".lock"
 # The names of `StoreHeader.files`, also unfinished; other files such as features-2021.csv stay.
-OWN_FILES = re.compile(
-    r"((features|chunks|texts)-\d{4,}\.npy|pictures-\d{4,}\.arrow)(\.tmp)?", re.ASCII
-)
+OWN_FILES = re.compile(r"((features|texts)-\d{4,}\.npy|pictures-\d{4,}\.arrow)(\.tmp)?", re.ASCII)
 SCHEMA = "metaadapter.store/1"
-MOST_NAMED = 3
-
-Value = TypeVar("Value")
 
 
 class Quarantined(NamedTuple):
@@ -59,12 +54,10 @@ class StoreHeader:
 
     @property
     def files(self) -> dict[str, str]:
-        """File names by content: "features", "chunks", "pictures", "texts" if there are classes."""
+        """File names by content: "features", "pictures", and "texts" if there are classes."""
         number = f"{self.generation:04d}"
-        names = {content: f"{content}-{number}.npy" for content in ("features", "chunks", "texts")}
-        if not self.classes:
-            names.pop("texts")
-        return names | {"pictures": f"pictures-{number}.arrow"}
+        names = {"features": f"features-{number}.npy", "pictures": f"pictures-{number}.arrow"}
+        return names | ({"texts": f"texts-{number}.npy"} if self.classes else {})
 
     @property
     def n_rows(self) -> int:
@@ -101,9 +94,9 @@ class StoreHeader:
             raise DataError(_missing(folder))
         values, proof = read_document(path, SCHEMA, REMEDY)
         try:
-            return read_entries(cls, {**values, "recipe": values}), proof
-        except ValueError as error:
-            raise DataError(f"an entry of {path} cannot be read: {error}; {REMEDY}") from error
+            return TypeAdapter(cls).validate_python({**values, "recipe": values}), proof
+        except ValidationError as error:
+            raise DataError(f"{path}: {wrong_values(error)}; {REMEDY}") from None
 
 
 @contextmanager
@@ -123,26 +116,13 @@ def _is_unfinished(folder: Path) -> bool:
     return (folder / LOCK_FILE).exists() and all(map(OWN_FILES.fullmatch, names))
 
 
-def read_entries(kind: type[Value], values: Any) -> Value:
-    """Read a dataclass from a JSON object; ignore unknown keys; `ValueError` for wrong values."""
-    try:
-        return TypeAdapter(kind).validate_python(values)
-    except ValidationError as error:
-        raise ValueError(wrong_values(error)) from None
-
-
 def _missing(folder: Path) -> str:
-    if not folder.is_dir():
-        return f"there is no feature store {folder}; make one with `metaadapter encode`"
-    if (folder / UNFINISHED_FOLDER).is_dir() or _is_unfinished(folder):
+    if folder.is_dir() and ((folder / UNFINISHED_FOLDER).is_dir() or _is_unfinished(folder)):
         return (
             f"{folder} is not a feature store yet: the command that makes it is running or was "
             "interrupted. Run the same command again; it continues where it stopped"
         )
-    others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    more = ", …" if len(others) > MOST_NAMED else ""
     return (
-        f"{folder} has no {HEADER_FILE}, so it is not a feature store: it holds "
-        f"{', '.join(others[:MOST_NAMED]) or 'nothing'}{more}; make one with `metaadapter encode "
-        "IMAGES --out STORE`"
+        f"{folder} is not a feature store: it has no {HEADER_FILE}; make one with `metaadapter "
+        "encode IMAGES --out STORE`"
     )

@@ -6,10 +6,10 @@ import os
 import shutil
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
-from typing import Self, final
+from typing import final
 
 import numpy as np
 from jaxtyping import Float16
@@ -20,25 +20,24 @@ from metaadapter.data.output_folder import open_after, require_no_link, write_er
 from metaadapter.data.regular_files import regular
 from metaadapter.data.salvage import repaired
 from metaadapter.features.origin import Recipe
-from metaadapter.features.store.header import read_entries
 
 FEATURES_FILE, DATABASE_FILE = "features.bin", "encoding.db"
 PURPOSE = "the features of pictures under way"
 RECIPE, FEATURES = "recipe", "features"
-# The seconds between two commits, and their share of a long run: a kill loses this much at most.
-COMMIT_SECONDS, SHARE_LOST = 2.0, 0.002
+# The seconds between two commits: a kill loses this much at most.
+COMMIT_SECONDS = 2.0
 
 
 @final
-class KeptFeatures(Mapping[str, Float16[np.ndarray, "views dim"]]):
+class KeptFeatures:
     """A file of features that only grows; the database beside it says what of it counts.
 
-    Features that were just added are only in memory until `commit`. If either file is damaged, what
-    is before the damage stays, since later pictures can be encoded again.
+    If either file is damaged, what is before the damage stays, since later pictures can be encoded
+    again.
 
     Attributes:
-        hashes: The content hash of the features at each place of the file.
-        places: Content hash → place.
+        hashes: The content hash of the features at each place.
+        places: Content hash → place, also of features that are not committed yet.
         database: It also takes records of the caller.
         rows: The committed features by place, read-only, on disk.
     """
@@ -58,7 +57,7 @@ class KeptFeatures(Mapping[str, Float16[np.ndarray, "views dim"]]):
         self._shape = recipe.n_views, recipe.fingerprint.dim
         self._row_bytes = 2 * self._shape[0] * self._shape[1]
         self._waiting: dict[str, Float16[np.ndarray, "views dim"]] = {}
-        self._begun_at = self._committed_at = time.monotonic()
+        self._committed_at = time.monotonic()
         require_no_link(folder)
         with write_errors(owner):
             folder.mkdir(parents=True, exist_ok=True)
@@ -71,8 +70,7 @@ class KeptFeatures(Mapping[str, Float16[np.ndarray, "views dim"]]):
 
     def _read(self, recipe: Recipe) -> None:
         if stored := self.database.latest(RECIPE):
-            values = {**stored[""], "origin": stored[""]}
-            recipe.require_same(read_entries(Recipe, values), self._folder.parent)
+            recipe.require_same(Recipe.model_validate(stored[""]), self._folder.parent)
         else:
             self.database.add(RECIPE, "", recipe.model_dump())
         require_no_link(self._file)
@@ -80,10 +78,8 @@ class KeptFeatures(Mapping[str, Float16[np.ndarray, "views dim"]]):
         with regular(self._file).open("rb") as file:
             for record in self.database.records(FEATURES):
                 contents = record.value["contents"]
-                if (
-                    content_hash(file.read(len(contents) * self._row_bytes))
-                    != record.value["sha256"]
-                ):
+                rows = file.read(len(contents) * self._row_bytes)
+                if content_hash(rows) != record.value["sha256"]:
                     warnings.warn(
                         f"{self._file} is damaged after the features of {len(self.hashes)} "
                         "pictures, so later pictures are encoded again",
@@ -98,30 +94,14 @@ class KeptFeatures(Mapping[str, Float16[np.ndarray, "views dim"]]):
     def _map(self) -> None:
         shape, kind = (len(self.hashes), *self._shape), np.dtype("<f2")
         # Numpy maps no empty file.
+        has_some = bool(self.hashes)
         self.rows = (
-            np.memmap(self._file, kind, "r", 0, shape) if shape[0] else np.empty(shape, kind)
+            np.memmap(self._file, kind, "r", 0, shape) if has_some else np.empty(shape, kind)
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __getitem__(self, sha256: str) -> Float16[np.ndarray, "views dim"]:
-        if (waiting := self._waiting.get(sha256)) is not None:
-            return waiting
-        rows: np.ndarray = self.rows[self.places[sha256]]
-        return rows
-
-    def __contains__(self, sha256: object) -> bool:
-        return sha256 in self.places
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.places)
-
-    def __len__(self) -> int:
-        return len(self.places)
+    def committed(self) -> dict[str, Float16[np.ndarray, "views dim"]]:
+        """Return content hash → features, of those on disk."""
+        return dict(zip(self.hashes, self.rows, strict=False))
 
     def add(self, features: Mapping[str, Float16[np.ndarray, "views dim"]]) -> None:
         """Add the features of new contents."""
@@ -132,9 +112,7 @@ class KeptFeatures(Mapping[str, Float16[np.ndarray, "views dim"]]):
     @property
     def is_due(self) -> bool:
         """Whether the last commit was long enough ago for another one."""
-        now = time.monotonic()
-        pause = max(COMMIT_SECONDS, SHARE_LOST * (now - self._begun_at))
-        return now - self._committed_at >= pause
+        return time.monotonic() - self._committed_at >= COMMIT_SECONDS
 
     def commit(self, items: Iterable[Item] = ()) -> None:
         """Write added features to disk, with further records of the database in the same step."""

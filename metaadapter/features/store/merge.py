@@ -7,8 +7,6 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-from jaxtyping import Int
 
 from metaadapter.data.output_folder import write_errors
 from metaadapter.data.progress import meter
@@ -17,24 +15,22 @@ from metaadapter.data.shard import require_all_shards
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, StoreHeader, hold_folder
-from metaadapter.features.store.picture_table import COLUMNS, joined, label_counts
-from metaadapter.features.store.stored_pictures import NUMBERED
+from metaadapter.features.store.picture_table import joined, label_counts
 from metaadapter.features.store.writer import gathered, write_store
 
 
 def merge_stores(stores: Sequence[Path | str] | Path | str, out: Path | str) -> FeatureStore:
     """Merge complete stores of the same encoder and views into a new store, and open it.
 
-    All shards of a source, in any order, become the store that one process writes. Other stores are
-    merged in the order of the paths of their pictures; a picture that is in several of them (the
-    same facts and bytes) is kept once. If `out` is this result already, it is only opened.
+    All shards of a source, in any order, become the store that one process writes. Of other stores,
+    in the order in which they are named, a picture with the same path and bytes is kept once.
 
     Args:
         stores: The folders of the stores.
         out: The folder of the new store.
 
     Raises:
-        UsageError: No store is named, or `out` is another store already.
+        UsageError: No store is named, or `out` is a store already.
         DataError: A store is incomplete or damaged, a shard is missing, or `out` cannot be written.
         IncompatibleArtifact: The encoders, precisions, numbers of views, seeds or templates differ,
             or the lists of pictures of which the stores are shards.
@@ -42,6 +38,8 @@ def merge_stores(stores: Sequence[Path | str] | Path | str, out: Path | str) -> 
     if not stores:
         raise UsageError("no feature store was named to merge; name at least one")
     stores, out = given_places(stores), given_path(out)
+    if (out / HEADER_FILE).exists():
+        raise UsageError(f"{out} is a feature store already; choose a new folder")
     parts = [FeatureStore.open(folder) for folder in stores]
     _require_alike(parts)
     are_shards = parts[0].header.shard is not None
@@ -50,9 +48,12 @@ def merge_stores(stores: Sequence[Path | str] | Path | str, out: Path | str) -> 
     unreadable = tuple(chain.from_iterable(part.header.quarantined for part in parts))
     places = np.arange(len(table))
     if not are_shards:
-        table, places = _sorted(table)
+        pictures = table.select(["path", "sha256"]).append_column("place", [places])
+        first_of_each = pictures.group_by(["path", "sha256"]).aggregate([("place", "min")])
+        places = np.sort(first_of_each["place_min"].to_numpy())
+        table = joined([table.take(places)])
         readable = {path.decode(errors="surrogateescape") for path in table["path"].to_pylist()}
-        unreadable = tuple(sorted(one for one in {*unreadable} if one.path not in readable))
+        unreadable = tuple(one for one in dict.fromkeys(unreadable) if one.path not in readable)
     first = parts[0].header
     header = StoreHeader(
         first.recipe,
@@ -62,11 +63,6 @@ def merge_stores(stores: Sequence[Path | str] | Path | str, out: Path | str) -> 
         first.templates,
         unreadable,
     )
-    if (out / HEADER_FILE).exists():
-        whole = FeatureStore.open(out)
-        if whole.header == header and whole.rows.table.equals(table):
-            return whole  # a merge that was killed after it had written the store
-        raise UsageError(f"{out} is another feature store already; choose a new folder")
     texts: dict[str, np.ndarray] = {}
     for part in reversed(parts):  # an earlier store overrides a later one
         texts |= part.class_texts()
@@ -79,17 +75,6 @@ def merge_stores(stores: Sequence[Path | str] | Path | str, out: Path | str) -> 
     return FeatureStore.open(out)
 
 
-def _sorted(table: pa.Table) -> tuple[pa.Table, Int[np.ndarray, " pictures"]]:
-    """Return the rows that differ, sorted by path; and the place of each in the given table."""
-    columns = {name: table[name].cast(COLUMNS.field(name).type.value_type) for name in NUMBERED}
-    columns |= {name: table[name] for name in ("path", "sha256")}
-    numbered = pa.table(columns | {"place": np.arange(len(table))})
-    distinct = numbered.group_by(list(columns)).aggregate([("place", "min")])
-    keys = [(name, "ascending") for name in ("path", "sha256", "place_min")]
-    places = distinct.sort_by(keys)["place_min"].to_numpy()
-    return joined([table.take(places)]), places
-
-
 def _require_alike(parts: Sequence[FeatureStore]) -> None:
     first = parts[0]
     for part in parts[1:]:
@@ -99,44 +84,22 @@ def _require_alike(parts: Sequence[FeatureStore]) -> None:
                 f"the class names of {first.folder} and {part.folder} were encoded in different "
                 "templates; encode one of them again with the templates of the other"
             )
-    shards = [part for part in parts if part.header.shard is not None]
-    if 0 < len(shards) < len(parts):
-        other = next(part for part in parts if part.header.shard is None)
-        raise DataError(
-            f"{shards[0].folder} is the shard {_name(shards[0])} of a list of pictures, but "
-            f"{other.folder} is a whole store; merge all shards first"
-        )
+        if first.header.listing != part.header.listing:
+            raise IncompatibleArtifact(
+                f"{first.folder} and {part.folder} are not shards of the same list of pictures: a "
+                "picture was added, moved or removed, or has another label, or one is a whole "
+                "store; encode all shards again from one list, or merge whole stores"
+            )
 
 
 def _all_shards(parts: Sequence[FeatureStore]) -> list[FeatureStore]:
-    """Return the shards in order, each once; `DataError` unless they are all shards of one list."""
-    n_shards = {shard[1] for part in parts if (shard := part.header.shard)}
-    if len(n_shards) > 1:
-        raise DataError(
-            "expected shards of one division, but the stores are shards of "
-            f"{' and '.join(map(str, sorted(n_shards)))}: "
-            f"{', '.join(f'{part.folder} ({_name(part)})' for part in parts)}; encode them again "
-            "with the same number of shards"
-        )
-    by_number: dict[int, FeatureStore] = {}
-    for part in parts:
-        if part.header.listing != parts[0].header.listing:
-            raise IncompatibleArtifact(
-                f"{parts[0].folder} and {part.folder} are shards of different lists of pictures: "
-                "a picture was added, moved or removed, or has another label, so some may be in "
-                "both shards or in none; encode all shards again from one list"
-            )
-        number = part.header.shard[0] if part.header.shard else 0
-        other = by_number.setdefault(number, part)
-        if other is not part and other.identity != part.identity:
-            raise DataError(
-                f"{other.folder} and {part.folder} are both the shard {_name(part)}, with "
-                "different pictures or features; name only one of them"
-            )
-    n = n_shards.pop()
-    require_all_shards(by_number, n)
-    return [by_number[number] for number in range(1, n + 1)]
-
-
-def _name(part: FeatureStore) -> str:
-    return "{}/{}".format(*(part.header.shard or ()))
+    """Return the shards in order; an error unless they are all shards of one division, once."""
+    shards = {part.header.shard or (1, 1): part for part in parts}
+    names = ", ".join(f"{part.folder} ({i}/{n})" for (i, n), part in shards.items())
+    (_, n_shards), *others = shards
+    if any(n != n_shards for _, n in others):
+        raise DataError(f"expected shards of one division, got {names}; encode all with one N")
+    if len(shards) < len(parts):
+        raise UsageError(f"expected each shard once, got {len(parts)} stores for {names}")
+    require_all_shards({number for number, _ in shards}, n_shards)
+    return [shards[shard] for shard in sorted(shards)]

@@ -14,10 +14,10 @@ from jaxtyping import Int
 from metaadapter.data.checksums import Proof, content_hash
 from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError
-from metaadapter.features.store.checked_rows import Index
 from metaadapter.features.store.header import REMEDY
 from metaadapter.features.store.stored_pictures import FIELDS, NUMBERED, StoredPicture
 
+Index = int | np.integer[Any] | slice | np.ndarray | list[int]
 # Pictures that become Python objects at a time.
 CHUNK_PICTURES = 65_536
 
@@ -44,7 +44,6 @@ class PictureTable:
     def __init__(self, proof: Proof, name: str, n_pictures: int) -> None:
         """Open a table that `write_table` wrote; its hash and form are checked at its first use."""
         self._proof, self._name, self.n_pictures = proof, name, n_pictures
-        # Opened now, since a later run may remove the file.
         self._content = np.memmap(regular(proof.document.with_name(name)), np.uint8, "r")
 
     @cached_property

@@ -10,11 +10,10 @@ from typing import IO
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float, Float16, Float32, Int
+from jaxtyping import Float16, Float32, Int
 
 from metaadapter.data.output_folder import replace_file
 from metaadapter.errors import DataError
-from metaadapter.features.store.checked_rows import CheckedRows, chunk_hashes
 from metaadapter.features.store.header import OWN_FILES, StoreHeader
 from metaadapter.features.store.picture_table import write_table
 
@@ -40,7 +39,7 @@ def write_store(
 
 
 def gathered(
-    sources: Sequence[CheckedRows | np.ndarray], places: Int[np.ndarray, " n"]
+    sources: Sequence[Float16[np.ndarray, "_ views dim"]], places: Int[np.ndarray, " n"]
 ) -> Iterator[Float16[np.ndarray, "some views dim"]]:
     """Yield the features of pictures, which are chosen by their places in all sources together."""
     starts = np.cumsum([0, *map(len, sources)])
@@ -60,17 +59,12 @@ def commit(
     texts: Mapping[str, Float32[np.ndarray, " dim"]],
 ) -> None:
     """Write the other files of a store whose features are written, and then `store.json`."""
-    files, dim = header.files, header.recipe.fingerprint.dim
-    picture_bytes = header.recipe.n_views * dim * np.dtype(np.float16).itemsize
-    hashes = chunk_hashes(folder / files["features"], header.n_pictures, picture_bytes)
-    arrays = {"chunks": hashes}
+    files = header.files
     if header.classes:
-        zeros = np.zeros(dim, dtype=np.float32)
-        arrays["texts"] = np.stack([texts.get(name, zeros) for name in header.classes])
-    for content, array in arrays.items():
+        zeros = np.zeros(header.recipe.fingerprint.dim, dtype=np.float32)
         # Saved to memory first, since numpy's own error on a full disk does not name the cause.
-        np.save(saved := io.BytesIO(), array)
-        replace_file(folder / files[content], saved.getvalue())
+        np.save(saved := io.BytesIO(), np.stack([texts.get(one, zeros) for one in header.classes]))
+        replace_file(folder / files["texts"], saved.getvalue())
     replace_file(folder / files["pictures"], lambda file: write_table(file, pictures))
     header.write(folder)
     tidy_up(folder, header)
@@ -97,33 +91,20 @@ def write_features(
     """
     shape = (1, dim)
 
-    def rows() -> Iterator[Float16[np.ndarray, "rows dim"]]:
-        nonlocal shape
-        number = 0
-        for batch in batches:
-            shape = batch.shape[1:]
-            _require_unit(batch, number)
-            number += len(batch)
-            yield batch.reshape(-1, shape[1])
-
-    write_rows(path, rows(), dim)
-    return shape
-
-
-def write_rows(path: Path, parts: Iterable[Float[np.ndarray, "rows dim"]], dim: int) -> None:
-    """Write rows as one `.npy` file of float16, `dim` wide, in one step."""
-
     def write(file: IO[bytes]) -> None:
+        nonlocal shape
         # Not through a memory map: a full disk kills a process that writes through one.
-        shape = (0, dim)
-        _write_npy_header(file, shape)
-        for part in parts:
-            file.write(np.ascontiguousarray(part, dtype="<f2").data)
-            shape = shape[0] + len(part), part.shape[1]
+        n_pictures = 0
+        _write_npy_header(file, (0, dim))
+        for batch in batches:
+            _require_unit(batch, n_pictures)
+            file.write(np.ascontiguousarray(batch, dtype="<f2").data)
+            n_pictures, shape = n_pictures + len(batch), batch.shape[1:]
         file.seek(0)
-        _write_npy_header(file, shape)
+        _write_npy_header(file, (n_pictures * shape[0], shape[1]))
 
     replace_file(path, write)
+    return shape
 
 
 def _write_npy_header(file: IO[bytes], shape: tuple[int, int]) -> None:

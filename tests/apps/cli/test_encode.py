@@ -48,28 +48,14 @@ def test_encode__equal_pictures__are_pointed_out_with_their_labels(encode, with_
     assert result.code == 0
     message = " ".join(result.err.split())
     assert "pictures with the same bytes as another one: 2; evaluations keep those of" in message
-    assert "to keep one of each: --drop-duplicates" in message
     names = ("heron/0-copy.png", "heron/1.png", "lynx/copy.png")
     copies = [str(with_copies / name) for name in names]
     assert " = ".join(copies) in message
     contradiction = f"is in 'heron' ({copies[0]}) and 'lynx' ({copies[2]}); remove it"
     assert contradiction in message
     assert contradiction in document["warnings"][0]
-    assert (document["n_total"], document["n_dropped"]) == (11, 0)
+    assert document["n_total"] == 11
     labels = ("heron", "heron", "lynx")
     assert document["duplicates"] == [
         [{"path": path, "label": label} for path, label in zip(copies, labels, strict=True)]
     ]
-
-
-def test_encode__drop_duplicates__keeps_the_first_by_path(encode, with_copies, tmp_path):
-    result = encode(with_copies, "--drop-duplicates")
-
-    assert "9 pictures, 3 classes (9 new, " in result.out
-    assert "0 unreadable, 2 duplicates dropped)" in result.out
-    assert "left out, because another picture has the same bytes: 2" in result.err
-    store = FeatureStore.open(tmp_path / "store")
-    names = [picture.path.removeprefix(str(with_copies)) for picture in store.rows.pictures()]
-    assert len(set(store.rows.of_pictures("sha256"))) == len(names) == 9
-    assert "/heron/0-copy.png" in names
-    assert not {"/heron/1.png", "/lynx/copy.png"} & set(names)

@@ -95,12 +95,12 @@ def test_create__row_that_is_no_feature__is_named_and_leaves_no_store(
         ({"labels": ["heron"]}, "expected 10 labels, one for each picture"),
         ({"groups": ["a"] * 11}, "expected 10 groups, one for each picture"),
         ({"labels": ["heron"] * 9 + [float("nan")]}, r"labels\[9\] is nan; expected text"),
-        ({"labels": ["heron"] * 9 + ["lynx"]}, r"no entry for 'lynx', the label of row 9"),
+        ({"labels": ["heron"] * 9 + ["lynx"]}, r"as the text of the label 'lynx', got \(0,\)"),
         (
             {"texts": {"heron": np.ones(3), "stork": np.ones(WIDTH)}},
-            r"text of 'heron'.*row 0.*24 f",
+            r"24 finite numbers.*label 'heron'",
         ),
-        ({"texts": {"heron": np.ones(WIDTH), "stork": np.zeros(WIDTH)}}, r"text of 'stork'.*row 1"),
+        ({"texts": {"heron": np.ones(WIDTH), "stork": np.zeros(WIDTH)}}, "of the label 'stork'"),
     ],
 )
 def test_create__argument_that_does_not_fit__says_what_was_expected(

@@ -11,7 +11,6 @@ import torch
 
 from metaadapter.data.checksums import file_hash, sealed
 from metaadapter.errors import DataError
-from metaadapter.features.store import checked_rows
 from metaadapter.features.store.feature_store import FeatureStore
 
 
@@ -71,9 +70,7 @@ def test_mean_features__views__are_averaged_into_unit_rows_as_by_a_loop(folder, 
     assert labels.dtype.kind == "U"
 
 
-@pytest.mark.parametrize(
-    "name", ["features-0001.npy", "pictures-0001.arrow", "texts-0001.npy", "chunks-0001.npy"]
-)
+@pytest.mark.parametrize("name", ["features-0001.npy", "pictures-0001.arrow", "texts-0001.npy"])
 def test_open__file_missing_or_cut__gives_the_remedy_once_and_never_to_delete(folder, name):
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: len(whole) // 2])
@@ -92,9 +89,7 @@ def test_open__file_missing_or_cut__gives_the_remedy_once_and_never_to_delete(fo
 
 
 @pytest.mark.parametrize("place", [-1, -40, 130])
-@pytest.mark.parametrize(
-    "name", ["features-0001.npy", "pictures-0001.arrow", "texts-0001.npy", "chunks-0001.npy"]
-)
+@pytest.mark.parametrize("name", ["features-0001.npy", "pictures-0001.arrow", "texts-0001.npy"])
 def test_open__file_of_which_a_bit_was_flipped__is_refused_before_an_answer(folder, name, place):
     content = bytearray((folder / name).read_bytes())
     content[place] ^= 1
@@ -102,33 +97,6 @@ def test_open__file_of_which_a_bit_was_flipped__is_refused_before_an_answer(fold
 
     with pytest.raises(DataError, match=rf"{name} is damaged .*store\.json"):
         FeatureStore.open(folder).mean_features()
-
-
-def test_by_picture__damaged_chunk__spoils_only_its_own_pictures(encode, tmp_path, monkeypatch):
-    monkeypatch.setattr(checked_rows, "CHUNK_BYTES", 4 * 3 * 16 * 2)  # of four pictures
-    encode(views=3)
-    folder = tmp_path / "store"
-    whole = np.array(FeatureStore.open(folder).features).reshape(12, 3, 16)
-    path = folder / "features-0001.npy"
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1  # in the last picture, of chunk 2
-    path.write_bytes(content)
-
-    views = FeatureStore.open(folder).by_picture()
-
-    np.testing.assert_array_equal(views[np.array([7, 0, 3])], whole[[7, 0, 3]])
-    np.testing.assert_array_equal(views[:8], whole[:8])
-    np.testing.assert_array_equal(views[-6:-4], whole[-6:-4])
-    np.testing.assert_array_equal(views[6], whole[6])
-    np.testing.assert_array_equal(views[np.array([3, 0]), np.array([2, 1])], whole[[3, 0], [2, 1]])
-    np.testing.assert_array_equal(views[np.arange(12) < 8], whole[:8])
-    for index in (8, -1, slice(None), slice(11, 3, -2), np.array([0, 9]), np.arange(12) > 10):
-        with pytest.raises(DataError, match=r"features-0001\.npy is damaged .* its chunk 2 "):
-            views[index]
-    with pytest.raises(IndexError):
-        views[np.array([12])]
-    with pytest.raises(DataError, match="its chunk 2 "):
-        np.asarray(views)
 
 
 def test_identity__of_a_store__changes_with_features_labels_and_texts(make_store):
@@ -152,5 +120,5 @@ def test_open__folder_of_another_kind_with_a_lock__is_not_called_unfinished(tmp_
     for name in (".lock", "adapter_config.json"):
         (tmp_path / name).touch()
 
-    with pytest.raises(DataError, match=r"not a feature store: it holds adapter_config\.json"):
+    with pytest.raises(DataError, match=r"is not a feature store: it has no store\.json"):
         FeatureStore.open(tmp_path)
