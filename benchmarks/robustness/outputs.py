@@ -27,10 +27,6 @@ COMMANDS = {
         ("predict animals pictures --export camtrap-dp:{}", "package"),
         ("predict animals pictures --together --out {}", "b.adapter"),
     ),
-    "library": (
-        ("library predict library pictures --out {}", ""),
-        ("library export library ten {}", "b.adapter"),
-    ),
     "export": (
         ("export animals --torch {}", "a.pt2"),
         ("export animals --onnx {} --torch {2}", "a.pt2"),
@@ -66,8 +62,6 @@ class Outputs:
             "adapt store --out b.adapter",
             "predict animals pictures --out table.csv --export timelapse:timelapse.csv "
             "--export megadetector:boxes.json --export camtrap-dp:package",
-            "library add library animals --name ten",
-            "library add library animals --name wear",
             "export animals --torch a.pt2",
             "evaluate store --out run --methods closed-form --shots 1 --seeds 1 --jobs 1",
         ):

@@ -25,15 +25,12 @@ def _make_library(folder: Path, store: Path) -> None:
         adapter = folder.with_name(name)
         run("adapt", store, "--out", adapter, *options)
         run("library", "add", folder, adapter)
-    run("library", "identify", folder, store)  # makes the index
 
 
 def _ask_library(library: Path, store: Path, _out: Path) -> Iterator[Answer]:
     yield run("library", "list", library, "--json")
     yield run("library", "identify", library, store, "--json")
     yield run("library", "predict", library, store, "--json")
-    for name in ENTRIES:
-        yield run("library", "show", library, name, "--json")
 
 
 def _make_encoder(folder: Path, _store: Path) -> None:

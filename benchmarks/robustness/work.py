@@ -12,7 +12,6 @@ from benchmarks.robustness.materials import Materials
 from benchmarks.robustness.readers import Content, differing
 from benchmarks.robustness.writers import WRITERS, Command, Writer
 from metaadapter.adapter import files
-from metaadapter.apps.library import entry as library_entry
 from metaadapter.data.checksums import check_files
 from metaadapter.features.store import kept_features
 from metaadapter.workflow import query_parts
@@ -111,7 +110,7 @@ def do_not_wait() -> None:
     """
     kept_features.COMMIT_SECONDS = 0.0
     query_parts.PICTURES_AT_ONCE = 2
-    files.SECONDS_TO_WAIT = library_entry.SECONDS_TO_WAIT = 0.2
+    files.SECONDS_TO_WAIT = 0.2
 
 
 def works(folder: Path) -> Callable[[str], Work]:

@@ -20,7 +20,6 @@ from metaadapter.adapter.layout import (
     open_adapter,
     open_skill,
 )
-from metaadapter.adapter.listed_skills import listing
 from metaadapter.adapter.stored import (
     StoredAdapter,
     adapter_of_files,
@@ -63,8 +62,7 @@ def store_adapter(path: Path, adapter: StoredAdapter) -> None:
     with hold_adapter(path), write_errors(owner):
         old_card = read_card(path)
         if is_skill(path):
-            with listing(path):
-                replace_file(path, skill_bytes(adapter, old_card))
+            replace_file(path, skill_bytes(adapter, old_card))
             return
         contents, card = file_contents(adapter), adapter_card(adapter, old_card)
         write_document(path / CONFIG_FILE, stored_facts(adapter.config), contents)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -139,8 +138,6 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     """Yield each file with its fault; "" if it has no fault, `None` if it has no hash."""
     from metaadapter.adapter.files import check_skill
     from metaadapter.adapter.layout import SKILL_SUFFIX
-    from metaadapter.adapter.listed_skills import MARK_FILE
-    from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.page.project import check_project, projects_in
     from metaadapter.data.checksums import check_files
     from metaadapter.data.db_connection import ENDING
@@ -154,11 +151,5 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     for skill in sorted(place.rglob(f"*{SKILL_SUFFIX}")):
         if not skill.is_dir():
             yield from check_skill(skill)
-    for mark in sorted(place.rglob(MARK_FILE)):
-        with suppress(MetaAdapterError):  # the mark is damaged, which has been reported
-            for entry in AdapterLibrary(mark.parent).entries():
-                is_lost = not entry.file.exists()
-                if entry.damaged and (is_lost or entry.facts is not None):  # else reported
-                    yield entry.file, entry.damaged
     for project in projects_in(place):
         yield from check_project(project)

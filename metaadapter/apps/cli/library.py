@@ -1,22 +1,16 @@
-"""`metaadapter library`: the commands that change a library."""
+"""`metaadapter library`: the commands that change and list a library."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-from typer import Argument, Option
+from typer import Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.library_questions import identify, predict
-from metaadapter.apps.cli.library_show import list_entries, show
-from metaadapter.apps.cli.outputs import Commands, Output
-from metaadapter.errors import UsageError
-
-if TYPE_CHECKING:
-    from metaadapter.apps.library.library import AdapterLibrary
+from metaadapter.apps.cli.outputs import Commands
 
 NewName = Annotated[
     str | None,
@@ -44,11 +38,12 @@ def add(
     from metaadapter.adapter.config import read_config
     from metaadapter.adapter.layout import adapter_name
     from metaadapter.apps.library.entry import entry_name, require_shared_features
+    from metaadapter.apps.library.library import AdapterLibrary
 
     config, _ = read_config(adapter)  # an unusable adapter does not create a library
     require_shared_features(config, f"the adapter {adapter}")
     name = entry_name(adapter_name(adapter) if name is None else name)
-    opened = _open(library, create=True)
+    opened = AdapterLibrary.open(library)
     was_there = name in opened
     opened.add(name, adapter, replace=replace)
     facts = opened.facts(name)
@@ -67,13 +62,56 @@ def add(
         "library-add",
         document,
         f"{library}: {name} {'replaced' if was_there else 'added'}, {len(facts.classes)} classes "
-        f"from {sum(facts.n_shots)} pictures; the library has {_entries(opened)}",
+        f"from {sum(facts.n_shots)} pictures; entries: {len(opened)}",
         notes=[f"next: metaadapter library list {quote(str(library))}"],
     )
 
 
-library.command("list")(list_entries)
-library.command()(show)
+@library.command("list")
+def list_entries(
+    library: options.Library,
+) -> None:
+    """List the entries of a library.
+
+    Without a terminal the list is tab-separated: name, number of classes, number of pictures,
+    encoder, bytes, and `damaged` or nothing.
+    """
+    console = Console()
+    from metaadapter.apps.library.library import AdapterLibrary
+
+    entries = AdapterLibrary.open(library, create=False).entries()
+    damaged = [entry for entry in entries if entry.damaged]
+    rows = [
+        {
+            "name": entry.name,
+            "n_classes": len(entry.facts.classes) if entry.facts else None,
+            "n_pictures": entry.n_pictures if entry.facts else None,
+            "encoder": entry.encoder,
+            "has_features": entry.has_features,
+            "n_bytes": entry.stamp[0],
+            "damaged": entry.damaged or None,
+        }
+        for entry in entries
+    ]
+    table = [
+        [row["name"], "", "", "", row["n_bytes"], "damaged"]
+        if row["damaged"]
+        else [
+            *(row["name"], row["n_classes"], row["n_pictures"]),
+            *(row["encoder"] or "not recorded", row["n_bytes"], ""),
+        ]
+        for row in rows
+    ]
+    document = {"library": str(library), "entries": rows}
+    titles = ("name", "classes", "pictures", "encoder", "bytes", "")
+    right = ("classes", "pictures", "bytes")
+    console.show_table("library-list", document, titles, table, right=right)
+    if not entries and not console.json_output:
+        console.note("the library is empty")
+    console.warn_of(
+        f"damaged: {len(damaged)}; the other entries can be used",
+        [f"{entry.name}: {entry.damaged}" for entry in damaged],
+    )
 
 
 @library.command()
@@ -83,136 +121,14 @@ def remove(
 ) -> None:
     """Remove an entry, even a damaged one. This cannot be undone."""
     console = Console()
-    opened = _open(library)
+    from metaadapter.apps.library.library import AdapterLibrary
+
+    opened = AdapterLibrary.open(library, create=False)
     opened.remove(name)
     document = {"library": str(library), "name": name, "n_entries": len(opened)}
-    line = f"{library}: {name} removed; the library has {_entries(opened)}"
+    line = f"{library}: {name} removed; entries: {len(opened)}"
     console.show_result("library-remove", document, line)
-
-
-@library.command()
-def rename(
-    library: options.Library,
-    old: Annotated[str, Argument(metavar="OLD", help="Name of an entry.")],
-    new: Annotated[str, Argument(metavar="NEW", help="New name.")],
-) -> None:
-    """Rename an entry."""
-    console = Console()
-    from metaadapter.apps.library.entry import entry_name
-
-    _open(library).rename(old, new)
-    document = {"library": str(library), "old": old, "new": entry_name(new)}
-    console.show_result("library-rename", document, f"{library}: {old} is now {entry_name(new)}")
-
-
-@library.command()
-def export(
-    library: options.Library,
-    name: options.Entry,
-    file: Annotated[
-        Path,
-        Argument(metavar="FILE", help="Skill file to write; its name ends in .adapter."),
-        Output(),
-    ],
-    features: options.Features = True,
-) -> None:
-    """Write an entry to a skill file, to share it."""
-    console = Console()
-    from metaadapter.adapter.files import load_adapter
-
-    _open(library).export(name, file, features=features)
-    written, n_bytes = load_adapter(file), file.stat().st_size
-    has_features = written.support is not None
-    document = {
-        "library": str(library),
-        "name": name,
-        "file": str(file),
-        "features": has_features,
-        "n_bytes": n_bytes,
-    }
-    notes = [f"next: metaadapter predict {quote(str(file))} NEW_PICTURES"]
-    support = "with its support" if has_features else "without its support"
-    line = f"{file}: {name}, {support}, {n_bytes:,} bytes"
-    console.show_result("library-export", document, line, notes=notes)
-
-
-@library.command("import")
-def import_files(
-    library: options.NewLibrary,
-    files: Annotated[list[Path], Argument(metavar="FILE…", help="Skill files, NAME.adapter.")],
-    name: NewName = None,
-    replace: Replace = False,
-) -> None:
-    """Add skill files to a library, without changing them.
-
-    All files are checked before the first one is added.
-    """
-    if name is not None and len(files) > 1:
-        raise UsageError(f"--name names one entry, but {len(files)} files are given; leave it out")
-    console = Console()
-    from metaadapter.apps.library.entry import skill_content
-
-    for file in files:
-        skill_content(file)
-    opened = _open(library, create=True)
-    added = {opened.import_skill(file, name, replace=replace): file for file in files}
-    entries = [{"name": entry, "file": str(file)} for entry, file in added.items()]
-    document = {"library": str(library), "imported": entries, "n_entries": len(opened)}
-    lines = [f"{library}: {entry} added from {file}" for entry, file in added.items()]
-    console.show_result("library-import", document, *lines)
 
 
 library.command()(identify)
 library.command()(predict)
-
-
-@library.command()
-def merge(
-    library: options.Library,
-    names: Annotated[
-        list[str], Argument(metavar="NAME NAME…", help="Names of two or more entries.")
-    ],
-    new: Annotated[str, Option("--name", metavar="NEW", help="Name of the new entry.")],
-    replace: Replace = False,
-) -> None:
-    """Add an entry with the classes of several entries, which remain.
-
-    If all entries have the features of their pictures, the new adapter is predicted from all
-    pictures together.
-    """
-    console = Console()
-    from metaadapter.apps.library.entry import entry_name
-
-    opened = _open(library)
-    merged, new = opened.merge(names, new, replace=replace), entry_name(new)
-    has_features, n_pictures = merged.support is not None, sum(merged.config.n_shots)
-    document = {
-        "library": str(library),
-        "name": new,
-        "merged": list(dict.fromkeys(names)),
-        "classes": merged.config.classes,
-        "n_pictures": n_pictures,
-        "has_features": has_features,
-        "n_entries": len(opened),
-    }
-    without_features = (
-        "some entries lack the features of their pictures, so their signatures were used: the new "
-        "adapter may be less accurate than one from all pictures, and no class can be added to it"
-    )
-    console.show_result(
-        "library-merge",
-        document,
-        f"{library}: {new} merged from {', '.join(names)}, {len(merged.config.classes)} classes "
-        f"from {n_pictures} pictures; the library has {_entries(opened)}",
-        notes=[] if has_features else [without_features],
-    )
-
-
-def _open(library: Path, *, create: bool = False) -> AdapterLibrary:
-    from metaadapter.apps.library.library import AdapterLibrary
-
-    return AdapterLibrary.open(library, create=create)
-
-
-def _entries(library: AdapterLibrary) -> str:
-    return "1 entry" if len(library) == 1 else f"{len(library)} entries"

@@ -42,19 +42,10 @@ Adapter = Annotated[
         callback=at_its_commit,
     ),
 ]
-Features = Annotated[
-    bool,
-    Option(
-        "--features/--no-features",
-        help="Include the features of the labelled pictures. Without them the file is smaller and "
-        "no class can be added; the weights still hold what they learned from the pictures.",
-    ),
-]
 _PICTURES = Argument(
     metavar="IMAGES", help="Pictures, folders, manifests, feature stores; by path or URL."
 )
 Pictures = Annotated[list[Path], _PICTURES, MayBeUrl()]
-AnyPictures = Annotated[list[Path] | None, _PICTURES, MayBeUrl()]
 Keep = Annotated[
     float | None,
     Option(

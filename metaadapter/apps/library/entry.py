@@ -1,17 +1,10 @@
-"""The entries of a library: one file each in its folder, known by their facts and class means.
-
-The files in the folder of entries are the entries. So an entry is added, changed or removed in one
-step of the file system. Only the list in the mark of the library is changed with it. The names of
-entries are valid file names on every system.
-"""
+"""The entries of a library: one skill file each, known by its facts and its class means."""
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -21,13 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from metaadapter.adapter.config import AdapterConfig, read_config
-from metaadapter.adapter.files import (
-    LOCK_OF_SKILLS,
-    SECONDS_TO_WAIT,
-    load_adapter,
-    read_card,
-    skill_bytes,
-)
+from metaadapter.adapter.files import load_adapter, read_card, skill_bytes
 from metaadapter.adapter.layout import (
     CONFIG_FILE,
     SIGNATURE_FILE,
@@ -36,27 +23,11 @@ from metaadapter.adapter.layout import (
     downloaded_adapter,
     open_skill,
 )
-from metaadapter.adapter.listed_skills import (
-    ENTRIES,
-    MARK_FILE,
-    listing,
-    read_list,
-    seal_of,
-    skill_name,
-    write_list,
-)
 from metaadapter.adapter.stored import signature_of_file
 from metaadapter.data.class_names import UNSEEN_LETTERS
 from metaadapter.data.hub import is_hub_name
-from metaadapter.data.output_folder import (
-    hold_lock,
-    replace_file,
-    require_no_link,
-    require_own_or_empty,
-    write_errors,
-)
 from metaadapter.data.regular_files import given_path
-from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
+from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 MOST_CHARACTERS = 100
@@ -67,9 +38,12 @@ PLAIN = re.compile(r"\w([\w .-]*\w)?")
 # Names of devices in Windows, with any suffix.
 DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
+Stamp: TypeAlias = tuple[int, int, int]
+"""Size, modification time in nanoseconds, and inode of a file; they differ if it has changed."""
+
 
 def entry_name(name: str) -> str:
-    """Check a name and return it in Unicode's composed form (NFC)."""
+    """Check that a name can be that of a file on every system; return it composed (NFC)."""
     composed = unicodedata.normalize("NFC", name)
     # Scripts combine letters with marks, so a name may hold marks, but not begin with one.
     letters = "".join(one for one in composed if not unicodedata.category(one).startswith("M"))
@@ -94,97 +68,6 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
-def missing_entry(name: str, names: Collection[str], owner: str) -> UsageError:
-    """Return the error for an entry that does not exist; it suggests similar names."""
-    near = difflib.get_close_matches(fold(name), map(fold, names), n=3, cutoff=0.5)
-    similar = [repr(other) for other in names if fold(other) in near]
-    if similar:
-        hint = f"did you mean {' or '.join(similar)}?"
-    elif names:
-        first = ", ".join(sorted(map(repr, names))[:5])
-        hint = f"it has {first}{', …' if len(names) > 5 else ''}"
-    else:
-        hint = "it is empty: `metaadapter library add LIBRARY ADAPTER` adds one"
-    return UsageError(f"{owner} has no entry {name!r}; {hint}")
-
-
-def open_folder(folder: Path, *, create: bool) -> None:
-    """Check that a folder is a library; with `create`, make a new or empty folder one."""
-    mark = folder / MARK_FILE
-    if mark.exists():
-        read_list(folder)
-        return
-    if not create:
-        raise IncompatibleArtifact(
-            f"{folder} is not a library: expected a folder with {MARK_FILE}, which "
-            "`metaadapter library add LIBRARY ADAPTER` writes"
-        )
-    if folder.is_dir():  # with entries and no mark, it is a library that lost only the mark
-        new = "give an empty or new folder"
-        require_own_or_empty(folder, (MARK_FILE, ENTRIES), "library", instead=new)
-    with write_errors(f"the library {folder}", instead="choose another folder"):
-        (folder / ENTRIES).mkdir(parents=True, exist_ok=True)
-    with hold_entries(folder):
-        if not mark.exists():  # another process may have written it
-            write_list(folder, {})
-
-
-def entry_files(folder: Path) -> dict[str, Path]:
-    """Name → file of each entry, sorted by name, including damaged files."""
-    files = (folder / ENTRIES).glob(f"[!.]*{SKILL_SUFFIX}")
-    return dict(sorted((skill_name(file), file) for file in files))
-
-
-def entry_file(folder: Path, name: str) -> Path:
-    """The skill file of a new entry."""
-    return folder / ENTRIES / f"{name}{SKILL_SUFFIX}"
-
-
-def require_free(folder: Path, name: str, *, replace: bool, besides: Path | None = None) -> None:
-    """Raise a `UsageError` if a name is taken, or is the same as a taken one on some systems.
-
-    The file `besides` gets the name, so its own name does not count.
-    """
-    files = entry_files(folder)
-    if name in files and replace:
-        return
-    names = (other for other, file in files.items() if file != besides)
-    taken = next((other for other in names if fold(other) == fold(name)), None)
-    if taken is not None:
-        same = "" if taken == name else ", which is the same name for some file systems"
-        raise UsageError(
-            f"the library {folder} already has an entry {taken!r}{same}; choose another name "
-            "(--name), or replace it (--replace)"
-        )
-
-
-def put_entry(folder: Path, name: str, content: bytes, *, replace: bool) -> None:
-    """Write an entry in one step."""
-    with hold_entries(folder):
-        require_free(folder, name, replace=replace)
-        file = entry_files(folder).get(name, entry_file(folder, name))
-        with listing(file):
-            replace_file(file, content)
-
-
-@contextmanager
-def hold_entries(folder: Path) -> Iterator[None]:
-    """Hold the lock of the entries, which `metaadapter add` holds too; remove unfinished files."""
-    entries, owner = folder / ENTRIES, f"the library {folder}"
-    with write_errors(owner, instead="choose another folder"):
-        require_no_link(entries)
-        entries.mkdir(exist_ok=True)
-        lock, again = entries / LOCK_OF_SKILLS, "give the same command again"
-        with hold_lock(lock, owner, reentrant=True, wait=SECONDS_TO_WAIT, instead=again):
-            for unfinished in entries.glob(f"*{SKILL_SUFFIX}.tmp"):
-                unfinished.unlink(missing_ok=True)
-            yield
-
-
-Stamp: TypeAlias = tuple[int, int, int]
-"""Size, modification time in nanoseconds, and inode of a file; they differ if it has changed."""
-
-
 class ClassMeans(NamedTuple):
     """The N classes of an entry, from its signature; zeros where a class has no pictures or text.
 
@@ -196,7 +79,7 @@ class ClassMeans(NamedTuple):
     counts_N: Int64[Tensor, " N"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
     """An entry of a library, which may be damaged.
 
@@ -205,7 +88,7 @@ class Entry:
 
     name: str
     file: Path
-    stamp: Stamp = (0, 0, 0)
+    stamp: Stamp
     facts: AdapterConfig | None = None
     """The configuration of the adapter; `None` if the entry cannot be read."""
     classes: ClassMeans | None = None
@@ -213,8 +96,6 @@ class Entry:
     """Whether it holds the support, the features of its labelled pictures."""
     damaged: str = ""
     """Why the entry cannot be used; "" if it can."""
-    seal: str = ""
-    """The `seal_of` the file; "" if it cannot be read."""
 
     @classmethod
     def of_file(cls, name: str, file: Path, stamp: Stamp) -> Entry:
@@ -227,12 +108,7 @@ class Entry:
         except MetaAdapterError as error:
             return cls(name, file, stamp, damaged=str(error))
         classes = ClassMeans(signature.means.half(), signature.text.half(), signature.counts.long())
-        return cls(name, file, stamp, facts, classes, place.has(SUPPORT_FILE), seal=seal_of(place))
-
-    @property
-    def n_bytes(self) -> int:
-        """The size of the file."""
-        return self.stamp[0]
+        return cls(name, file, stamp, facts, classes, place.has(SUPPORT_FILE))
 
     @property
     def n_pictures(self) -> int:

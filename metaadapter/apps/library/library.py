@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
-from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -17,54 +13,23 @@ from sklearn.utils.validation import check_array
 from torch import Tensor
 
 from metaadapter.adapter.config import AdapterConfig, read_config
-from metaadapter.adapter.files import (
-    hold_adapter,
-    load_adapter,
-    read_card,
-    read_signature,
-    require_adapter_folder,
-    skill_bytes,
-)
-from metaadapter.adapter.layout import CONFIG_FILE, SKILL_SUFFIX, open_skill
-from metaadapter.adapter.listed_skills import (
-    ENTRIES,
-    faults_of_list,
-    listing,
-    read_list,
-    readings_of_list,
-    seal_of,
-)
+from metaadapter.adapter.files import hold_adapter, load_adapter
+from metaadapter.adapter.layout import SKILL_SUFFIX
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.unit_rows import as_array, unit_rows
-from metaadapter.apps.library.compose import compose
-from metaadapter.apps.library.entry import (
-    Entry,
-    entry_file,
-    entry_files,
-    entry_name,
-    hold_entries,
-    missing_entry,
-    open_folder,
-    put_entry,
-    require_free,
-    skill_content,
-    stamp_of,
+from metaadapter.apps.library.entry import Entry, entry_name, fold, skill_content, stamp_of
+from metaadapter.apps.library.route import Identified, OpenEntries, Routed, identified, routed
+from metaadapter.data.checksums import read_document, write_document
+from metaadapter.data.output_folder import (
+    replace_file,
+    require_no_link,
+    require_own_or_empty,
+    sync_folder,
+    write_errors,
 )
-from metaadapter.apps.library.route import (
-    Identified,
-    OpenEntries,
-    Routed,
-    comparable,
-    identified,
-    routed,
-    text_means,
-)
-from metaadapter.data.output_folder import replace_file, sync_folder, write_errors
-from metaadapter.data.regular_files import given_path, given_texts
-from metaadapter.errors import DataError, MetaAdapterError, UsageError
+from metaadapter.data.regular_files import given_path
+from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.fingerprint import Fingerprint
-from metaadapter.features.prompts import readable_name
 from metaadapter.workflow.classifier_base import loaded_encoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.predictions import UNKNOWN
@@ -73,20 +38,21 @@ if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder
     from metaadapter.generator.adapter_generator import AdapterGenerator
 
-
-# Entries whose facts and class means stay in memory; one of ten classes takes 20 to 120 kB.
-MOST_REMEMBERED = 10_000
+MARK_FILE, ENTRIES, SCHEMA = "library.json", "entries", "metaadapter.library/1"
+REMEDY = (
+    "delete that file, which only marks the folder as a library; the next `metaadapter library "
+    "add` writes it again"
+)
 
 
 @final
 class AdapterLibrary:
     """A folder of adapters, one skill file each; `open` creates or opens it.
 
-    Each change is one step of the file system and never changes another entry, even if it fails.
-    Writers wait for one another. A list in `library.json` shows which file was removed or exchanged
-    by hand; files that are added by hand are entries, too. A damaged entry does not affect the
-    others: it is listed, and using it raises an error that describes the damage. Adapters of
-    different encoders may be in one library.
+    The files in `entries/` are the entries, so files may be copied into it or out of it. A change
+    is one step of the file system and touches no other entry. Writers wait for one another. A
+    damaged entry does not affect the others: it is listed, and using it raises an error that
+    describes the damage. Adapters of different encoders may be in one library.
 
     Attributes:
         folder: The folder of the library.
@@ -94,7 +60,8 @@ class AdapterLibrary:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._entry = lru_cache(MOST_REMEMBERED)(Entry.of_file)
+        self._known: dict[str, Entry] = {}
+        """The entries as they were read last."""
         self._open: tuple[object, OpenEntries] | None = None
 
     @classmethod
@@ -111,33 +78,41 @@ class AdapterLibrary:
                 wrote it.
         """
         folder = given_path(folder)
-        open_folder(folder, create=create)
+        mark = folder / MARK_FILE
+        if mark.exists():
+            read_document(mark, SCHEMA, REMEDY)
+        elif create:
+            if folder.is_dir():  # with entries and no mark, it is a library that lost only the mark
+                new = "give an empty or new folder"
+                require_own_or_empty(folder, (MARK_FILE, ENTRIES), "library", instead=new)
+            with write_errors(f"the library {folder}", instead="choose another folder"):
+                (folder / ENTRIES).mkdir(parents=True, exist_ok=True)
+                write_document(mark, {"schema": SCHEMA})
+        else:
+            raise IncompatibleArtifact(
+                f"{folder} is not a library: expected a folder with {MARK_FILE}, which "
+                "`metaadapter library add LIBRARY ADAPTER` writes"
+            )
         return cls(folder)
 
     @property
     def names(self) -> list[str]:
         """The sorted names of all entries, including damaged ones."""
-        return list(entry_files(self.folder))
+        return list(self._files())
 
     def __len__(self) -> int:
-        return len(entry_files(self.folder))
+        return len(self._files())
 
     def __contains__(self, name: object) -> bool:
-        return name in entry_files(self.folder)
+        return name in self._files()
 
     def entries(self) -> list[Entry]:
-        """Return all entries, also those of missing files, sorted by name; no adapter is read.
+        """Return all entries, sorted by name; no adapter is read.
 
         Only files that are new or have changed since the last call are read.
         """
-        files, faults = self._files(lambda name, file: self._entry(name, file, stamp_of(file)).seal)
-        entries = {name: self._entry(name, file, stamp_of(file)) for name, file in files.items()}
-        for name, fault in faults.items():
-            lost = Entry(name, entry_file(self.folder, name))
-            entries[name] = replace(entries.get(name, lost), damaged=fault)
-        # Another process may have removed a file meanwhile.
-        is_there = {name for name, file in files.items() if os.path.lexists(file)} | faults.keys()
-        return [entry for name, entry in sorted(entries.items()) if name in is_there]
+        self._known = {name: self._entry(name, file) for name, file in self._files().items()}
+        return [*self._known.values()]
 
     def add(
         self, name: str, adapter: MetaAdapterClassifier | str | Path, *, replace: bool = False
@@ -155,22 +130,15 @@ class AdapterLibrary:
             IncompatibleArtifact: The path is not an adapter.
         """
         name = entry_name(name)
-        require_free(self.folder, name, replace=replace)  # before the adapter is read
-        put_entry(self.folder, name, skill_content(adapter), replace=replace)
-
-    def import_skill(
-        self, file: str | Path, name: str | None = None, *, replace: bool = False
-    ) -> str:
-        """Add a skill file as it is, by default under its own name, and return the name.
-
-        Errors are those of `add`.
-        """
-        file = given_path(file)
-        if file.is_dir():
-            raise UsageError(f"{file} is a folder, not a skill file; use `library add` for it")
-        name = entry_name(file.name.removesuffix(SKILL_SUFFIX) if name is None else name)
-        self.add(name, file, replace=replace)
-        return name
+        self._require_free(name, replace=replace)  # before the adapter is read
+        content, entries = skill_content(adapter), self.folder / ENTRIES
+        file = self._files().get(name, entries / f"{name}{SKILL_SUFFIX}")
+        with write_errors(f"the library {self.folder}", instead="choose another folder"):
+            require_no_link(entries)
+            entries.mkdir(exist_ok=True)
+            with hold_adapter(file):
+                self._require_free(name, replace=replace)
+                replace_file(file, content)
 
     def load(
         self,
@@ -194,90 +162,32 @@ class AdapterLibrary:
         """Read the configuration of an entry, but no tensors; errors are those of `stored`."""
         return read_config(self.path(name))[0]
 
-    def signature(self, name: str) -> TaskSignature:
-        """Read the signature of an entry's task; errors are those of `stored`."""
-        return read_signature(self.path(name))[1]
-
     def path(self, name: str) -> Path:
         """Return the skill file of an entry, which every command accepts as an adapter.
 
         Raises:
-            UsageError: There is no such entry; the message suggests similar names.
-            DataError: The file is missing, or holds the adapter of another entry.
+            UsageError: There is no such entry.
         """
-        wanted = unicodedata.normalize("NFC", name)
-
-        def seal(known: str, file: Path) -> str:
-            with suppress(MetaAdapterError):  # reading the entry says why it is damaged
-                return seal_of(open_skill(file, CONFIG_FILE)) if known == wanted else ""
-            return ""
-
-        files, faults = self._files(seal)
-        if wanted in faults:
-            raise DataError(faults[wanted])
-        if wanted not in files:
-            raise missing_entry(name, files, f"the library {self.folder}")
-        return files[wanted]
+        files = self._files()
+        file = files.get(unicodedata.normalize("NFC", name))
+        if file is None:
+            names = ", ".join(map(repr, files)) or "none yet; `metaadapter library add` adds one"
+            raise UsageError(
+                f"the library {self.folder} has no entry {name!r}; it has {names:.500}"
+            )
+        return file
 
     def remove(self, name: str) -> None:
-        """Remove an entry, which may be damaged or missing.
+        """Remove an entry, which may be damaged.
 
         Raises:
             UsageError: There is no such entry.
             DataError: The library cannot be written.
         """
-        with hold_entries(self.folder):
-            files = entry_files(self.folder)
-            known = unicodedata.normalize("NFC", name)
-            if known not in files and known not in read_list(self.folder):
-                raise missing_entry(name, files, f"the library {self.folder}")
-            file = files.get(known, entry_file(self.folder, known))
-            with listing(file):
-                file.unlink(missing_ok=True)
-                sync_folder(self.folder / ENTRIES)
-
-    def rename(self, old: str, new: str) -> None:
-        """Rename an entry.
-
-        Raises:
-            UsageError: There is no such entry, or the new name is invalid or taken.
-            DataError: The library cannot be written.
-        """
-        new = entry_name(new)
-        with hold_entries(self.folder):
-            file = self.path(old)
-            require_free(self.folder, new, replace=False, besides=file)
-            target = entry_file(self.folder, new)
-            with listing(file, target):
-                file.rename(target)
-                sync_folder(self.folder / ENTRIES)
-
-    def export(self, name: str, file: str | Path, *, features: bool = True) -> None:
-        """Write an entry to a skill file elsewhere.
-
-        Args:
-            name: The name of the entry.
-            file: A new `NAME.adapter`, or a skill file to replace.
-            features: Include the support: features, labels and hashes of its pictures. Without it
-                the file is smaller and no class can be added.
-
-        Raises:
-            UsageError: There is no such entry, or the file has another suffix.
-            DataError: The entry is damaged, or the file is no skill file or cannot be written.
-        """
-        source, file = self.path(name), given_path(file)
-        if file.suffix != SKILL_SUFFIX or file.is_dir():
-            raise UsageError(f"expected the name of a skill file, NAME{SKILL_SUFFIX}, got {file}")
-        if file.absolute().parent.resolve() == source.parent.resolve():
-            raise UsageError(f"{file} is in the library itself; give a file outside of it")
-        require_adapter_folder(file)
-        stored, content = load_adapter(source), source.read_bytes()
-        if not features:
-            content = skill_bytes(stored.without_features(), read_card(source))
-        with write_errors(f"the skill file {file}", instead="choose another place"):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with hold_adapter(file), listing(file):
-                replace_file(file, content)
+        file = self.path(name)
+        with hold_adapter(file), write_errors(f"the library {self.folder}"):
+            file.unlink(missing_ok=True)
+            sync_folder(file.parent)
 
     def identify(
         self,
@@ -300,34 +210,12 @@ class AdapterLibrary:
 
         Raises:
             UsageError: No entry fits these features, or there are no pictures to identify together.
+            DataError: The weights of an entry that should answer are damaged.
         """
-        rows, fingerprint = query_rows(X, encoder)
+        rows, entries = self._asked(X, encoder)
         if together and not len(rows):
             raise UsageError("to identify pictures together, give at least one picture")
-        entries = self._opened(rows.shape[1], fingerprint)
-        return entries.answer(partial(identified, rows, together=together))
-
-    def identify_names(
-        self, names: Sequence[str], *, encoder: ImageEncoder | str
-    ) -> dict[str, float]:
-        """Return entry → probability that these class names belong to its task.
-
-        Args:
-            names: Names of classes in plain language.
-            encoder: The encoder of the library's features, which reads the names.
-
-        Raises:
-            UsageError: No entry of this encoder has texts, or the encoder has no text tower.
-        """
-        loaded = loaded_encoder(encoder)
-        if loaded is None or not names:
-            raise UsageError("give names of classes, and the encoder that reads them")
-        rows = unit_rows(loaded.encode_texts([readable_name(name) for name in names]))
-        if not rows.any():
-            raise UsageError("the encoder reads no names; identify pictures instead")
-        known = self.entries()
-        means = text_means(comparable(known, rows.shape[1], loaded.fingerprint, texts=True)[0])
-        return dict(zip(means.names, means.jointly(rows).tolist(), strict=True))
+        return replace(identified(rows, entries, together=together), left_out=entries.left_out)
 
     def route(self, X: Any, *, encoder: ImageEncoder | Fingerprint | str | None = None) -> Routed:
         """Predict among the classes of all entries, by the most probable domain of each picture.
@@ -340,9 +228,10 @@ class AdapterLibrary:
 
         Raises:
             UsageError: No entry fits these features.
+            DataError: The weights of an entry that should answer are damaged.
         """
-        rows, fingerprint = query_rows(X, encoder)
-        return self._opened(rows.shape[1], fingerprint).answer(partial(routed, rows))
+        rows, entries = self._asked(X, encoder)
+        return replace(routed(rows, entries), left_out=entries.left_out)
 
     def predict(
         self, X: Any, *, encoder: ImageEncoder | Fingerprint | str | None = None
@@ -351,50 +240,39 @@ class AdapterLibrary:
         result = self.route(X, encoder=encoder)
         return np.where(result.unfamiliar, UNKNOWN, result.labels)
 
-    def merge(
-        self, names: Sequence[str] | str, new: str, *, replace: bool = False
-    ) -> StoredAdapter:
-        """Add one adapter for all classes of several entries, which remain; see `compose`.
+    def _files(self) -> dict[str, Path]:
+        """Name → file of each entry, sorted by name, including damaged files."""
+        files = (self.folder / ENTRIES).glob(f"[!.]*{SKILL_SUFFIX}")
+        names = {file.name.removesuffix(SKILL_SUFFIX): file for file in files}
+        return {unicodedata.normalize("NFC", name): file for name, file in sorted(names.items())}
 
-        Raises:
-            UsageError: There is no such entry, the new name is invalid or taken, or a class
-                has neither pictures nor a text.
-            IncompatibleArtifact: The entries have different encoders.
-        """
-        new = entry_name(new)
-        require_free(self.folder, new, replace=replace)
-        composed = compose({name: self.stored(name) for name in dict.fromkeys(given_texts(names))})
-        put_entry(self.folder, new, skill_bytes(composed), replace=replace)
-        return composed
+    def _entry(self, name: str, file: Path) -> Entry:
+        known, stamp = self._known.get(name), stamp_of(file)
+        is_same = known is not None and (known.file, known.stamp) == (file, stamp)
+        return known if known is not None and is_same else Entry.of_file(name, file, stamp)
 
-    def _files(self, seal: Callable[[str, Path], str]) -> tuple[dict[str, Path], dict[str, str]]:
-        """Return name → file, and name → what is wrong by the list; `seal` returns that of a file.
+    def _require_free(self, name: str, *, replace: bool) -> None:
+        """Raise a `UsageError` if a name is taken, or the same as a taken one on some systems."""
+        names = self.names
+        taken = next((other for other in names if fold(other) == fold(name)), None)
+        if taken is not None and not (replace and name in names):
+            same = "" if taken == name else ", which is the same name for some file systems"
+            raise UsageError(
+                f"the library {self.folder} already has an entry {taken!r}{same}; choose another "
+                "name (--name), or replace it (--replace)"
+            )
 
-        A seal "" is not compared.
-        """
-        for listed in readings_of_list(self.folder):
-            files = entry_files(self.folder)
-            seals = {name: seal(name, file) for name, file in files.items()}
-            faults = faults_of_list(self.folder, listed, seals)
-            if not faults:
-                break
-        return files, faults
-
-    def _opened(self, width: int, fingerprint: Fingerprint | None) -> OpenEntries:
-        entries = self.entries()
-        key = width, fingerprint, [(entry.name, entry.stamp, entry.damaged) for entry in entries]
+    def _asked(
+        self, X: Any, encoder: ImageEncoder | Fingerprint | str | None
+    ) -> tuple[Float32[Tensor, "n D"], OpenEntries]:
+        """Return X as unit rows, and the entries that can be compared with them."""
+        array = check_array(as_array(X), dtype=(np.float64, np.float32), ensure_min_samples=0)
+        rows = unit_rows(array)
+        fingerprint = encoder if isinstance(encoder, Fingerprint) else None
+        if fingerprint is None and (loaded := loaded_encoder(encoder)) is not None:
+            fingerprint = loaded.fingerprint
+        # Entries are the same objects as long as their files do not change.
+        key = rows.shape[1], fingerprint, self.entries()
         if self._open is None or self._open[0] != key:
-            self._open = key, OpenEntries(entries, width, fingerprint, self.stored)
-        return self._open[1]
-
-
-def query_rows(
-    X: Any, encoder: ImageEncoder | Fingerprint | str | None
-) -> tuple[Float32[Tensor, "n D"], Fingerprint | None]:
-    """Return X as unit rows, and the fingerprint of the encoder, or `None` if none is given."""
-    array = check_array(as_array(X), dtype=(np.float64, np.float32), ensure_min_samples=0)
-    rows = unit_rows(array)
-    if isinstance(encoder, Fingerprint):
-        return rows, encoder
-    loaded = loaded_encoder(encoder)
-    return rows, None if loaded is None else loaded.fingerprint
+            self._open = key, OpenEntries(key[2], rows.shape[1], fingerprint)
+        return rows, self._open[1]

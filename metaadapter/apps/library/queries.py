@@ -31,8 +31,7 @@ class LibraryQueries:
         self.unreadable: list[UnreadableImage] = []
         self.left_out: dict[str, str] = {}
         self._encoder: ImageEncoder | None = None
-        self._entries = library.entries()
-        firsts = [group[0].name for group in by_encoder(self._entries)]
+        firsts = [group[0].name for group in by_encoder(library.entries())]
         if not firsts:
             raise UsageError(
                 f"the library {library.folder} has no entry that can be used; add one: "
@@ -61,16 +60,6 @@ class LibraryQueries:
             self.warnings += part.warnings
             self.unreadable += part.quarantined
             yield part
-
-    def require_no_class(self, label: str, *, option: str) -> None:
-        """Raise a `UsageError` if an entry has a class with the label that `option` gives."""
-        for entry in self._entries:
-            if entry.facts and label in map(str, entry.facts.classes):
-                raise UsageError(
-                    f"the entry {entry.name!r} has a class {label!r}, which is also the label of "
-                    f"{option}; adapt this entry again with the folder {label} as --background, or "
-                    "without that folder"
-                )
 
     def _load(self, name: str, config: AdapterConfig) -> ImageEncoder:
         path = self.library.path(name)

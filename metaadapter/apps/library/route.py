@@ -2,148 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import TypeAlias, TypeVar, final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import TypeAlias, final
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.known import known_of_classes
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import probabilities
 from metaadapter.apps.library.compose import compose
 from metaadapter.apps.library.entry import ClassMeans, Entry
 from metaadapter.apps.library.task_means import TaskMeans, domains
-from metaadapter.errors import MetaAdapterError, UsageError
+from metaadapter.errors import UsageError
 from metaadapter.features.fingerprint import Fingerprint
 
 # Adapters that stay in memory; one for 20 classes of four pictures takes 4 MB.
 MOST_CACHED = 64
-NONE: Mapping[str, str] = {}
-
-Answer = TypeVar("Answer", "Identified", "Routed")
 
 
 @final
 class OpenEntries:
     """The entries of one encoder, as they are now.
 
-    An entry whose adapter proves damaged when it is needed is left out from then on, and entries
-    of one domain that one adapter cannot answer for are answered one by one.
-
     Attributes:
         means: Their mean pictures.
         left_out: Name of each other entry → reason.
-        adapter: Names of entries → their adapter, or the one that `compose` predicts for several.
+        adapter: Places of entries in `means.names` → their adapter, or the one that `compose`
+            predicts for several.
     """
 
     def __init__(
-        self,
-        entries: Sequence[Entry],
-        width: int,
-        fingerprint: Fingerprint | None,
-        stored: Callable[[str], StoredAdapter],
+        self, entries: Sequence[Entry], width: int, fingerprint: Fingerprint | None
     ) -> None:
-        self._all, self._encoder, self._stored = entries, (width, fingerprint), stored
-        self._unusable: dict[str, str] = {}
-        self._apart: set[tuple[str, ...]] = set()
-        self._domains: list[list[int]] | None = None
+        self._entries, self.left_out = comparable(entries, width, fingerprint)
         self.adapter = lru_cache(MOST_CACHED)(self._read)
-        self._choose()
+        self._parts = [_with_pictures(entry) for entry in self._entries]
+        self.means = TaskMeans.of(
+            [part.means_ND.float() for part in self._parts],
+            [entry.name for entry in self._entries],
+            text_END=[part.text_ND.float() for part in self._parts],
+            counts_EN=[part.counts_N for part in self._parts],
+        )
 
-    def answer(self, question: Callable[[OpenEntries], Answer]) -> Answer:
-        """Return the answer of the entries whose adapters can be read."""
-        while True:
-            try:
-                return replace(question(self), left_out=self.left_out)
-            except _Unusable as error:
-                names, reason = error.args
-                if len(names) == 1:
-                    self._unusable[names[0]] = reason
-                else:
-                    self._apart.add(names)
-                self._choose()
-
-    @property
+    @cached_property
     def domains(self) -> list[list[int]]:
         """The places in `means.names` of entries that one adapter answers for; see `domains`."""
-        if self._domains is None:
-            parts = [_with_pictures(entry) for entry in self._entries]
-            groups = domains(
-                torch.cat([part.means_ND for part in parts]).float(),
-                torch.cat([part.counts_N for part in parts]),
-                torch.arange(len(parts)).repeat_interleave(
-                    torch.tensor([len(part.counts_N) for part in parts])
-                ),
-                [_kind(entry, self._entries) for entry in self._entries],
-            )
-            self._domains = [part for group in groups for part in self._parts(group)]
-        return self._domains
+        return domains(
+            torch.cat([part.means_ND for part in self._parts]).float(),
+            torch.cat([part.counts_N for part in self._parts]),
+            self.means.owners_M,
+            [_kind(entry, self._entries) for entry in self._entries],
+        )
 
     def has_label(self, place: int, label: object) -> bool:
         """Return whether an entry, given by its place in `means.names`, has a class."""
         facts = self._entries[place].facts
         return facts is not None and label in facts.classes
 
-    def _choose(self) -> None:
-        self._entries, self.left_out = comparable(self._all, *self._encoder, self._unusable)
-        parts = [_with_pictures(entry) for entry in self._entries]
-        self.means = TaskMeans.of(
-            [part.means_ND.float() for part in parts],
-            [entry.name for entry in self._entries],
-            text_END=[part.text_ND.float() for part in parts],
-            counts_EN=[part.counts_N for part in parts],
-        )
-        self._domains = None
-
-    def _parts(self, group: list[int]) -> list[list[int]]:
-        names = tuple(self.means.names[place] for place in group)
-        return [[place] for place in group] if names in self._apart else [group]
-
-    def _read(self, names: tuple[str, ...]) -> StoredAdapter:
-        try:
-            if len(names) == 1:
-                return self._stored(names[0])
-            # Many parts must not displace composed adapters, which take seconds.
-            return compose({name: self._read((name,)) for name in names})
-        except MetaAdapterError as error:
-            raise _Unusable(names, str(error)) from error
-
-
-class _Unusable(Exception):
-    """Holds the names of entries, and the reason why they have no adapter."""
+    def _read(self, places: tuple[int, ...]) -> StoredAdapter:
+        parts = [load_adapter(self._entries[place].file) for place in places]
+        return parts[0] if len(parts) == 1 else compose(parts)
 
 
 def comparable(
-    entries: Sequence[Entry],
-    width: int,
-    fingerprint: Fingerprint | None,
-    unusable: Mapping[str, str] = NONE,
-    *,
-    texts: bool = False,
+    entries: Sequence[Entry], width: int, fingerprint: Fingerprint | None
 ) -> tuple[list[Entry], dict[str, str]]:
-    """Return the entries with pictures (or texts) of an encoder, and name → reason for the others.
+    """Return the entries with pictures of an encoder, and name → reason for the others.
 
     Entries that do not record their encoder are compared; without a `fingerprint`, only the width
     decides.
     """
     chosen, left_out = list[Entry](), dict[str, str]()
     for entry in entries:
-        if entry.facts is None or entry.classes is None or entry.damaged or entry.name in unusable:
-            left_out[entry.name] = unusable.get(entry.name, entry.damaged)
+        if entry.facts is None or entry.classes is None:
+            left_out[entry.name] = entry.damaged
             continue
         recorded = entry.facts.origin.fingerprint
         is_same = recorded is None or fingerprint is None or recorded.matches(fingerprint)
-        rows = entry.classes.text_ND if texts else entry.classes.means_ND
         if entry.facts.width != width or not is_same:
             encoder = entry.encoder or "without a name"
             left_out[entry.name] = f"it has another encoder, {encoder}, {entry.facts.width} wide"
-        elif not rows.any():
-            left_out[entry.name] = f"it has no {'names' if texts else 'pictures'}"
+        elif not entry.classes.means_ND.any():
+            left_out[entry.name] = "it has no pictures"
         else:
             chosen.append(entry)
     if not chosen:
@@ -155,24 +101,20 @@ def comparable(
     return chosen, left_out
 
 
-def text_means(entries: Sequence[Entry]) -> TaskMeans:
-    """Return the texts of the classes of comparable entries in the place of mean pictures."""
-    texts = [entry.classes.text_ND.float() for entry in entries if entry.classes]
-    return TaskMeans.of([text[text.any(-1)] for text in texts], [entry.name for entry in entries])
-
-
 def _with_pictures(entry: Entry) -> ClassMeans:
     assert entry.classes is not None, "only comparable entries are open"
     has_pictures_N = entry.classes.means_ND.any(-1)
     return ClassMeans(*(part[has_pictures_N] for part in entry.classes))
 
 
-def _kind(entry: Entry, entries: Sequence[Entry]) -> tuple[int, int, bool]:
-    """Equal for entries whose classes one adapter can have."""
+def _kind(entry: Entry, entries: Sequence[Entry]) -> tuple[object, ...]:
+    """Equal for entries whose classes one adapter can have; it is made of their features."""
     assert entry.facts is not None
+    if not entry.has_features:
+        return (entry.name,)
     first = next(place for place, other in enumerate(entries) if other.has_encoder_of(entry))
     has_texts = any(isinstance(label, str) for label in entry.facts.classes)
-    return first, entry.facts.origin.n_views, has_texts
+    return first, entry.facts.origin.n_views, entry.facts.blocks, has_texts
 
 
 Label: TypeAlias = bool | int | float | str
@@ -211,7 +153,7 @@ def identified(rows: Float[Tensor, "n D"], entries: OpenEntries, *, together: bo
     for number in sorted(set(best_Q.tolist())):
         is_of_entry_n = entry_n == number
         known_n[is_of_entry_n], is_none_n[is_of_entry_n] = _known(
-            rows[is_of_entry_n], entries.adapter((means.names[number],))
+            rows[is_of_entry_n], entries.adapter((number,))
         )
     if together:
         known_n, is_none_n = known_n.mean()[None], (is_none_n.double().mean() > 0.5)[None]
@@ -268,7 +210,7 @@ def routed(rows: Float[Tensor, "n D"], entries: OpenEntries) -> Routed:
     for number in sorted(set(domain_n.tolist())):
         is_here_n = domain_n == number
         group = entries.domains[number]
-        adapter = entries.adapter(tuple(names[place] for place in group))
+        adapter = entries.adapter(tuple(group))
         classes = adapter.config.classes
         shares_mN = probabilities(rows[is_here_n], adapter.weights)
         known_n[is_here_n], unfamiliar_n[is_here_n] = _known(rows[is_here_n], adapter)

@@ -31,7 +31,7 @@ def test_library_add__new_library__says_what_it_has_and_what_is_next(run, adapte
     done = run("library", "add", tmp_path / "my library", adapter)
 
     assert done.code == 0
-    assert "animals added, 3 classes from 9 pictures; the library has 1 entry" in done.out
+    assert "animals added, 3 classes from 9 pictures; entries: 1" in done.out
     assert f"next: metaadapter library list '{tmp_path}/my library'" in done.err
     assert entries(tmp_path / "my library") == ["animals"]
 
@@ -41,15 +41,11 @@ def test_library_add__new_library__says_what_it_has_and_what_is_next(run, adapte
     [
         ("add {new} {pictures}", 4, "is not an adapter"),
         ("add {new} {adapter} --name a/b", 2, "the name 'a/b' is not possible"),
-        ("import {new} a b --name x", 2, "--name names one entry, but 2 files are given"),
         *(
             (command, 4, "nowhere is not a library: expected a folder with library.json")
-            for command in ("list {new}", "remove {new} x", "export {new} x x.adapter")
+            for command in ("list {new}", "remove {new} x", "identify {new} x", "predict {new} x")
         ),
-        *(
-            (f"{command} --json", 2, "has no entry 'animal'; did you mean 'animals'?")
-            for command in ("show {library} animal", "rename {library} animal x")
-        ),
+        ("remove {library} animal --json", 2, "has no entry 'animal'; it has 'animals'"),
     ],
 )
 def test_library__what_cannot_be__is_told_and_makes_no_library(
@@ -84,17 +80,6 @@ def test_library_list__damaged_entry__is_marked_with_the_reason(run, library):
     assert "broken\t\t\t\t36\tdamaged" in done.out
     assert "damaged: 1; the other entries can be used" in done.err
     assert "broken.adapter is damaged or was changed: it is no zip file" in done.err
-
-
-def test_library_export_and_import__give_the_same_file(run, library, tmp_path):
-    file, other = tmp_path / "a" / "given.adapter", tmp_path / "other"
-
-    assert run("library", "export", library, "animals", file).code == 0
-    done = run("library", "import", other, file)
-
-    assert f"given added from {file}" in done.out
-    imported = other / "entries" / "given.adapter"
-    assert imported.read_bytes() == (library / "entries" / "animals.adapter").read_bytes()
 
 
 @pytest.mark.parametrize("kind", ["folder", "skill file"])

@@ -1,4 +1,4 @@
-"""`metaadapter library identify`, `predict` and `merge`."""
+"""`metaadapter library identify` and `predict`."""
 
 from __future__ import annotations
 
@@ -57,32 +57,6 @@ def test_identify__pictures__tells_the_entry_and_names_those_left_out(run, libra
     assert "others: it has another encoder" in done.err
 
 
-def test_identify__names__tells_the_task_they_are_like(run, library):
-    done = run("library", "identify", library, "--names", "iris, poppy", "--json")
-
-    (answer,) = done.document["answers"]
-    assert (answer["path"], answer["known"], answer["entry"]) == (None, None, "flowers")
-    assert done.document["names"] == ["iris", "poppy"]
-    row = table(run("library", "identify", library, "--names", "iris,poppy"))[0]
-    assert (row[0], row[1], row[-1]) == ("", "flowers", "")
-
-
-@pytest.mark.parametrize(
-    ("more", "reason"),
-    [
-        ([], "give either pictures or --names"),
-        (["x.png", "--names", "a"], "give either pictures or --names"),
-        (["--names", "a", "--together"], "--names excludes --together"),
-        (["--names", ","], "give names of classes, and the encoder"),
-    ],
-)
-def test_identify__what_cannot_be_together__ends_with_2(run, library, more, reason):
-    done = run("library", "identify", library, *more)
-
-    assert done.code == 2
-    assert reason in done.err
-
-
 def test_predict__pictures_of_two_entries__answers_as_the_library_does(
     run, library, flowers, unlabelled
 ):
@@ -115,17 +89,3 @@ def test_asked__no_entry_that_answers__is_told(run, library, flowers, tmp_path, 
     assert "has no entry that can be used; add one: metaadapter library add" in of_none.err
     assert of_tiny.code == 4
     assert "was made with the encoder" in of_tiny.err
-
-
-def test_merge__two_entries__adds_one_of_all_classes(run, library, flowers):
-    done = run("library", "merge", library, "animals", "flowers", "--name", "all")
-
-    assert done.code == 0
-    assert "all merged from animals, flowers, 5 classes from 15 pictures" in done.out
-    assert AdapterLibrary.open(library).names == ["all", "animals", "flowers", "others"]
-    again = run("library", "merge", library, "animals", "flowers", "--name", "all")
-    assert again.code == 2
-    assert "already has an entry 'all'; choose another name (--name), or" in again.err
-    more = ("animals", "flowers", "--name", "all", "--replace", "--json")
-    assert run("library", "merge", library, *more).document["has_features"]
-    assert run("predict", library / "entries" / "all.adapter", flowers).code == 0

@@ -24,7 +24,6 @@ from metaadapter.apps.export.exporting import (
     export_torch,
 )
 from metaadapter.apps.export.program import onnx_run, program_run, tflite_run
-from metaadapter.apps.library.compose import compose
 from metaadapter.data.reader import read_images
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.store.stored_pictures import StoredPicture
@@ -99,9 +98,6 @@ KINDS = {
     "a label tree": lambda: fitted(tree=TREE),
     "several labels": several,
     "several labels, some unknown": lambda: several(partial=True),
-    "a merged library": lambda: compose(
-        {"beasts": fitted(NONE_AND_BEASTS), "birds": fitted(("owl", "tit"))}
-    ),
 }
 
 

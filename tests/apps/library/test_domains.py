@@ -10,9 +10,11 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter import AdapterLibrary, MetaAdapterClassifier
+from metaadapter.adapter import store_adapter
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import probabilities
 from metaadapter.apps.library import route
+from metaadapter.apps.library.compose import compose
 from metaadapter.apps.library.task_means import MOST_FAR, domains
 
 WIDTH = 24
@@ -120,8 +122,7 @@ def test_route__entries_of_one_domain__answers_as_their_merge_to_the_bit(library
     result = library.route(rows)
 
     assert result.domains == (("far",), ("one", "two"))
-    library.merge(["one", "two"], "both")
-    merged = library.stored("both")
+    merged = compose([library.stored("one"), library.stored("two")])
     wanted = probabilities(unit_rows(rows), merged.weights)
     assert [[*shares.values()] for shares in result.shares] == wanted.tolist()
     classes = np.array(merged.config.classes)
@@ -132,17 +133,23 @@ def test_route__entries_of_one_domain__answers_as_their_merge_to_the_bit(library
 
 
 def test_route__reading_the_parts_of_a_domain__forgets_no_adapter(library, task, monkeypatch):
-    read, original = [], AdapterLibrary.stored
+    read, load = [], route.load_adapter
     monkeypatch.setattr(route, "MOST_CACHED", 2)
-    monkeypatch.setattr(
-        AdapterLibrary, "stored", lambda self, name: read.append(name) or original(self, name)
-    )
+    monkeypatch.setattr(route, "load_adapter", lambda file: read.append(file.stem) or load(file))
     rows, _ = task.draw(["a0", "b0"], 5)
 
     for _ in range(3):
         library.route(rows)
 
     assert sorted(read) == ["far", "one", "two"]
+
+
+def test_route__entry_without_its_features__answers_by_itself(library, task):
+    store_adapter(library.path("two"), library.stored("two").without_features())
+
+    result = library.route(task.draw(["a0", "b0"], 5)[0])
+
+    assert result.domains == (("far",), ("one",), ("two",))
 
 
 def test_route__a_changed_entry__changes_the_merge(library, task):

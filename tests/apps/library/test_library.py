@@ -50,59 +50,6 @@ def test_add__path__adds_folders_and_skill_files_alike(library, fitted, tmp_path
     assert library.path("birds").read_bytes() == library.path("direct").read_bytes()
 
 
-@pytest.fixture
-def answers_of(animals):
-    """All that a library says of an entry: each is an error, or a reason that it is left out."""
-
-    def answers(name):
-        texts = []
-        for ask in (animals.load, animals.stored, animals.facts, animals.signature, animals.path):
-            with pytest.raises(DataError) as error:
-                ask(name)
-            texts.append(str(error.value))
-        listed = {entry.name: entry.damaged for entry in animals.entries()}
-        asked_anew = AdapterLibrary.open(animals.folder)
-        return [*texts, listed[name], damaged(asked_anew)[name]]
-
-    return answers
-
-
-def test_entry__with_the_content_of_another__is_damaged_and_answers_nothing(animals, answers_of):
-    animals.entries()
-    entries = animals.folder / "entries"
-    shutil.copy(entries / "wear.adapter", entries / "birds.adapter")
-
-    for text in answers_of("birds"):
-        assert f"{entries / 'birds.adapter'} holds another adapter" in text
-        assert "that of the entry 'wear'" in text
-    assert animals.load("wear").classes_.tolist() == ["dress", "hat"]
-    rows = animals.stored("wear").support.support_TNKD[0, :, 0]
-    assert set(animals.route(rows).entries) == {"wear"}
-    animals.add("birds", entries / "wear.adapter", replace=True)
-    assert animals.load("birds").classes_.tolist() == ["dress", "hat"]
-    assert not damaged(animals)
-
-
-def test_entry__removed_by_hand__is_told_until_it_is_forgotten(animals, answers_of):
-    animals.entries()
-    (animals.folder / "entries" / "wear.adapter").unlink()
-
-    for text in answers_of("wear"):
-        assert "the file of the entry 'wear' is missing: expected" in text
-        assert "entries/wear.adapter" in text
-    animals.remove("wear")
-    assert not damaged(animals)
-    with pytest.raises(UsageError, match="has no entry 'wear'"):
-        animals.path("wear")
-
-
-def test_export__then_import__is_the_same_to_the_byte(animals, tmp_path):
-    animals.export("birds", tmp_path / "new" / "given.adapter")
-
-    assert animals.import_skill(tmp_path / "new" / "given.adapter") == "given"
-    assert animals.path("given").read_bytes() == animals.path("birds").read_bytes()
-
-
 def damage(file, how):
     content, link = file.read_bytes(), functools.partial(os.symlink, "nowhere")
     contents = {
@@ -129,8 +76,7 @@ def test_damaged_entry__keeps_no_other_from_being_used(animals, how):
     with pytest.raises((DataError, IncompatibleArtifact), match=r"birds\.adapter"):
         animals.load("birds")
     if how != "folder":
-        animals.rename("birds", "broken")
-        animals.remove("broken")
+        animals.remove("birds")
         assert animals.names == ["animals", "wear"]
 
 
@@ -174,16 +120,6 @@ class Changes(RuleBasedStateMachine):
             with pytest.raises(UsageError, match="has no entry"):
                 self.library.remove(name)
 
-    @rule(old=NAMES, new=NAMES)
-    def rename(self, old, new):
-        others = {name.lower() for name in self.expected} - {old.lower()}
-        if old in self.expected and new.lower() not in others:
-            self.library.rename(old, new)
-            self.expected[new] = self.expected.pop(old)
-        else:
-            with pytest.raises(UsageError, match=r"has no entry|already"):
-                self.library.rename(old, new)
-
     @rule()
     def open_again(self):
         self.library = AdapterLibrary.open(self.folder)
@@ -214,7 +150,7 @@ def test_library__any_changes__is_what_a_dictionary_would_be(fitted, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "read", ["checksums.Folder.read", "stored_zip.StoredZip.open"], ids=["list", "entry"]
+    "read", ["checksums.Folder.read", "stored_zip.StoredZip.open"], ids=["mark", "entry"]
 )
 def test_library__of_another_user__is_not_called_damaged(animals, monkeypatch, read):
     def refuse(*_):

@@ -9,24 +9,10 @@ from torch.nn.functional import normalize
 
 from metaadapter import AdapterLibrary
 from metaadapter.adapter.known import known_probabilities
-from metaadapter.apps.library import task_means
-from metaadapter.errors import UsageError
+from metaadapter.apps.library import route, task_means
 from metaadapter.features.fingerprint import Fingerprint
 
 WIDTH = 12
-
-
-class Encoder:
-    """Reads names as fixed random rows."""
-
-    logit_scale, dim = 20.0, WIDTH
-    fingerprint = Fingerprint.of_name("dots", WIDTH)
-
-    def __init__(self, texts):
-        self._texts = texts
-
-    def encode_texts(self, names):
-        return np.stack([self._texts.get(name, np.zeros(WIDTH)) for name in names])
 
 
 @pytest.fixture
@@ -37,7 +23,7 @@ def apart(monkeypatch):
 
 def pictures_of(library, name, n=4, seed=0, spread=0.1):
     """New pictures of an entry's classes, one class after the other."""
-    means = library.signature(name).means.double()
+    means = library.stored(name).task_signature.means.double()
     means = means[means.any(-1)].numpy()
     rows = np.tile(means, (n, 1))
     return rows + spread * np.random.default_rng(seed).standard_normal(rows.shape)
@@ -93,34 +79,18 @@ def test_entries_of_other_encoders_and_widths__take_no_part(animals, fitted):
     animals.add("lines", fitted("cat", "dog", encoder="lines"))
     animals.add("wide", fitted("eel", "fly", width=20))
 
-    result = animals.identify(np.ones((1, WIDTH)), encoder=Encoder({}))
+    dots = Fingerprint.of_name("dots", WIDTH)
+
+    result = animals.identify(np.ones((1, WIDTH)), encoder=dots)
 
     assert result.names == ("animals", "birds", "dots", "wear")
     assert result.left_out["lines"] == "it has another encoder, lines, 12 wide"
     assert "20 wide" in result.left_out["wide"]
-    by_fingerprint = animals.identify(np.ones((1, WIDTH)), encoder=Encoder.fingerprint)
-    assert by_fingerprint.names == result.names
-
-
-def test_identify_names__of_a_task__finds_it(animals):
-    texts = {"raven": animals.signature("birds").text[2].numpy(), "unread": np.zeros(WIDTH)}
-
-    result = animals.identify_names(["raven"], encoder=Encoder(texts))
-
-    assert max(result, key=result.get) == "birds"
-    assert sum(result.values()) == pytest.approx(1.0)
-    with pytest.raises(UsageError, match="the encoder reads no names"):
-        animals.identify_names(["unread"], encoder=Encoder(texts))
-    with pytest.raises(UsageError, match="give names of classes, and the encoder"):
-        animals.identify_names([], encoder=Encoder(texts))
 
 
 def test_adapters__are_read_once_until_their_file_changes(apart, animals, fitted, monkeypatch):
-    read = []
-    original = AdapterLibrary.stored
-    monkeypatch.setattr(
-        AdapterLibrary, "stored", lambda self, name: read.append(name) or original(self, name)
-    )
+    read, load = [], route.load_adapter
+    monkeypatch.setattr(route, "load_adapter", lambda file: read.append(file.stem) or load(file))
     again = AdapterLibrary.open(animals.folder)
     rows = pictures_of(animals, "birds")
 

@@ -17,7 +17,6 @@ CHANGES = {
     "add": lambda library, skill: library.add("new", skill),
     "replace": lambda library, skill: library.add("birds", skill, replace=True),
     "remove": lambda library, _: library.remove("birds"),
-    "rename": lambda library, _: library.rename("birds", "owls"),
 }
 
 
@@ -64,7 +63,6 @@ def test_change__killed_at_any_moment__is_done_or_not(animals, skill, files_in, 
         "add": [{"birds": old}, {"birds": old, "new": new}],
         "replace": [{"birds": old}, {"birds": new}],
         "remove": [{"birds": old}, {}],
-        "rename": [{"birds": old}, {"owls": old}],
     }[change]
 
     forked(change_and_die, animals.folder, skill, change, dies_at).join()
@@ -75,8 +73,6 @@ def test_change__killed_at_any_moment__is_done_or_not(animals, skill, files_in, 
     after = files_in(animals.folder)
     assert {name: after[name] for name in others} == others
     assert not any(entry.damaged for entry in AdapterLibrary.open(animals.folder).entries())
-    animals.remove("wear")  # the next writer
-    assert not list((animals.folder / "entries").glob("*.tmp"))
 
 
 def add_many(folder, skill, name, n_entries):
