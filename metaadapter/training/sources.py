@@ -51,7 +51,8 @@ class KeptPictures:
     def rows(self, rows: Int[np.ndarray, " k"]) -> Float16[np.ndarray, "k dim"]:
         """Return stored rows by their number, which is picture · views + view."""
         pictures, view = np.divmod(rows, self.store.n_views)
-        return self.store.by_picture()[self.numbers[pictures], view]
+        chosen: np.ndarray = self.store.by_picture()[self.numbers[pictures], view]
+        return chosen
 
     def hashes(self) -> np.ndarray:
         """Return the content hash of each picture."""

@@ -14,7 +14,7 @@ from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.outputs import MayBeUrl, Output
 from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.data.shard import read_shard
-from metaadapter.errors import DataError, UsageError
+from metaadapter.errors import DataError
 
 if TYPE_CHECKING:
     from metaadapter.data.table import ImageTable

@@ -268,9 +268,11 @@ class AdapterLibrary:
         """Return X as unit rows, and the entries that can be compared with them."""
         array = check_array(as_array(X), dtype=(np.float64, np.float32), ensure_min_samples=0)
         rows = unit_rows(array)
-        fingerprint = encoder if isinstance(encoder, Fingerprint) else None
-        if fingerprint is None and (loaded := loaded_encoder(encoder)) is not None:
-            fingerprint = loaded.fingerprint
+        if encoder is None or isinstance(encoder, Fingerprint):
+            fingerprint = encoder
+        else:
+            loaded = loaded_encoder(encoder)
+            fingerprint = None if loaded is None else loaded.fingerprint
         # Entries are the same objects as long as their files do not change.
         key = rows.shape[1], fingerprint, self.entries()
         if self._open is None or self._open[0] != key:

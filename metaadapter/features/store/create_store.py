@@ -133,7 +133,10 @@ def _recipe(
 ) -> Recipe:
     logit_scale = read_logit_scale(logit_scale)
     if isinstance(encoder, str):
-        named = {"encoder": encoder, "fingerprint": Fingerprint.of_name(encoder, dim)}
+        named: dict[str, Any] = {
+            "encoder": encoder,
+            "fingerprint": Fingerprint.of_name(encoder, dim),
+        }
         return Recipe(**named, n_views=n_views, precision="unknown", logit_scale=logit_scale)
     if encoder.dim != dim:
         raise DataError(
