@@ -51,7 +51,6 @@ def test_source_of_the_commands__has_no_locals():
 @pytest.mark.parametrize(
     "words",
     [
-        "library predict LIBRARY PICTURES --out routed.jsonl",
         "doctor --advise PICTURES --label 3 --out to-label.txt",
     ],
 )
