@@ -33,15 +33,10 @@ predict out/a in/new --together --out out/b --export camtrap-dp:out/package
 export out/a --onnx out/a.onnx --pixels
 export out/a --torch out/a.pt2
 library add out/library out/a --name a
-library import out/library out/a.adapter --name b
-library predict out/library in/new --out out/routed.csv
+library predict out/library in/new
 library identify out/library in/new
-library merge out/library a b --name c
-library export out/library a out/shared.adapter
-library rename out/library c d
-library remove out/library d
 library list out/library
-library show out/library a
+library remove out/library a
 evaluate out/store --out out/run --shots 1 --seeds 2 --methods closed-form,zero-shot --jobs 2
 report out/run
 train in/training.toml --out out/training

@@ -66,8 +66,6 @@ def contents(folder):
         "predict a.adapter new --export coco:boxes.json --export cvat:boxes.json",
         "predict a.adapter new --export megadetector:notes.txt",
         "predict a.adapter new --detections d.json --export false-triggers:d.json",
-        "library predict library new --out library/library.json",
-        "library export library ten library/entries/wear.adapter",
         "export a.adapter --onnx new/lynx-0.png",
         "export a.adapter --onnx model --torch model",
         "doctor --advise labelled --page q.csv",
@@ -89,7 +87,6 @@ def test_output__in_the_place_of_something_else__is_refused(run, place, command)
     [
         ("predict a.adapter new --out {}", "table.csv"),
         ("predict a.adapter new --together --out {}", "b.adapter"),
-        ("library export library ten {}", "ten.adapter"),
         ("adapt labelled --out {} --encoder ENCODER", "animals"),
         ("encode labelled --out {} --encoder ENCODER", "store"),
         ("doctor --advise labelled --page {} --encoder ENCODER", "advice.html"),
