@@ -84,17 +84,15 @@ def exif_of(file: Path | Packed) -> tuple[Image.Exif, dict[int, object]]:
         return Image.Exif(), {}
 
 
-def are_whole_frames(
-    rows: Sequence[ImageRow], classes: Iterable[str], *, given: bool = False
-) -> bool:
+def are_whole_frames(rows: Sequence[ImageRow], classes: Iterable[str]) -> bool:
     """Return whether pictures seem to be whole frames of camera traps.
 
-    They are if it is `given`, if a class is named empty or blank, or if the EXIF data of the first
-    picture name a maker of camera traps; not if a picture has a box.
+    They are if a class is named empty or blank, or if the EXIF data of the first picture name a
+    maker of camera traps; not if a picture has a box.
     """
     if not rows or any(row.box is not None for row in rows):
         return False
-    if given or EMPTY & {*map(str.casefold, classes)}:
+    if EMPTY & {*map(str.casefold, classes)}:
         return True
     exif, _ = exif_of(rows[0].file)
     maker = f"{exif.get(ExifTags.Base.Make)} {exif.get(ExifTags.Base.Model)}".casefold()

@@ -56,7 +56,7 @@ def advise_on(
         )
     about = console.warn_of_pictures("the labelled", warnings, pictures.quarantined)
     if page_file is not None:
-        write_page(page_file, advice_page(str(source), advised))
+        write_page(console, page_file, advice_page(str(source), advised))
     document = {
         "support": source,
         "encoder": advised.labelled.origin.encoder,
@@ -68,8 +68,7 @@ def advise_on(
         "page": page_file,
         **about,
     }
-    notes = [] if page_file is None else [f"page: {page_file}"]
-    console.show_result("advice", document, *_lines(source, advised), notes=notes)
+    console.show_result("advice", document, *_lines(source, advised))
 
 
 def _lines(source: Path, advised: AdvisedPictures) -> list[str]:
@@ -87,13 +86,14 @@ def _lines(source: Path, advised: AdvisedPictures) -> list[str]:
     return lines
 
 
-def write_page(page_file: Path, page: str) -> None:
+def write_page(console: Console, page_file: Path, page: str) -> None:
     """Write an HTML page, and its folder if needed."""
     from metaadapter.data.output_folder import write_errors, write_output
 
     with write_errors(f"the page {page_file}", instead="choose another --page"):
         page_file.parent.mkdir(parents=True, exist_ok=True)
         write_output(page_file, page)
+    console.note(f"page: {page_file}")
 
 
 def advice_page(source: str, advised: AdvisedPictures) -> str:

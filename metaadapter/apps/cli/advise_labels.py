@@ -63,12 +63,12 @@ def advise_labels(
     if csv_file is not None:
         _write(csv_file, chosen)
     if page_file is not None:
-        write_page(page_file, _page(source, chosen, csv_file))
-    notes = [] if page_file is None else [f"page: {page_file}"]
+        write_page(console, page_file, _page(source, chosen, csv_file))
+    notes = []
     if csv_file is not None:
         pool = [] if detections is None else ["--detections", str(detections)]
         command = ["metaadapter", "adapt", str(csv_file), *pool, "--unlabelled", str(source)]
-        notes += [
+        notes = [
             f"wrote {csv_file}: fill in its column label, and delete rows that you cannot label",
             f"next: {join(command)} --out ADAPTER",
         ]

@@ -75,8 +75,6 @@ Out = Annotated[
 ]
 # A part of the pictures is neither ordered nor exported, and an adapter learns from all of them.
 Shard = Annotated[options.Shard, Excludes(("--sort", "--top", "--export", "--together"))]
-# The exports that only frames of camera traps need.
-OF_TRAPS = {"megadetector", "timelapse", "camtrap-dp"}
 
 
 def predict(
@@ -143,18 +141,17 @@ def predict(
         n_unlabelled = output.predicted.adapter.config.n_unlabelled
         console.note(f"{new_adapter}: the adapter, made with {n_unlabelled} unlabelled pictures")
     if detections is None:
-        is_of_traps = bool(burst or OF_TRAPS & {place.format for place in export or ()})
-        _note_boxes(console, request, is_of_traps=is_of_traps)
+        _note_boxes(console, request)
     remedy = remedy_of_shift(adapter, images, has_more=field is not None)
     show_predicted(console, request, output, table_file, listing, remedy, labelled=labelled)
 
 
-def _note_boxes(console: Console, request: PredictionRequest, *, is_of_traps: bool) -> None:
+def _note_boxes(console: Console, request: PredictionRequest) -> None:
     """Note that boxes would help, if the pictures are whole frames of camera traps."""
     from metaadapter.data.capture_time import are_whole_frames
 
     rows = () if request.queries.stored else request.queries.rows
-    if are_whole_frames(rows, request.classes, given=is_of_traps):
+    if are_whole_frames(rows, request.classes):
         console.note(
             "these frames are predicted whole; with the boxes of a detector for labelled and new "
             "frames (--detections of adapt and predict), 12 to 24 more of 100 were right at one "
@@ -179,5 +176,4 @@ def _run(
         written, missing = ([], []) if field is None else field.write(predicted)
         if table is not None:
             table.finish(listed if listing.is_chosen else None)
-    things = "pictures" if field is None else field.things
-    return PredictOutput(predicted, listed, written, missing, things)
+    return PredictOutput(predicted, listed, written, missing)

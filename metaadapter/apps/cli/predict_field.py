@@ -63,11 +63,6 @@ class FieldRun:
         """Options that predictions depend on."""
         return self._options.identity
 
-    @property
-    def things(self) -> str:
-        """The kind of the parts to predict: boxes, or whole pictures."""
-        return "pictures" if self._options.detections is None else "boxes"
-
     def rows(self, rows: RowFormat) -> RowFormat:
         """The format of the table, with the columns of frames."""
         boxes = self._options.detections is not None

@@ -70,8 +70,6 @@ class PredictOutput(NamedTuple):
     listed: list[Prediction]
     written: list[str]
     missing: list[str]
-    things: str = "pictures"
-    """The kind of the predicted parts: pictures or boxes."""
 
 
 def remedy_of_shift(adapter: Path, images: Sequence[Path], *, has_more: bool = False) -> str:
@@ -146,8 +144,7 @@ def _note_predicted(
     about = console.warn_of_pictures("these", warnings, tally.unreadable)
     if tally.n_unfamiliar:
         label = "their label is `unknown`" if request.options.reject else "they may be unknown"
-        n, things = tally.n_classified, output.things
-        console.note(f"{tally.n_unfamiliar} of {n} {things} look unfamiliar: {label}")
+        console.note(f"{tally.n_unfamiliar} of {tally.n_classified} look unfamiliar: {label}")
     if predicted.n_resumed:
         console.note(f"{predicted.n_resumed} of the predictions are from the interrupted run")
     return about
