@@ -19,7 +19,7 @@ from metaadapter.bench.evaluation.cells import Cell, CellResult
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import classes_left_out, draw_tasks
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, encoder_of_set, noun_features
-from metaadapter.bench.evaluation.made_names import require_names_fit, with_names
+from metaadapter.bench.evaluation.made_names import require_names_fit
 from metaadapter.bench.evaluation.measure import measure
 from metaadapter.bench.evaluation.method import Measured, Method, files_of
 from metaadapter.bench.evaluation.method_by_name import load_method
@@ -73,9 +73,11 @@ class Bench(ABC):
         return data.to_dict() | {"left_out": classes_left_out(data, self.config)}
 
     @property
-    @abstractmethod
     def identity(self) -> str:
-        """A text that changes with the code that draws and measures, but not with a method."""
+        """A text that changes with the code of the project, and with metrics and label tree."""
+        files = (Path(name.rpartition(":")[0]) for name in self.config.metrics)
+        code, tree = code_identity(Bench, *files), self.config.tree
+        return code if tree is None else f"{code} {file_hash(Path(tree))}"
 
     @abstractmethod
     def measure(self, cell: Cell) -> Tables:
@@ -149,14 +151,6 @@ class TaskBench(Bench):
         }
         self._warm: set[str] = set()
         self._measure = partial(measure, base_to_new=config.base_to_new, device=device)
-
-    @property
-    def identity(self) -> str:
-        """A text that changes with the code that draws and scores, but not with a method."""
-        files = (Path(name.rpartition(":")[0]) for name in self.config.metrics)
-        code = code_identity(draw_tasks, draw_far, with_names, measure, *files)
-        tree = self.config.tree
-        return code if tree is None else f"{code} {file_hash(Path(tree))}"
 
     def draw(self, store: str, seed: int) -> EpisodeRows:
         """Return the tasks of a set and seed, with the most shots; the last result is cached."""

@@ -57,8 +57,6 @@ class EvaluationConfig(DrawConfig):
     """Names of methods, folders of generators and peers, and groups as in `resolve_names`; with
     `continual`, names of learners as in `load_learner`, and "peers" for all peers among them; with
     `several`, among `METHODS_OF_SEVERAL`."""
-    reference: str | None = None
-    """The method that all others are compared with; by default the first method."""
     names: tuple[NameLevel, ...] = (OWN,)
     """Levels of class texts as in `with_names`; each set is measured once at each level."""
     metrics: tuple[str, ...] = ()
@@ -106,8 +104,6 @@ class EvaluationConfig(DrawConfig):
             if getattr(self, kind) and alone:
                 raise ValueError(f"{kind} takes single stores, got {', '.join(alone)}")
         self._require_distinct_names()
-        if self.reference is not None and self.reference not in self.method_names:
-            raise ValueError(f"the reference {self.reference!r} is not among the methods; name one")
         return self
 
     def _require_distinct_names(self) -> None:
@@ -134,8 +130,8 @@ class EvaluationConfig(DrawConfig):
 
     @property
     def reference_name(self) -> str:
-        """The name of the method that all others are compared with."""
-        return self.reference or self.method_names[0]
+        """The name of the method that all others are compared with, the first one."""
+        return self.method_names[0]
 
     @property
     def set_names(self) -> tuple[str, ...]:

@@ -1,17 +1,16 @@
-"""The cost of a method: seconds, memory, and how many numbers it trains."""
+"""The cost of a method: seconds and memory."""
 
 from __future__ import annotations
 
 import ctypes
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
-from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 Result = TypeVar("Result")
 MIB = 2**20
@@ -24,21 +23,6 @@ def timed(action: Callable[[], Result], device: torch.device) -> tuple[Result, f
     result = action()
     _wait_for(device)
     return result, time.perf_counter() - started
-
-
-@contextmanager
-def trained_numbers() -> Iterator[list[int]]:
-    """Note how many numbers torch optimizers train within the block, at each of their steps.
-
-    The largest counts, so that training again to estimate accuracy adds none.
-    """
-    counts: list[int] = []
-
-    def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        counts.append(sum(p.numel() for group in optimizer.param_groups for p in group["params"]))
-
-    with register_optimizer_step_pre_hook(note):
-        yield counts
 
 
 def reset_peak(device: torch.device) -> float | None:

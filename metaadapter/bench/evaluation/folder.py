@@ -54,7 +54,7 @@ class Record:
     def differences(self, old: Record) -> list[str]:
         """Return the reasons why this evaluation cannot continue in the folder of the old one.
 
-        Methods, sets and seeds may be added, and the reference may change, because figures that are
+        Methods, sets and seeds may be added, because figures that are
         there do not depend on them. Cells of a method that has changed are measured again.
         """
         before, now = (_draw_of(record.config) for record in (old, self))

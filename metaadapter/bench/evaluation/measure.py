@@ -17,7 +17,7 @@ from torch import Tensor
 from episodes import EpisodeRows
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, LogitFunction, logits_of
-from metaadapter.bench.evaluation.cost import peak_mib, reset_peak, timed, trained_numbers
+from metaadapter.bench.evaluation.cost import peak_mib, reset_peak, timed
 from metaadapter.bench.evaluation.draws import n_base_classes
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, noun_features
 from metaadapter.bench.evaluation.method import Method, files_of, picture_task
@@ -144,7 +144,7 @@ def _answer(
     device: torch.device,
 ) -> tuple[Float[Tensor, "T Q N"], dict[str, Float[Tensor, "T Q"]], dict[str, float | None]]:
     """Return logits of each query, the columns of `known_answers`, and the cost of one task."""
-    n_tasks, n_way, n_shot = rows.support_TNK.shape
+    n_tasks, _, n_shot = rows.support_TNK.shape
     support = _support(method, data, rows).to(device=device)
     query_TQD = data.query_rows(torch.cat([rows.query_TNQ.flatten(1), rows.off_class_TO], 1))
     if far.picture_TF.shape[1]:
@@ -154,9 +154,8 @@ def _answer(
     if method.fit_pictures is not None:
         fit = partial(_fit_pictures, method, data, rows, far, support)
     before = reset_peak(device)
-    with trained_numbers() as trained:
-        head, fit_seconds = timed(fit, device)
-        peak = peak_mib(device, before)
+    head, fit_seconds = timed(fit, device)
+    peak = peak_mib(device, before)
     with torch.no_grad():
         logits_TQN, predict_seconds = timed(lambda: logits_of(head, query_TQD), device)
     if (logits_TQN.isnan() | logits_TQN.isposinf()).any():
@@ -175,15 +174,10 @@ def _answer(
             f"{method.name} gave scores that are not numbers for how surely pictures of "
             f"{data.name} are known; leave {method.name} out of --methods"
         )
-    by_hand = method.trained_by_hand
-    n_trained = (
-        by_hand(n_way, query_TQD.shape[-1]) if by_hand else max(trained, default=0) // n_tasks
-    )
     cost = {
         "fit_seconds": fit_seconds / n_tasks,
         "predict_seconds": predict_seconds / n_tasks,
         "peak_mib": peak,
-        "trained_parameters": n_trained,
     }
     return logits_TQN, known_TQ, cost
 

@@ -115,7 +115,7 @@ class Measured:
     name: str
     """Its name in `--methods`, tables and reports."""
     identity: str
-    """A text that changes when the answers may change: with code, constants or weights."""
+    """A text that changes with its weights and with code of the user."""
     fit: Any
     """Returns adapters, or a function that gives logits, for the supports of tasks."""
     meta_training: MetaTraining | None
@@ -138,8 +138,6 @@ class Method(Measured):
     """Whether `unknown_score` needs words in addition to the class names."""
     fit_pictures: Callable[[PictureTask], PictureAnswers] | None = None
     """Replaces `fit` for a method that reads the pictures themselves."""
-    trained_by_hand: Callable[[int, int], int] | None = None
-    """(N classes, width D) → how many numbers it trains, if it uses no torch optimizer."""
 
 
 def read_meta_training(

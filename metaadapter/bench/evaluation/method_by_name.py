@@ -41,7 +41,6 @@ from metaadapter.bench.peers.meta_trained import (
     shipped_folder,
 )
 from metaadapter.bench.peers.unknown_scores import READ_WORDS, SCORES
-from metaadapter.data.checksums import content_hash
 from metaadapter.data.code_identity import code_identity
 from metaadapter.data.hub import is_hub_name
 from metaadapter.data.machine_errors import is_shortage
@@ -68,12 +67,6 @@ KNOWN = (
     *META_PEERS,
     *PICTURE_METHODS,
 )
-# Peers that train without a torch optimizer → how many numbers they train (N classes, width D).
-TRAINED_BY_HAND: dict[str, Callable[[int, int], int]] = {
-    "LP++": lambda n_way, width: n_way * (width + 2),
-    "logistic probe": lambda n_way, width: n_way * (width + 1),
-    "self-training": lambda n_way, width: n_way * (width + 1),
-}
 
 
 def load_method(name: str) -> Method:
@@ -94,8 +87,7 @@ def load_method(name: str) -> Method:
     if without_score(name) != name:
         return _with_score(name)
     if name in UNTRAINED_PEERS:
-        peer, by_hand = UNTRAINED_PEERS[name], TRAINED_BY_HAND.get(name)
-        return Method(name, code_identity(peer), peer, UNTRAINED, trained_by_hand=by_hand)
+        return Method(name, "", UNTRAINED_PEERS[name], UNTRAINED)
     if name in META_PEERS or (name not in GENERATORS and is_meta_peer(Path(name))):
         meta_peer = load_meta_peer(name)
         folder = shipped_folder(name) if name in META_PEERS else Path(name)
@@ -107,11 +99,6 @@ def load_method(name: str) -> Method:
     if name in PICTURE_METHODS:
         return _picture_method(name)
     return _own_method(name) if is_user_code(name) else _generator(name)
-
-
-def text_digest(text: str) -> str:
-    """Return twelve hexadecimal digits from the hash of a text."""
-    return content_hash(text)[:12]
 
 
 def _joint_alone(name: str) -> Method:
@@ -131,7 +118,6 @@ def _with_score(name: str) -> Method:
     return replace(
         base,
         name=name,
-        identity=text_digest(base.identity + code_identity(SCORES[score])),
         unknown_score=SCORES[score],
         reads_words=score in READ_WORDS,
     )
@@ -139,10 +125,9 @@ def _with_score(name: str) -> Method:
 
 def _fine_tuned(name: str) -> Method:
     settings, start = FineTune(n_steps=_number_of_steps(name)), load_generator("default")
-    code = code_identity(fine_tune, type(start))
     return Method(
         name,
-        text_digest(code + repr(settings) + generator_id(start)),
+        generator_id(start),
         lambda support: fine_tune(start, support, settings).weights,
         read_meta_training(SHIPPED, CLOSED_FORM.chosen_on),
     )
@@ -166,7 +151,7 @@ def _picture_method(name: str) -> Method:
     fit = PICTURE_METHODS[name]
     return Method(
         name,
-        text_digest(code_identity(fit) + generator_id(load_generator("default"))),
+        generator_id(load_generator("default")),
         _needs_pictures,
         read_meta_training(SHIPPED, CLOSED_FORM.chosen_on | INSIDE_CHOSEN_ON),
         sees_labelled_alone=True,
@@ -193,8 +178,7 @@ def _generator(name: str) -> Method:
     folder = generator_folder(name)
     constants = CLOSED_FORM.chosen_on if isinstance(generator, Generator) else frozenset[str]()
     card = CLOSED_FORM if name == "closed-form" else read_meta_training(folder, constants)
-    identity = text_digest(code_identity(type(generator)) + generator_id(generator))
-    return Method(name, identity, generator.predict, card)
+    return Method(name, generator_id(generator), generator.predict, card)
 
 
 def _own_method(name: str) -> Method:

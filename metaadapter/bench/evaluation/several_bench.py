@@ -27,7 +27,6 @@ from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.metrics import Tables, plain
 from metaadapter.bench.evaluation.tables import draw_table
 from metaadapter.bench.peers.several_labels import SEVERAL_PEERS, predicted_adapter
-from metaadapter.data.code_identity import code_identity
 from metaadapter.data.label_sets import LabelSets
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoder_by_name import load_encoder
@@ -153,21 +152,14 @@ class SeveralBench(Bench):
         sizes = {"n_pictures": len(several.cells), "n_classes": len(several.classes)}
         return data.to_dict() | {**sizes, "near_copies": 0, "left_out": left_out}
 
-    @property
-    def identity(self) -> str:
-        """A text that changes with the code that draws and scores, but not with a method."""
-        return code_identity(draw_several, label_scores)
-
     def draw(self, store: str, n_shot: int, seed: int) -> SeveralRows:
         """Return the task of a set, a number of shots and a seed; the last result is cached."""
         return _last_draw(self, store, n_shot, seed)
 
     def measure(self, cell: Cell) -> Tables:
         """Measure a cell and return its scores, as fractions of 1."""
-        several, rows = (
-            self._sets[cell.store],
-            self.draw(cell.store, cell.n_shot, cell.seed),
-        )
+        several = self._sets[cell.store]
+        rows = self.draw(cell.store, cell.n_shot, cell.seed)
         support = several.support(rows).to(device=self.device)
         queries_QD = several.data.look_up(torch.from_numpy(rows.queries)).to(self.device)
         p_QC, threshold_C = self.methods[cell.method].fit(support, queries_QD)
@@ -208,10 +200,9 @@ def _last_draw(bench: SeveralBench, store: str, n_shot: int, seed: int) -> Sever
 def load_several(name: str) -> Measured:
     """Return the method of a name; raise `UsageError` for an unknown one."""
     if name in SEVERAL_PEERS:
-        return Measured(name, code_identity(SEVERAL_PEERS[name]), SEVERAL_PEERS[name], UNTRAINED)
+        return Measured(name, "", SEVERAL_PEERS[name], UNTRAINED)
     if name != "default":
         known = ", ".join(("default", *SEVERAL_PEERS))
         raise UsageError(f"expected methods of several labels ({known}), got {name!r}")
     default = load_method(name)
-    identity = f"{code_identity(predicted_adapter)} {default.identity}"
-    return Measured(name, identity, predicted_adapter, default.meta_training)
+    return Measured(name, default.identity, predicted_adapter, default.meta_training)

@@ -22,7 +22,7 @@ from metaadapter.data.regular_files import regular
 from metaadapter.data.table_file import Column, table_content
 from metaadapter.errors import DataError
 
-COSTS = ("fit_seconds", "predict_seconds", "peak_mib", "trained_parameters")
+COSTS = ("fit_seconds", "predict_seconds", "peak_mib")
 CELL = ["method", "store", "part", "n_shot", "seed"]
 POOL = ("n_pool", "pool_evenness")
 FACTS = (*CELL, "task", "n_way", "n_query", *POOL)
@@ -32,7 +32,7 @@ KINDS: dict[str, type[str | int]] = {
     **dict.fromkeys(("method", "store", "set", "part", "metric", "measure", "class"), str),
     **dict.fromkeys(("true", "predicted", "role", "path", "sha256", "group"), str),
     **dict.fromkeys(("n_shot", "shots", "seed", "task", "n_way", "n_query", "n_pool"), int),
-    **dict.fromkeys(("trained_parameters", "support", "count", "bin", "n", "n_draws"), int),
+    **dict.fromkeys(("support", "count", "bin", "n", "n_draws"), int),
     **dict.fromkeys(("way", "shot", "picture", "after", "n_classes", "n_bytes"), int),
     **dict.fromkeys(("n_pictures", "n_queries"), int),
 }

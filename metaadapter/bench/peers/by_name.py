@@ -22,8 +22,6 @@ from metaadapter.bench.peers.descent import (
     task_res,
     zs_lp,
 )
-from metaadapter.bench.peers.em_dirichlet import em_dirichlet
-from metaadapter.bench.peers.gaussians import stat_a, transclip
 from metaadapter.bench.peers.gda import gda
 from metaadapter.bench.peers.label_graphs import label_spreading, zlap
 from metaadapter.bench.peers.logistic_probe import logistic_probe, self_training
@@ -58,10 +56,7 @@ PEERS: dict[str, Peer] = {
 }
 
 POOL_PEERS: dict[str, Peer] = {
-    "TransCLIP": transclip,
-    "StatA": stat_a,
     "ZLaP": zlap,
-    "EM-Dirichlet": em_dirichlet,
     "label spreading": label_spreading,
     "self-training": self_training,
     "CORAL": coral,

@@ -46,22 +46,6 @@ class Task:
         """The classes of the labelled pictures, one-hot."""
         return torch.eye(len(self.text_ND)).to(self.text_ND)[self.labels_M]
 
-    @property
-    def neutral_text_ND(self) -> Float[Tensor, "N D"]:
-        """The texts, with the mean text for a class without a text."""
-        return neutral_text(self.text_ND)
-
-
-def neutral_text(text_ND: Float[Tensor, "*T N D"]) -> Float[Tensor, "*T N D"]:
-    """Return the texts, with the mean text instead of each row of zeros (a class without a text).
-
-    With the mean text a class is as probable as classes are on average. A row of zeros would rule
-    it out. Its mean picture, closer to all pictures than texts are, would rule out other classes.
-    """
-    known_N1 = text_ND.any(-1, keepdim=True)
-    mean_1D = text_ND.sum(-2, keepdim=True) / known_N1.sum(-2, keepdim=True).clamp(min=1)
-    return torch.where(known_N1, text_ND, mean_1D)
-
 
 def heads(
     support: Support,

@@ -66,8 +66,8 @@ class EvaluationResult:
     """Method → fewest and most shots → bins that are not empty, in all sets together: `n` answers,
     their mean `confidence`, and the fraction `correct`."""
     costs: Mapping[str, Mapping[str, float | None]]
-    """Method → `fit_seconds`, `predict_seconds`, `peak_mib` (more than before the fit) and
-    `trained_parameters` of a task with the most shots, the mean over sets and draws. Tasks that are
+    """Method → `fit_seconds`, `predict_seconds` and `peak_mib` (more than before the fit) of a task
+    with the most shots, the mean over sets and draws. Tasks that are
     fitted together share the seconds evenly; the memory is that of all of them. {} of sequences."""
     sets: tuple[SetErrors, ...]
     boxes: tuple[Box, ...]

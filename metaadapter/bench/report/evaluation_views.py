@@ -116,11 +116,11 @@ def _costs(result: EvaluationResult) -> Markup:
     rows = {
         method: [
             *(_amount(cost[name], 1000.0) for name in ("fit_seconds", "predict_seconds")),
-            *(_amount(cost[name]) for name in ("peak_mib", "trained_parameters")),
+            _amount(cost["peak_mib"]),
         ]
         for method, cost in result.costs.items()
     }
-    head = ["method", "fit, ms", "answer, ms", "memory, MiB", "numbers trained"]
+    head = ["method", "fit, ms", "answer, ms", "memory, MiB"]
     return Markup(aligned_table(head, rows, in_markdown))
 
 

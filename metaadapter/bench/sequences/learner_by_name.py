@@ -9,7 +9,7 @@ from typing import Any
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, require_adapters
 from metaadapter.bench.evaluation.method import UNTRAINED, Measured
-from metaadapter.bench.evaluation.method_by_name import load_method, text_digest
+from metaadapter.bench.evaluation.method_by_name import load_method
 from metaadapter.bench.evaluation.method_names import JOINT
 from metaadapter.bench.peers.meta_trained import MetaPeer
 from metaadapter.bench.sequences.learner import Learner
@@ -39,8 +39,7 @@ def load_learner(name: str) -> Measured:
     if name.endswith(JOINT):
         return replace(load_learner(name.removesuffix(JOINT)), name=name, sees_joint_alone=True)
     if name in PEERS:
-        learner = PEERS[name]()
-        return Measured(name, code_identity(type(learner)), learner, UNTRAINED)
+        return Measured(name, "", PEERS[name](), UNTRAINED)
     kind, _, method_name = name.partition("@")
     if kind in OF_METHODS:
         method = load_method(method_name or "default")
@@ -50,8 +49,7 @@ def load_learner(name: str) -> Measured:
                 "it can be measured only without continual; name another method"
             )
         learner = OF_METHODS[kind](_fit_of(name, method.fit))
-        identity = text_digest(code_identity(type(learner)) + method.identity)
-        return Measured(name, identity, learner, method.meta_training)
+        return Measured(name, method.identity, learner, method.meta_training)
     if is_user_code(name):
         return _own_learner(name)
     known = ", ".join([*PEERS, *OF_METHODS, *(f"{kind}@METHOD" for kind in OF_METHODS)])

@@ -24,7 +24,6 @@ from metaadapter.bench.sequences.sequence import (
     look_up,
     require_one_encoder,
 )
-from metaadapter.data.code_identity import code_identity
 from metaadapter.errors import UsageError
 
 
@@ -43,11 +42,6 @@ class SequenceBench(Bench):
         super().__init__(config, device)
         require_one_encoder(list(self.sets.values()))
         self.methods = {name: load_learner(name) for name in config.method_names}
-
-    @property
-    def identity(self) -> str:
-        """A text that changes with the code that draws and scores, but not with a learner."""
-        return code_identity(draw_sequence, measure_sequence)
 
     def draw(self, seed: int) -> list[TaskRows]:
         """Return the sequence of tasks of a seed."""

@@ -14,7 +14,6 @@ from metaadapter.errors import DataError
         ({"stores": (("a", "b"),), "by_group": True}, "by_group takes single stores, got "),
         ({"base_to_new": True, "ways": 5}, "base_to_new excludes ways; leave one of them out"),
         ({"continual": "pooled", "tree": "a", "tasks": 2}, "continual excludes tasks, tree; leave"),
-        ({"reference": "GDA"}, "'GDA' is not among the methods"),
         ({"seeds": 0}, "greater than or equal to 1"),
     ],
 )

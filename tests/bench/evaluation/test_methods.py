@@ -22,8 +22,8 @@ def test_load_method__every_peer__is_the_one_of_its_name():
     methods = [load_method(name) for name in peers]
     assert [method.fit for method in methods] == list(peers.values())
     assert {method.meta_training for method in methods} == {UNTRAINED}
-    assert load_method("StatA@labelled").sees_labelled_alone
-    assert load_method("StatA@joint@labelled").sees_joint_alone
+    assert load_method("CORAL@labelled").sees_labelled_alone
+    assert load_method("CORAL@joint@labelled").sees_joint_alone
 
 
 @pytest.mark.parametrize("name", META_PEERS)
@@ -79,7 +79,7 @@ def test_resolve_names__groups__are_written_out_once():
     assert resolve_names(("all",))[:2] == ("default", "closed-form")
     others = ("Meta-Adapter", "MAML", "MetaQDA")
     assert resolve_names(("ANIL", "meta-peers")) == ("ANIL", *others)
-    assert resolve_names(("StatA", "pool-peers"))[:3] == ("StatA", "TransCLIP", "ZLaP")
+    assert resolve_names(("T3A", "pool-peers"))[:3] == ("T3A", "ZLaP", "label spreading")
     labelled_alone = tuple(f"{name}@labelled" for name in POOL_PEERS)
     assert resolve_names(("pool-peers@labelled",)) == labelled_alone
     assert resolve_names(("peers@joint",)) == tuple(f"{name}@joint" for name in PEERS)

@@ -68,7 +68,7 @@ def test_pool__with_strangers_and_unknown_classes__shares_no_picture_with_the_un
         assert not set(pictures(rows.pool_TU[task])) & set(pictures(rows.off_class_TO[task]))
 
 
-@pytest.mark.parametrize("name", ["default", "TransCLIP", "ZLaP", "EM-Dirichlet"])
+@pytest.mark.parametrize("name", ["default", "ZLaP", "CORAL"])
 def test_measure__reader_of_pools__reads_them_unless_it_is_asked_not_to(zoo, draw, name):
     """The generator, and peers with adapters and with functions that answer."""
     data, rows = draw(zoo, tasks=3, ways=4, pool="balanced", pool_size=9, queries=5)

@@ -129,14 +129,6 @@ def query():
 
 
 @pytest.fixture(scope="module")
-def few_rounds():
-    """Few rounds of a slow peer: the properties of every peer do not depend on their number."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules["metaadapter.bench.peers.em_dirichlet"], "N_ROUNDS", 3)
-        yield
-
-
-@pytest.fixture(scope="module")
 def few_steps():
     """Few gradient steps: invariances hold after any number of them, and usefulness does not."""
 

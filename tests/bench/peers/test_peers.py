@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import logits_of
 
-pytestmark = pytest.mark.usefixtures("few_rounds", "few_steps")
+pytestmark = pytest.mark.usefixtures("few_steps")
 
 
 def padded(tasks, n_way, n_shot):

@@ -13,8 +13,6 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import logits_of
 from metaadapter.bench.peers.by_name import POOL_PEERS
 
-pytestmark = pytest.mark.usefixtures("few_rounds")
-
 every_peer = pytest.mark.parametrize("peer", POOL_PEERS.values(), ids=POOL_PEERS)
 
 
