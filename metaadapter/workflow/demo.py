@@ -69,7 +69,7 @@ class DemoResult:
 
 
 def run_demo(
-    pictures: ImageTable, encoder: FrozenEncoder, *, seed: int
+    pictures: ImageTable, encoder: FrozenEncoder, *, seed: int = 0
 ) -> tuple[DemoResult, MetaAdapterClassifier]:
     """Compare zero-shot with adapters predicted from 1 and 4 labelled pictures of each class.
 

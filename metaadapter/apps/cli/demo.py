@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.outputs import PAGE, Output, require_replaceable
 
@@ -33,7 +32,6 @@ def demo(
         Option(help="Folder for the page and the adapter; created if missing."),
         Output(),
     ] = Path("demo"),
-    seed: options.Seed = 0,
     open_page: Annotated[
         bool, Option("--open/--no-open", help="Show the page in the browser at the end.")
     ] = False,
@@ -53,7 +51,7 @@ def demo(
     from metaadapter.workflow.demo import run_demo
     from metaadapter.workflow.demo_pictures import demo_pictures
 
-    result, classifier = run_demo(demo_pictures(), FrozenEncoder.load("tiny"), seed=seed)
+    result, classifier = run_demo(demo_pictures(), FrozenEncoder.load("tiny"))
     classifier.save(adapter)
     with write_errors(f"the page {page_file}"):
         replace_file(page_file, page(result))

@@ -75,7 +75,6 @@ EncoderOfLibrary = Annotated[
         show_default="encoder of most entries",
     ),
 ]
-Seed = Annotated[int, Option(min=0, help="Seed of all random draws.")]
 Split = Annotated[
     str | None,
     Option(metavar="NAME", help="Read only this split of a source with splits, or `all` splits."),
