@@ -22,7 +22,6 @@ from metaadapter.bench.evaluation.draws import n_base_classes
 from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, noun_features
 from metaadapter.bench.evaluation.method import Method, files_of, picture_task
 from metaadapter.bench.evaluation.metrics import Tables, cell_tables, read_answers
-from metaadapter.bench.evaluation.pools import pool_facts
 from metaadapter.bench.evaluation.strangers import FAR, UNKNOWN, FarStrangers, known_answers
 from metaadapter.bench.evaluation.task_figures import TaskFigures
 from metaadapter.bench.peers.unknown_scores import AnsweredQueries
@@ -91,13 +90,12 @@ def measure(
                     _append(columns[part], row)
             for _ in picture_TQ:
                 _append(columns[part], cost)
-    pools = pool_facts(rows, data)
     tables = [
         cell_tables(
             part,
             np.concatenate(answers[part]),
             rows.classes_TN[:, ways].numpy(),
-            pools | columns[part],
+            columns[part],
         )
         for part, ways in parts.items()
     ]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from episodes import EpisodeRows
@@ -86,19 +84,3 @@ def with_pools(
         )
     pool_TU = pad_sequence(pools, batch_first=True, padding_value=-1)
     return replace(rows, query_TNQ=query_TNQ, pool_TU=pool_TU)
-
-
-def pool_facts(rows: EpisodeRows, data: EvaluationSet) -> dict[str, list[Any]]:
-    """Return `n_pool`, the pool pictures of each task with strangers, and `pool_evenness`.
-
-    The evenness is exp(entropy) / N for the fractions of the N classes among pictures that are no
-    strangers: 1 for equal fractions, 1 / N for a single class, NaN without any such picture.
-    """
-    facts: dict[str, list[Any]] = {"n_pool": [], "pool_evenness": []}
-    for pool, classes in zip(rows.pool_TU.numpy(), rows.classes_TN.numpy(), strict=True):
-        pictures = pool[pool >= 0]
-        counts = np.bincount(data.labels_n[pictures], minlength=len(data.classes))[classes]
-        evenness = np.exp(entropy(counts)) / len(classes) if counts.any() else np.nan
-        facts["n_pool"].append(len(pictures))
-        facts["pool_evenness"].append(float(evenness))
-    return facts

@@ -24,14 +24,13 @@ from metaadapter.errors import DataError
 
 COSTS = ("fit_seconds", "predict_seconds", "peak_mib")
 CELL = ["method", "store", "part", "n_shot", "seed"]
-POOL = ("n_pool", "pool_evenness")
-FACTS = (*CELL, "task", "n_way", "n_query", *POOL)
+FACTS = (*CELL, "task", "n_way", "n_query")
 TASK_COLUMNS = (*FACTS, *METRICS, *COSTS)
 
 KINDS: dict[str, type[str | int]] = {
     **dict.fromkeys(("method", "store", "set", "part", "metric", "measure", "class"), str),
     **dict.fromkeys(("true", "predicted", "role", "path", "sha256", "group"), str),
-    **dict.fromkeys(("n_shot", "shots", "seed", "task", "n_way", "n_query", "n_pool"), int),
+    **dict.fromkeys(("n_shot", "shots", "seed", "task", "n_way", "n_query"), int),
     **dict.fromkeys(("support", "count", "bin", "n", "n_draws"), int),
     **dict.fromkeys(("way", "shot", "picture", "after", "n_classes", "n_bytes"), int),
     **dict.fromkeys(("n_pictures", "n_queries"), int),
@@ -107,7 +106,7 @@ def _rows(rows: pd.DataFrame) -> pd.DataFrame:
         return rows
     base, new = of_part["base"], of_part["new"]
     base_accuracy, new_accuracy = base["accuracy"], new["accuracy"]
-    harmonic = base[[*CELL, "task", *POOL]]
+    harmonic = base[[*CELL, "task"]]
     harmonic = harmonic.assign(part=table({"part": ["harmonic"] * len(base)})["part"])
     harmonic["n_query"] = base["n_query"] + new["n_query"]
     total = base_accuracy + new_accuracy

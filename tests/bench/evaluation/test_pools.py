@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-
 import numpy as np
 import pytest
 import torch
@@ -13,7 +10,6 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import logits_of
 from metaadapter.bench.evaluation.measure import measure
 from metaadapter.bench.evaluation.method_by_name import load_method
-from metaadapter.bench.evaluation.pools import pool_facts
 from metaadapter.bench.run import evaluate
 from metaadapter.errors import DataError
 
@@ -115,21 +111,3 @@ def test_method__that_dies_in_a_worker__is_told(pets, ask, write_method, tmp_pat
 
     with pytest.raises(DataError, match="was killed, perhaps because memory ran out"):
         evaluate(ask(pets, methods=(f"{mine}:mine", "zero-shot")), tmp_path / "run", jobs=2)
-
-
-def sizes(rows):
-    return (rows.pool_TU >= 0).sum(1).tolist()
-
-
-@pytest.mark.parametrize("kind", ["balanced", "skewed", "strangers"])
-def test_pool_facts__are_as_a_slow_loop_has_them(zoo, draw, kind):
-    data, rows = draw(zoo, tasks=6, ways=3, pool=kind, pool_size=6, queries=5)
-
-    facts = pool_facts(rows, data)
-
-    assert facts["n_pool"] == sizes(rows)
-    for task, classes in enumerate(rows.classes_TN.tolist()):
-        labels = [data.labels_n[row] for row in rows.pool_TU[task].tolist() if row >= 0]
-        known = Counter(label for label in labels if label in classes)
-        entropy = -sum(n / known.total() * math.log(n / known.total()) for n in known.values())
-        assert facts["pool_evenness"][task] == pytest.approx(math.exp(entropy) / 3)

@@ -115,7 +115,7 @@ COLUMNS = {
     "n_shot": [2, 16, 16],
     "accuracy": [0.1 + 0.2, 1e-300, 1 / 3],
     "nll": [None, 2.0, 0.5],
-    "n_pool": [None, 7, 8],
+    "n_query": [None, 7, 8],
 }
 
 
@@ -132,12 +132,12 @@ def test_table_files__parquet__has_the_rows_of_the_csv_file(rows, tmp_path):
 
     result = pyarrow.parquet.read_table(tmp_path / "rows.parquet").to_pylist()
     assert [row["method"] for row in result] == ["007", "NA"]
-    assert [row["n_pool"] for row in result] == [None, 8]
+    assert [row["n_query"] for row in result] == [None, 8]
     with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:
         stored = list(csv.DictReader(file))
     assert [float(row["accuracy"]) for row in stored] == [row["accuracy"] for row in result]
     assert [row["nll"] for row in stored] == ["", "0.5"]
-    assert [row["n_pool"] for row in stored] == ["", "8"]
+    assert [row["n_query"] for row in stored] == ["", "8"]
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz"])
