@@ -9,7 +9,8 @@ from __future__ import annotations
 import inspect
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +84,83 @@ def http() -> str:
     """The requests that the page's server answers."""
     from fastapi import FastAPI
 
-    from metaadapter.apps.page.app import ROUTERS, operations_and_objects
+    from metaadapter.apps.page.app import ROUTERS
 
     app = FastAPI()
     for router in ROUTERS:
         app.include_router(router)
-    return "# HTTP interface\n\n" + operations_and_objects(app.openapi())
+    return "# HTTP interface\n\n" + _operations_and_objects(app.openapi())
+
+
+def _operations_and_objects(document: dict[str, Any]) -> str:
+    """The operations and objects of an OpenAPI document."""
+    parts: list[str] = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            parts += _operation(f"{method.upper()} {path}", operation)
+    parts.append("<h2>Objects</h2>\n")
+    for name, schema in document["components"]["schemas"].items():
+        parts.append(f'<section id="{escape(name)}">\n<h3>{escape(name)}</h3>\n')
+        parts.append(f"<p>{escape(schema.get('description', ''))}</p>\n")
+        parts += _table(
+            (key, _kind(value), value.get("description", ""))
+            for key, value in schema.get("properties", {}).items()
+        )
+        parts.append("</section>\n")
+    return "".join(parts)
+
+
+def _operation(address: str, operation: dict[str, Any]) -> Iterator[str]:
+    yield f"<section>\n<h3><code>{escape(address)}</code></h3>\n"
+    yield f"<p>{escape(operation['description'])}</p>\n"
+    rows = [
+        (f"{item['name']} ({item['in']})", _kind(item["schema"]), item.get("description", ""))
+        for item in operation.get("parameters", ())
+    ]
+    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+        rows.append((f"body ({media_type})", _kind(content["schema"]), ""))
+    yield from _table(rows)
+    answers = [
+        _kind(content["schema"])
+        for status, response in operation["responses"].items()
+        for content in response.get("content", {}).values()
+        if status.startswith("2") and content.get("schema")
+    ]
+    yield f"<p>Answer: {answers[0] if answers else 'a file'}</p>\n</section>\n"
+
+
+def _table(rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """A table of (name, type as HTML, meaning)."""
+    lines = [
+        f"<tr><td><code>{escape(name)}</code><td>{kind}<td>{escape(meaning)}</tr>\n"
+        for name, kind, meaning in rows
+    ]
+    if lines:
+        yield "<table>\n<tr><th>Name<th>Type<th>Meaning</tr>\n"
+        yield from lines
+        yield "</table>\n"
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """The type of a value in a few words, as HTML with links to the objects."""
+    if "$ref" in schema:
+        name = escape(schema["$ref"].rpartition("/")[2])
+        return f'<a href="#{name}">{name}</a>'
+    if options := schema.get("anyOf"):
+        return " or ".join(map(_kind, options))
+    if "enum" in schema or "const" in schema:
+        values = schema.get("enum", [schema.get("const")])
+        return " or ".join(f"<code>{escape(str(value))}</code>" for value in values)
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    if schema.get("type") == "object":
+        values = schema.get("additionalProperties") or next(
+            iter(schema.get("patternProperties", {}).values()), None
+        )
+        return f"object of {_kind(values)}" if isinstance(values, dict) else "object"
+    if schema.get("format") == "binary" or "contentMediaType" in schema:
+        return "file"
+    return escape(str(schema.get("type", "any value")))
 
 
 def configuration() -> str:

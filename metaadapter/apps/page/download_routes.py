@@ -1,14 +1,12 @@
-"""The routes of downloads: one table of files, what else is shown of them, and their sizes."""
+"""The routes of downloads: a table of files, each with the function that makes it."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from io import BytesIO
 from pathlib import Path
 from typing import Annotated, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -18,48 +16,30 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
 from metaadapter.adapter.files import skill_bytes
-from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.apps.export.web_page import fixed_contents
 from metaadapter.apps.field.camtrap_package import CamtrapPackage
 from metaadapter.apps.field.frames import counts_table, species_counts
 from metaadapter.apps.field.megadetector_file import MegaDetectorFile, write_timelapse
 from metaadapter.apps.page.changes import require_one_label
 from metaadapter.apps.page.contents import Contents
-from metaadapter.apps.page.dependencies import AppState, OpenSession
+from metaadapter.apps.page.dependencies import OpenSession
 from metaadapter.apps.page.downloads import (
     SortedPicture,
     folder_name,
     label_manifest,
-    label_table,
     move_script,
     prediction_table,
-    require_own_names,
     sorted_pictures,
     whole_pictures,
     zip_pieces,
 )
-from metaadapter.apps.page.exports import Exports
 from metaadapter.apps.page.frame_answers import FrameAnswers, frame_answers
 from metaadapter.apps.page.project import UPLOAD_PREFIX
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.session import Session
-from metaadapter.data.stored_zip import zip_bytes, zip_entry
+from metaadapter.data.stored_zip import zip_bytes
 
 MISSING_FILE = "what is missing.txt"
-CSV, ZIP, BINARY = "text/csv; charset=utf-8", "application/zip", "application/octet-stream"
-# WebAssembly is compiled only with the permission of its page.
-PREVIEW_CSP = (
-    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; "
-    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-PREVIEW_TYPES = {
-    "css": "text/css",
-    "html": "text/html",
-    "js": "text/javascript",
-    "mjs": "text/javascript",
-    "json": "application/json",
-    "wasm": "application/wasm",
-}
+CSV, ZIP = "text/csv; charset=utf-8", "application/zip"
 
 Value = TypeVar("Value")
 
@@ -69,36 +49,17 @@ class Taken:
     """The source of a download: the open project, and the least probability that counts."""
 
     session: Session
-    exports: Exports
     threshold: float
-
-    @property
-    def stored(self) -> StoredAdapter:
-        """The adapter after all edits."""
-        stored = self.session.wait_for_results().stored
-        assert stored is not None
-        return stored
-
-    @property
-    def several(self) -> bool:
-        """Whether a picture can show several classes."""
-        return self.session.read(lambda contents: contents.several)
 
     def decided(self, use: Callable[[list[SortedPicture], Contents], Value]) -> Value:
         """Call `use` with all pictures, sorted by their labels and predictions, and the contents.
 
         It waits until the predictions are up to date. Nothing changes the contents during the call.
         """
-        self.require_no_minimum()
         predictions = self.session.wait_for_results().answers
         return self.session.read(
             lambda contents: use(sorted_pictures(contents, predictions, self.threshold), contents)
         )
-
-    def require_no_minimum(self) -> None:
-        """Refuse a threshold in a project of several labels, where each class has its own."""
-        if self.threshold:
-            self.session.read(lambda contents: require_one_label(contents, "A minimum"))
 
     def frames(self) -> FrameAnswers:
         """The answers by frame; without a classifier, boxes have the detector's categories."""
@@ -129,7 +90,6 @@ class Taken:
 
 def taken(
     session: OpenSession,
-    state: AppState,
     threshold: Annotated[
         float,
         Query(
@@ -142,23 +102,19 @@ def taken(
     ] = 0.0,
 ) -> Taken:
     """Return the source of the downloads of a request."""
-    return Taken(session, state.exports, threshold)
+    return Taken(session, threshold)
 
 
 Taking = Annotated[Taken, Depends(taken)]
 
 
 def _predictions(of: Taken) -> bytes:
-    """The predictions as a table; with several labels that of `metaadapter predict`."""
-    if of.several:
-        of.require_no_minimum()
-        return label_table(of.session)
+    """The predictions as a table."""
     return of.decided(prediction_table)
 
 
 def _labels(of: Taken) -> bytes:
     """The labels of people as a manifest, which `metaadapter adapt --several` reads."""
-    of.session.read(require_own_names)
     return of.session.read(label_manifest)
 
 
@@ -175,17 +131,9 @@ def _moves(of: Taken) -> bytes:
 
 def _adapter(of: Taken) -> bytes:
     """The classifier as a skill file."""
-    return skill_bytes(of.stored)
-
-
-def _onnx(of: Taken) -> bytes:
-    """The encoder and the classifier as one ONNX file, which takes decoded pictures."""
-    return of.exports.onnx(of.session)
-
-
-def _page(of: Taken) -> bytes:
-    """A page for any web host, on which everyone can have pictures predicted."""
-    return zip_bytes({f"page/{name}": file for name, file in of.exports.page(of.session).items()})
+    stored = of.session.wait_for_results().stored
+    assert stored is not None
+    return skill_bytes(stored)
 
 
 def _counts(of: Taken) -> bytes:
@@ -213,7 +161,7 @@ def _megadetector(of: Taken) -> bytes:
 
 def _camtrap(of: Taken) -> bytes:
     """A Camera Trap Data Package in a zip file."""
-    answers, content = of.frames(), BytesIO()
+    answers = of.frames()
     detector = str(answers.detections.info["detector"])
 
     def write(folder: Path) -> list[str]:
@@ -222,12 +170,7 @@ def _camtrap(of: Taken) -> bytes:
         return [f"{line.replace(f'{folder}{os.sep}', '')}\n" for line in missing]
 
     files, missing = of.written(write)
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, file in files.items():
-            archive.writestr(zip_entry(name), file, zipfile.ZIP_DEFLATED)
-        if missing:
-            archive.writestr(zip_entry(MISSING_FILE), "".join(missing))
-    return content.getvalue()
+    return zip_bytes(files | ({MISSING_FILE: "".join(missing).encode()} if missing else {}))
 
 
 class Download(NamedTuple):
@@ -239,13 +182,11 @@ class Download(NamedTuple):
 
 
 DOWNLOADS = {
-    "adapter": Download("classifier.adapter", BINARY, _adapter),
+    "adapter": Download("classifier.adapter", "application/octet-stream", _adapter),
     "answers.csv": Download("answers.csv", CSV, _predictions),
     "labels.csv": Download("labels.csv", CSV, _labels),
     "pictures.zip": Download("pictures.zip", ZIP, _pictures),
     "moves.sh": Download("moves.sh", "text/x-shellscript; charset=utf-8", _moves),
-    "onnx": Download("classifier.onnx", BINARY, _onnx),
-    "page.zip": Download("page.zip", ZIP, _page),
     "counts.csv": Download("counts.csv", CSV, _counts),
     "timelapse.csv": Download("timelapse.csv", CSV, _timelapse),
     "megadetector.json": Download("megadetector.json", "application/json", _megadetector),
@@ -283,57 +224,6 @@ def _headers(session: Session, name: str) -> dict[str, str]:
 
 for place, download in DOWNLOADS.items():
     _add_route(place, download)
-
-
-class Sizes(BaseModel):
-    """The sizes of the downloads in bytes, null if unknown or if there is no such download.
-
-    Unless `is_made`, the ONNX file and the page are larger than the number given.
-    """
-
-    answers: int
-    pictures: int | None
-    moves: int | None
-    labels: int | None
-    adapter: int
-    onnx: int | None
-    page: int | None
-    is_made: bool
-
-
-@routes.get("/take/sizes")
-def read_sizes(of: Taking) -> Sizes:
-    """The sizes of the downloads in bytes."""
-    adapter, several = _adapter(of), of.several
-    onnx, is_made = of.exports.n_bytes(of.session)
-    return Sizes(
-        adapter=len(adapter),
-        answers=len(_predictions(of)),
-        pictures=of.decided(lambda pictures, contents: _n_bytes(of.session, pictures, contents)),
-        moves=None if several else len(_moves(of)),
-        labels=len(of.session.read(label_manifest)) if several else None,
-        onnx=onnx,
-        page=None if onnx is None else onnx + sum(map(len, fixed_contents().values())),
-        is_made=is_made,
-    )
-
-
-def _n_bytes(session: Session, pictures: list[SortedPicture], contents: Contents) -> int | None:
-    """The size of the files of pictures; `None` with boxes, which are cut out for the zip file."""
-    if any(contents.pictures[picture.id].crop for picture in pictures):
-        return None
-    files = [session.project.pictures.path(picture.id) for picture in pictures]
-    return sum(file.stat().st_size for file in files if file.is_file())
-
-
-@routes.get("/preview/{name:path}", response_class=Response)
-def preview_page(session: OpenSession, state: AppState, name: str) -> Response:
-    """A file of `page.zip` by its path, to look at the page before it is on a web host."""
-    content = state.exports.page_file(session, name)
-    if content is None:
-        raise Refusal(404, "no-such-path", "There is nothing at this address.")
-    kind = PREVIEW_TYPES.get(name.rpartition(".")[2], BINARY)
-    return Response(content, media_type=kind, headers={"Content-Security-Policy": PREVIEW_CSP})
 
 
 class SpeciesCount(BaseModel, from_attributes=True):

@@ -12,22 +12,17 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources import files
 from operator import itemgetter
-from pathlib import Path
 from typing import NamedTuple
 
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.entries import NONE, PictureEntry
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.session import Session
-from metaadapter.apps.page.snapshot import Snapshot
-from metaadapter.data.inputs import DONE, UnreadableImage
+from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.label_sets import LabelCell
 from metaadapter.data.stored_zip import zip_entry
-from metaadapter.data.table_file import ROWS_AT_ONCE, Row, csv_table
-from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.features.store.stored_pictures import StoredPicture
-from metaadapter.workflow.prediction_rows import OF_BOXES, SHA256, STATUS, RowFormat
-from metaadapter.workflow.predictions import NONE_OF_THESE, Prediction, predict_pictures
+from metaadapter.data.table_file import Row, csv_table
+from metaadapter.workflow.prediction_rows import OF_BOXES
+from metaadapter.workflow.predictions import NONE_OF_THESE, Prediction
 
 UNSURE = "unsure"
 HEADER = (
@@ -91,11 +86,15 @@ def sorted_pictures(
 def prediction_table(pictures: list[SortedPicture], contents: Contents) -> bytes:
     """A CSV file with one row per picture; spreadsheets take no name in it for a formula.
 
-    With boxes it also has the columns of `metaadapter predict --out` for boxes and times.
+    Several classes of a picture stand in one cell. With boxes the table also has the columns of
+    `metaadapter predict --out` for boxes and times.
     """
     has_boxes = any(contents.pictures[picture.id].crop for picture in pictures)
-    rows = list[Row]()
+    answers = defaultdict[str, list[str]](list)
     for picture in pictures:
+        answers[picture.id].append(picture.answer)
+    rows = list[Row]()
+    for picture in {picture.id: picture for picture in pictures}.values():
         prediction = picture.prediction
         is_none = contents.pictures[picture.id].label == NONE
         numbers: tuple[object, ...] = ("", "", "", "", "yes" if is_none else "", "yes")
@@ -110,62 +109,20 @@ def prediction_table(pictures: list[SortedPicture], contents: Contents) -> bytes
                 "",
             )
         boxes = _box_cells(contents.pictures[picture.id]) if has_boxes else ()
-        rows.append((picture.name, picture.answer, *numbers, picture.id, *boxes))
+        answer = LabelCell(frozenset(answers[picture.id])).text
+        rows.append((picture.name, answer, *numbers, picture.id, *boxes))
     return csv_table((*HEADER, *BOX_CELLS) if has_boxes else HEADER, rows)
 
 
-def label_table(session: Session) -> bytes:
-    """The table of `metaadapter predict` for several labels, with those of people among them.
-
-    Labelled pictures come first, and have no probabilities.
-    """
-    stored = session.wait_for_results().stored
-    assert stored is not None
-    snapshot = session.snapshot()
-    table = RowFormat([str(name) for name in stored.config.classes])
-    names = {label: entry.name for label, entry in snapshot.classes.items()}
-
-    def rows() -> Iterator[Row]:
-        for picture, entry in snapshot.pictures.items():
-            if entry.labels:
-                cells = {
-                    "path": entry.name,
-                    "label": _label_cell(entry, names),
-                    STATUS: DONE,
-                    SHA256: snapshot.encoded[picture].sha256,
-                }
-                yield [cells.get(column) for column in table.names]
-        tray = snapshot.tray
-        for start in range(0, len(tray), ROWS_AT_ONCE):
-            pictures = _encoded(snapshot, tray[start : start + ROWS_AT_ONCE])
-            yield from map(table.row, predict_pictures(stored, pictures))
-        for name, reason in session.read(unreadable):
-            yield table.row(UnreadableImage(Path(name), reason))
-
-    def unreadable(contents: Contents) -> list[tuple[str, str]]:
-        reasons = session.unreadable.items()
-        return [
-            (contents.pictures[key].name, why) for key, why in reasons if key in contents.pictures
-        ]
-
-    return csv_table(table.columns, rows())
-
-
 def label_manifest(contents: Contents) -> bytes:
-    """A manifest of the labelled pictures, under the names with which they were added."""
-    names = contents.class_names
-    rows = [
-        (entry.name, _label_cell(entry, names))
-        for _, entry in contents.ordered_pictures
-        if entry.labels
-    ]
-    return csv_table(("path", "label"), rows)
+    """A manifest of the labelled pictures, under the names with which they were added.
 
-
-def require_own_names(contents: Contents) -> None:
-    """Refuse a manifest in which two pictures have one name: both would get the labels of both."""
-    names = Counter(entry.name for entry in contents.pictures.values() if entry.labels)
-    name, n = max(names.items(), key=itemgetter(1), default=("", 0))
+    It is refused if two pictures have one name: both would get the labels of both.
+    """
+    labelled = [entry for _, entry in contents.ordered_pictures if entry.labels]
+    name, n = max(
+        Counter(entry.name for entry in labelled).items(), key=itemgetter(1), default=("", 0)
+    )
     if n > 1:
         raise Refusal(
             409,
@@ -175,19 +132,14 @@ def require_own_names(contents: Contents) -> None:
             n=n,
             name=name,
         )
+    names = contents.class_names
+    rows = [(entry.name, _label_cell(entry, names)) for entry in labelled]
+    return csv_table(("path", "label"), rows)
 
 
 def _label_cell(entry: PictureEntry, names: dict[str, str]) -> str:
     """The labels of a picture in one cell; `names` are those of the classes by their ids."""
     return LabelCell(frozenset(names[label] for label in entry.labels if label != NONE)).text
-
-
-def _encoded(snapshot: Snapshot, pictures: list[str]) -> EncodedPictures:
-    stored = (
-        StoredPicture(snapshot.pictures[key].name, "", "", "", snapshot.encoded[key].sha256)
-        for key in pictures
-    )
-    return EncodedPictures(tuple(stored), snapshot.rows(pictures))
 
 
 def whole_pictures(pictures: Iterable[SortedPicture], contents: Contents) -> list[SortedPicture]:

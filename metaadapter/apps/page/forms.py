@@ -255,7 +255,7 @@ class _Portion(Request):
 
 
 class PictureFiles(RequestForm):
-    """Pictures, or zip files of pictures; `POST /adapt` takes pictures named CLASS/FILE."""
+    """Pictures, or zip files of pictures."""
 
     pictures: Annotated[list[UploadFile], Field(min_length=1)]
 
@@ -276,12 +276,6 @@ class NewPictures(PictureFiles):
             description="Any text: none is encoded before the next edit, such as a detector's file."
         ),
     ] = ""
-
-
-class Question(PictureFiles):
-    """Pictures to predict, and a skill file; without it, the open project's adapter is used."""
-
-    adapter: UploadFile | None = None
 
 
 class DetectorFile(RequestForm):

@@ -20,7 +20,7 @@ from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.refusal import Limits, Refusal
 
 METHODS = ("GET", "POST", "PATCH", "DELETE")
-UPLOAD_PATHS = ("/pictures", "/predict", "/adapt", "/detections")
+UPLOAD_PATHS = ("/pictures", "/predict", "/detections")
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",

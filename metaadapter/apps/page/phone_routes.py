@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from metaadapter.apps.page import predict_routes, project_routes
 from metaadapter.apps.page.dependencies import AppState, OpenEditor, OpenSession, UploadFolder
-from metaadapter.apps.page.forms import OF_FILES, NewPictures, Question, UploadRoute
+from metaadapter.apps.page.forms import OF_FILES, NewPictures, UploadRoute
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.server import page_file
 from metaadapter.apps.page.uploads import FOLDERS, Added
@@ -31,6 +31,7 @@ class Address(BaseModel):
 
 
 routes = APIRouter(route_class=UploadRoute)
+routes.include_router(predict_routes.routes)
 """The routes of phones."""
 code_routes = APIRouter(prefix="/phone")
 """The routes of the page that show a phone the way to its own."""
@@ -44,26 +45,9 @@ def add_pictures(
     state: AppState,
 ) -> Added:
     """Add pictures; an upload that makes classes or stops the encoding is refused."""
-    _require(form.class_id != FOLDERS and not form.wait)
-    return project_routes.upload_pictures(editor, form, folder, state)
-
-
-@routes.post("/predict")
-async def predict(
-    session: OpenSession,
-    form: Annotated[Question, OF_FILES],
-    folder: UploadFolder,
-    state: AppState,
-    now: predict_routes.Now = False,
-) -> predict_routes.Predictions:
-    """Predict pictures with the project's adapter, not with one that a phone sends."""
-    _require(form.adapter is None)
-    return await predict_routes.predict(session, form, folder, state, now)
-
-
-def _require(allowed: bool) -> None:
-    if not allowed:
+    if form.class_id == FOLDERS or form.wait:
         raise Refusal(403, "phone", "A phone can only add pictures and have them predicted.")
+    return project_routes.upload_pictures(editor, form, folder, state)
 
 
 @routes.get("/", include_in_schema=False)

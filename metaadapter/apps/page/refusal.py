@@ -31,7 +31,6 @@ class Limits:
 
 Kind: TypeAlias = Literal[
     "another-project",
-    "busy",
     "closed",
     "data",
     "form",

@@ -28,7 +28,6 @@ from metaadapter.apps.page.snapshot import EncodedRow, PictureEncoding, Snapshot
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.machine_errors import machine_error
-from metaadapter.data.table import ImageRow
 from metaadapter.errors import DataError, MetaAdapterError
 
 # The longest time that a request waits for the results of the latest edit.
@@ -121,16 +120,6 @@ class Session:
     def _is_up_to_date(self) -> bool:
         encoded = self._stopped or not self._waiting()
         return self._ending or (encoded and self.results.revision >= self.revision)
-
-    def encoded_pictures(self) -> list[ImageRow]:
-        """The encoded pictures, the labelled ones first."""
-        snapshot, folder = self.snapshot(), self.project.pictures
-        rows = []
-        for picture in (*snapshot.labelled, *snapshot.tray):
-            crop = snapshot.pictures[picture].crop
-            path = folder.path(picture if crop is None else crop.frame)
-            rows.append(ImageRow(path, None, box=None if crop is None else crop.box))
-        return rows
 
     def picture(self, picture: str) -> bytes:
         """The content of a picture; if it cannot be read, the predictions leave it out."""

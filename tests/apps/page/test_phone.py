@@ -75,7 +75,6 @@ def test_phone__sees_classes_adds_pictures_and_has_them_predicted(opened, pictur
         ("POST", "/classes"),
         ("POST", "/labels"),
         ("POST", "/undo"),
-        ("POST", "/adapt"),
         ("POST", "/projects/open"),
         ("DELETE", "/pictures"),
         ("GET", "/pictures/" + "0" * 32),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
 
 import pytest
 
@@ -12,17 +10,6 @@ from metaadapter.adapter.files import load_adapter
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import encode_rows
 from metaadapter.workflow.predictions import predict_pictures
-
-
-@pytest.fixture
-def shots(picture):
-    """Parts of a form: so many pictures of each colour, named by it."""
-
-    def make(*colours, n=1):
-        names = [(colour, number) for colour in colours for number in range(n)]
-        return [("pictures", (f"{one}/{number}.png", picture(one))) for one, number in names]
-
-    return make
 
 
 def test_pictures__in_folders__make_classes_and_others_go_to_the_tray(project, picture, zip_of):
@@ -109,16 +96,6 @@ def test_predict__of_pictures_that_are_not_kept__is_the_answer_of_the_tray(proje
     assert project.state == before
 
 
-def test_adapt__pictures_named_by_class__gives_a_file_that_predict_takes(project, picture, shots):
-    skill = project.client.post("/adapt", files=shots("red", "blue", n=2))
-    question = [("pictures", ("new.png", picture("blue"))), ("adapter", ("a", skill.content))]
-    result = project.client.post("/predict", files=question)
-
-    assert skill.status_code == result.status_code == 200, result.text
-    assert result.json()["predictions"][0]["label"] == "blue"
-    assert set(result.json()["predictions"][0]["probabilities"]) == {"red", "blue"}
-
-
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "kind"),
     [
@@ -156,57 +133,8 @@ def test_openapi__describes_every_address_and_needs_no_other_host(served):
     document = served.client.get("/openapi.json")
 
     paths = document.json()["paths"]
-    assert {"/project", "/pictures", "/answers", "/predict", "/adapt"} <= set(paths)
+    assert {"/project", "/pictures", "/answers", "/predict"} <= set(paths)
     assert "://" not in document.text
-
-
-def test_onnx__without_its_packages__is_refused_and_the_preview_gets_the_reason(
-    project, monkeypatch
-):
-    from metaadapter.apps.export import program as onnx_model
-
-    def missing(name):
-        raise ImportError(f"No module named {name!r}")
-
-    monkeypatch.setattr(onnx_model, "import_module", missing)
-    project.fill()
-
-    answers = [project.client.get(path) for path in ("/take/onnx", "/preview/adapter.json")]
-
-    for answer in answers:
-        assert (answer.status_code, answer.json()["kind"]) == (409, "missing-package")
-        assert "metaadapter[onnx]" in answer.json()["error"]
-    assert "<title>" in project.client.get("/preview/index.html").text
-
-
-@pytest.mark.slow
-def test_page__of_a_project__has_the_classifier_and_a_preview(serve, shots, tmp_path):
-    pytest.importorskip("onnxruntime")
-    from metaadapter.features.encoder_by_name import load_encoder
-
-    with serve(tmp_path / "project", "tiny", load_encoder) as served:
-        files = shots("red", "blue", n=2)
-        served.client.post("/pictures", files=files, data={"class": "folders"})
-        before = served.client.get("/take/sizes").json()
-        page = served.client.get("/take/page.zip").content
-        previews = {
-            name: served.client.get(f"/preview/{name}")
-            for name in ("index.html", "model.onnx", "runtime/ort-wasm-simd-threaded.wasm")
-        }
-        model = served.client.get("/take/onnx").content
-        sizes = served.client.get("/take/sizes").json()
-        assert served.client.get("/preview/../pyproject.toml").status_code == 404
-
-    with zipfile.ZipFile(io.BytesIO(page)) as archive:
-        for name, preview in previews.items():
-            assert archive.read(f"page/{name}") == preview.content
-        assert {entry.external_attr >> 16 & 0o777 for entry in archive.infolist()} == {0o644}
-        assert archive.read("page/model.onnx") == model  # made once
-        assert b'"red"' in archive.read("page/adapter.json")
-    assert "wasm-unsafe-eval" in previews["index.html"].headers["content-security-policy"]
-    assert (before["is_made"], sizes["is_made"]) == (False, True)
-    assert 0.7 * len(model) < before["onnx"] < len(model) == sizes["onnx"]
-    assert sizes["page"] == pytest.approx(len(page), rel=0.01)
 
 
 def sent(key, by="", project=""):

@@ -9,7 +9,6 @@ import zipfile
 import numpy as np
 import pytest
 
-from metaadapter.adapter.files import store_adapter
 from metaadapter.data.label_sets import LabelSets, one_row_per_picture
 from metaadapter.data.reader import read_images
 from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
@@ -147,46 +146,33 @@ def _labels(table):
     )
 
 
-def test_table__has_the_columns_of_predict_and_labels_of_people_without_probabilities(labelled):
+def test_table__has_all_labels_of_a_picture_in_one_cell_and_no_probability_of_people(labelled):
     labelled.fill(3)
     (asked,) = labelled.add("purple", 1, "=new")
     answer = labelled.project.answers()["answers"][asked]
 
     rows = [*csv.DictReader(io.StringIO(labelled.client.get("/take/answers.csv").text))]
 
-    assert [*rows[0]] == [
-        *("path", "label", "probability", "runner_up", "runner_up_probability", "known"),
-        *("unfamiliar", "status", "unreadable_reason", "duplicate_of", "sha256"),
-        *("p_blue", "p_red"),
-    ]
-    by_path = {row["path"]: row for row in rows}
-    assert len(by_path) == 13
-    assert by_path["purple 0.png"]["label"] == "blue;red"
-    assert by_path["purple 0.png"]["p_red"] == by_path["purple 0.png"]["probability"] == ""
-    assert by_path["green 0.png"]["label"] == "none of these"
-    new = by_path["purple =new0.png"]
+    by_picture = {row["picture"]: row for row in rows}
+    assert len(rows) == len(by_picture) == 13
+    assert by_picture["purple 0.png"]["answer"] == "blue;red"
+    assert by_picture["purple 0.png"]["probability"] == ""
+    assert by_picture["green 0.png"]["answer"] == "none of these"
+    new = by_picture["purple =new0.png"]
     names = {label: name for name, label in labelled.ids.items()}
-    assert new["label"] == ";".join(names[label] for label in answer["labels"])
-    for label, p in answer["probabilities"].items():
-        assert float(new[f"p_{names[label]}"]) == pytest.approx(p)
+    assert new["answer"] == ";".join(sorted(names[label] for label in answer["labels"]))
+    assert float(new["probability"]) == pytest.approx(answer["probability"])
 
 
-def test_predict__answers_with_labels__by_the_project_and_by_an_adapter(
-    labelled, tmp_path, project, picture
-):
+def test_predict__answers_with_labels(labelled, picture):
     labelled.fill()
     labelled.project.session.wait_for_results()
     files = [("pictures", ("new.png", picture(PURPLE)))]
 
-    by_project = labelled.client.post("/predict", files=files).json()["predictions"][0]
-    store_adapter(tmp_path / "a.adapter", labelled.project.session.results.stored)
-    skill = ("adapter", ("a.adapter", (tmp_path / "a.adapter").read_bytes()))
-    labelled.client.post("/projects", json={"name": f"{project.state['name']} one label"})
-    by_adapter = labelled.client.post("/predict", files=[*files, skill]).json()["predictions"][0]
+    answer = labelled.client.post("/predict", files=files).json()["predictions"][0]
 
-    assert set(by_project["labels"]) == {"red", "blue"}
-    assert by_project["label"] == ";".join(by_project["labels"])
-    assert by_adapter == by_project
+    assert set(answer["labels"]) == {"red", "blue"}
+    assert answer["label"] == ";".join(answer["labels"])
 
 
 def test_one_label__that_becomes_several__keeps_its_labels_and_ends_its_advice(project):

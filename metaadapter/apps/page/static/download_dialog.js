@@ -3,7 +3,7 @@ import { showDialog } from "./dialog.js";
 import { button, create, html } from "./html.js";
 import { project } from "./project.js";
 import { server } from "./server.js";
-import { bytes, percent, say } from "./words.js";
+import { percent, say } from "./words.js";
 
 // The page fetches small files, so that it can show an error; pictures go straight to the disk.
 const DOWNLOADS = [
@@ -11,8 +11,6 @@ const DOWNLOADS = [
   { key: "pictures", path: "/take/pictures.zip", usesThreshold: true, straight: true },
   { key: "moves", path: "/take/moves.sh", usesThreshold: true },
   { key: "adapter", path: "/take/adapter" },
-  { key: "onnx", path: "/take/onnx" },
-  { key: "page", path: "/take/page.zip", preview: "/preview/index.html" },
 ];
 // With several labels a picture: labels as a manifest, and no script, since a file has one place.
 const LABELS = { key: "labels", path: "/take/labels.csv", always: true };
@@ -25,7 +23,6 @@ const FIELD_DOWNLOADS = [
 ];
 
 export function showDownloads() {
-  let sizes = {};
   let status = { text: "", isWrong: false };
   let loading = null; // the key of the file that is fetched
   const fetchFile = async (key, address, target) => {
@@ -54,7 +51,7 @@ export function showDownloads() {
       <ul class="things">${downloads().map(item)}</ul>
       <p class=${status.isWrong && "wrong"} role="status">${status.text}</p>`;
   };
-  const item = ({ key, path, usesThreshold, straight, always, preview }) => {
+  const item = ({ key, path, usesThreshold, straight, always }) => {
     const { ready, minimum } = project;
     const address = usesThreshold && minimum ? `${path}?sure=${minimum}` : path;
     const onclick = ({ target }) => fetchFile(key, address, target);
@@ -64,29 +61,14 @@ export function showDownloads() {
         ${straight && ready
           ? html`<a class="button" href=${address} download="">${say(`download_${key}`)}</a>`
           : button(`download_${key}`, onclick, { disabled })}
-        <p class="muted">
-          ${say(`download_${key}_words`)} <span class="size" data-size=${key}>${sizeText(sizes, key)}</span>${" "}
-          ${preview && ready && html`<a href=${preview} target="_blank" rel="noopener">${say("download_preview")}</a>`}
-        </p>
+        <p class="muted">${say(`download_${key}_words`)}</p>
       </li>`;
   };
   const dialog = showDialog(() => say("download"), view);
-  if (project.ready)
-    server.sizes(project.minimum).then((known) => {
-      sizes = known;
-      dialog.refresh();
-    }, () => {});
 }
 
 function downloads() {
   const { several, camera_traps } = project;
   if (several) return [LABELS, ...DOWNLOADS.filter(({ key }) => key !== "moves")];
   return camera_traps.n_frames ? [...DOWNLOADS, ...FIELD_DOWNLOADS] : DOWNLOADS;
-}
-
-/** The size of a file, as far as it is known before the file is made. */
-function sizeText(sizes, key) {
-  if (!sizes[key]) return "";
-  const isLeast = !sizes.is_made && ["onnx", "page"].includes(key);
-  return isLeast ? say("size_at_least", { size: bytes(sizes[key]) }) : bytes(sizes[key]);
 }

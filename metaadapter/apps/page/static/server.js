@@ -1,4 +1,4 @@
-/** The requests to the server: one function for each, as `/docs` of the server describes them. */
+/** The requests to the server: one function for each, as `/openapi.json` of the server describes them. */
 import { author } from "./storage.js";
 import { say, sayOf } from "./words.js";
 
@@ -94,7 +94,6 @@ export const server = {
   history: () => get("/history"),
   frames: (frame) => get(frame ? `/frames?frame=${frame}` : "/frames"),
   speciesCounts: (threshold) => get(`/counts?sure=${threshold}`),
-  sizes: (threshold) => get(`/take/sizes?sure=${threshold}`),
   projects: () => get("/projects"),
   phone: () => get("/phone"),
   classes: () => get("/classes"), // for phones

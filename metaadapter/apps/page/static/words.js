@@ -83,13 +83,6 @@ export function percent(fraction) {
   return percentage.format(fraction < 1 ? Math.min(fraction, 0.99) : 1);
 }
 
-/** A number of bytes as text. */
-export function bytes(n) {
-  const [unit, size] = n < 1e6 ? ["kilobyte", 1e3] : ["megabyte", 1e6];
-  const digits = n < 10 * size ? 1 : 0;
-  return new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: digits }).format(n / size);
-}
-
 /** A number of seconds as text. */
 export function duration(seconds) {
   if (seconds < 60) return say("seconds", { n: Math.max(1, Math.round(seconds)) });
