@@ -22,7 +22,6 @@ from tools.page_states import (
     with_advice,
     with_frames,
     with_several,
-    with_waiting_boxes,
 )
 
 # The last is a window of 1440 x 900 pixels at a zoom of 200 %.
@@ -105,7 +104,6 @@ def states() -> dict[str, tuple[dict, Callable[[Any], None] | None]]:
         "large": (many, keys("v")),
         "class": (many, open_class),
         "camera-traps": (frames, keys("ArrowRight")),
-        "boxes-wait": (with_waiting_boxes(frames), None),
         "history": (many, click("#history")),
         "download": (many, click("#download")),
         "projects": (many, click("#project")),

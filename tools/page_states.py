@@ -247,13 +247,6 @@ def with_frames(given: dict) -> dict:
     }
 
 
-def with_waiting_boxes(given: dict) -> dict:
-    """The same state with a detector's file that lists frames whose pictures have not come."""
-    example = "reserve/brook/IMG_0400.JPG"
-    waiting = [{"id": "d" * 32, "file": "frames.json", "missing": 111, "example": example}]
-    return given | {"/project": given["/project"] | {"waiting_boxes": waiting}}
-
-
 def with_several(given: dict) -> dict:
     """The same state in a project in which a picture can show several classes."""
     project, answers = given["/project"], given["/answers"]

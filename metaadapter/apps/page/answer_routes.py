@@ -12,7 +12,6 @@ from metaadapter.apps.page.answers import Results
 from metaadapter.apps.page.changes import require_one_label
 from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.dependencies import OpenEditor, OpenSession
-from metaadapter.apps.page.detection_uploads import join_waiting
 from metaadapter.apps.page.entries import NONE, Action, AdviceEntry, AdvicePiece
 from metaadapter.apps.page.forms import RequestForm, Revised, Work
 from metaadapter.apps.page.hints import (
@@ -170,10 +169,10 @@ def stop_work(session: OpenSession) -> Work:
 
 
 @routes.post("/work/resume")
-def resume_work(editor: OpenEditor) -> Work:
-    """Go on with the encoding that was stopped, after boxes that have waited for their pictures."""
-    join_waiting(editor)
-    return editor.session.work()
+def resume_work(session: OpenSession) -> Work:
+    """Go on with the encoding that was stopped."""
+    session.resume()
+    return session.work()
 
 
 AdviceId = Annotated[

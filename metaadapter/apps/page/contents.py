@@ -19,7 +19,6 @@ from metaadapter.apps.page.entries import (
     ONLY,
     AdviceEntry,
     ClassEntry,
-    DetectionsEntry,
     Entry,
     FieldEntry,
     Kind,
@@ -37,8 +36,6 @@ EditKind = Literal[
     "changed-class",
     "changed-labelling",
     "changed-settings",
-    "forgot-detections",
-    "kept-detections",
     "removed-class",
     "removed-pictures",
     "settled-advice",
@@ -137,11 +134,6 @@ class Contents:
         return self.entries["advice"]
 
     @property
-    def waiting(self) -> dict[str, DetectionsEntry]:
-        """The detectors' files with frames whose pictures have not come yet, by their ids."""
-        return self.entries["detections"]
-
-    @property
     def settings(self) -> FieldEntry:
         """The settings for camera traps."""
         settings: FieldEntry | None = self.entries["settings"].get(ONLY)
@@ -201,24 +193,18 @@ class Contents:
         """The pictures and their entries, in the order in which the page shows them."""
         return sorted(self.pictures.items(), key=lambda item: item[1].place)
 
-    def kept(self, kind: Kind) -> dict[str, Entry]:
-        """The last entry of each id, also of those that an undo or redo can bring back."""
+    @property
+    def kept_pictures(self) -> set[str]:
+        """Every picture with a file, also those that an undo or redo can bring back."""
         past = (
             (change.id, entry)
             for edit in (*self.done, *self.undone)
             for change in edit.changes
-            if change.kind == kind
             for entry in (change.before, change.after)
-            if entry is not None
         )
-        return dict(past) | self.entries[kind]
-
-    @property
-    def kept_pictures(self) -> set[str]:
-        """Every picture with a file, also those that an undo or redo can bring back."""
         return {
-            picture
-            for picture, entry in self.kept("picture").items()
+            key
+            for key, entry in (*past, *self.pictures.items())
             if isinstance(entry, PictureEntry) and entry.crop is None
         }
 

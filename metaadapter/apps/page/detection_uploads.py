@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,16 +12,14 @@ from metaadapter.apps.field.detections import read_detections
 from metaadapter.apps.page.changes import DetectedFrame, add_boxes, require_one_label
 from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.dependencies import Editor
-from metaadapter.apps.page.entries import ONLY, DetectionsEntry
+from metaadapter.apps.page.entries import ONLY, PictureEntry
 from metaadapter.apps.page.forms import MAX_NAME_LENGTH, RefusedFile, Revised
 from metaadapter.apps.page.frame_answers import MIN_CONFIDENCE
-from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.uploads import n_pictures, plain_name
 from metaadapter.data.boxes.frame_detections import FrameDetections
 from metaadapter.data.capture_time import capture_time
 from metaadapter.data.checksums import file_hash
-from metaadapter.data.output_folder import replace_file, write_errors
 from metaadapter.data.plain_text import one_line
 from metaadapter.errors import DataError
 
@@ -45,13 +42,14 @@ class BoxesAdded(Revised):
     """Frames that keep the boxes that they had."""
     missing: int
     """Frames in the file that the project does not have."""
+    example: str
+    """The name of the first of these; "" without any."""
     refused: list[RefusedFile]
 
 
 class _Listed(NamedTuple):
     """The frames in a detector's file by plain name, and what is said about them."""
 
-    name: str
     frames: Mapping[str, FrameDetections]
     classified: Container[str]
     """The categories whose boxes become pictures."""
@@ -61,145 +59,69 @@ class _Listed(NamedTuple):
 def add_detections(editor: Editor, path: Path, name: str) -> BoxesAdded:
     """Give pictures of the project the boxes in a detector's file, which a client has named.
 
-    Frames that have boxes already keep them, since a person may have corrected them. Frames whose
-    pictures are not here wait for them: the project keeps the file.
+    Frames that have boxes already keep them, since a person may have corrected them. So the same
+    file can come again after further pictures.
     """
-    editor.session.read(lambda contents: require_one_label(contents, "A file of boxes"))
-    listed = _read(path, name)
-    folder, key = editor.session.project.detections, id_of(file_hash(path))
-    with write_errors("the detector's file", instead="free some space"):
-        replace_file(folder / key, path.read_bytes())
-    report = _join(editor, key, listed)
-    if key not in editor.session.read(lambda contents: contents.kept("detections")):
-        (folder / key).unlink(missing_ok=True)
-    return report
-
-
-def join_waiting(editor: Editor, pictures: Container[str] | None = None) -> BoxesAdded:
-    """Give pictures the boxes that have waited for them: all pictures, or only these new ones."""
     session = editor.session
-    # One key names one edit: the joins of a request that is sent again add nothing anyway.
-    editor = Editor(session, editor.origin.model_copy(update={"key": ""}))
-    reports = []
-    try:
-        for key, entry in session.read(_waiting).items():
-            path = session.project.detections / key
-            if not path.is_file() or id_of(file_hash(path)) != key:
-                sentence = f"The copy of {entry.file} is missing or damaged. Give the file again."
-                raise Refusal(422, "data", sentence)
-            reports.append(_join(editor, key, _read(path, entry.file), pictures))
-    finally:
-        session.resume()
-    counts = ("frames", "boxes", "others", "empty", "known_already", "missing")
+    session.read(lambda contents: require_one_label(contents, "A file of boxes"))
+    listed = _read(path, name)
+    frames = listed.frames
+    matches, whole = session.read(lambda contents: _matches(contents, frames))
+    usable = matches.pictures
+    new = {file: picture for file, picture in usable.items() if whole[picture].boxes is None}
+
+    def read(file: str, picture: str) -> DetectedFrame | str:
+        return _read_frame(session.project.pictures.path(picture), frames[file], listed.classified)
+
+    with ThreadPoolExecutor(READERS, thread_name_prefix="boxes") as executor:
+        read_frames = dict(zip(new, executor.map(read, new, new.values()), strict=True))
+    refused = matches.refused | {
+        file: reason for file, reason in read_frames.items() if isinstance(reason, str)
+    }
+    added = {new[file]: one for file, one in read_frames.items() if not isinstance(one, str)}
+
+    def edit(contents: Contents) -> Edit:
+        # Another request may have removed a picture, or given it boxes, in the meantime.
+        still = {
+            picture: frame
+            for picture, frame in added.items()
+            if picture in contents.pictures and contents.pictures[picture].boxes is None
+        }
+        settings = contents.settings.model_copy(update={"detector": listed.detector})
+        changes = add_boxes(contents, still)
+        if changes and settings != contents.settings:
+            changes = (*changes, *contents.changes("settings", {ONLY: settings}))
+        said = f"Added the boxes of {n_pictures(len(still))}"
+        return Edit(said, changes, "added-boxes", {"n": len(still)})
+
+    revision = editor.edit(edit).revision
+    sure = [
+        [box for box in frame.others if box.confidence >= MIN_CONFIDENCE]
+        for frame in added.values()
+    ]
     return BoxesAdded(
-        **{count: sum(getattr(report, count) for report in reports) for count in counts},
-        refused=[refused for report in reports for refused in report.refused],
-        revision=session.revision,
+        frames=len(added),
+        boxes=sum(len(frame.animals) for frame in added.values()),
+        others=sum(map(len, sure)),
+        empty=sum(
+            not frame.animals and not boxes
+            for frame, boxes in zip(added.values(), sure, strict=True)
+        ),
+        known_already=len(usable) - len(new),
+        missing=len(matches.missing),
+        example=matches.missing[0] if matches.missing else "",
+        refused=[RefusedFile(name=file, reason=reason) for file, reason in refused.items()],
+        revision=revision,
     )
 
 
-def _waiting(contents: Contents) -> dict[str, DetectionsEntry]:
-    # With several labels a picture there are no boxes.
-    return {} if contents.several else dict(contents.waiting)
-
-
-def forget_detections(editor: Editor, key: str) -> Revised:
-    """Let no frame of a detector's file wait any longer."""
-
-    def edit(contents: Contents) -> Edit:
-        entry = contents.waiting.get(key)
-        if entry is None:
-            return Edit("", ())
-        changes = contents.changes("detections", {key: None})
-        said = f"Forgot the boxes in {entry.file}"
-        return Edit(said, changes, "forgot-detections", {"name": entry.file})
-
-    return editor.edit(edit)
-
-
-def _join(
-    editor: Editor, key: str, listed: _Listed, only: Container[str] | None = None
-) -> BoxesAdded:
-    """Give pictures, or only some, the boxes in a file, and let the rest of its frames wait."""
-    session, frames = editor.session, listed.frames
-    seen, latest = dict[str, DetectedFrame | str](), list[_Joined]()
-
-    def read(file: str, picture: str) -> DetectedFrame | str:
-        path = session.project.pictures.path(picture)
-        return _read_frame(path, frames[file], listed.classified)
-
-    new = session.read(lambda contents: _match(contents, frames, only)).new
-    with ThreadPoolExecutor(READERS, thread_name_prefix="boxes") as executor:
-        seen.update(zip(new.values(), executor.map(read, new, new.values()), strict=True))
-
-    def joined(contents: Contents) -> _Joined:
-        match = _match(contents, frames, only)
-        for file, picture in match.new.items():
-            # Another request may have added the picture in the meantime.
-            frame = seen.get(picture) or read(file, picture)
-            if isinstance(frame, str):
-                match.refused[file] = frame
-            else:
-                match.added[picture] = frame
-        return match
-
-    def edit(contents: Contents) -> Edit:
-        latest.append(match := joined(contents))
-        settings = contents.settings.model_copy(update={"detector": listed.detector})
-        is_same = settings == contents.settings or not match.added
-        entry = None
-        if match.missing:
-            n, example = len(match.missing), match.missing[0]
-            entry = DetectionsEntry(file=listed.name, missing=n, example=example)
-        waits = {} if contents.waiting.get(key) == entry else {key: entry}
-        changes = (
-            *add_boxes(contents, match.added),
-            *contents.changes("settings", {} if is_same else {ONLY: settings}),
-            *contents.changes("detections", waits),
-        )
-        if n := len(match.added):
-            return Edit(f"Added the boxes of {n_pictures(n)}", changes, "added-boxes", {"n": n})
-        name = listed.name
-        return Edit(f"Kept the boxes in {name}", changes, "kept-detections", {"name": name})
-
-    revision = editor.edit(edit).revision
-    return _report(latest[-1] if latest else session.read(joined), revision)
-
-
-@dataclass
-class _Joined:
-    """The frames of a detector's file, as the project has them now."""
-
-    new: dict[str, str]
-    """Name in the file → the picture, which has no boxes yet."""
-    n_known: int
-    """Frames whose pictures have boxes."""
-    missing: list[str]
-    """Names in the file whose pictures have not come yet."""
-    refused: dict[str, str]
-    """Name in the file → why its picture gets no boxes."""
-    added: dict[str, DetectedFrame] = field(default_factory=dict)
-    """Picture → its new boxes."""
-
-
-def _match(
-    contents: Contents, frames: Mapping[str, FrameDetections], only: Container[str] | None
-) -> _Joined:
-    """Match the frames with pictures; with `only`, leave out what concerns other pictures."""
+def _matches(
+    contents: Contents, frames: Mapping[str, FrameDetections]
+) -> tuple[NameMatches, dict[str, PictureEntry]]:
+    """The pictures of the frames in a file, and all whole pictures."""
     whole = {key: entry for key, entry in contents.pictures.items() if entry.crop is None}
-    names = {key: entry.name for key, entry in whole.items()}
-    pictures, refused, missing = match_names(names, frames)
-    if only is not None:
-        before = {key: name for key, name in names.items() if key not in only}
-        known = match_names(before, frames).refused
-        refused = {file: reason for file, reason in refused.items() if file not in known}
-        pictures = {file: picture for file, picture in pictures.items() if picture in only}
-    for file in pictures:
-        if frames[file].failure:
-            refused[file] = f"the detector reports: {frames[file].failure}"
-    usable = {file: picture for file, picture in pictures.items() if file not in refused}
-    new = {file: picture for file, picture in usable.items() if whole[picture].boxes is None}
-    return _Joined(new, len(usable) - len(new), missing, refused)
+    matches = match_names({key: entry.name for key, entry in whole.items()}, frames)
+    return matches, whole
 
 
 def _read(path: Path, name: str) -> _Listed:
@@ -210,7 +132,7 @@ def _read(path: Path, name: str) -> _Listed:
         raise Refusal(422, "data", f"{sentence[:1].upper()}{sentence[1:]}.") from error
     frames = {plain_name(file): frame for file, frame in detections.frames.items()}
     detector = one_line(detections.info.get("detector", ""))[:MAX_NAME_LENGTH]
-    return _Listed(name, frames, detections.classified, detector)
+    return _Listed(frames, detections.classified, detector)
 
 
 def _read_frame(
@@ -221,6 +143,8 @@ def _read_frame(
         sha256 = file_hash(path)
     except OSError:
         return "its picture is missing; add it again"
+    if frame.failure:
+        return f"the detector reports: {frame.failure}"
     frame = frame.of_picture(path)
     if frame.failure:
         return frame.failure
@@ -230,23 +154,6 @@ def _read_frame(
     )
     others = tuple(box for box in boxes if box not in animals)
     return DetectedFrame(sha256, animals, others, None if time is None else time.isoformat())
-
-
-def _report(joined: _Joined, revision: int) -> BoxesAdded:
-    frames = joined.added.values()
-    sure = [[box for box in frame.others if box.confidence >= MIN_CONFIDENCE] for frame in frames]
-    return BoxesAdded(
-        frames=len(frames),
-        boxes=sum(len(frame.animals) for frame in frames),
-        others=sum(map(len, sure)),
-        empty=sum(
-            not frame.animals and not boxes for frame, boxes in zip(frames, sure, strict=True)
-        ),
-        known_already=joined.n_known,
-        missing=len(joined.missing),
-        refused=[RefusedFile(name=file, reason=reason) for file, reason in joined.refused.items()],
-        revision=revision,
-    )
 
 
 class NameMatches(NamedTuple):

@@ -82,17 +82,6 @@ class PictureEntry(Entry):
         return self.boxes is not None and self.label is None
 
 
-class DetectionsEntry(Entry):
-    """A detector's file that lists frames whose pictures have not come yet."""
-
-    file: str
-    """Its name."""
-    missing: int
-    """The number of these frames."""
-    example: str
-    """The name of the first of them."""
-
-
 class FieldEntry(Entry):
     """The settings of a project for camera traps."""
 
@@ -127,14 +116,13 @@ class AdviceEntry(AdvicePiece):
     action: Action
 
 
-Kind = Literal["class", "picture", "settings", "advice", "labelling", "detections"]
+Kind = Literal["class", "picture", "settings", "advice", "labelling"]
 KINDS: Mapping[Kind, type[Entry]] = {
     "class": ClassEntry,
     "picture": PictureEntry,
     "settings": FieldEntry,
     "advice": AdviceEntry,
     "labelling": LabellingEntry,
-    "detections": DetectionsEntry,
 }
 ONLY = "0"
 """The id of the entry of a kind that a project has once: settings and labelling."""

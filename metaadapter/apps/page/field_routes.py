@@ -13,19 +13,13 @@ from metaadapter.apps.field.species import folded
 from metaadapter.apps.page.changes import change_box, require_one_label
 from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.dependencies import OpenEditor, OpenSession, UploadFolder
-from metaadapter.apps.page.detection_uploads import (
-    BoxesAdded,
-    add_detections,
-    forget_detections,
-    join_waiting,
-)
+from metaadapter.apps.page.detection_uploads import BoxesAdded, add_detections
 from metaadapter.apps.page.entries import ONLY, BoxEntry
 from metaadapter.apps.page.forms import (
     OF_FILES,
     DetectorFile,
     Name,
     PictureId,
-    Pictures,
     RequestForm,
     Revised,
     UploadRoute,
@@ -106,18 +100,6 @@ def upload_detections(
     """Add the boxes in the JSON file of MegaDetector or SpeciesNet to the pictures."""
     name = plain_name(form.detections.filename or "")
     return add_detections(editor, on_disk(form.detections, folder / "detections"), name)
-
-
-@routes.post("/detections/join")
-def join_detections(editor: OpenEditor, new: Pictures) -> BoxesAdded:
-    """Give new pictures the boxes in the detectors' files that have waited for them."""
-    return join_waiting(editor, {*new.pictures})
-
-
-@routes.delete("/detections/{file}")
-def delete_detections(editor: OpenEditor, file: PictureId) -> Revised:
-    """Let the frames of a detector's file wait no longer."""
-    return forget_detections(editor, file)
 
 
 @routes.get("/frames")

@@ -18,7 +18,7 @@ from pydantic import (
 from python_multipart.multipart import parse_options_header
 
 from metaadapter.apps.page.contents import EditKind, Origin
-from metaadapter.apps.page.entries import ClassEntry, DetectionsEntry
+from metaadapter.apps.page.entries import ClassEntry
 from metaadapter.apps.page.refusal import Kind, Refusal
 from metaadapter.data.plain_text import one_line
 
@@ -168,12 +168,6 @@ class CameraTraps(BaseModel):
     """The ids of the classes that occur."""
 
 
-class WaitingBoxes(DetectionsEntry):
-    """A detector's file with frames whose pictures have not come yet."""
-
-    id: str
-
-
 class ProjectState(BaseModel):
     """The open project."""
 
@@ -192,7 +186,6 @@ class ProjectState(BaseModel):
     camera_traps: CameraTraps
     several: bool
     """Whether a picture can show several classes; it is then in the `pictures` of each."""
-    waiting_boxes: list[WaitingBoxes]
     ready: bool
     can_undo: bool
     can_redo: bool

@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from metaadapter.apps.page.entries import CropEntry
-from metaadapter.apps.page.project_folders import move_aside, set_others_aside
+from metaadapter.apps.page.project_folders import move_aside
 from metaadapter.apps.page.refusal import Limits
 from metaadapter.data.checksums import content_hash, file_hash
 from metaadapter.data.crop import Crop
@@ -137,8 +137,18 @@ class PictureFolder:
         unfinished.replace(self._thumbnails / picture)
 
     def set_others_aside(self, wanted: Container[str]) -> int:
-        """Move all files but the wanted pictures to the leftovers; return their number."""
-        return set_others_aside(self._pictures, wanted, self._project)
+        """Move all files but the wanted pictures to the leftovers; return their number.
+
+        Hidden files, which file managers leave, stay.
+        """
+        others = [
+            path
+            for path in self._pictures.iterdir()
+            if path.name not in wanted and not path.name.startswith(".")
+        ]
+        for path in others:
+            move_aside(path, self._project)
+        return len(others)
 
 
 def make_folder(folder: Path) -> None:

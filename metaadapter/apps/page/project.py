@@ -28,7 +28,6 @@ from metaadapter.apps.page.project_folders import (
     LEFTOVERS_FOLDER,
     PROJECT_FILE,
     REDIRECT_FILE,
-    set_others_aside,
 )
 from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.inputs import UnreadableImage
@@ -39,11 +38,11 @@ from metaadapter.features.origin import Recipe
 from metaadapter.features.store.kept_features import KeptFeatures
 
 SCHEMA = "metaadapter.project/1"
-INCOMING_FOLDER, FEATURES_FOLDER, DETECTIONS_FOLDER = "incoming", "features", "detections"
+INCOMING_FOLDER, FEATURES_FOLDER = "incoming", "features"
 UPLOAD_PREFIX = "upload-"
 PARTS = (
     *(PROJECT_FILE, HISTORY_FILE, f"{HISTORY_FILE}-journal", COPIES_FOLDER, PICTURES_FOLDER),
-    *(THUMBNAILS_FOLDER, INCOMING_FOLDER, FEATURES_FOLDER, DETECTIONS_FOLDER, LEFTOVERS_FOLDER),
+    *(THUMBNAILS_FOLDER, INCOMING_FOLDER, FEATURES_FOLDER, LEFTOVERS_FOLDER),
 )
 RESTORE = "restore the project from a copy"
 
@@ -69,8 +68,6 @@ class Project:
     """The features of each picture by its SHA-256."""
     incoming: Path
     """A folder on the same drive for uploads that have not been checked yet."""
-    detections: Path
-    """A folder of detectors' files, by their ids, that list frames which have not come yet."""
     notes: tuple[str, ...] = ()
     """Sentences on what was not as it should be when the project was opened."""
 
@@ -120,7 +117,6 @@ def open_project(
             make_folder(incoming)
             for left in incoming.glob(f"{UPLOAD_PREFIX}*"):  # by a request that a kill cut off
                 shutil.rmtree(left, ignore_errors=True)
-            make_folder(folder / DETECTIONS_FOLDER)
             pictures.make()
         if is_new:
             write_facts(folder, facts)
@@ -132,15 +128,10 @@ def open_project(
                     f"the history does not name {n_others} of the files that were in "
                     f"{folder / PICTURES_FOLDER}; they are now in {folder / LEFTOVERS_FOLDER}"
                 )
-            kept = history.contents.kept("detections")
-            set_others_aside(folder / DETECTIONS_FOLDER, kept, folder)
         for note in notes:
             warnings.warn(note, stacklevel=3)
         stack.enter_context(_temporary_files_in(incoming))
-        yield Project(
-            *(folder, facts, loaded, history, pictures, features, incoming),
-            *(folder / DETECTIONS_FOLDER, tuple(notes)),
-        )
+        yield Project(folder, facts, loaded, history, pictures, features, incoming, tuple(notes))
         features.commit()
 
 

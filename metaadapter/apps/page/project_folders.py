@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Container
 from itertools import count
 from pathlib import Path
 
@@ -43,21 +42,6 @@ LEFTOVERS_FOLDER = "leftovers"
 def move_aside(path: Path, project: Path) -> None:
     """Move a file, a folder or a link into the leftovers of a project."""
     path.rename(_place(project, path.name))
-
-
-def set_others_aside(folder: Path, wanted: Container[str], project: Path) -> int:
-    """Move all files of a folder but the wanted ones to the leftovers; return their number.
-
-    Hidden files, which file managers leave, stay.
-    """
-    others = [
-        path
-        for path in folder.iterdir()
-        if path.name not in wanted and not path.name.startswith(".")
-    ]
-    for path in others:
-        move_aside(path, project)
-    return len(others)
 
 
 def copy_aside(path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -20,7 +19,6 @@ from metaadapter.apps.page.changes import (
 )
 from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.dependencies import AppState, OpenEditor, OpenSession, UploadFolder
-from metaadapter.apps.page.detection_uploads import join_waiting
 from metaadapter.apps.page.entries import NONE
 from metaadapter.apps.page.forms import (
     OF_FILES,
@@ -41,7 +39,6 @@ from metaadapter.apps.page.forms import (
     Steps,
     Undone,
     UploadRoute,
-    WaitingBoxes,
 )
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.picture_folder import BROWSER_TYPES, jpeg_bytes, media_type
@@ -86,9 +83,6 @@ def read_project(session: OpenSession) -> ProjectState:
                 allowed=None if settings.allowed is None else [*settings.allowed],
             ),
             several=contents.several,
-            waiting_boxes=[
-                WaitingBoxes(id=key, **dict(entry)) for key, entry in contents.waiting.items()
-            ],
             ready=session.results.stored is not None,
             can_undo=bool(contents.done),
             can_redo=bool(contents.undone),
@@ -144,12 +138,7 @@ def upload_pictures(
     state: AppState,
 ) -> Added:
     """Add pictures and zip files of pictures; those that the project has are not added again."""
-    added = add_uploads(editor, form, folder, state.limits)
-    if not form.wait and editor.session.read(lambda contents: contents.waiting):
-        with suppress(Refusal):  # the pictures are here, and the page goes on to say what waits
-            join_waiting(editor, {*added.added, *added.known_already})
-        return added.model_copy(update={"revision": editor.session.revision})
-    return added
+    return add_uploads(editor, form, folder, state.limits)
 
 
 @routes.patch("/labelling")

@@ -102,9 +102,7 @@ def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits)
         return Edit(f"Added {n_pictures(n)}", changes, "added-pictures", {"n": n})
 
     session.check_again(uploaded)
-    # Frames are encoded by their boxes, which may have waited for them.
-    stops = bool(form.wait) or session.read(lambda contents: bool(contents.waiting))
-    revised = editor.edit(edit, stops=stops)
+    revised = editor.edit(edit, stops=bool(form.wait))
     return Added(added=added, known_already=known, refused=refused, revision=revised.revision)
 
 

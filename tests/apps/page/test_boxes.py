@@ -186,83 +186,22 @@ def test_detections__that_cannot_be_read__are_refused(trapped):
     assert "incoming" not in response.json()["error"]
 
 
-def waiting(state):
-    return [(one["file"], one["missing"], one["example"]) for one in state["waiting_boxes"]]
-
-
-@pytest.mark.parametrize("waits", ["", "true"])
-def test_detections__of_pictures_that_come_later__wait_for_them_also_over_a_restart(
-    project, serve, colour_encoder, waits
-):
+def test_detections__of_pictures_that_come_later__are_named_and_the_file_can_come_again(project):
     first, *others = FRAMES.items()
     project.upload(first)
     report = send(project, FOUND).json()
-    folder, before = project.session.project.folder, project.state
-    project.client.post("/projects", json={"name": f"another than {folder.name}"})
+    project.client.post(
+        "/pictures", files=[("pictures", one) for one in others], data={"class": "", "wait": "true"}
+    )
+    again = send(project, FOUND).json()
 
-    def upload(client, files):
-        parts = [("pictures", file) for file in files]
-        added = client.post("/pictures", files=parts, data={"class": "", "wait": waits}).json()
-        if waits:
-            client.post("/detections/join", json={"pictures": added["added"]})
-        return client.get("/project").json()
-
-    with serve(folder, None, lambda *_, **__: colour_encoder) as again:
-        session = again.projects.session
-        in_part, whole = upload(again.client, others[:2]), upload(again.client, others[2:])
-        with session._state:
-            assert session._state.wait_for(lambda: not session._waiting(), 60)
-        encoded = set(session._encoded)
-        undone = [again.client.post("/undo").json()["undone"] for _ in range(4)]
-        back = again.client.get("/project").json()
-
-    assert (report["frames"], report["boxes"], report["missing"]) == (1, 2, 3)
-    assert waiting(before) == [("boxes.json", 3, "brook/2.jpg")]
-    assert waiting(in_part) == [("boxes.json", 1, "meadow/2.jpg")]
-    assert waiting(whole) == []
-    assert (len(in_part["frames"]), len(whole["frames"])) == (3, 4)
-    assert encoded == set(whole["tray"]) == set(whole["frames"])  # no frame as a whole
-    assert undone[0::2] == [
-        "Undone: Added the boxes of 1 picture.",
-        "Undone: Added the boxes of 2 pictures.",
-    ]
-    assert waiting(back) == waiting(before)
-
-
-def test_detections__whose_copy_is_damaged__are_named_and_still_wait(project):
-    first, *others = FRAMES.items()
-    project.upload(first)
-    send(project, FOUND)
-    (copy,) = (project.session.project.folder / "detections").iterdir()
-    copy.write_bytes(copy.read_bytes().replace(b"meadow/2", b"meadow/3"))
-    before = waiting(project.state)
-
-    added = project.upload(*others)["added"]
-    refused = project.client.post("/detections/join", json={"pictures": added})
-    after = waiting(project.state)
-    report = send(project, FOUND).json()
-
-    assert (refused.status_code, after) == (422, before)
-    assert "The copy of boxes.json is missing or damaged" in refused.json()["error"]
-    assert (report["frames"], waiting(project.state)) == (3, [])
-
-
-def test_detections__that_wait__are_forgotten_by_a_person_or_when_their_edit_is_undone(project):
-    project.upload(next(iter(FRAMES.items())))
-    send(project, FOUND)
-    (file,) = project.state["waiting_boxes"]
-    project.client.delete(f"/detections/{file['id']}")
-    project.upload(*FRAMES.items())
-    forgotten = project.state
-    for _ in range(3):
-        project.client.post("/undo")
-    undone = project.state
-    project.client.post("/redo")
-    project.upload(*FRAMES.items())
-
-    assert (forgotten["waiting_boxes"], len(forgotten["frames"])) == ([], 2)
-    assert undone["waiting_boxes"] == []
-    assert len(project.state["frames"]) == 4
+    session = project.session
+    with session._state:
+        assert session._state.wait_for(lambda: not session._waiting(), 60)
+    assert (report["frames"], report["missing"], report["example"]) == (1, 3, "brook/2.jpg")
+    assert (again["frames"], again["missing"], again["known_already"]) == (3, 0, 1)
+    state = project.state
+    assert set(session._encoded) == set(state["tray"]) == set(state["frames"])  # no whole frame
 
 
 def table(project, name):

@@ -1,15 +1,14 @@
-/** The lines above the tray: the next step, frames of cameras, and what waits or may be wrong. */
+/** The lines above the tray: the next step, frames of cameras, and what may be wrong. */
 import { button, byId, html, render } from "./html.js";
 import { showField } from "./field_dialog.js";
 import { showFrames } from "./frame_dialog.js";
 import { orError } from "./messages.js";
 import { leftElsewhere } from "./outbox.js";
 import { project } from "./project.js";
-import { edits } from "./server.js";
 import { say } from "./words.js";
 
 export function showLines() {
-  const { answers, camera_traps, frames, place, tray, waiting_boxes } = project;
+  const { answers, camera_traps, frames, place, tray } = project;
   const { key, ...values } = nextStep(project, tray.some((picture) => answers[picture]));
   render(byId("next-step"), say(key, values));
   showIf("elsewhere", project.elsewhere && tray.length > 0 && say("elsewhere"));
@@ -19,11 +18,6 @@ export function showLines() {
     <p>${say("frames_line", { n: camera_traps.n_frames, boxes })}</p>
     ${button("frames_review", () => orError(showFrames()), dialog)}
     ${button("field_open", () => orError(showField()), dialog)}`);
-  showIf("waiting-boxes", waiting_boxes.length > 0 && waiting_boxes.map(({ id, file, missing: n, example }) => html`
-    <div class="frames-line" key=${id}>
-      <p>${say("boxes_wait", { n, file, example })}</p>
-      ${button("boxes_forget", () => project.change(edits.forgetDetections(id)))}
-    </div>`));
   const left = leftElsewhere(place);
   showIf("left-elsewhere", left.length > 0 && left.map(({ port, n }) => html`
     <p class="elsewhere" key=${port}>

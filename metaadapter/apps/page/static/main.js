@@ -134,7 +134,7 @@ function showOpening({ kind, message, values }) {
 function showFrame() {
   const { camera_traps, classes, encoder, labels, n_unsent, name, tray: pictures } = project;
   const size = pictures.length + labels.size;
-  const isNew = !classes.length && !size && !project.waiting_boxes.length;
+  const isNew = !classes.length && !size;
   document.body.dataset.state = isNew ? "welcome" : "sorting";
   document.body.classList.toggle("no-pictures", !pictures.length);
   document.title = name ? `${name} – metaadapter` : "metaadapter";

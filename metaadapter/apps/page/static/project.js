@@ -27,7 +27,6 @@ class Project extends EventTarget {
   frames = {}; // picture in a box → the frame that it is cut out of
   series = {}; // picture → the first frame of its series
   camera_traps = { n_frames: 0, burst: null, allowed: null };
-  waiting_boxes = []; // detectors' files with frames whose pictures have not come yet
   several = false; // whether a picture can show several classes
   ready = false;
   saved = true;

@@ -75,7 +75,6 @@ export const edits = {
   label: (labels) => ({ method: "POST", path: "/labels", json: { labels } }),
   removePictures: (pictures) => ({ method: "DELETE", path: "/pictures", json: { pictures } }),
   changeBox: (frame, before, after) => ({ method: "POST", path: `/frames/${frame}/boxes`, json: { before, after } }),
-  forgetDetections: (file) => ({ method: "DELETE", path: `/detections/${file}` }),
   settleAdvice: (id, action) => ({ method: "POST", path: `/advice/${id}`, json: { action } }),
   takeBackAdvice: (id) => ({ method: "DELETE", path: `/advice/${id}` }),
   setSeveral: (several) => ({ method: "PATCH", path: "/labelling", json: { several } }),
@@ -125,9 +124,6 @@ export const server = {
   /** @param {File} file - the JSON of MegaDetector or SpeciesNet. */
   addDetections: (file, project) =>
     change("POST", "/detections", project, { form: formOf({}, "detections", [{ file, path: file.name }]) }),
-
-  /** Gives new pictures the boxes that have waited for them; the answer is that of addDetections. */
-  joinDetections: (pictures, project) => change("POST", "/detections/join", project, { json: { pictures } }),
 
   /** The answer for a picture that is not kept, by the classifier as it is now. */
   async predictNow(file, signal) {

@@ -45,8 +45,7 @@ async function addPictures(files, folders, target, hasBoxes) {
   if (target === null || (target === "" && folders.length > 1)) target = await askForTarget(files, folders);
   if (target === null) return false;
   const { place } = project;
-  const joins = project.waiting_boxes.length > 0;
-  const waits = hasBoxes || joins; // frames are read only by their boxes
+  const waits = hasBoxes; // frames are read only by their boxes
   const upload = new Upload(files);
   const sent = upload.run(
     (portion, signal) => project.upload(() => server.addPictures(portion, target, place, { signal, waits }), signal),
@@ -60,7 +59,6 @@ async function addPictures(files, folders, target, hasBoxes) {
   note(`${say(complete ? "added" : "added_in_part", { n: added.length })} ${known}`.trim());
   const lines = [...reasonsOf(refused), ...upload.unsuitable.map(({ path }) => `${path}: ${say("no_picture")}`)];
   if (lines.length) showError(say("not_added", { n: lines.length }), lines);
-  if (joins) reportBoxes(await project.upload(() => server.joinDetections([...added, ...known_already], place)));
   return true;
 }
 
@@ -79,10 +77,10 @@ async function askForTarget(files, folders) {
   return { folders: "folders", tray: "" }[await choiceOf(dialog)] ?? null;
 }
 
-/** Says how many boxes were added; lines above the tray tell of those that wait. */
+/** Says how many boxes were added, and of how many frames the pictures are missing. */
 function reportBoxes(added) {
   if (!added) return;
-  const { frames, boxes, others, empty, known_already, refused } = added;
+  const { frames, boxes, others, empty, known_already, missing, example, refused } = added;
   const parts = [
     frames && say("boxes_added", { n: boxes, frames: say("n_frames", { n: frames }) }),
     others && say("boxes_others", { n: others }),
@@ -90,6 +88,7 @@ function reportBoxes(added) {
     known_already && say("boxes_kept", { n: known_already }),
   ].filter(Boolean);
   if (parts.length) note(parts.join(" "));
+  if (missing) showError(say("boxes_missing", { n: missing, example }));
   if (refused.length) showError(say("boxes_refused", { n: refused.length }), reasonsOf(refused));
 }
 

@@ -100,21 +100,18 @@ def test_detector_file__given_while_pictures_are_added__gives_all_of_them_their_
     )
     n = len(list((frames / "frames").glob("*/*.jpg")))
     expect(page.locator("#frames")).to_contain_text(f"{n} frames of cameras", timeout=TIMEOUT)
-    expect(page.locator("#waiting-boxes")).to_be_hidden()
     assert len(kept_frames(page)) == n
 
 
-def test_detector_file__given_before_its_pictures__waits_for_them_and_says_so(page, frames):
+def test_detector_file__given_before_its_pictures__says_which_are_missing(page, frames):
     n = len(list((frames / "frames").glob("*/*.jpg")))
     add_boxes(page, frames)
-    page.reload()
 
-    line = page.locator("#waiting-boxes")
-    expect(line).to_contain_text(f"The boxes of {n - 12} frames in frames.detections.json wait")
+    expect(page.locator("#messages .error")).to_contain_text(f"{n - 12} frames of the file are not")
     choose(page, "Add a folder", frames / "frames")
     page.get_by_role("button", name="Add them unsorted").click()
+    choose(page, "Add pictures", frames / "frames.detections.json")
     expect(page.locator("#frames")).to_contain_text(f"{n} frames of cameras", timeout=TIMEOUT)
-    expect(line).to_be_hidden()
     assert len(kept_frames(page)) == n
 
 
