@@ -9,8 +9,6 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from http.client import HTTPException
 
 import numpy as np
 
@@ -190,7 +188,7 @@ def zip_in_zip(rng: np.random.Generator) -> bytes:
 
 
 def half_open(served: Served, rng: np.random.Generator) -> Outcome:
-    """A connection that stops in the middle of a head or a body, and then waits or closes."""
+    """A connection that closes in the middle of a head or a body."""
     head = f"POST /pictures HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n".encode()
     token = f"Authorization: Bearer {served.access.token}\r\n".encode()
     _, content_type = as_form([])
@@ -203,28 +201,9 @@ def half_open(served: Served, rng: np.random.Generator) -> Outcome:
         head + body,
     )
     number = int(rng.integers(len(messages)))
-    connection = served.connected()
-    connection.sendall(messages[number])
-    if rng.random() < 0.9:
-        connection.close()
-        return f"half open at {number}, closed", None
-    with connection:
-        return f"half open at {number}, waited for", _rest(connection)
-
-
-def slow_strangers(served: Served, rng: np.random.Generator) -> Outcome:
-    """More connections without the token than the server has places for, while a client asks."""
-    head = f"GET /project HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nX: ".encode()
-    n_slow = int(rng.integers(220, 260))
-    with ExitStack() as stack:
-        for _ in range(n_slow):
-            stack.enter_context(served.connected()).sendall(head[: int(rng.integers(len(head)))])
-        what = f"{n_slow} slow connections"
-        try:
-            answer = served.ask("GET", "/work")
-        except (OSError, HTTPException) as error:
-            answer = Answer(0, repr(error).encode())
-    return what, None if answer.status == 200 else answer
+    with served.connected() as connection:
+        connection.sendall(messages[number])
+    return f"half open at {number}", None
 
 
 def raw(served: Served, rng: np.random.Generator) -> Outcome:
@@ -291,6 +270,5 @@ HOSTILE: dict[str, Callable[[Served, np.random.Generator], Outcome]] = {
     "forms": forms,
     "files": files,
     "half-open connections": half_open,
-    "slow strangers": slow_strangers,
     "bytes that are no request": raw,
 }

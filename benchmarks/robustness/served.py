@@ -60,7 +60,7 @@ class Served:
         warnings.simplefilter("ignore", UserWarning)
         try:
             with Projects(folder, encoder.name, lambda *_, **__: encoder).opened() as projects:
-                run_server(Guard(make_app(projects, limits), self.access, limits), listening)
+                run_server(Guard(make_app(projects, limits), self.access, limits), [listening])
             code = 0
         except BaseException:
             traceback.print_exc()

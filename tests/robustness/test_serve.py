@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import ExitStack
-from http.client import HTTPConnection
 
 import numpy as np
 import pytest
@@ -18,7 +16,6 @@ if not hasattr(os, "fork"):
 from benchmarks.robustness.hostile_requests import HOSTILE
 from benchmarks.robustness.serve import Serve, a_picture
 from benchmarks.robustness.served import Served
-from metaadapter.apps.page import server
 from metaadapter.features.image_encoder import ModelEncoder
 
 SEED, N_TRIALS = 3, 4
@@ -81,30 +78,3 @@ def test_pipe__in_the_place_of_a_picture__is_refused_and_the_server_ends_at_a_si
     assert [answer.status for answer in answers] == [404, 404]
     assert all("it is a pipe" in answer.json["error"] for answer in answers)
     assert status in (0, signal.SIGTERM)  # uvicorn sends the signal again once it has ended
-
-
-def test_connections__without_the_token__never_keep_out_those_with_it(
-    tmp_path, encoder, monkeypatch
-):
-    monkeypatch.setattr(server, "MAX_CONNECTIONS", 5)
-    monkeypatch.setattr(server, "HEADER_SECONDS", 60)
-    served = Served(tmp_path / "project", encoder)
-    head = f"GET /project HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n"
-    try:
-        served.wait()
-        with ExitStack() as stack:
-            known = HTTPConnection("127.0.0.1", served.port, timeout=20)
-            stack.callback(known.close)
-            permitted = {"Authorization": f"Bearer {served.access.token}"}
-            known.request("GET", "/project", headers=permitted)
-            assert known.getresponse().read()
-            place = known.sock
-            slow = [stack.enter_context(served.connected()) for _ in range(20)]
-            for connection in slow[::2]:
-                connection.sendall(head.encode())
-            assert served.ask("GET", "/project").status == 200
-            known.request("GET", "/project", headers=permitted)
-            assert known.getresponse().status == 200
-            assert known.sock is place  # it was not opened again
-    finally:
-        served.kill()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,11 +15,7 @@ from metaadapter.apps.cli.console import Console
 from metaadapter.errors import MetaAdapterError, MissingPackage, UsageError
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
-    from metaadapter.apps.cli.encoder_choice import EncoderChoice
     from metaadapter.apps.page.access import Access
-    from metaadapter.apps.page.projects import Projects
 
 PACKAGES = ("fastapi", "uvicorn", "python_multipart")
 WARNING = (
@@ -71,91 +65,64 @@ def serve(
         raise UsageError("`metaadapter serve` has no result for --json; leave it out")
     _require_packages([*PACKAGES, "segno"] if phone else PACKAGES)
     from metaadapter.apps.cli.encoder_choice import read_encoder
-    from metaadapter.apps.page.access import open_in_browser, open_port, open_to_phones
-    from metaadapter.apps.page.guard import Guard
+    from metaadapter.apps.page.access import (
+        keep_access,
+        open_in_browser,
+        open_port,
+        open_to_phones,
+    )
     from metaadapter.apps.page.project_folders import default_project
-    from metaadapter.apps.page.server import Starting, run_server
 
     choice = read_encoder(encoder, of_adapter=True)
     folder = default_project() if project is None else project
-    listening, access = open_port(folder, port)
-    of_phones = open_to_phones() if phone else None
-    also = [of_phones[0]] if of_phones else []
-    phone_access = of_phones[1] if of_phones else None
-    opening = _Opening(folder, choice, access, phone_access, console)
+    listening, access, former = open_port(folder, port)
 
-    def announce() -> None:
-        _announce(console, access, phone_access)
+    def keep(opened: Path) -> None:
+        if former is None or port:  # else the next start has the former port again
+            keep_access(opened, access)
+
+    def fail(error: MetaAdapterError) -> None:
+        console.error(str(error))
+        console.note("The page says what can be done. Ctrl-C ends it.")
+
+    with ExitStack() as stack:
+        sockets, of_phones = [stack.enter_context(listening)], None
+        if phone:
+            other, of_phones = open_to_phones()
+            sockets.append(stack.enter_context(other))
+        _announce(console, access, of_phones, former)
         if open_page:
             stack.enter_context(open_in_browser(access.address, folder))
+        # This takes seconds; the browser, which has the address, waits.
+        from metaadapter.apps.page.app import make_app
+        from metaadapter.apps.page.guard import Guard
+        from metaadapter.apps.page.projects import Projects
+        from metaadapter.apps.page.server import run_server
 
-    with (
-        listening,
-        ExitStack() as stack,
-        Starting(opening.opened, opening.doing) as starting,
-        suppress(KeyboardInterrupt),  # a signal ends the server
-    ):
-        for other in also:
-            stack.enter_context(other)
-        run_server(
-            Guard(starting, access, phone=phone_access),
-            listening,
-            announce,
-            also=also,
-            former_port=access.former_port,
-            is_over=lambda: starting.has_failed,
-        )
-    if opening.projects and (failure := opening.projects.failure):
-        raise Exit(failure.exit_code)  # the error is printed already
+        projects = Projects(folder, choice.encoder, choice.loader, keep, fail)
+        app = Guard(make_app(projects, phone=of_phones), access, phone=of_phones)
+        stack.enter_context(projects.opened(waits=False))
+        with suppress(KeyboardInterrupt):  # a signal ends the server
+            run_server(app, sockets)
+    if projects.failure:
+        raise Exit(projects.failure.exit_code)  # the error is printed already
     console.note("ended; everything is saved in the project")
 
 
-def _announce(console: Console, access: Access, phone: Access | None) -> None:
+def _announce(
+    console: Console, access: Access, phone: Access | None, former_port: int | None
+) -> None:
     console.result(access.address)
     sys.stdout.flush()  # a program that reads the address from a pipe is waiting for it
     console.note("Open this address in a browser on this machine. Ctrl-C ends the page.")
-    if access.former_port is not None:
+    if former_port is not None:
         console.note(
-            f"Tabs that are still open ask at the former port {access.former_port}, where they "
-            "are answered too as soon as no other program uses it."
+            f"The project had the port {former_port}. Changes that a tab still holds are sent when "
+            f"it is served there again (--port {former_port})."
         )
     if phone is not None:
         console.note(f"A phone in the same network opens {phone.address}")
         console.note(WARNING)
-
-
-@dataclass
-class _Opening:
-    """Imports and opens what a project needs; this takes seconds, so the page is shown before."""
-
-    folder: Path
-    encoder: EncoderChoice
-    access: Access
-    phone: Access | None
-    console: Console
-    projects: Projects | None = None
-
-    def doing(self) -> str:
-        """A sentence on what is being opened."""
-        return self.projects.doing if self.projects else "Starting metaadapter …"
-
-    @contextmanager
-    def opened(self) -> Iterator[ASGIApp]:
-        """Open the project, and yield the application for it."""
-        from metaadapter.apps.page.access import keep_access
-        from metaadapter.apps.page.app import make_app
-        from metaadapter.apps.page.projects import Projects
-
-        note = partial(keep_access, access=self.access)
-        choice = self.encoder
-        self.projects = Projects(self.folder, choice.encoder, choice.loader, note, self._fail)
-        with self.projects.opened():
-            yield make_app(self.projects, phone=self.phone)
-
-    def _fail(self, error: MetaAdapterError) -> None:
-        """Tell why the project is not open; the page says so, too, and what can be done."""
-        self.console.error(str(error))
-        self.console.note("The page says what can be done. Ctrl-C ends it.")
 
 
 def _require_packages(names: Sequence[str]) -> None:

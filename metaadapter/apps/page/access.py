@@ -11,8 +11,7 @@ copy and share.
 
 Browsers send the cookies of 127.0.0.1 to all its ports, and the cookie holds the token. So another
 program on this machine that gets a request from this browser, at whatever port, sees the token that
-is valid then. A new token ends the use of the former one; it does not protect the new one from a
-program that the browser still asks, such as one at a former port with a tab of the page.
+is valid then.
 
 A phone has an address, a port and a token of its own. Its connection is not encrypted, because no
 browser trusts a certificate that this program makes.
@@ -29,7 +28,7 @@ import sys
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -56,8 +55,6 @@ class Access:
 
     token: str
     port: int
-    former_port: int | None = None
-    """A port that an earlier start has used, where tabs of a browser may still ask."""
     host: str = LOOPBACK
     """The address of this machine; by default the one that only this machine can reach."""
 
@@ -74,20 +71,15 @@ class Access:
     @property
     def cookie(self) -> str:
         """The name of the cookie, with the port, because browsers share cookies among ports."""
-        return _cookie(self.port)
-
-    @property
-    def ports(self) -> list[int]:
-        """The ports at which clients ask."""
-        return [self.port] if self.former_port is None else [self.port, self.former_port]
+        return f"metaadapter-{self.port}"
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """The names that a client may use for this host."""
         names = (LOOPBACK, "localhost", "[::1]") if self.host == LOOPBACK else (self.host,)
         # Browsers leave out the standard port.
-        plain = names if STANDARD_PORT in self.ports else ()
-        return (*plain, *(f"{name}:{port}" for port in self.ports for name in names))
+        plain = names if self.port == STANDARD_PORT else ()
+        return (*plain, *(f"{name}:{self.port}" for name in names))
 
     def is_token(self, text: str) -> bool:
         """Return whether a text is the token, in a time that does not depend on the text."""
@@ -111,8 +103,7 @@ class Access:
         scheme, _, credentials = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.is_token(credentials.strip()):
             return
-        cookies = cookie_parser(headers.get("cookie", ""))
-        if any(self.is_token(cookies.get(_cookie(port), "")) for port in self.ports):
+        if self.is_token(cookie_parser(headers.get("cookie", "")).get(self.cookie, "")):
             return
         raise Refusal(
             401,
@@ -120,10 +111,6 @@ class Access:
             "Open the address with the token that `metaadapter serve` has printed, or send the "
             "token as `Authorization: Bearer TOKEN`.",
         )
-
-
-def _cookie(port: int) -> str:
-    return f"metaadapter-{port}"
 
 
 @contextmanager
@@ -181,34 +168,26 @@ def listening_socket(port: int, host: str = LOOPBACK) -> socket.socket:
     return opened
 
 
-def open_port(project: Path, port: int = 0) -> tuple[socket.socket, Access]:
+def open_port(project: Path, port: int = 0) -> tuple[socket.socket, Access, int | None]:
     """Listen at the port of a project, or at `port`; return the socket and the permission.
 
-    If another program has the project's port, any free port is taken, with a new token: the tabs
-    of the project have sent the old one to that program. A `UsageError` if `port` cannot be used.
+    Another port than that of the project has a new token: the tabs of the project have sent the old
+    one to the program that has the port now. The last value is then the project's port, where tabs
+    may hold changes. A `UsageError` if `port` cannot be used.
     """
     kept = _read(project)
     if kept is not None and port in (0, kept.port):
         with suppress(UsageError):
-            return listening_socket(kept.port), kept
+            return listening_socket(kept.port), kept, None
     listening = listening_socket(port)
     access = Access.at(listening.getsockname()[1])
-    if kept is None:
-        return listening, access
-    if port != 0 and _is_free(kept.port):
-        access = replace(access, token=kept.token)
-    return listening, replace(access, former_port=kept.port)
+    return listening, access, None if kept is None else kept.port
 
 
 def keep_access(project: Path, access: Access) -> None:
     """Keep the port and the token of a project for the next start, if they can be written."""
-    values = {
-        "schema": SCHEMA,
-        "project": str(project.absolute()),
-        "port": access.port,
-        "former_port": access.former_port,
-        "token": access.token,
-    }
+    place = str(project.absolute())
+    values = {"schema": SCHEMA, "project": place, "port": access.port, "token": access.token}
     file = _file(project)
     with suppress(OSError):  # then the next start has another port
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -227,9 +206,9 @@ def _read(project: Path) -> Access | None:
         values: Any = parse_json(file.read_bytes())
         if values["schema"] != SCHEMA or values["project"] != str(project.absolute()):
             return None
-        access = Access(values["token"], values["port"], values["former_port"])
+        access = Access(values["token"], values["port"])
         is_token = access.token.isascii() and len(access.token) >= 32
-        is_whole = is_token and all(port in range(1, 2**16) for port in access.ports)
+        is_whole = is_token and access.port in range(1, 2**16)
     except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
         return None
     return access if is_whole else None
@@ -237,14 +216,6 @@ def _read(project: Path) -> Access | None:
 
 def _is_private(status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid() and not status.st_mode & 0o077
-
-
-def _is_free(port: int) -> bool:
-    try:
-        listening_socket(port).close()
-    except UsageError:
-        return False
-    return True
 
 
 def _file(project: Path) -> Path:

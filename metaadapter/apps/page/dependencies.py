@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import tempfile
@@ -26,6 +27,8 @@ from metaadapter.apps.page.refusal import Limits, Refusal, not_saved
 from metaadapter.apps.page.session import Session
 from metaadapter.data.plain_text import one_line
 
+SECONDS_BETWEEN_LOOKS = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -46,8 +49,13 @@ async def app_state(request: Request) -> State:
 AppState = Annotated[State, Depends(app_state)]
 
 
-async def open_session(state: AppState) -> Session:
-    """The session of the open project; a `Refusal` while another project is being opened."""
+async def open_session(request: Request, state: AppState) -> Session:
+    """The session of the open project; while one is opened, requests wait, so programs need not.
+
+    Only the page's question for the work is refused at once, so that the page can say what is done.
+    """
+    while state.projects.is_opening and request.url.path != "/work":
+        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
     return state.projects.session
 
 

@@ -1,18 +1,15 @@
-"""Middleware that checks the permission, size and pace of each request before the app.
+"""Middleware that checks the permission and the size of each request before the app.
 
 A browser that lacks the token gets a page for people.
 """
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from html import escape
 from typing import final
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,12 +28,10 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-# The time in which a client must send or receive the next piece of a body.
-PIECE_SECONDS = 20.0
-# After a refusal, the rest of the body is still read, up to this time and size.
-DISCARD_SECONDS, DISCARD_BYTES = 2.0, 2**26
-# The keys of a scope: whether its request has shown the token, and whether it is of a phone.
-PERMITTED, PHONE = "metaadapter.permitted", "metaadapter.phone"
+# After a refusal, so much of the body is still read: else the client does not read the refusal.
+DISCARD_BYTES = 2**26
+PHONE = "metaadapter.phone"
+"""The key of a scope that says whether its request comes from a phone."""
 
 
 @final
@@ -63,13 +58,13 @@ class Guard:
                 await self._app(scope, receive, send)
             return
 
-        headers, phone, server = Headers(scope=scope), self._phone, scope.get("server") or ()
+        headers, phone = Headers(scope=scope), self._phone
         access, limits = self._access, self._limits
-        scope[PHONE] = phone is not None and tuple(server) == (phone.host, phone.port)
+        at = tuple(scope.get("server") or ())
+        scope[PHONE] = phone is not None and at == (phone.host, phone.port)
         if phone is not None and scope[PHONE]:
             access, limits = phone, limits.of_phones
-        most = _max_bytes(limits, scope["path"], headers)
-        body = _Body(receive, most)
+        body = _Body(receive, _max_bytes(limits, scope["path"], headers))
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -79,18 +74,12 @@ class Guard:
                 for name, value in SECURITY_HEADERS.items():
                     response_headers.setdefault(name, value)
                 response_headers.setdefault("Cache-Control", "no-store")
-            try:
-                async with asyncio.timeout(PIECE_SECONDS):
-                    await send(message)
-            except TimeoutError as error:
-                raise ClientDisconnect from error
+            await send(message)
 
         response: Response | None
         try:
             response = _login(access, scope, headers)
-            if response is None and most < int(headers.get("content-length") or 0):
-                raise _too_large(most)
-            scope[PERMITTED] = True
+            body.require_size(int(headers.get("content-length") or 0))
         except Refusal as refusal:
             response = error_response(refusal)
             if is_for_people(scope["method"], headers):
@@ -126,46 +115,37 @@ def _max_bytes(limits: Limits, path: str, headers: Headers) -> int:
 
 
 class _Body:
-    """The body of a request, with limits on its size and pace."""
+    """The body of a request, with a limit on its size."""
 
     def __init__(self, receive: Receive, max_bytes: int) -> None:
         self._receive, self._max_bytes = receive, max_bytes
         self._size, self._complete = 0, False
 
     async def receive(self) -> Message:
-        try:
-            async with asyncio.timeout(PIECE_SECONDS):
-                message = await self._receive()
-        except TimeoutError:
-            raise Refusal(
-                408, "slow", f"No data for {PIECE_SECONDS:.0f} seconds. Send the request again."
-            ) from None
+        message = await self._receive()
         self._size += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)
-        if self._size > self._max_bytes:
-            raise _too_large(self._max_bytes)
+        self.require_size(self._size)
         return message
 
+    def require_size(self, size: int) -> None:
+        if size > self._max_bytes:
+            sentence = f"This request may have at most {self._max_bytes:,} bytes."
+            raise Refusal(413, "too-large", sentence)
+
     async def discard(self) -> None:
-        # A client that is still sending when the connection ends does not read the refusal.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(DISCARD_SECONDS):
-                left = DISCARD_BYTES
-                while not self._complete and left > 0:
-                    message = await self._receive()
-                    left -= len(message.get("body", b""))
-                    self._complete = not message.get("more_body", False)
+        left = DISCARD_BYTES
+        while not self._complete and left > 0:
+            message = await self._receive()
+            left -= len(message.get("body", b""))
+            self._complete = not message.get("more_body", False)
 
 
 def error_response(refusal: Refusal) -> JSONResponse:
     """A refusal as JSON; the connection ends if the body may not have been read."""
     content = {"error": str(refusal), "kind": refusal.kind, "values": refusal.values}
-    headers = {"Connection": "close"} if refusal.status in (401, 403, 405, 408, 413) else None
+    headers = {"Connection": "close"} if refusal.status in (401, 403, 405, 413) else None
     return JSONResponse(content, refusal.status, headers)
-
-
-def _too_large(max_bytes: int) -> Refusal:
-    return Refusal(413, "too-large", f"This request may have at most {max_bytes:,} bytes.")
 
 
 PAGE = """<!doctype html>

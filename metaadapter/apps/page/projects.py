@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import threading
@@ -80,17 +81,31 @@ class Projects:
         """Why the first project is not open, if no other one is."""
         # Larger than every revision that a tab has seen from a server before this one.
         self._revision = time.time_ns() // 10**6
-        self.doing = ""
+        self.doing = "Starting metaadapter …"
         """A sentence on what keeps the open project from being ready."""
 
     @contextmanager
-    def opened(self) -> Iterator[Projects]:
-        """Open the first project; at the end of the block, close the project that is open then."""
+    def opened(self, *, waits: bool = True) -> Iterator[Projects]:
+        """Open the first project; at the end of the block, close the project that is open then.
+
+        Unless it `waits`, another thread opens the project during the block.
+        """
+        opening = threading.Thread(target=self._start_first, name="opening")
         try:
-            self._start_first()
+            if waits:
+                self._start_first()
+            else:
+                opening.start()
             yield self
         finally:
+            if not waits:
+                opening.join()
             self._open.close()
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether a project is being opened."""
+        return self._session is None and self.failure is None
 
     @property
     def session(self) -> Session:
@@ -244,7 +259,8 @@ class Projects:
         except Exception as error:
             known = error if isinstance(error, MetaAdapterError) else machine_error(error)
             if known is None:
-                raise
+                logging.getLogger(__name__).error("the project cannot be opened", exc_info=error)
+                known = MetaAdapterError(f"unexpected {type(error).__name__}: {error}")
             self.failure = known
             self._fail(known)
 

@@ -70,7 +70,6 @@ Kind: TypeAlias = Literal[
     "several-labels",
     "several-projects",
     "project-open",
-    "slow",
     "token",
     "too-large",
     "too-many",

@@ -5,16 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import stat
-import threading
-import urllib.request
 
 import pytest
 
 pytest.importorskip("uvicorn", reason="needs the extra serve")
 
-from starlette.responses import PlainTextResponse
-
-from metaadapter.apps.page import server
 from metaadapter.apps.page.access import keep_access, open_port, state_folder
 
 
@@ -33,9 +28,9 @@ def project(tmp_path):
 
 def start(project, port=0):
     """The permission of a start whose server has ended."""
-    listening, access = open_port(project, port)
+    listening, access, former = open_port(project, port)
     with listening:
-        assert listening.getsockname()[1] == access.port
+        assert (listening.getsockname()[1], former) == (access.port, None)
     keep_access(project, access)
     return access
 
@@ -60,37 +55,11 @@ def test_file__can_be_read_by_this_user_alone_and_lies_outside_of_the_project(pr
     assert list(project.iterdir()) == []
 
 
-def test_server__on_another_port__answers_at_the_former_one_as_soon_as_it_is_free(
-    project, monkeypatch
-):
-    monkeypatch.setattr(server, "TICKS_A_TRY", 1)
-    first, over, ready = start(project), threading.Event(), threading.Event()
+def test_start__while_another_program_has_the_port__does_not_take_its_place(project, tmp_path):
+    first = start(project)
     with socket.create_server(("127.0.0.1", first.port)):
-        listening, access = open_port(project)
-        running = threading.Thread(
-            target=server.run_server,
-            args=(PlainTextResponse("here"), listening, ready.set),
-            kwargs={"former_port": access.former_port, "is_over": over.is_set},
-        )
-        running.start()
-        assert ready.wait(60)
-    try:
-        bodies = [answer_at(port) for port in (access.port, first.port)]
-    finally:
-        over.set()
-        running.join()
+        listening, access, former = open_port(project)
+        listening.close()
 
-    assert bodies == [b"here", b"here"]
-    for port in (access.port, first.port):  # both are free again
-        socket.create_server(("127.0.0.1", port)).close()
-
-
-def answer_at(port):
-    """The answer of a server, once it listens."""
-    for _ in range(3000):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
-                return answer.read()
-        except OSError:
-            threading.Event().wait(0.02)
-    raise AssertionError(f"nobody answers at port {port}")
+    assert (former, access.token == first.token) == (first.port, False)
+    assert start(project) == first

@@ -3,52 +3,45 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
 
 import pytest
 
 pytest.importorskip("starlette.testclient", reason="needs the extra serve")
-from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 from metaadapter.apps.page.access import Access
+from metaadapter.apps.page.app import make_app
 from metaadapter.apps.page.guard import Guard
-from metaadapter.apps.page.server import Starting
+from metaadapter.apps.page.projects import Projects
 from metaadapter.errors import DataError
 
 
-class Opening:
-    """A project that is opened, or fails, when the test says so."""
-
-    def __init__(self, error=None):
-        self.may_open, self.error, self.is_closed = threading.Event(), error, False
-
-    @contextmanager
-    def opened(self):
-        assert self.may_open.wait(60)
-        if self.error:
-            raise self.error
-        yield PlainTextResponse("the project")
-        self.is_closed = True
-
-
-def client_of(starting):
-    access = Access("a-token", 8000)
-    client = TestClient(Guard(starting, access), base_url="http://127.0.0.1:8000")
+def client_of(projects):
+    app = Guard(make_app(projects), Access("a-token", 8000))
+    client = TestClient(app, base_url="http://127.0.0.1:8000")
     client.headers["Authorization"] = "Bearer a-token"
     return client
 
 
-def test_page__while_the_project_is_opened__is_there_and_says_what_is_done():
-    opening, answers = Opening(), []
-    with Starting(opening.opened, lambda: "Loading the encoder tiny …") as starting:
-        client = client_of(starting)
+def test_page__while_the_project_is_opened__is_there_and_says_what_is_done(
+    tmp_path, colour_encoder
+):
+    may_open, loads, answers = threading.Event(), threading.Event(), []
+
+    def load(*_, **__):
+        loads.set()
+        assert may_open.wait(60)
+        return colour_encoder
+
+    with Projects(tmp_path / "project", "tiny", load).opened(waits=False) as projects:
+        client = client_of(projects)
+        assert loads.wait(60)
         page, script = client.get("/"), client.get("/page/main.js")
         work, nothing = client.get("/work"), client.get("/page/..%2fapp.py")
         waiting = threading.Thread(target=lambda: answers.append(client.get("/project")))
         waiting.start()
         stranger = client.get("/work", headers={"Authorization": ""})
-        opening.may_open.set()
+        may_open.set()
         waiting.join()
         later = client.get("/work")
 
@@ -58,21 +51,26 @@ def test_page__while_the_project_is_opened__is_there_and_says_what_is_done():
     assert (work.status_code, work.json()["kind"]) == (503, "opening")
     assert work.json()["error"] == "Loading the encoder tiny …"
     assert (nothing.status_code, stranger.status_code) == (404, 401)
-    assert (answers[0].text, later.text) == ("the project", "the project")
-    assert opening.is_closed
+    assert (answers[0].json()["name"], later.status_code) == ("project", 200)
 
 
-def test_opening__that_fails__refuses_who_waits_and_raises_its_error():
-    opening, answers = Opening(DataError("the folder holds other files")), []
-    starting = Starting(opening.opened, lambda: "Opening …")
-    client = client_of(starting)
-    starting.__enter__()
-    waiting = threading.Thread(target=lambda: answers.append(client.get("/project")))
-    waiting.start()
-    opening.may_open.set()
-    waiting.join()
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (DataError("the weights are damaged"), "The weights are damaged."),
+        (ZeroDivisionError("division by zero"), "Unexpected ZeroDivisionError: division by zero."),
+    ],
+)
+def test_opening__that_fails__refuses_who_waits_with_the_reason(tmp_path, error, sentence):
+    told, answers = [], []
 
-    assert starting.has_failed
-    with pytest.raises(DataError, match="holds other files"):
-        starting.__exit__()
-    assert (answers[0].status_code, answers[0].json()["kind"]) == (503, "closed")
+    def load(*_, **__):
+        raise error
+
+    projects = Projects(tmp_path / "project", "tiny", load, fail=told.append)
+    with projects.opened(waits=False):
+        answers.append(client_of(projects).get("/project"))
+
+    assert (answers[0].status_code, answers[0].json()["kind"]) == (503, "not-opened")
+    assert answers[0].json()["error"] == sentence
+    assert told == [projects.failure]

@@ -3,12 +3,11 @@ import { button, byId, html, render } from "./html.js";
 import { showField } from "./field_dialog.js";
 import { showFrames } from "./frame_dialog.js";
 import { orError } from "./messages.js";
-import { leftElsewhere } from "./outbox.js";
 import { project } from "./project.js";
 import { say } from "./words.js";
 
 export function showLines() {
-  const { answers, camera_traps, frames, place, tray } = project;
+  const { answers, camera_traps, frames, tray } = project;
   const { key, ...values } = nextStep(project, tray.some((picture) => answers[picture]));
   render(byId("next-step"), say(key, values));
   showIf("elsewhere", project.elsewhere && tray.length > 0 && say("elsewhere"));
@@ -18,12 +17,6 @@ export function showLines() {
     <p>${say("frames_line", { n: camera_traps.n_frames, boxes })}</p>
     ${button("frames_review", () => orError(showFrames()), dialog)}
     ${button("field_open", () => orError(showField()), dialog)}`);
-  const left = leftElsewhere(place);
-  showIf("left-elsewhere", left.length > 0 && left.map(({ port, n }) => html`
-    <p class="elsewhere" key=${port}>
-      ${say("left_elsewhere", { n })} <a href="http://${location.hostname}:${port}/">${say("left_elsewhere_send")}</a>${" "}
-      ${say("left_elsewhere_else", { port })}
-    </p>`));
 }
 
 function showIf(id, content) {

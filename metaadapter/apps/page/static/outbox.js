@@ -4,14 +4,10 @@
  *
  * An edit is {method, path, json}; here it gets a key, by which the server does it only once, and
  * the folder of its project, because the server may open another one in the meantime.
- *
- * A page at another port has a storage of its own, but the same cookies: they tell how many edits wait.
  */
 import { keep, kept } from "./storage.js";
 
 const PREFIX = "unsent ";
-const COOKIE = "metaadapter-unsent-"; // with the port at its end
-const YEAR = 31_536_000; // seconds
 const TAB = random();
 
 let n_made = 0;
@@ -30,44 +26,19 @@ export function post(edit, project) {
   n_made += 1;
   const made = { ...edit, project, key: `${TAB}-${n_made}`, at: Date.now(), n: n_made };
   const isKept = keep(PREFIX + made.key, made);
-  tellOtherPorts();
   return { ...made, isKept };
 }
 
 /** Forgets an edit that the server has done or refused. */
 export function forget({ key }) {
   if (kept(PREFIX + key, null)) localStorage.removeItem(PREFIX + key);
-  tellOtherPorts();
 }
 
 /** The edits of a project that are kept, those of other tabs and of earlier pages too. */
 export function leftOver(project) {
-  tellOtherPorts();
   return all()
     .filter((edit) => edit.project === project)
     .sort((a, b) => a.at - b.at || a.n - b.n);
-}
-
-/** The other ports where edits of a project are kept, with their numbers. */
-export function leftElsewhere(project) {
-  try {
-    return document.cookie
-      .split("; ")
-      .filter((one) => one.startsWith(COOKIE))
-      .map((one) => one.slice(COOKIE.length).split("="))
-      .map(([port, text]) => ({ port, n: JSON.parse(decodeURIComponent(text))[project] }))
-      .filter(({ port, n }) => Number.isInteger(n) && port !== location.port);
-  } catch {
-    return []; // another program has written such a cookie
-  }
-}
-
-function tellOtherPorts() {
-  const counts = {};
-  for (const { project } of all()) counts[project] = (counts[project] ?? 0) + 1;
-  const seconds = Object.keys(counts).length ? YEAR : 0;
-  const text = encodeURIComponent(JSON.stringify(counts));
-  document.cookie = `${COOKIE}${location.port}=${text}; path=/; samesite=strict; max-age=${seconds}`;
 }
 
 /** All edits that are kept and not damaged. */

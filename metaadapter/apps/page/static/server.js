@@ -2,7 +2,7 @@
 import { author } from "./storage.js";
 import { say, sayOf } from "./words.js";
 
-const AWAY = ["away", "token", "opening", "not-opened", "closed", "slow", "left"];
+const AWAY = ["away", "token", "opening", "not-opened", "closed", "left"];
 
 /** The server refused a request or could not be reached; `message` is a sentence to show. */
 class Refusal extends Error {
