@@ -120,10 +120,13 @@ PROJECT = {
     "folder": "/home/ana/metaadapter projects/camera-4-july",
 }
 PROJECTS = {
-    "current": PROJECT["name"],
+    "current": "camera-4-july",
     "projects": [
-        {"name": name, "n_pictures": n_pictures, "n_classes": n_classes, "folder": name}
-        for name, n_pictures, n_classes in ((PROJECT["name"], 2080, 20), ("Clothes", 160, 10))
+        {"name": name, "n_pictures": n_pictures, "n_classes": n_classes, "folder": folder}
+        for name, folder, n_pictures, n_classes in (
+            (PROJECT["name"], "camera-4-july", 2080, 20),
+            ("Clothes", "clothes", 160, 10),
+        )
     ],
 }
 HISTORY = {

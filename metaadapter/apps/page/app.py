@@ -17,7 +17,6 @@ from metaadapter.apps.page import (
     answer_routes,
     download_routes,
     field_routes,
-    forms,
     phone_routes,
     predict_routes,
     project_list_routes,
@@ -82,7 +81,6 @@ def _app(state: State, routers: Iterable[APIRouter]) -> FastAPI:
         description="Takes pictures of a few classes; returns a classifier and its predictions.",
         docs_url=None,  # these pages would be loaded from another host
         redoc_url=None,
-        responses={"default": {"model": forms.Error, "description": "The reason of a refusal"}},
         # The guard before the application checks the token; this only describes it.
         dependencies=[Depends(HTTPBearer(auto_error=False, description=TOKEN))],
     )

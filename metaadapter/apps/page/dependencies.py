@@ -19,7 +19,7 @@ from fastapi import Depends, Header, Request
 
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.contents import Contents, Edit, Origin
-from metaadapter.apps.page.forms import Revised
+from metaadapter.apps.page.forms import Reply
 from metaadapter.apps.page.history import History
 from metaadapter.apps.page.project import UPLOAD_PREFIX
 from metaadapter.apps.page.projects import Projects
@@ -74,7 +74,7 @@ class Editor:
     session: Session
     origin: Origin
 
-    def edit(self, edit: Callable[[Contents], Edit], *, stops: bool = False) -> Revised:
+    def edit(self, edit: Callable[[Contents], Edit], *, stops: bool = False) -> Reply:
         """Make and save an edit, unless the same request has made it before; see `change`.
 
         `edit` makes it from the contents, or refuses it.
@@ -83,7 +83,7 @@ class Editor:
         def make(history: History) -> None:
             history.make(replace(edit(history.contents), origin=self.origin))
 
-        return Revised(revision=self.change(make, stops=stops)[0])
+        return {"revision": self.change(make, stops=stops)[0]}
 
     def change(
         self, action: Callable[[History], Value], *, stops: bool = False

@@ -13,7 +13,7 @@ from metaadapter.apps.page.changes import DetectedFrame, add_boxes, require_one_
 from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.dependencies import Editor
 from metaadapter.apps.page.entries import ONLY, PictureEntry
-from metaadapter.apps.page.forms import MAX_NAME_LENGTH, RefusedFile, Revised
+from metaadapter.apps.page.forms import MAX_NAME_LENGTH, Reply
 from metaadapter.apps.page.frame_answers import MIN_CONFIDENCE
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.uploads import n_pictures, plain_name
@@ -27,26 +27,6 @@ READERS = 8
 REMEDY = "add the folder that holds the folders of all cameras"
 
 
-class BoxesAdded(Revised):
-    """The result of a detector's file."""
-
-    frames: int
-    """Frames that got their boxes."""
-    boxes: int
-    """Boxes of animals, which are pictures now."""
-    others: int
-    """Boxes of people and vehicles."""
-    empty: int
-    """Frames without a box that the detector is sure of."""
-    known_already: int
-    """Frames that keep the boxes that they had."""
-    missing: int
-    """Frames in the file that the project does not have."""
-    example: str
-    """The name of the first of these; "" without any."""
-    refused: list[RefusedFile]
-
-
 class _Listed(NamedTuple):
     """The frames in a detector's file by plain name, and what is said about them."""
 
@@ -56,11 +36,12 @@ class _Listed(NamedTuple):
     detector: str
 
 
-def add_detections(editor: Editor, path: Path, name: str) -> BoxesAdded:
+def add_detections(editor: Editor, path: Path, name: str) -> Reply:
     """Give pictures of the project the boxes in a detector's file, which a client has named.
 
     Frames that have boxes already keep them, since a person may have corrected them. So the same
-    file can come again after further pictures.
+    file can come again after further pictures. The reply counts frames and their boxes: of animals,
+    which are pictures now, and of others; frames that are `missing` have an `example`.
     """
     session = editor.session
     session.read(lambda contents: require_one_label(contents, "A file of boxes"))
@@ -94,25 +75,20 @@ def add_detections(editor: Editor, path: Path, name: str) -> BoxesAdded:
         said = f"Added the boxes of {n_pictures(len(still))}"
         return Edit(said, changes, "added-boxes", {"n": len(still)})
 
-    revision = editor.edit(edit).revision
-    sure = [
-        [box for box in frame.others if box.confidence >= MIN_CONFIDENCE]
-        for frame in added.values()
-    ]
-    return BoxesAdded(
-        frames=len(added),
-        boxes=sum(len(frame.animals) for frame in added.values()),
-        others=sum(map(len, sure)),
-        empty=sum(
-            not frame.animals and not boxes
-            for frame, boxes in zip(added.values(), sure, strict=True)
-        ),
-        known_already=len(usable) - len(new),
-        missing=len(matches.missing),
-        example=matches.missing[0] if matches.missing else "",
-        refused=[RefusedFile(name=file, reason=reason) for file, reason in refused.items()],
-        revision=revision,
-    )
+    reply, frames_added = editor.edit(edit), added.values()
+    sure = [sum(box.confidence >= MIN_CONFIDENCE for box in frame.others) for frame in frames_added]
+    n_animals = [len(frame.animals) for frame in frames_added]
+    return {
+        "frames": len(added),
+        "boxes": sum(n_animals),
+        "others": sum(sure),
+        "empty": sum(not n + others for n, others in zip(n_animals, sure, strict=True)),
+        "known_already": len(usable) - len(new),
+        "missing": len(matches.missing),
+        "example": matches.missing[0] if matches.missing else "",
+        "refused": [{"name": file, "reason": reason} for file, reason in refused.items()],
+        **reply,
+    }
 
 
 def _matches(

@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel
 
 from metaadapter.adapter.files import skill_bytes
 from metaadapter.apps.field.camtrap_package import CamtrapPackage
@@ -32,6 +31,7 @@ from metaadapter.apps.page.downloads import (
     whole_pictures,
     zip_pieces,
 )
+from metaadapter.apps.page.forms import Reply
 from metaadapter.apps.page.frame_answers import FrameAnswers, frame_answers
 from metaadapter.apps.page.project import UPLOAD_PREFIX
 from metaadapter.apps.page.refusal import Refusal
@@ -226,23 +226,9 @@ for place, download in DOWNLOADS.items():
     _add_route(place, download)
 
 
-class SpeciesCount(BaseModel, from_attributes=True):
-    """How often a label was seen at a camera."""
-
-    label: str
-    camera: str
-    individuals: int
-    pictures: int
-
-
-class Counts(BaseModel, from_attributes=True):
-    """The counts of all labels at all cameras."""
-
-    counts: list[SpeciesCount]
-
-
 @routes.get("/counts")
-def read_counts(of: Taking) -> Counts:
+def read_counts(of: Taking) -> Reply:
     """How often each species was seen at each camera."""
     answers = of.frames()
-    return Counts.model_validate({"counts": species_counts(answers.predictions, answers.folder)})
+    counts = species_counts(answers.predictions, answers.folder)
+    return {"counts": [count._asdict() for count in counts]}

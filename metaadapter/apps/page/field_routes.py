@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from difflib import get_close_matches
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 
 from metaadapter.apps.field.species import folded
 from metaadapter.apps.page.changes import change_box, require_one_label
 from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.dependencies import OpenEditor, OpenSession, UploadFolder
-from metaadapter.apps.page.detection_uploads import BoxesAdded, add_detections
+from metaadapter.apps.page.detection_uploads import add_detections
 from metaadapter.apps.page.entries import ONLY, BoxEntry
 from metaadapter.apps.page.forms import (
     OF_FILES,
     DetectorFile,
     Name,
     PictureId,
+    Reply,
     RequestForm,
-    Revised,
     UploadRoute,
 )
 from metaadapter.apps.page.frame_answers import series_of
@@ -52,36 +51,6 @@ class BoxChange(RequestForm):
     after: Sides | None = None
 
 
-class BoxChanged(Revised):
-    """The picture of the changed box; `null` if the box was removed."""
-
-    picture: PictureId | None
-
-
-class FrameBox(BoxEntry):
-    """A box in a frame."""
-
-    picture: str | None
-    """Its picture; `null` for a person, a vehicle, or a box that the detector is not sure of."""
-
-
-class FrameState(BaseModel):
-    """A frame with its boxes."""
-
-    id: str
-    name: str
-    time: str | None
-    series: str | None
-    """The first frame of its series."""
-    boxes: list[FrameBox]
-
-
-class Frames(Revised):
-    """All frames, in the page's order."""
-
-    frames: list[FrameState]
-
-
 class FieldChange(RequestForm):
     """New settings: seconds between the frames of a series, and names of classes that occur."""
 
@@ -96,7 +65,7 @@ upload_routes = APIRouter(route_class=UploadRoute)
 @upload_routes.post("/detections", status_code=202)
 def upload_detections(
     editor: OpenEditor, form: Annotated[DetectorFile, OF_FILES], folder: UploadFolder
-) -> BoxesAdded:
+) -> Reply:
     """Add the boxes in the JSON file of MegaDetector or SpeciesNet to the pictures."""
     name = plain_name(form.detections.filename or "")
     return add_detections(editor, on_disk(form.detections, folder / "detections"), name)
@@ -106,42 +75,51 @@ def upload_detections(
 def read_frames(
     session: OpenSession,
     frame: Annotated[PictureId | None, Query(description="The id of one frame.")] = None,
-) -> Frames:
-    """All frames with boxes, or only this one."""
+) -> Reply:
+    """All frames with boxes, in the page's order, or only this one.
 
-    def frames(contents: Contents) -> Frames:
+    A box has the `picture` that it is; null for a person, a vehicle, or a box that the detector is
+    not sure of. `series` is the first frame of the series.
+    """
+
+    def frames(contents: Contents) -> list[Reply]:
         whole = {
             key: entry
             for key, entry in contents.ordered_pictures
             if entry.boxes is not None and frame in (None, key)
         }
         crops, series = contents.crops_of(whole), series_of(contents)
-        states = [
-            FrameState(
-                id=key,
-                name=entry.name,
-                time=entry.time,
-                series=series[key].series if key in series else None,
-                boxes=_boxes(contents, crops[key], entry.boxes or ()),
-            )
+        return [
+            {
+                "id": key,
+                "name": entry.name,
+                "time": entry.time,
+                "series": series[key].series if key in series else None,
+                "boxes": _boxes(contents, crops[key], entry.boxes or ()),
+            }
             for key, entry in whole.items()
         ]
-        return Frames(revision=session.revision, frames=states)
 
-    return session.read(frames)
+    return {"revision": session.revision, "frames": session.read(frames)}
 
 
-def _boxes(contents: Contents, crops: list[str], others: tuple[BoxEntry, ...]) -> list[FrameBox]:
+def _boxes(contents: Contents, crops: list[str], others: tuple[BoxEntry, ...]) -> list[Reply]:
     cut = [(crop, contents.pictures[crop].crop) for crop in crops]
+    boxes: list[tuple[str | None, BoxEntry | None]] = [*cut, *((None, other) for other in others)]
     return [
-        FrameBox(sides=box.sides, category=box.category, confidence=box.confidence, picture=picture)
-        for picture, box in (*cut, *((None, other) for other in others))
+        {
+            "sides": box.sides,
+            "category": box.category,
+            "confidence": box.confidence,
+            "picture": picture,
+        }
+        for picture, box in boxes
         if box is not None
     ]
 
 
 @routes.post("/frames/{frame}/boxes")
-def edit_box(editor: OpenEditor, frame: PictureId, change: BoxChange) -> BoxChanged:
+def edit_box(editor: OpenEditor, frame: PictureId, change: BoxChange) -> Reply:
     """Add, remove, move or accept a box of a frame; a picture without boxes becomes a frame."""
     before, after = (sides and Box(*sides) for sides in (change.before, change.after))
     session = editor.session
@@ -150,13 +128,13 @@ def edit_box(editor: OpenEditor, frame: PictureId, change: BoxChange) -> BoxChan
     sha256 = _hash_of(session, frame)
     what = "Accepted" if after == before else "Moved"
     what = "Added" if before is None else "Removed" if after is None else what
-    revised = editor.edit(
+    reply = editor.edit(
         lambda contents: Edit(
             f"{what} a box", change_box(contents, frame, sha256, before, after), "changed-box"
         )
     )
     picture = None if after is None else id_of(crop_hash(sha256, after))
-    return BoxChanged(picture=picture, revision=revised.revision)
+    return {"picture": picture, **reply}
 
 
 def _hash_of(session: Session, frame: str) -> str:
@@ -171,7 +149,7 @@ def _hash_of(session: Session, frame: str) -> str:
 
 
 @routes.patch("/field")
-def edit_settings(editor: OpenEditor, change: FieldChange) -> Revised:
+def edit_settings(editor: OpenEditor, change: FieldChange) -> Reply:
     """Set which frames form series, and which classes occur; `null` ends a setting."""
 
     def edit(contents: Contents) -> Edit:
@@ -188,12 +166,9 @@ def edit_settings(editor: OpenEditor, change: FieldChange) -> Revised:
 
 
 def _classes(contents: Contents, names: list[str]) -> tuple[str, ...]:
-    """The ids of classes, given by name; an unknown name is refused, with the nearest one."""
+    """The ids of classes, given by name; an unknown name is refused."""
     ids = {folded(name): label for label, name in contents.class_names.items()}
     for name in names:
         if folded(name) not in ids:
-            close = get_close_matches(folded(name), ids, n=1, cutoff=0)
-            nearest = contents.classes[ids[close[0]]].name if close else ""
-            sentence = f"There is no class {name!r}. The nearest one is {nearest!r}."
-            raise Refusal(422, "no-such-species", sentence, name=name, nearest=nearest)
+            raise Refusal(422, "no-such-species", f"There is no class {name!r}.", name=name)
     return tuple(dict.fromkeys(ids[folded(name)] for name in names))

@@ -1,9 +1,9 @@
-"""The values and forms that several routes take or return; forms with files have limits."""
+"""The forms that routes take; those with files have limits."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 from unicodedata import category
 
 from fastapi import Form, Request, Response, UploadFile
@@ -17,9 +17,7 @@ from pydantic import (
 )
 from python_multipart.multipart import parse_options_header
 
-from metaadapter.apps.page.contents import EditKind, Origin
-from metaadapter.apps.page.entries import ClassEntry
-from metaadapter.apps.page.refusal import Kind, Refusal
+from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.plain_text import one_line
 
 MAX_NAME_LENGTH, MAX_DESCRIPTION_LENGTH = 120, 10_000
@@ -55,6 +53,10 @@ Label = ClassId | Literal["none"] | None | Annotated[list[ClassId], Field(max_le
 project of several labels."""
 
 
+Reply: TypeAlias = dict[str, Any]
+"""The JSON object of a response; that of an edit has the new `revision` of the project."""
+
+
 class RequestForm(BaseModel):
     """The body of a request; unknown keys are refused."""
 
@@ -65,27 +67,6 @@ class Pictures(RequestForm):
     """The ids of pictures."""
 
     pictures: Annotated[list[PictureId], Field(max_length=MAX_PICTURES)]
-
-
-class Error(BaseModel):
-    """The reason why a request was refused, with the names and numbers in its sentence."""
-
-    error: str
-    kind: Kind
-    values: dict[str, str | int]
-
-
-class Revised(BaseModel):
-    """The revision of the project after an edit."""
-
-    revision: int
-
-
-class RefusedFile(BaseModel):
-    """A file that was not added, and the reason."""
-
-    name: str
-    reason: str
 
 
 class NewClass(RequestForm):
@@ -117,96 +98,6 @@ class Labelling(RequestForm):
     """Whether a picture can show several of the classes."""
 
     several: bool
-
-
-class ClassMade(Revised):
-    """The id of a new class."""
-
-    id: str
-
-
-class Undone(Revised):
-    """The edit that was undone or redone, who made it, and the ids of its pictures."""
-
-    undone: str
-    by: str = ""
-    edit: str = ""
-    kind: EditKind | None = None
-    values: dict[str, str | int] = Field(default_factory=dict)
-    pictures: list[str] = Field(default_factory=list)
-
-
-class Step(Origin):
-    """An edit that was made, undone or redone: by whom, when (in UTC), and the request's key."""
-
-    what: Literal["edit", "undo", "redo"]
-    edit: str
-    kind: EditKind
-    values: dict[str, str | int]
-
-
-class Steps(BaseModel):
-    """The latest steps of all people, the last one first."""
-
-    steps: list[Step]
-
-
-class ClassState(ClassEntry):
-    """A class and its pictures."""
-
-    id: str
-    pictures: list[str]
-
-
-class CameraTraps(BaseModel):
-    """The settings for camera traps, and the number of frames with boxes."""
-
-    n_frames: int
-    burst: float | None
-    """Most seconds between two frames of a series."""
-    allowed: list[str] | None
-    """The ids of the classes that occur."""
-
-
-class ProjectState(BaseModel):
-    """The open project."""
-
-    name: str
-    encoder: str
-    revision: int
-    classes: list[ClassState]
-    tray: list[str]
-    none: list[str]
-    names: dict[str, str]
-    unreadable: dict[str, str]
-    frames: dict[str, str]
-    """Picture in a box → the frame that it is cut out of."""
-    series: dict[str, str]
-    """Picture → the first frame of its series; empty if no series are formed."""
-    camera_traps: CameraTraps
-    several: bool
-    """Whether a picture can show several classes; it is then in the `pictures` of each."""
-    ready: bool
-    can_undo: bool
-    can_redo: bool
-    saved: bool
-    folder: str
-
-
-class Work(Revised):
-    """The work in the background."""
-
-    busy: bool
-    stopped: bool
-    """Whether pictures are left because a person stopped the work."""
-    what: str
-    done: int
-    total: int
-    per_second: float | None
-    seconds_left: float | None
-    error: str | None
-    kind: Kind | None
-    values: dict[str, str | int]
 
 
 # Each file of a form may be open at once; a client with more files sends several portions.

@@ -7,28 +7,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
-from pydantic import BaseModel
 
 from metaadapter.apps.page import predict_routes, project_routes
 from metaadapter.apps.page.dependencies import AppState, OpenEditor, OpenSession, UploadFolder
-from metaadapter.apps.page.forms import OF_FILES, NewPictures, UploadRoute
+from metaadapter.apps.page.forms import OF_FILES, NewPictures, Reply, UploadRoute
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.server import page_file
-from metaadapter.apps.page.uploads import FOLDERS, Added
-
-
-class ClassNames(BaseModel):
-    """The names of the classes by their ids, and whether there is a classifier."""
-
-    names: dict[str, str]
-    ready: bool
-
-
-class Address(BaseModel):
-    """The address that a phone opens."""
-
-    address: str
-
+from metaadapter.apps.page.uploads import FOLDERS
 
 routes = APIRouter(route_class=UploadRoute)
 routes.include_router(predict_routes.routes)
@@ -43,7 +28,7 @@ def add_pictures(
     form: Annotated[NewPictures, OF_FILES],
     folder: UploadFolder,
     state: AppState,
-) -> Added:
+) -> Reply:
     """Add pictures; an upload that makes classes or stops the encoding is refused."""
     if form.class_id == FOLDERS or form.wait:
         raise Refusal(403, "phone", "A phone can only add pictures and have them predicted.")
@@ -57,10 +42,10 @@ def read_phone_page() -> Response:
 
 
 @routes.get("/classes")
-def read_classes(session: OpenSession) -> ClassNames:
+def read_classes(session: OpenSession) -> Reply:
     """The names of the classes, and whether there is a classifier."""
     names = session.read(lambda contents: contents.class_names)
-    return ClassNames(names=names, ready=session.results.stored is not None)
+    return {"names": names, "ready": session.results.stored is not None}
 
 
 async def phone_address(state: AppState) -> str:
@@ -75,9 +60,9 @@ PhoneAddress = Annotated[str, Depends(phone_address)]
 
 
 @code_routes.get("")
-def read_address(address: PhoneAddress) -> Address:
+def read_address(address: PhoneAddress) -> Reply:
     """The address that a phone in the same network opens; 404 without `--phone`."""
-    return Address(address=address)
+    return {"address": address}
 
 
 @code_routes.get("/code.svg", response_class=Response)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
 
-from metaadapter.apps.page.answer_routes import Shift
+from metaadapter.apps.page.answer_routes import as_json
 from metaadapter.apps.page.dependencies import AppState, OpenSession, UploadFolder
-from metaadapter.apps.page.forms import OF_FILES, PictureFiles, RefusedFile, UploadRoute
+from metaadapter.apps.page.forms import OF_FILES, PictureFiles, Reply, UploadRoute
 from metaadapter.apps.page.refusal import Limits
 from metaadapter.apps.page.uploads import uploaded_files
 from metaadapter.data.table import ImageRow
@@ -25,15 +24,6 @@ Now = Annotated[
 ]
 
 
-class Predictions(BaseModel):
-    """The predictions of a request, their shift, and the files that could not be read."""
-
-    predictions: list[dict[str, Any]]
-    """With the keys of `metaadapter predict --json`."""
-    shift: Shift | None
-    refused: list[RefusedFile]
-
-
 routes = APIRouter(route_class=UploadRoute)
 
 
@@ -44,8 +34,12 @@ def predict(
     folder: UploadFolder,
     state: AppState,
     now: Now = False,
-) -> Predictions:
-    """Predict pictures with the open project's adapter; nothing is kept."""
+) -> Reply:
+    """Predict pictures with the open project's adapter; nothing is kept.
+
+    The `predictions` and their `shift` have the keys of `metaadapter predict --json`; `refused` are
+    the files that could not be read.
+    """
     stored = session.results.stored if now else None
     stored = stored or session.wait_for_results().stored
     assert stored is not None
@@ -53,26 +47,25 @@ def predict(
     sample = QuerySample(stored)
     sample.add(pictures.features)
     predictions = [one.to_dict() for one in predict_pictures(stored, pictures)]
-    shift = sample.shift and Shift.model_validate(sample.shift)
-    return Predictions(predictions=predictions, shift=shift, refused=refused)
+    return {"predictions": predictions, "shift": as_json(sample.shift), "refused": refused}
 
 
 def _encode(
     form: PictureFiles, folder: Path, encoder: ImageEncoder, limits: Limits
-) -> tuple[EncodedPictures, list[RefusedFile]]:
+) -> tuple[EncodedPictures, list[Reply]]:
     """Encode the pictures of a form, under the client's names; return also the refused files."""
     names: dict[str, str] = {}
     refused = []
     for number, file in enumerate(uploaded_files(form.pictures, folder, limits)):
         if file.path is None:
-            refused.append(RefusedFile(name=file.name, reason=file.reason))
+            refused.append({"name": file.name, "reason": file.reason})
             continue
         path = file.path.rename(folder / f"picture-{number}")
         names[str(path)] = file.name
     rows = [ImageRow(Path(path), None) for path in names]
     encoded = encode_rows(rows, encoder, views=1, seed=0)
     refused += [
-        RefusedFile(name=names[str(picture.path)], reason=picture.reason)
+        {"name": names[str(picture.path)], "reason": picture.reason}
         for picture in encoded.quarantined
     ]
     pictures = tuple(picture._replace(path=names[picture.path]) for picture in encoded.pictures)

@@ -1,13 +1,14 @@
-"""The routes of the projects in a folder: list, make, open, rename and delete them."""
+"""The routes of the projects in a folder: list, make, open, rename and delete them.
+
+A project is named by its `folder` beside the others, since two may have the same name.
+"""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 
 from metaadapter.apps.page.dependencies import AppState
-from metaadapter.apps.page.forms import Name, RequestForm
-from metaadapter.apps.page.projects import ListedProject
+from metaadapter.apps.page.forms import Name, Reply, RequestForm
 from metaadapter.data.plain_text import one_line
 
 
@@ -17,10 +18,10 @@ class ProjectName(RequestForm):
     name: Name
 
 
-class NewProjectName(ProjectName):
-    """The name of a project, and its new name."""
+class ProjectFolder(RequestForm):
+    """The folder of a project, as the list of projects has it."""
 
-    new_name: Name
+    folder: str
 
 
 class Again(RequestForm):
@@ -29,58 +30,45 @@ class Again(RequestForm):
     repairs: bool = False
 
 
-class ProjectList(BaseModel):
-    """The projects that can be opened, and the name of the open one; "" if none could be opened."""
-
-    projects: list[ListedProject]
-    current: str
-
-
-class Deleted(ProjectList):
-    """The projects that are left, and the folder that the deleted one has been moved to."""
-
-    place: str
-
-
 routes = APIRouter()
 
 
 @routes.get("/projects")
-def list_projects(state: AppState) -> ProjectList:
-    """The projects that can be opened."""
-    return ProjectList(projects=state.projects.listed(), current=state.projects.current)
+def list_projects(state: AppState) -> Reply:
+    """The projects that can be opened, and the folder of the open one; "" if none is open."""
+    return {"projects": state.projects.listed(), "current": state.projects.current}
 
 
 @routes.post("/projects", status_code=201)
-def make_project(state: AppState, new: ProjectName) -> ProjectList:
+def make_project(state: AppState, new: ProjectName) -> Reply:
     """Make a project and open it."""
     state.projects.make(new.name)
     return list_projects(state)
 
 
 @routes.post("/projects/open")
-def open_project(state: AppState, project: ProjectName) -> ProjectList:
+def open_project(state: AppState, project: ProjectFolder) -> Reply:
     """Open another project."""
-    state.projects.open(project.name)
+    state.projects.open(project.folder)
     return list_projects(state)
 
 
 @routes.post("/projects/again")
-def open_again(state: AppState, how: Again) -> ProjectList:
+def open_again(state: AppState, how: Again) -> Reply:
     """Try once more to open the project that `serve` could not open, perhaps after a repair."""
     state.projects.open_again(repairs=how.repairs)
     return list_projects(state)
 
 
 @routes.post("/projects/rename")
-def rename_project(state: AppState, names: NewProjectName) -> ProjectList:
-    """Rename a project, which may be the open one."""
-    state.projects.rename(names.name, names.new_name)
+def rename_project(state: AppState, new: ProjectName) -> Reply:
+    """Rename the open project."""
+    state.projects.rename(new.name)
     return list_projects(state)
 
 
 @routes.post("/projects/delete")
-def delete_project(state: AppState, project: ProjectName) -> Deleted:
+def delete_project(state: AppState, project: ProjectFolder) -> Reply:
     """Move a project that is not open into the folder `deleted projects` beside it."""
-    place = one_line(state.projects.delete(project.name))
-    return Deleted(place=place, **dict(list_projects(state)))
+    place = one_line(state.projects.delete(project.folder))
+    return {"place": place, **list_projects(state)}

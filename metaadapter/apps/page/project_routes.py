@@ -22,28 +22,21 @@ from metaadapter.apps.page.dependencies import AppState, OpenEditor, OpenSession
 from metaadapter.apps.page.entries import NONE
 from metaadapter.apps.page.forms import (
     OF_FILES,
-    CameraTraps,
     ClassChange,
     ClassId,
-    ClassMade,
-    ClassState,
     Labelling,
     Labels,
     NewClass,
     NewPictures,
     PictureId,
     Pictures,
-    ProjectState,
-    Revised,
-    Step,
-    Steps,
-    Undone,
+    Reply,
     UploadRoute,
 )
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.picture_folder import BROWSER_TYPES, jpeg_bytes, media_type
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.uploads import Added, add_uploads, n_pictures
+from metaadapter.apps.page.uploads import add_uploads, n_pictures
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import one_line
@@ -56,58 +49,63 @@ upload_routes = APIRouter(route_class=UploadRoute)
 
 
 @routes.get("/project")
-def read_project(session: OpenSession) -> ProjectState:
-    """The classes, the tray, the pictures of no class, and the names of all pictures."""
+def read_project(session: OpenSession) -> Reply:
+    """The classes, the tray, the pictures of no class, and the names of all pictures.
+
+    `frames` are the pictures in boxes with the frames that they are cut out of, `series` pictures
+    with the first frame of their series. `burst` is the most seconds between two frames of a
+    series, `allowed` the ids of the classes that occur. With `several` labels a picture stands in
+    each of its classes.
+    """
     project = session.project
 
-    def state(contents: Contents) -> ProjectState:
+    def state(contents: Contents) -> Reply:
         piles, pictures, settings = contents.piles(), contents.pictures, contents.settings
         series = series_of(contents)
-        return ProjectState(
-            name=project.facts.name,
-            encoder=project.facts.encoder,
-            revision=session.revision,
-            classes=[
-                ClassState(id=label, pictures=piles[label], **dict(contents.classes[label]))
+        return {
+            "name": project.facts.name,
+            "encoder": project.facts.encoder,
+            "revision": session.revision,
+            "classes": [
+                {"id": label, "pictures": piles[label], **dict(contents.classes[label])}
                 for label in contents.ordered_classes
             ],
-            tray=piles[None],
-            none=piles[NONE],
-            names={key: entry.name for key, entry in pictures.items()},
-            unreadable={key: why for key, why in session.unreadable.items() if key in pictures},
-            frames={key: entry.crop.frame for key, entry in pictures.items() if entry.crop},
-            series={key: seen.series for key, seen in series.items() if seen.series is not None},
-            camera_traps=CameraTraps(
-                n_frames=sum(entry.boxes is not None for entry in pictures.values()),
-                burst=settings.burst,
-                allowed=None if settings.allowed is None else [*settings.allowed],
-            ),
-            several=contents.several,
-            ready=session.results.stored is not None,
-            can_undo=bool(contents.done),
-            can_redo=bool(contents.undone),
-            saved=project.history.saved,
-            folder=one_line(project.folder),
-        )
+            "tray": piles[None],
+            "none": piles[NONE],
+            "names": {key: entry.name for key, entry in pictures.items()},
+            "unreadable": {key: why for key, why in session.unreadable.items() if key in pictures},
+            "frames": {key: entry.crop.frame for key, entry in pictures.items() if entry.crop},
+            "series": {key: seen.series for key, seen in series.items() if seen.series is not None},
+            "camera_traps": {
+                "n_frames": sum(entry.boxes is not None for entry in pictures.values()),
+                "burst": settings.burst,
+                "allowed": settings.allowed,
+            },
+            "several": contents.several,
+            "ready": session.results.stored is not None,
+            "can_undo": bool(contents.done),
+            "can_redo": bool(contents.undone),
+            "saved": project.history.saved,
+            "folder": one_line(project.folder),
+        }
 
     return session.read(state)
 
 
 @routes.post("/classes", status_code=201)
-def add_class(editor: OpenEditor, new: NewClass) -> ClassMade:
-    """Add a class."""
+def add_class(editor: OpenEditor, new: NewClass) -> Reply:
+    """Add a class; the reply has its `id`."""
     label, said = new.id or editor.new_class_id(), f"Added the class {new.name}"
 
     def edit(contents: Contents) -> Edit:
         changes = add_classes(contents, {label: new.name}, new.description)
         return Edit(said, changes, "added-class", {"name": new.name})
 
-    revised = editor.edit(edit)
-    return ClassMade(id=label, revision=revised.revision)
+    return {"id": label, **editor.edit(edit)}
 
 
 @routes.patch("/classes/{label}")
-def edit_class(editor: OpenEditor, label: ClassId, change: ClassChange) -> Revised:
+def edit_class(editor: OpenEditor, label: ClassId, change: ClassChange) -> Reply:
     """Rename or describe a class."""
 
     def edit(contents: Contents) -> Edit:
@@ -120,7 +118,7 @@ def edit_class(editor: OpenEditor, label: ClassId, change: ClassChange) -> Revis
 
 
 @routes.delete("/classes/{label}")
-def delete_class(editor: OpenEditor, label: ClassId) -> Revised:
+def delete_class(editor: OpenEditor, label: ClassId) -> Reply:
     """Remove a class; its pictures go to the tray."""
 
     def edit(contents: Contents) -> Edit:
@@ -136,13 +134,13 @@ def upload_pictures(
     form: Annotated[NewPictures, OF_FILES],
     folder: UploadFolder,
     state: AppState,
-) -> Added:
+) -> Reply:
     """Add pictures and zip files of pictures; those that the project has are not added again."""
     return add_uploads(editor, form, folder, state.limits)
 
 
 @routes.patch("/labelling")
-def set_labelling(editor: OpenEditor, labelling: Labelling) -> Revised:
+def set_labelling(editor: OpenEditor, labelling: Labelling) -> Reply:
     """Say whether a picture can show several classes."""
     several = labelling.several
     said = f"A picture {'can show several classes' if several else 'shows one class'}"
@@ -152,7 +150,7 @@ def set_labelling(editor: OpenEditor, labelling: Labelling) -> Revised:
 
 
 @routes.post("/labels")
-def set_labels(editor: OpenEditor, labels: Labels) -> Revised:
+def set_labels(editor: OpenEditor, labels: Labels) -> Reply:
     """Move pictures to classes, to "none of these", or to the tray.
 
     With several labels a list replaces the classes of a picture.
@@ -187,7 +185,7 @@ def _sorted(contents: Contents, labels: Mapping[str, NewLabel]) -> str:
 
 
 @routes.delete("/pictures")
-def delete_pictures(editor: OpenEditor, pictures: Pictures) -> Revised:
+def delete_pictures(editor: OpenEditor, pictures: Pictures) -> Reply:
     """Remove pictures."""
     keys, n = pictures.pictures, len(pictures.pictures)
     return editor.edit(
@@ -201,47 +199,51 @@ def delete_pictures(editor: OpenEditor, pictures: Pictures) -> Revised:
 
 
 @routes.post("/undo")
-def undo(editor: OpenEditor) -> Undone:
+def undo(editor: OpenEditor) -> Reply:
     """Undo the latest edit, whoever made it."""
     return _undone("Undone", *editor.change(lambda history: history.undo(editor.origin)))
 
 
 @routes.post("/redo")
-def redo(editor: OpenEditor) -> Undone:
+def redo(editor: OpenEditor) -> Reply:
     """Redo the edit that was undone last."""
     return _undone("Redone", *editor.change(lambda history: history.redo(editor.origin)))
 
 
-def _undone(what: str, revision: int, edit: Edit | None) -> Undone:
-    if edit is None:  # the answer to the same request was lost
-        return Undone(revision=revision, undone=f"{what}.")
-    return Undone(
-        revision=revision,
-        undone=f"{what}: {edit.message}.",
-        by=edit.origin.by,
-        edit=edit.message,
-        kind=edit.kind,
-        values=dict(edit.values),
-        pictures=edit.pictures,
-    )
+def _undone(what: str, revision: int, edit: Edit | None) -> Reply:
+    """The edit that was undone or redone, who made it, and its pictures.
+
+    There is no edit if the same request was done before, and its reply was lost.
+    """
+    reply: Reply = {"revision": revision, "undone": f"{what}.", "pictures": []}
+    if edit is None:
+        return reply
+    return reply | {
+        "undone": f"{what}: {edit.message}.",
+        "by": edit.origin.by,
+        "edit": edit.message,
+        "kind": edit.kind,
+        "values": edit.values,
+        "pictures": edit.pictures,
+    }
 
 
 @routes.get("/history")
-def read_history(session: OpenSession) -> Steps:
+def read_history(session: OpenSession) -> Reply:
     """The latest edits, undos and redos, the last one first: what was done, by whom and when."""
     steps = session.read(lambda contents: [*contents.steps])
-    return Steps(
-        steps=[
-            Step(
-                what=what,
-                edit=edit.message,
-                kind=edit.kind,
-                values=dict(edit.values),
+    return {
+        "steps": [
+            {
+                "what": what,
+                "edit": edit.message,
+                "kind": edit.kind,
+                "values": edit.values,
                 **dict(origin),
-            )
+            }
             for what, edit, origin in reversed(steps)
         ]
-    )
+    }
 
 
 @routes.get("/pictures/{picture}", response_class=Response)

@@ -7,13 +7,11 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn, final
-
-from pydantic import BaseModel
 
 from metaadapter.apps.page.history import (
     DamagedHistory,
@@ -30,7 +28,6 @@ from metaadapter.apps.page.project_folders import (
 )
 from metaadapter.apps.page.refusal import Refusal, as_sentence
 from metaadapter.apps.page.session import Session
-from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.data.output_folder import require_no_link, sync_folder, write_errors
 from metaadapter.data.plain_text import one_line
@@ -39,14 +36,6 @@ from metaadapter.features.image_encoder import ImageEncoder
 
 NOT_PLAIN = re.compile(r"[^a-z0-9]+")
 MAX_FOLDER_NAME = 40
-
-
-class ListedProject(BaseModel):
-    """A project that can be opened."""
-
-    name: str
-    n_pictures: int
-    n_classes: int
 
 
 def _raise(error: MetaAdapterError) -> NoReturn:
@@ -120,14 +109,14 @@ class Projects:
 
     @property
     def current(self) -> str:
-        """The name of the open project; "" if none could be opened."""
-        return "" if self.failure is not None else self.session.project.facts.name
+        """The name of the folder of the open project; "" if none could be opened."""
+        return "" if self.failure is not None else self.session.project.folder.name
 
-    def listed(self) -> list[ListedProject]:
+    def listed(self) -> list[dict[str, object]]:
         """The projects in the order of their names; a project that cannot be read is left out."""
-        projects = []
+        projects: list[tuple[str, dict[str, object]]] = []
         session = None if self.failure is not None else self.session
-        for folder, name in self._names().items():
+        for folder in projects_in(self._folder.parent):
             if session is None and folder == self._folder:
                 continue
             with suppress(MetaAdapterError):
@@ -135,11 +124,10 @@ class Projects:
                     contents = session.project.history.contents
                 else:
                     contents = read_contents(folder / HISTORY_FILE)
-                n_pictures, n_classes = len(contents.pictures), len(contents.classes)
-                projects.append(
-                    ListedProject(name=name, n_pictures=n_pictures, n_classes=n_classes)
-                )
-        return sorted(projects, key=lambda project: project.name.casefold())
+                name = read_facts(folder).name
+                sizes = {"n_pictures": len(contents.pictures), "n_classes": len(contents.classes)}
+                projects.append((name, {"folder": folder.name, "name": name, **sizes}))
+        return [values for _, values in sorted(projects, key=lambda one: one[0].casefold())]
 
     def open(self, name: str) -> None:
         """Close the open project and open another; if that fails, open the former one again."""
@@ -147,7 +135,6 @@ class Projects:
 
     def make(self, name: str) -> None:
         """Close the open project and make a new one; if that fails, open the former one again."""
-        self._require_free(name, self._names().values())
         plain = NOT_PLAIN.sub("-", name.lower()).strip("-")[:MAX_FOLDER_NAME]
         folder = self._folder.parent / (plain or "project")
         if folder.exists():
@@ -167,34 +154,20 @@ class Projects:
                 notes.append(repair(self._folder / HISTORY_FILE))
             self._start_first(notes)
 
-    def rename(self, name: str, new_name: str) -> None:
-        """Rename a project; its folder keeps its name."""
+    def rename(self, name: str) -> None:
+        """Rename the open project; its folder keeps its name."""
         with self._switching:
-            folder = self._folder_of(name)
-            if folder != self.session.project.folder:
-                self._require_one(name)
-            others = [other for place, other in self._names().items() if place != folder]
-            self._require_free(new_name, others)
-            session = self.session
-            facts = replace(read_facts(folder), name=new_name)
-            if folder == session.project.folder:
-                session.project = replace(session.project, facts=write_facts(folder, facts))
-            else:
-                require_closed(folder / HISTORY_FILE)
-                write_facts(folder, facts)
+            project = self.session.project
+            facts = replace(project.facts, name=name)
+            self.session.project = replace(project, facts=write_facts(project.folder, facts))
 
     def delete(self, name: str) -> Path:
         """Move a project into the folder of deleted projects; return its place there."""
         with self._switching:
-            self._require_one(name)
             folder = self._folder_of(name)
             if folder == self.session.project.folder:
-                raise Refusal(
-                    409,
-                    "project-open",
-                    f"The project {name!r} is open. Open another one, then delete it.",
-                    name=name,
-                )
+                sentence = "This project is open. Open another one, then delete it."
+                raise Refusal(409, "project-open", sentence)
             require_closed(folder / HISTORY_FILE)
             trash = folder.parent / DELETED_FOLDER
             require_no_link(trash)
@@ -206,25 +179,11 @@ class Projects:
             return place
 
     def _folder_of(self, name: str) -> Path:
-        folders = [folder for folder, other in self._names().items() if other == name]
-        if not folders:
-            raise Refusal(404, "no-such-project", f"There is no project {name!r}.", name=name)
-        session = self._session
-        is_open = session is not None and session.project.folder in folders
-        return session.project.folder if session is not None and is_open else folders[0]
-
-    def _require_one(self, name: str) -> None:
-        """Refuse a name that several projects have: the copies of a folder, for example."""
-        if [*self._names().values()].count(name) > 1:
-            sentence = f"There are several projects {name!r}; rename one of them first."
-            raise Refusal(409, "several-projects", sentence, name=name)
-
-    def _require_free(self, name: str, taken: Iterable[str]) -> None:
-        for other in taken:
-            if same_label_spelling(other) == same_label_spelling(name):
-                raise Refusal(
-                    409, "name-taken", f"There is already a project {other!r}.", name=other
-                )
+        """The folder of a project beside the others, given by its own name."""
+        for folder in projects_in(self._folder.parent):
+            if folder.name == name:
+                return folder
+        raise Refusal(404, "no-such-project", f"There is no project {name!r}.", name=name)
 
     def _load_once(self, name: str, **options: object) -> ImageEncoder:
         if name not in self._loaded:
@@ -276,10 +235,3 @@ class Projects:
             self._open = stack.pop_all()
         self._note(folder)
         self._session = session
-
-    def _names(self) -> dict[Path, str]:
-        names: dict[Path, str] = {}
-        for folder in projects_in(self._folder.parent):
-            with suppress(MetaAdapterError):
-                names[folder] = read_facts(folder).name
-        return names

@@ -68,7 +68,6 @@ Kind: TypeAlias = Literal[
     "same-name",
     "several-in-use",
     "several-labels",
-    "several-projects",
     "project-open",
     "token",
     "too-large",

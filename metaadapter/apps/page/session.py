@@ -18,7 +18,7 @@ from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.page.answers import Results, updated, updated_with_pool
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.entries import CropEntry
-from metaadapter.apps.page.forms import Work
+from metaadapter.apps.page.forms import Reply
 from metaadapter.apps.page.hints import Hints
 from metaadapter.apps.page.history import History
 from metaadapter.apps.page.picture_folder import CROP_QUALITY, jpeg_bytes
@@ -163,26 +163,25 @@ class Session:
         """Groups of encoded pictures without a label that look alike, the most alike first."""
         return self._hints.look_alikes(self.snapshot())
 
-    def work(self) -> Work:
+    def work(self) -> Reply:
         """The work in the background and the time that is left for it."""
         with self._state:
             n_left, error = len(self._waiting()), self._error
             busy = n_left > 0 and not self._stopped
             done = self._n_done if n_left else 0
             seconds = time.monotonic() - self._started if busy and done else None
-            return Work(
-                revision=self.revision,
-                busy=busy,
-                stopped=n_left > 0 and self._stopped,
-                what="encoding pictures" if busy else "",
-                done=done,
-                total=done + n_left,
-                per_second=seconds and done / seconds,
-                seconds_left=seconds and n_left * seconds / done,
-                error=None if error is None else str(error),
-                kind=None if error is None else error.kind,
-                values=error.values if error else {},
-            )
+            return {
+                "revision": self.revision,
+                "busy": busy,
+                "stopped": n_left > 0 and self._stopped,
+                "done": done,
+                "total": done + n_left,
+                "per_second": seconds and done / seconds,
+                "seconds_left": seconds and n_left * seconds / done,
+                "error": None if error is None else str(error),
+                "kind": None if error is None else error.kind,
+                "values": error.values if error else {},
+            }
 
     def stop(self) -> None:
         """Stop encoding until the next edit, or until `resume`."""

@@ -21,7 +21,7 @@ from metaadapter.apps.page.changes import (
 from metaadapter.apps.page.contents import Change, Contents, Edit
 from metaadapter.apps.page.dependencies import Editor
 from metaadapter.apps.page.entries import NONE, PictureEntry
-from metaadapter.apps.page.forms import NewPictures, RefusedFile, Revised
+from metaadapter.apps.page.forms import NewPictures, Reply
 from metaadapter.apps.page.picture_folder import PictureFolder
 from metaadapter.apps.page.refusal import Limits, Refusal, not_saved
 from metaadapter.data.capture_time import capture_time
@@ -40,15 +40,7 @@ FOLDERS = "folders"
 """The value of the field `class` that makes a class of each folder."""
 
 
-class Added(Revised):
-    """The result of an upload."""
-
-    added: list[str]
-    known_already: list[str]
-    refused: list[RefusedFile]
-
-
-def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits) -> Added:
+def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits) -> Reply:
     """Add pictures to the tray, to one class or to none, or to the classes of their folders.
 
     Pictures that the project already has keep their class; those in the tray move to the new class.
@@ -102,23 +94,23 @@ def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits)
         return Edit(f"Added {n_pictures(n)}", changes, "added-pictures", {"n": n})
 
     session.check_again(uploaded)
-    revised = editor.edit(edit, stops=bool(form.wait))
-    return Added(added=added, known_already=known, refused=refused, revision=revised.revision)
+    reply = editor.edit(edit, stops=bool(form.wait))
+    return {"added": added, "known_already": known, "refused": refused, **reply}
 
 
 def keep_pictures(
     files: Iterable[UploadedFile], folder: PictureFolder
-) -> tuple[list[tuple[str, str]], list[RefusedFile]]:
+) -> tuple[list[tuple[str, str]], list[Reply]]:
     """Move uploaded pictures to `folder`; return (id, name) pairs and refusals."""
     kept, refused = [], []
     for file in files:
         if file.path is None:
-            refused.append(RefusedFile(name=file.name, reason=file.reason))
+            refused.append({"name": file.name, "reason": file.reason})
             continue
         try:
             kept.append((folder.keep(file.path), file.name))
         except UnreadableImage as error:
-            refused.append(RefusedFile(name=file.name, reason=error.reason))
+            refused.append({"name": file.name, "reason": error.reason})
     folder.sync()
     return kept, refused
 

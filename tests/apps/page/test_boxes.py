@@ -201,7 +201,9 @@ def test_detections__of_pictures_that_come_later__are_named_and_the_file_can_com
     assert (report["frames"], report["missing"], report["example"]) == (1, 3, "brook/2.jpg")
     assert (again["frames"], again["missing"], again["known_already"]) == (3, 0, 1)
     state = project.state
-    assert set(session._encoded) == set(state["tray"]) == set(state["frames"])  # no whole frame
+    boxes = set(state["tray"])
+    assert boxes == set(state["frames"]) <= set(session._encoded)
+    assert len(session._encoded) <= len(boxes) + 1  # no frame as a whole but the first
 
 
 def table(project, name):

@@ -77,7 +77,7 @@ def test_project__with_a_damaged_history__says_why_and_is_repaired_without_loss(
         assert "history.db" in one.json()["error"]
         assert one.json()["values"] == {"repairs": True}
     assert (len(told), again["current"]) == (2, "")
-    assert listed["current"] == state["name"] == "colours"
+    assert (listed["current"], state["name"]) == ("project", "colours")
     assert [one["name"] for one in state["classes"]] == ["red", "blue"]
     assert "the first" in notes[0]
     left = folder / "leftovers"
@@ -98,7 +98,7 @@ def test_project__that_another_run_has__says_so_and_another_can_be_opened(
     with opened(), serve(folder, None, load, fail=lambda _: None) as served:
         refused = served.client.get("/work").json()
         listed = served.client.get("/projects").json()
-        opening = served.client.post("/projects/open", json={"name": "other"}).json()
+        opening = served.client.post("/projects/open", json={"folder": "other"}).json()
         now = served.client.get("/project").json()
 
     assert refused["error"].startswith("Another run is writing to the project")

@@ -113,7 +113,7 @@ def test_predict__of_pictures_that_are_not_kept__is_the_answer_of_the_tray(proje
         ("GET", "/take/answers.csv?sure=nan", None, 422, "invalid"),
         ("GET", "/pictures/..%2f..%2fproject.json", None, 404, "no-such-path"),
         ("GET", "/page/..%2fapp.py", None, 404, "no-such-path"),
-        ("POST", "/projects/open", {"name": "nowhere"}, 404, "no-such-project"),
+        ("POST", "/projects/open", {"folder": "../.."}, 404, "no-such-project"),
         ("POST", "/pictures", {"pictures": []}, 422, "invalid"),
         ("PUT", "/classes", {"name": "a"}, 405, "method"),
     ],
@@ -150,7 +150,7 @@ def test_edit__sent_twice__is_done_once_also_after_a_restart(project, picture, t
     client.post("/labels", json=label, headers=sent("k2"))
     client.post("/labels", json={"labels": {added: None}}, headers=sent("k3"))
     client.post("/undo", headers=sent("k4"))
-    before = project.state
+    before, folder = project.state, project.session.project.folder.name
 
     for _ in range(2):
         assert client.post("/labels", json={"labels": {added: None}}, headers=sent("k3")).is_success
@@ -158,7 +158,7 @@ def test_edit__sent_twice__is_done_once_also_after_a_restart(project, picture, t
         assert content_of(project.state) == content_of(before)
         name = before["name"]  # opened again, from what is on disk
         client.post("/projects", json={"name": f"beside {name}"})
-        assert client.post("/projects/open", json={"name": name}).is_success
+        assert client.post("/projects/open", json={"folder": folder}).is_success
 
     assert made[0].json()["id"] == made[1].json()["id"] == "abc"
     taken = client.post("/classes", json={"name": "other", "id": "abc"})
@@ -181,9 +181,9 @@ def test_history__says_who_did_what_after_a_restart_too(project, picture):
     client.post("/labels", json={"labels": {added: deer}}, headers=sent("", "Anna"))
     undone = client.post("/undo", headers=sent("", "J%C3%B6rg")).json()
     steps = client.get("/history").json()["steps"]
-    name = project.state["name"]
-    client.post("/projects", json={"name": f"beside {name}"})
-    client.post("/projects/open", json={"name": name})
+    folder = project.session.project.folder.name
+    client.post("/projects", json={"name": f"beside {folder}"})
+    client.post("/projects/open", json={"folder": folder})
 
     assert [(step["by"], step["what"], step["edit"]) for step in steps] == [
         ("Jörg", "undo", "Put 1 picture into deer"),
@@ -199,20 +199,20 @@ def test_history__says_who_did_what_after_a_restart_too(project, picture):
 def test_project__deleted__lies_whole_in_another_folder_that_is_named(project, picture):
     project.upload(("red/1.png", picture("red")), into="folders")
     client, folder, name = project.client, project.session.project.folder, project.state["name"]
-    refused = client.post("/projects/delete", json={"name": name})
+    refused = client.post("/projects/delete", json={"folder": folder.name})
     client.post("/projects", json={"name": f"beside {name}"})
     before = {file.name for file in folder.rglob("*")}
     (folder.parent / "deleted projects").mkdir(exist_ok=True)
     (folder.parent / "deleted projects" / folder.name).mkdir()  # one of that name is there
 
-    deleted = client.post("/projects/delete", json={"name": name}).json()
+    deleted = client.post("/projects/delete", json={"folder": folder.name}).json()
 
     assert (refused.status_code, refused.json()["kind"]) == (409, "project-open")
     place = folder.parent / "deleted projects" / f"{folder.name} (2)"
     assert deleted["place"] == str(place)
     assert not folder.exists()
     assert {file.name for file in place.rglob("*")} == before
-    assert name not in [listed["name"] for listed in deleted["projects"]]
+    assert folder.name not in [listed["folder"] for listed in deleted["projects"]]
     place.rename(folder)
-    assert client.post("/projects/open", json={"name": name}).is_success
+    assert client.post("/projects/open", json={"folder": folder.name}).is_success
     assert len(project.state["classes"]) == 1

@@ -113,9 +113,9 @@ def test_advice__that_is_settled__stays_away_after_the_project_is_opened_again(m
     (piece,) = about(project, project.wrong)
 
     settle(project, piece, action)
-    name = project.state["name"]
-    project.client.post("/projects", json={"name": f"{name} and another"})
-    project.client.post("/projects/open", json={"name": name})
+    folder = project.session.project.folder.name
+    project.client.post("/projects", json={"name": f"{folder} and another"})
+    project.client.post("/projects/open", json={"folder": folder})
 
     assert not about(project, project.wrong)
     assert label_of(project, project.wrong) == (

@@ -64,12 +64,13 @@ def test_labels__of_several_classes__stay_after_undo_redo_and_opening_again(labe
     labelled.label([first], ["red", "blue"])
     labelled.label([first], ["red"])
     name = labelled.project.state["name"]
+    folder = labelled.project.session.project.folder.name
 
     assert labelled.names_of(labelled.project.state) == {first: ["red"]}
     labelled.client.post("/undo")
     assert labelled.names_of(labelled.project.state) == {first: ["red", "blue"]}
     labelled.client.post("/projects", json={"name": f"{name} other"})
-    labelled.client.post("/projects/open", json={"name": name})
+    labelled.client.post("/projects/open", json={"folder": folder})
 
     state = labelled.project.state
     assert state["several"] is True

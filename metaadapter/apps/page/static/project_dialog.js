@@ -9,36 +9,37 @@ import { say } from "./words.js";
 export async function showProjects() {
   const { projects, current } = await server.projects().catch((error) => {
     showError(error.message);
-    return { projects: [], current: project.name };
+    return { projects: [], current: project.place };
   });
-  const others = projects.filter(({ name }) => name !== current);
-  let asked = null; // the project that a second click deletes
+  const others = projects.filter(({ folder }) => folder !== current);
+  let asked = null; // the folder of the project that a second click deletes
   const open = async (send) => {
     dialog.close();
     if (await project.change(send)) location.reload();
   };
-  const remove = async (name) => {
-    if (asked !== name) {
-      asked = name;
+  const remove = async ({ folder, name }) => {
+    if (asked !== folder) {
+      asked = folder;
       return dialog.refresh();
     }
     dialog.close();
-    const deleted = await project.change(() => server.deleteProject(name));
+    const deleted = await project.change(() => server.deleteProject(folder));
     return deleted && note(say("project_deleted", { name, place: deleted.place }));
   };
   const rename = async (name) => {
     dialog.close();
-    if (name !== project.name) await project.change(() => server.renameProject(project.name, name));
+    if (name !== project.name) await project.change(() => server.renameProject(name));
   };
-  const item = ({ name, n_pictures, n_classes }) => {
+  const item = (other) => {
+    const { folder, name, n_pictures, n_classes } = other;
     const [pictures, classes] = [say("n_pictures", { n: n_pictures }), say("n_classes", { n: n_classes })];
-    const [isAsked, of] = [asked === name, say("of_class", { what: say("project_delete"), name })];
+    const [isAsked, of] = [asked === folder, say("of_class", { what: say("project_delete"), name })];
     return html`
-      <li key=${name}>
-        <button type="button" onclick=${() => open(() => server.openProject(name))}>${name}</button>
+      <li key=${folder}>
+        <button type="button" onclick=${() => open(() => server.openProject(folder))}>${name}</button>
         <div class="line">
           <p class="muted">${say("project_holds", { pictures, classes })}</p>
-          <button class="quiet" type="button" aria-label=${isAsked ? undefined : of} onclick=${() => remove(name)}>
+          <button class="quiet" type="button" aria-label=${isAsked ? undefined : of} onclick=${() => remove(other)}>
             ${isAsked ? say("project_delete_sure", { name }) : say("project_delete")}
           </button>
         </div>

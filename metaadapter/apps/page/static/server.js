@@ -99,10 +99,10 @@ export const server = {
   stopWork: () => send("/work/stop"),
   resumeWork: () => send("/work/resume"),
   newProject: (name) => send("/projects", { name }),
-  renameProject: (name, new_name) => send("/projects/rename", { name, new_name }),
-  deleteProject: (name) => send("/projects/delete", { name }),
+  renameProject: (name) => send("/projects/rename", { name }),
+  deleteProject: (folder) => send("/projects/delete", { folder }),
   openAgain: (repairs) => send("/projects/again", { repairs }),
-  openProject: (name) => send("/projects/open", { name }),
+  openProject: (folder) => send("/projects/open", { folder }),
 
   /** Sends an edit that the outbox keeps. */
   edit: ({ method, path, json, key, project }) =>
