@@ -96,7 +96,6 @@ def state(n_classes: int = 20, n_shots: int = 4, n_tray: int = 2000, **changes: 
             },
             "left_out": left_out,
         },
-        "/sure": {"points": POINTS, "n_pictures": n_classes * n_shots},
         "/advice": {"advice": [], "settled": []},
         "/alike": {"groups": list(groups.values())},
         "/work": WORK,
@@ -158,10 +157,6 @@ WORK = {
     "seconds_left": None,
     "error": None,
 }
-POINTS = [
-    {"threshold": step / 100, "kept": 1 - step / 140, "errors": max(0, 0.12 - step / 700)}
-    for step in range(100)
-]
 
 
 def answer(classes: list[dict], kind: int, probability: float) -> dict:
@@ -272,7 +267,6 @@ def with_several(given: dict) -> dict:
     return given | {
         "/project": project | {"several": True, "classes": [*classes, *project["classes"][2:]]},
         "/answers": answers | parts | {"thresholds": thresholds},
-        "/sure": {"points": [], "n_pictures": 0},
     }
 
 

@@ -20,9 +20,8 @@ from metaadapter.apps.advice.findings import (
 from metaadapter.workflow.class_texts import says_nothing
 from metaadapter.workflow.predictions import NONE_OF_THESE
 
-Kind = Literal["stranger", "label", "near_duplicate", "name", "confused", "few_pictures", "alike"]
+Kind = Literal["stranger", "label", "near_duplicate", "name", "confused", "few_pictures"]
 Form = Literal[
-    "alike",
     "confused",
     "few_pictures",
     "few_pictures_none",
@@ -37,8 +36,6 @@ Form = Literal[
 ]
 """The sentences of the kinds. The page has words for each in every language."""
 SENTENCES: Mapping[Form, str] = {
-    "alike": "{n} pictures look alike and like none of your classes: confirm this, or make a class "
-    "of them.",
     "confused": "The classes {names} are hard to tell apart: of their {of} pictures, each "
     "predicted from the others, {count_look} more like the other class; add pictures that show the "
     "difference, or merge the two classes.",
@@ -72,7 +69,6 @@ MOST: Mapping[Kind, int] = {
     "few_pictures": 3,
     "confused": 3,
     "name": 3,
-    "alike": 1,
 }
 MOST_TYPICAL, MOST_NAMED = 3, 3
 
@@ -237,11 +233,6 @@ class Adviser:
     ) -> Advice[int]:
         pictures = [self.number_of[place] for place in places]
         return piece_of_advice(kind, form, labels, pictures, values, **words)
-
-
-def on_look_alikes(pictures: tuple[Picture, ...]) -> Advice[Picture]:
-    """Advise on pictures without a label that look alike, and like none of the classes."""
-    return piece_of_advice("alike", "alike", (), pictures, {"n": len(pictures)})
 
 
 def _and(labels: Sequence[str]) -> str:

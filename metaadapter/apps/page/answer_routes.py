@@ -1,18 +1,16 @@
-"""The routes of answers: predictions, thresholds, look-alikes, advice, and the work on them."""
+"""The routes of answers: predictions, look-alikes, advice, and the work on them."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from metaadapter.apps.page.answers import Results
 from metaadapter.apps.page.changes import require_one_label
 from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.dependencies import OpenEditor, OpenSession
-from metaadapter.apps.page.entries import NONE, Action
+from metaadapter.apps.page.entries import Action
 from metaadapter.apps.page.forms import Reply, RequestForm
 from metaadapter.apps.page.hints import (
     actions_of,
@@ -24,7 +22,6 @@ from metaadapter.apps.page.hints import (
 from metaadapter.workflow.predictions import Prediction
 from metaadapter.workflow.query_shift import QueryShift
 
-N_THRESHOLDS = 100
 OF_PREDICTIONS = ("probability", "runner_up", "runner_up_probability", "known", "unfamiliar")
 OF_SHIFT = ("n", "ratio", "probability", "of_pool", "gain", "is_shifted")
 
@@ -67,38 +64,7 @@ def _as_json(answer: Prediction) -> Reply:
 
 def as_json(shift: QueryShift | None) -> Reply | None:
     """The shift of pictures, with the keys of `metaadapter predict --json`."""
-    return shift and {name: getattr(shift, name) for name in OF_SHIFT}
-
-
-@routes.get("/sure")
-def read_costs(session: OpenSession) -> Reply:
-    """The cost of each threshold on the probability, computed from the left-out pictures.
-
-    A point has the fraction of predictions that count (`kept`), and that of wrong ones among these.
-    """
-    results = session.results
-    return session.read(lambda contents: _costs(results, contents))
-
-
-def _costs(results: Results, contents: Contents) -> Reply:
-    """The cost of each threshold from 0 to 0.99, counted on the left-out pictures.
-
-    There is none with several labels, since each class has a threshold of its own.
-    """
-    if results.thresholds is not None:
-        return {"points": [], "n_pictures": 0}
-    pictures = contents.pictures
-    own = {key: pictures[key].label if key in pictures else None for key in results.left_out}
-    counted = {key: one for key, one in results.left_out.items() if own[key] != NONE}
-    correct = np.array([own[key] == one.label for key, one in counted.items()])
-    probabilities = np.array([one.probability for one in counted.values()])
-    points: list[Reply] = []
-    for step in range(N_THRESHOLDS if counted else 0):
-        kept = probabilities >= step / N_THRESHOLDS
-        errors = float(1 - correct[kept].mean()) if kept.any() else None
-        share = float(kept.mean())
-        points.append({"threshold": step / N_THRESHOLDS, "kept": share, "errors": errors})
-    return {"points": points, "n_pictures": len(correct)}
+    return None if shift is None else {name: getattr(shift, name) for name in OF_SHIFT}
 
 
 @routes.get("/alike")

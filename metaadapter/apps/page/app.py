@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from metaadapter.apps.page import (
     answer_routes,
@@ -24,9 +23,9 @@ from metaadapter.apps.page import (
 )
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.dependencies import State
-from metaadapter.apps.page.guard import PHONE, error_response
+from metaadapter.apps.page.guard import PHONE
 from metaadapter.apps.page.projects import Projects
-from metaadapter.apps.page.refusal import Kind, Limits, Refusal, as_sentence, not_saved
+from metaadapter.apps.page.refusal import Limits, Refusal, as_sentence, error_response, not_saved
 from metaadapter.apps.page.server import PREFIX, page_file
 from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import (
@@ -37,7 +36,7 @@ from metaadapter.errors import (
     UsageError,
 )
 
-STATUSES: dict[type[MetaAdapterError], tuple[int, Kind]] = {
+STATUSES: dict[type[MetaAdapterError], tuple[int, str]] = {
     UsageError: (422, "usage"),
     DataError: (422, "data"),
     IncompatibleArtifact: (409, "incompatible-artifact"),
@@ -47,34 +46,20 @@ ROUTERS = (
     *(project_routes.routes, project_routes.upload_routes, answer_routes.routes),
     *(project_list_routes.routes, download_routes.routes),
     *(predict_routes.routes, field_routes.routes, field_routes.upload_routes),
-    phone_routes.code_routes,
+    phone_routes.routes,
 )
-"""The requests of the page, without those of phones."""
+"""The requests of the page."""
 TOKEN = "The token in the address that `metaadapter serve` prints."
-KINDS: dict[int, Kind] = {400: "form", 404: "no-such-path", 405: "method"}
+KINDS = {400: "form", 404: "no-such-path", 405: "method"}
 
 
 def make_app(
     projects: Projects, limits: Limits | None = None, phone: Access | None = None
 ) -> ASGIApp:
-    """Make the application for the open project; with `phone` also that of phones.
+    """Make the application for the open project; `phone` is the permission of phones.
 
     The guard before it checks the permission of each request.
     """
-    state = State(projects, limits or Limits(), phone)
-    app = _app(state, ROUTERS)
-    app.get("/", include_in_schema=False)(lambda: page_file("index.html"))
-    if phone is None:
-        return app
-    phone_app = _app(state, [phone_routes.routes])
-
-    async def by_port(scope: Scope, receive: Receive, send: Send) -> None:
-        await (phone_app if scope[PHONE] else app)(scope, receive, send)
-
-    return by_port
-
-
-def _app(state: State, routers: Iterable[APIRouter]) -> FastAPI:
     app = FastAPI(
         title="metaadapter serve",
         version="1",
@@ -84,9 +69,10 @@ def _app(state: State, routers: Iterable[APIRouter]) -> FastAPI:
         # The guard before the application checks the token; this only describes it.
         dependencies=[Depends(HTTPBearer(auto_error=False, description=TOKEN))],
     )
-    app.state.shared = state
-    for router in routers:
+    app.state.shared = State(projects, limits or Limits(), phone)
+    for router in ROUTERS:
         app.include_router(router)
+    app.get("/", include_in_schema=False)(_start_page)
     app.get(f"{PREFIX}{{name}}", include_in_schema=False)(page_file)
     for error in (
         MetaAdapterError,
@@ -97,6 +83,10 @@ def _app(state: State, routers: Iterable[APIRouter]) -> FastAPI:
     ):
         app.add_exception_handler(error, _respond_to_error)
     return app
+
+
+async def _start_page(request: Request) -> Response:
+    return page_file("phone.html" if request.scope[PHONE] else "index.html")
 
 
 async def _respond_to_error(_: Request, error: Exception) -> Response:

@@ -5,16 +5,16 @@ A browser that lacks the token gets a page for people.
 
 from __future__ import annotations
 
-from html import escape
 from typing import final
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metaadapter.apps.page.access import Access
-from metaadapter.apps.page.refusal import Limits, Refusal
+from metaadapter.apps.page.refusal import Limits, Refusal, error_response
+from metaadapter.apps.page.server import FILES, PREFIX
 
 METHODS = ("GET", "POST", "PATCH", "DELETE")
 UPLOAD_PATHS = ("/pictures", "/predict", "/detections")
@@ -30,6 +30,8 @@ SECURITY_HEADERS = {
 }
 # After a refusal, so much of the body is still read: else the client does not read the refusal.
 DISCARD_BYTES = 2**26
+# All that a phone may ask for: its page, the classes, and to add and predict pictures.
+OF_PHONES = {("GET", "/"), ("GET", "/classes"), ("POST", "/pictures"), ("POST", "/predict")}
 PHONE = "metaadapter.phone"
 """The key of a scope that says whether its request comes from a phone."""
 
@@ -79,12 +81,14 @@ class Guard:
         response: Response | None
         try:
             response = _login(access, scope, headers)
+            if scope[PHONE] and not _is_of_phones(scope):
+                raise Refusal(404, "phone", "Phones can only add pictures and have them predicted.")
             body.require_size(int(headers.get("content-length") or 0))
         except Refusal as refusal:
             response = error_response(refusal)
-            if is_for_people(scope["method"], headers):
-                address = access.address.removesuffix(access.token)
-                response = refusal_page(refusal, address, headers)
+            is_for_people = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
+            if is_for_people and refusal.kind == "token":
+                response = _page_for_people(access.address.removesuffix(access.token))
         if response is None:
             await self._app(scope, body.receive, send_guarded)
         else:
@@ -106,6 +110,11 @@ def _login(access: Access, scope: Scope, headers: Headers) -> Response | None:
         return response
     access.require_token(headers)
     return None
+
+
+def _is_of_phones(scope: Scope) -> bool:
+    method, path = scope["method"], scope["path"]
+    return (method, path) in OF_PHONES or (method == "GET" and path.startswith(PREFIX))
 
 
 def _max_bytes(limits: Limits, path: str, headers: Headers) -> int:
@@ -141,68 +150,7 @@ class _Body:
             self._complete = not message.get("more_body", False)
 
 
-def error_response(refusal: Refusal) -> JSONResponse:
-    """A refusal as JSON; the connection ends if the body may not have been read."""
-    content = {"error": str(refusal), "kind": refusal.kind, "values": refusal.values}
-    headers = {"Connection": "close"} if refusal.status in (401, 403, 405, 413) else None
-    return JSONResponse(content, refusal.status, headers)
-
-
-PAGE = """<!doctype html>
-<html lang="{language}">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>metaadapter</title>
-<h1>{title}</h1>
-{paragraphs}
-</html>
-"""
-# Without the token the browser does not get the files with the words of the page.
-NO_TOKEN = {
-    "en": (
-        "This address does not open the page",
-        "<p>Each page of metaadapter has a secret address, and this browser does not have the one "
-        "of this page, or has an old one.</p>"
-        "<ol><li>Find the window or terminal in which metaadapter runs. It has printed an address "
-        "that begins with <code>{address}</code>.</li>"
-        "<li>Copy the whole address into this browser.</li></ol>"
-        "<p>If you cannot find it, end metaadapter there (Ctrl+C), and start it with "
-        "<code>metaadapter serve --open</code>. Everything that was shown as saved is saved. "
-        "Changes that another tab still holds are sent as soon as the new address is open.</p>",
-    ),
-    "de": (
-        "Diese Adresse öffnet die Seite nicht",
-        "<p>Jede Seite von metaadapter hat eine geheime Adresse. Diesem Browser fehlt die Adresse "
-        "dieser Seite, oder er hat eine alte.</p>"
-        "<ol><li>Suchen Sie das Fenster oder Terminal, in dem metaadapter läuft. Es hat eine "
-        "Adresse ausgegeben, die mit <code>{address}</code> beginnt.</li>"
-        "<li>Kopieren Sie die ganze Adresse in diesen Browser.</li></ol>"
-        "<p>Wenn Sie sie nicht finden, beenden Sie metaadapter dort (Strg+C), und starten Sie es "
-        "mit <code>metaadapter serve --open</code>. Alles, was als gespeichert angezeigt wurde, "
-        "ist gespeichert. Änderungen, die ein anderer Tab noch hat, werden gesendet, sobald die "
-        "neue Adresse offen ist.</p>",
-    ),
-}
-
-
-def is_for_people(method: str, headers: Headers) -> bool:
-    """Return whether a browser asks for a page to show."""
-    return method == "GET" and "text/html" in headers.get("accept", "")
-
-
-def refusal_page(refusal: Refusal, address: str, headers: Headers) -> HTMLResponse:
-    """The page for a refusal; `address` is that of the server, without the token."""
-    language, title, paragraphs = "en", "This does not work", f"<p>{escape(str(refusal))}</p>"
-    if refusal.kind == "token":
-        language = _language(headers)
-        title, paragraphs = NO_TOKEN[language]
-        paragraphs = paragraphs.format(address=escape(address))
-    content = PAGE.format(language=language, title=title, paragraphs=paragraphs)
-    return HTMLResponse(content, refusal.status, {"Connection": "close"})
-
-
-def _language(headers: Headers) -> str:
-    """The first language that the browser accepts and that there are words for, or English."""
-    codes = [part.strip()[:2].lower() for part in headers.get("accept-language", "").split(",")]
-    return next((code for code in codes if code in NO_TOKEN), "en")
+def _page_for_people(address: str) -> HTMLResponse:
+    """The page that says where the token is; `address` is that of the server, without it."""
+    content = FILES["no_token.html"].read_text("utf-8").replace("ADDRESS", address)
+    return HTMLResponse(content, 401, {"Connection": "close"})

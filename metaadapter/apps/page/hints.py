@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+import warnings
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import final
 
 import numpy as np
 from jaxtyping import Float32
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import normalize
 
 from metaadapter.apps.advice.advise import advise
 from metaadapter.apps.advice.evidence import MAX_PICTURES
-from metaadapter.apps.advice.kinds import Advice, Kind, on_look_alikes
+from metaadapter.apps.advice.kinds import Advice, Kind
 from metaadapter.apps.page.answers import Results
 from metaadapter.apps.page.changes import label_pictures, move_pictures
 from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.entries import NONE, Action, AdviceEntry
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.snapshot import EncodedRow, LabelledTask, Snapshot
+from metaadapter.apps.page.snapshot import Snapshot
 from metaadapter.data.strict_json import json_text
 
 # The centres of groups are learned from at most this many pictures, enough for large trays.
 MAX_LEARNED, STEPS, SEED = 4000, 8, 0
-# Strangers that are alike form a group of at least so many, and of so many each is compared.
-FEWEST, MOST_COMPARED = 5, 1000
-# Two pictures are alike if they differ by this times the usual difference within a class.
-SCATTER = 1.5
 
 
 @final
@@ -39,26 +38,14 @@ class Hints:
         self._advice: tuple[object, list[Advice[str]]] = None, []
         self._alike: tuple[tuple[str, ...], list[list[str]]] = (), []
 
-    def advice(
-        self, results: Results, snapshot: Snapshot, settled: Mapping[str, AdviceEntry]
-    ) -> list[Advice[str]]:
-        """Advice on the labelled pictures; none in a project of several labels.
-
-        The last piece is about pictures of the tray that look alike, and like none of the classes.
-        """
+    def advice(self, results: Results, settled: Collection[str]) -> list[Advice[str]]:
+        """Advice on the labelled pictures; none in a project of several labels."""
         task, last = results.task, self._advice
         if task is None or task.several:
             return []
         if last[0] != (key := (task.key, tuple(settled))):
             self._advice = last = key, advice_on(results, settled)
-        dismissed = {picture for entry in settled.values() for picture in entry.pictures}
-        strangers = [
-            picture
-            for picture, answer in results.answers.items()
-            if answer.unfamiliar and picture not in dismissed
-        ]
-        alike = alike_strangers(strangers, snapshot.encoded, task)
-        return [*last[1], *([on_look_alikes(alike)] if alike else [])]
+        return last[1]
 
     def look_alikes(self, snapshot: Snapshot) -> list[list[str]]:
         """Groups of encoded pictures without a label that look alike, the most alike first."""
@@ -72,53 +59,24 @@ class Hints:
 def look_alikes(features: Float32[np.ndarray, "n D"]) -> list[list[int]]:
     """Return groups of row numbers, the most alike first; a row that is like no other has none.
 
-    This is spherical k-means (Dhillon and Modha, 2001) with the square root of n centres, on rows
-    without their mean, which all pictures share.
+    This is k-means with the square root of n centres, on unit rows without their mean, which all
+    pictures share.
     """
     if len(features) < 2:
         return []
     rows = normalize(features - features.mean(0))
     n_centres = math.ceil(math.sqrt(len(rows)))
-    draw = np.random.default_rng(SEED)
-    learned = rows[draw.permutation(len(rows))[:MAX_LEARNED]]
-    centres = learned[:n_centres]
-    for _ in range(STEPS):
-        nearest = (learned @ centres.T).argmax(1)
-        members = np.eye(n_centres, dtype=np.float32)[nearest]
-        centres = np.where(members.any(0)[:, None], normalize(members.T @ learned), centres)
-    similarity = rows @ centres.T
-    nearest, similarity = similarity.argmax(1), similarity.max(1)
+    learned = rows[np.random.default_rng(SEED).permutation(len(rows))[:MAX_LEARNED]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of equal pictures
+        model = KMeans(n_centres, init="random", max_iter=STEPS, n_init=1, random_state=SEED)
+        model.fit(learned)
+    nearest = model.predict(rows)
+    similarity = (rows * normalize(model.cluster_centers_)[nearest]).sum(1)
     groups = [np.flatnonzero(nearest == centre) for centre in range(n_centres)]
     groups = [group for group in groups if len(group) > 1]
     groups.sort(key=lambda group: -similarity[group].mean())
     return [group[np.argsort(-similarity[group], kind="stable")].tolist() for group in groups]
-
-
-def alike_strangers(
-    strangers: Sequence[str], encoded: Mapping[str, EncodedRow], task: LabelledTask
-) -> tuple[str, ...]:
-    """Return the stranger that is like the most others, and these; nothing if they are few."""
-    compared = [picture for picture in strangers if picture in encoded][:MOST_COMPARED]
-    if len(compared) < FEWEST:
-        return ()
-    rows = np.stack([encoded[picture].features_D for picture in compared])
-    are_alike = 1 - rows @ rows.T <= SCATTER * _usual_difference(task)
-    group = are_alike[are_alike.sum(1).argmax()].nonzero()[0]
-    return tuple(compared[place] for place in group) if len(group) >= FEWEST else ()
-
-
-def _usual_difference(task: LabelledTask) -> float:
-    """Return the median over the classes with several pictures; 0 without any."""
-    labels = np.array([label for (label,) in task.labels])
-    of_classes = [task.pictures.features[labels == label] for label in task.classes]
-    several = [_difference(rows) for rows in of_classes if len(rows) > 1]
-    return float(np.median(several)) if several else 0.0
-
-
-def _difference(rows: Float32[np.ndarray, "n D"]) -> float:
-    """Return 1 − the mean cosine of two of n unit rows, which is n (1 − ‖mean‖²) / (n − 1)."""
-    n, mean = len(rows), rows.mean(0)
-    return float(n * (1 - mean @ mean) / (n - 1))
 
 
 def advice_on(results: Results, settled: Collection[str]) -> list[Advice[str]]:
@@ -153,11 +111,10 @@ def advice_on(results: Results, settled: Collection[str]) -> list[Advice[str]]:
 ACTIONS: Mapping[Kind, tuple[Action, ...]] = {
     "stranger": ("none", "keep"),
     "label": ("move", "none", "keep"),
-    "alike": ("none", "dismiss"),
 }
 """Kind → the ways to settle it; other kinds can only be dismissed."""
 # These pieces are about single pictures, the others about whole classes.
-ON_PICTURES = ("stranger", "label", "near_duplicate", "alike")
+ON_PICTURES = ("stranger", "label", "near_duplicate")
 
 
 def actions_of(piece: Advice[str]) -> tuple[Action, ...]:

@@ -1,7 +1,7 @@
 """The pictures of a project on disk, in files named by their hashes, and their thumbnails.
 
 A name that comes from a client never becomes the name of a file. A picture is compared with its
-name whenever it is read, and a thumbnail with the hash at its end. No link is followed.
+name whenever it is read. No link is followed.
 """
 
 from __future__ import annotations

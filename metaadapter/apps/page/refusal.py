@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+
+from starlette.responses import JSONResponse
 
 from metaadapter.errors import MetaAdapterError
 
@@ -29,62 +30,14 @@ class Limits:
         return replace(self, request_bytes=min(PHONE_BYTES, self.request_bytes))
 
 
-Kind: TypeAlias = Literal[
-    "another-project",
-    "closed",
-    "data",
-    "form",
-    "host",
-    "incompatible-artifact",
-    "invalid",
-    "left",
-    "left-out",
-    "machine",
-    "method",
-    "missing-package",
-    "name-reserved",
-    "name-separator",
-    "name-taken",
-    "no-adapter",
-    "no-such-advice",
-    "no-such-box",
-    "no-phone",
-    "no-such-class",
-    "no-such-path",
-    "no-such-picture",
-    "no-such-project",
-    "no-such-species",
-    "not-encoded",
-    "not-opened",
-    "not-predicted",
-    "not-saved",
-    "nothing-to-redo",
-    "nothing-to-undo",
-    "one-label",
-    "opening",
-    "origin",
-    "phone",
-    "same-box",
-    "same-name",
-    "several-in-use",
-    "several-labels",
-    "project-open",
-    "token",
-    "too-large",
-    "too-many",
-    "unexpected",
-    "usage",
-]
-"""The page has words for each kind in every language; see `static/words.de.js`."""
-
-
 class Refusal(MetaAdapterError):
     """The reason why a request is refused: a sentence for people, and a kind for programs.
 
+    The page has words for each kind in every language; see `static/words.de.json`.
     `values` are the names and numbers in the sentence, for pages that say it in another language.
     """
 
-    def __init__(self, status: int, kind: Kind, sentence: str, **values: str | int) -> None:
+    def __init__(self, status: int, kind: str, sentence: str, **values: str | int) -> None:
         super().__init__(sentence)
         self.status, self.kind, self.values = status, kind, values
 
@@ -99,3 +52,10 @@ def not_saved(error: OSError) -> Refusal:
     """The refusal of files that cannot be written."""
     sentence = f"The files cannot be written: {error.strerror or error}. Free some space."
     return Refusal(503, "not-saved", sentence)
+
+
+def error_response(refusal: Refusal) -> JSONResponse:
+    """A refusal as JSON; the connection ends if the body may not have been read."""
+    content = {"error": str(refusal), "kind": refusal.kind, "values": refusal.values}
+    headers = {"Connection": "close"} if refusal.status in (401, 403, 405, 413) else None
+    return JSONResponse(content, refusal.status, headers)

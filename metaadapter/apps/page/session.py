@@ -155,9 +155,8 @@ class Session:
             return Snapshot.of(self.revision, self.project.history.contents, self._encoded)
 
     def advice(self) -> list[Advice[str]]:
-        """Advice on the labelled pictures, and on strangers in the tray that look alike."""
-        settled = self.read(lambda contents: dict(contents.settled))
-        return self._hints.advice(self.results, self.snapshot(), settled)
+        """Advice on the labelled pictures."""
+        return self._hints.advice(self.results, self.read(lambda contents: {*contents.settled}))
 
     def look_alikes(self) -> list[list[str]]:
         """Groups of encoded pictures without a label that look alike, the most alike first."""

@@ -2,12 +2,9 @@
  * Advice: the first piece in one line, which opens to show all pieces with their pictures and with
  * buttons that settle them, and below them what was settled.
  */
-import { addedClass } from "./class_names.js";
 import { shot } from "./classes.js";
-import { showDialog } from "./dialog.js";
 import { byId, html, render } from "./html.js";
 import { showPicture } from "./picture_dialog.js";
-import { sameLabel } from "./piles.js";
 import { project } from "./project.js";
 import { say, sayOf } from "./words.js";
 
@@ -46,7 +43,6 @@ function item(piece) {
       <p id=${about}>${sentenceOf(piece)}</p>
       ${kind !== "few_pictures" && pictures.length > 0 && html`<div class="shots">${pictures.slice(0, MAX_SHOTS).map(show)}</div>`}
       <div class="advice-actions">
-        ${kind === "alike" && settler("class", about, say("advice_class"), () => askForName(pictures))}
         ${actions.map((action) => settler(action, about, textOf(piece, action), () => project.settle(piece, action)))}
       </div>
     </li>`;
@@ -70,22 +66,6 @@ const settler = (action, about, text, onclick) => html`
 const sentenceOf = ({ form, values, sentence }) => sayOf({ kind: form, values }, sentence);
 const textOf = ({ classes }, action) =>
   action === "none" ? say("none_of_these") : say(`advice_${action}`, { name: project.className(classes[1]) });
-
-/** Asks for the name of a new class, and puts the pictures into it. */
-function askForName(pictures) {
-  const onsubmit = async (event) => {
-    event.preventDefault();
-    const id = await addedClass(event.target.elements.name.value.trim());
-    if (!id) return;
-    dialog.close();
-    project.label(sameLabel(pictures, id));
-  };
-  const dialog = showDialog(() => say("advice_class"), () => html`
-    <form class="new-class" onsubmit=${onsubmit}>
-      <input name="name" maxlength="120" required autocomplete="off" autofocus aria-label=${say("new_class_label")}>
-      <button class="primary" type="submit">${say("new_class")}</button>
-    </form>`);
-}
 
 /** What has the focus: the action of a piece and the place of the piece in its list; null without it. */
 function heldIn(node) {

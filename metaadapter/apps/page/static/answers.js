@@ -76,19 +76,17 @@ export function suggestedFor(pictures) {
 export const counts = (answer, minimum) => !answer.unfamiliar && answer.probability >= minimum;
 
 /**
- * The cost of a threshold, as numbers of left-out pictures; null without points.
+ * The cost of a threshold, counted on the labelled pictures; null without any. A pure function.
  *
- * The server's points {threshold, kept, errors} have the fraction of left-out pictures whose answer
- * is at least as probable as the threshold, and that of the wrong ones among these, or null.
- *
- * @returns {?{kept: number, wrong: number}}
+ * @param {Object} left_out - picture → its answer by the other examples.
+ * @param {Map} labels - picture → the ids of its classes.
+ * @returns {?{n: number, kept: number, wrong: number}} `wrong` are those among the `kept`.
  */
-export function costAt(points, threshold, n_pictures) {
-  const sorted = [...points].sort((a, b) => a.threshold - b.threshold);
-  const point = sorted.findLast((one) => one.threshold <= threshold + 1e-9) ?? sorted[0];
-  if (!point || !n_pictures) return null;
-  const kept = Math.round(point.kept * n_pictures);
-  return { kept, wrong: Math.round((point.errors ?? 0) * kept) };
+export function costAt(left_out, labels, threshold) {
+  const counted = Object.entries(left_out).filter(([picture]) => (labels.get(picture) ?? [NONE])[0] !== NONE);
+  const kept = counted.filter(([, { probability }]) => probability >= threshold);
+  const wrong = kept.filter(([picture, answer]) => answer.class !== labels.get(picture)[0]);
+  return counted.length ? { n: counted.length, kept: kept.length, wrong: wrong.length } : null;
 }
 
 /** Whether a labelled picture is not readable, or its left-out answer differs from its labels. */

@@ -40,8 +40,6 @@ class Project extends EventTarget {
   thresholds = {}; // class → the probability from which a picture shows it, with several labels
   elsewhere = false; // whether the tray comes from elsewhere than the labelled pictures
   answered = -1; // the revision of the answers
-  points = []; // the cost of each threshold
-  n_pictures = 0; // the number of left-out pictures behind the points
   advice = [];
   settled = []; // pieces of advice, with the action of a person
   alike = new Map(); // picture → the number of its group of look-alikes
@@ -326,9 +324,6 @@ class Project extends EventTarget {
       answer.margin = Math.min(1, ...distances); // from the nearest threshold
     }
     this.elsewhere = shift?.is_shifted ?? false;
-    this.#changed();
-    const { points, n_pictures } = await server.costs();
-    Object.assign(this, { points, n_pictures });
     this.#changed();
     const { advice, settled = [] } = await server.advice();
     if (this.#pending) return; // a newer change is shown

@@ -86,7 +86,6 @@ export const edits = {
 export const server = {
   project: () => get("/project"),
   answers: (since) => get(`/answers?since=${since}`),
-  costs: () => get("/sure"),
   advice: () => get("/advice"),
   alike: () => get("/alike"),
   work: () => get("/work"),

@@ -15,7 +15,7 @@ export function setThreshold(threshold) {
 }
 
 export function showThreshold() {
-  const { answers, points, n_pictures, threshold, tray: pictures } = project;
+  const { answers, labels, left_out, threshold, tray: pictures } = project;
   byId("threshold").hidden = !project.ready || project.several;
   byId("threshold-cost").hidden = byId("threshold").hidden || !threshold || !pictures.length;
   const text = threshold ? say("threshold_at_least", { probability: percent(threshold) }) : say("threshold_none");
@@ -26,7 +26,7 @@ export function showThreshold() {
       aria-describedby="threshold-cost" aria-valuetext=${text}>`);
   const shown = pictures.map((picture) => answers[picture]).filter(Boolean);
   const n = shown.filter((answer) => counts(answer, threshold)).length;
-  const cost = costAt(points, threshold, n_pictures);
-  const words = cost ? say("threshold_cost", { n: n_pictures, ...cost }) : say("threshold_unknown");
+  const cost = costAt(left_out, labels, threshold);
+  const words = cost ? say("threshold_cost", cost) : say("threshold_unknown");
   render(byId("threshold-cost"), `${say("threshold_kept", { n, of: shown.length })} ${words}`);
 }

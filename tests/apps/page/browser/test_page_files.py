@@ -10,7 +10,8 @@ from typing import get_args
 import pytest
 
 from metaadapter.apps.advice import kinds as kinds_of_advice
-from metaadapter.apps.page import contents, refusal
+from metaadapter.apps.page import contents
+from metaadapter.apps.page.app import KINDS, STATUSES
 
 PAGE = Path(__file__).parents[4] / "metaadapter" / "apps" / "page" / "static"
 SCRIPTS = {path.name: path.read_text("utf-8") for path in sorted(PAGE.glob("*.js"))}
@@ -78,9 +79,16 @@ def placeholders(text):
     return {*re.findall(r"\{(\w+)\}", text)}
 
 
+def refusals():
+    """The kinds of all refusals in the source."""
+    source = "".join(path.read_text("utf-8") for path in PAGE.parent.glob("*.py"))
+    kinds = {*re.findall(r'Refusal\(\s*\d+,\s*"([\w-]+)"', source)}
+    return kinds | {*KINDS.values(), *(kind for _, kind in STATUSES.values())}
+
+
 def test_language__has_a_sentence_for_every_refusal_edit_and_advice(language):
     kinds = [
-        *get_args(refusal.Kind),
+        *refusals(),
         *get_args(contents.EditKind),
         *get_args(kinds_of_advice.Form),
     ]

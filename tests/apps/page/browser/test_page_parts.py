@@ -102,18 +102,27 @@ def test_acted_on__are_the_selected_pictures_or_else_the_current_one(call):
     assert call("selection", "actedOn", selection(), ORDER) == []
 
 
-POINTS = [
-    {"threshold": 0.8, "kept": 0.4, "errors": 0.0},
-    {"threshold": 0.0, "kept": 1.0, "errors": 0.3},
-    {"threshold": 0.5, "kept": 0.7, "errors": 0.1},
-]
+LEFT_OUT = {
+    "right": answer("a", 0.9),
+    "wrong": answer("a", 0.8),
+    "unsure": answer("b", 0.4),
+    "of none": answer("a", 0.95),
+}
+LABELLED = {
+    "map_of": [["right", ["a"]], ["wrong", ["b"]], ["unsure", ["b"]], ["of none", ["none"]]]
+}
 
 
 @pytest.mark.parametrize(
-    ("threshold", "kept"), [(0, 10), (0.49, 10), (0.5, 7), (0.79, 7), (0.99, 4)]
+    ("threshold", "kept", "wrong"),
+    [(0, 3, 1), (0.4, 3, 1), (0.5, 2, 1), (0.85, 1, 0), (0.99, 0, 0)],
 )
-def test_cost_at__is_that_of_the_last_point_not_above_the_threshold(call, threshold, kept):
-    assert call("answers", "costAt", POINTS, threshold, 10)["kept"] == kept
+def test_cost_at__counts_labelled_pictures_and_the_wrong_ones_among_them(
+    call, threshold, kept, wrong
+):
+    cost = call("answers", "costAt", LEFT_OUT, LABELLED, threshold)
+
+    assert cost == {"n": 3, "kept": kept, "wrong": wrong}
 
 
 @pytest.mark.parametrize(
