@@ -84,7 +84,6 @@ def states() -> dict[str, tuple[dict, Callable[[Any], None] | None]]:
         "classes": (state(2, 0, 0), None),
         "examples": (state(3, 4, 0), None),
         "reading": (state(5, 3, 400, work=reading), None),
-        "stopped": (state(5, 3, 400, work={"stopped": True, "done": 0, "total": 375}), None),
         "few": (with_advice(state(5, 6, 40)), keys("ArrowRight")),
         "many": (many, keys("ArrowRight", "Shift+ArrowRight")),
         "advice": (many, open_advice),

@@ -149,7 +149,6 @@ HISTORY = {
 WORK = {
     "revision": 1,
     "busy": False,
-    "stopped": False,
     "what": "",
     "done": 0,
     "total": 0,

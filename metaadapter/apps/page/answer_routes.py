@@ -79,20 +79,6 @@ def read_work(session: OpenSession) -> Reply:
     return session.work()
 
 
-@routes.post("/work/stop")
-def stop_work(session: OpenSession) -> Reply:
-    """Stop encoding until the next edit, or until it is resumed."""
-    session.stop()
-    return session.work()
-
-
-@routes.post("/work/resume")
-def resume_work(session: OpenSession) -> Reply:
-    """Go on with the encoding that was stopped."""
-    session.resume()
-    return session.work()
-
-
 AdviceId = Annotated[
     str, Field(pattern=r"^[0-9a-f]{32}$", description="The `id` of a piece of advice.")
 ]

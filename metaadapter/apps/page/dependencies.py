@@ -74,7 +74,7 @@ class Editor:
     session: Session
     origin: Origin
 
-    def edit(self, edit: Callable[[Contents], Edit], *, stops: bool = False) -> Reply:
+    def edit(self, edit: Callable[[Contents], Edit]) -> Reply:
         """Make and save an edit, unless the same request has made it before; see `change`.
 
         `edit` makes it from the contents, or refuses it.
@@ -83,16 +83,11 @@ class Editor:
         def make(history: History) -> None:
             history.make(replace(edit(history.contents), origin=self.origin))
 
-        return {"revision": self.change(make, stops=stops)[0]}
+        return {"revision": self.change(make)[0]}
 
-    def change(
-        self, action: Callable[[History], Value], *, stops: bool = False
-    ) -> tuple[int, Value | None]:
-        """Edit, undo or redo; return the new revision, and `None` for a request sent again.
-
-        If it `stops`, no picture is encoded before the next edit.
-        """
-        return self.session.change(action, self.origin.key, stops=stops)
+    def change(self, action: Callable[[History], Value]) -> tuple[int, Value | None]:
+        """Edit, undo or redo; return the new revision, and `None` for a request sent again."""
+        return self.session.change(action, self.origin.key)
 
     def new_class_id(self) -> str:
         """An id for a new class, the same one if the request is sent again."""

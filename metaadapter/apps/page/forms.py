@@ -154,12 +154,6 @@ class NewPictures(PictureFiles):
             description="The id of a class; empty for the tray; `folders`: a class of each folder.",
         ),
     ] = ""
-    wait: Annotated[
-        str,
-        Field(
-            description="Any text: none is encoded before the next edit, such as a detector's file."
-        ),
-    ] = ""
 
 
 class DetectorFile(RequestForm):

@@ -1,7 +1,7 @@
 """The pictures of a project on disk, in files named by their hashes, and their thumbnails.
 
 A name that comes from a client never becomes the name of a file. A picture is compared with its
-name whenever it is read. No link is followed.
+name whenever it is read, and a thumbnail with the hash at its end. No link is followed.
 """
 
 from __future__ import annotations
@@ -31,16 +31,6 @@ ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
 THUMBNAIL_SIDE, JPEG_QUALITY = 256, 80
 # A crop that is downloaded may become an example again.
 CROP_QUALITY = 95
-# The first bytes of each kind of picture that `decode_image` reads, and its media type.
-MEDIA_TYPES = (
-    (b"\xff\xd8", "image/jpeg"),
-    (b"\x89PNG", "image/png"),
-    (b"RIFF", "image/webp"),
-    (b"GIF8", "image/gif"),
-    (b"II", "image/tiff"),
-    (b"MM", "image/tiff"),
-    (b"BM", "image/bmp"),
-)
 BROWSER_TYPES = {"image/jpeg", "image/png", "image/webp", "image/gif"}
 PICTURES_FOLDER, THUMBNAILS_FOLDER = "pictures", "thumbnails"
 DIFFERS = "its content is not that of the picture that was added"
@@ -162,9 +152,9 @@ def make_folder(folder: Path) -> None:
 
 
 def media_type(content: bytes) -> str:
-    """The media type of a picture, recognized by the first bytes of its file."""
-    kinds = (kind for magic, kind in MEDIA_TYPES if content.startswith(magic))
-    return next(kinds, "image/x-portable-anymap")
+    """The media type of a picture that was decoded before; "" if it has no usual one."""
+    with Image.open(io.BytesIO(content)) as picture:
+        return picture.get_format_mimetype() or ""
 
 
 def _content(path: Path) -> bytes:

@@ -56,7 +56,7 @@ class Session:
         self._encoded: dict[str, EncodedRow] = {}
         """The features of the pictures whose files this process has checked."""
         self._hints = Hints()
-        self._ending = self._stopped = False
+        self._ending = False
         notes = " ".join(f"{note[:1].upper()}{note[1:]}." for note in project.notes)
         self._error: Refusal | None = Refusal(422, "data", notes) if notes else None
         self._started, self._n_done = 0.0, 0
@@ -81,13 +81,10 @@ class Session:
         with self._state:
             return reader(self.project.history.contents)
 
-    def change(
-        self, action: Callable[[History], Value], key: str = "", *, stops: bool = False
-    ) -> tuple[int, Value | None]:
+    def change(self, action: Callable[[History], Value], key: str = "") -> tuple[int, Value | None]:
         """Call an action that edits, undoes or redoes; return the new revision and its result.
 
         `None` is the result of an action with a key that the history knows: it was done before.
-        Encoding goes on, or `stops` until the next edit.
         """
         with self._state:
             if key and key in self.project.history.contents.keys:
@@ -98,7 +95,7 @@ class Session:
                 result = action(self.project.history)
             except DataError as error:  # the request is valid and may be sent again
                 raise Refusal(503, "not-saved", as_sentence(error)) from error
-            self._stopped, self._error = stops, None
+            self._error = None
             return self._new_revision(), result
 
     def wait_for_results(self) -> Results:
@@ -118,8 +115,8 @@ class Session:
         return results
 
     def _is_up_to_date(self) -> bool:
-        encoded = self._stopped or not self._waiting()
-        return self._ending or (encoded and self.results.revision >= self.revision)
+        is_encoded = not self._waiting()
+        return self._ending or (is_encoded and self.results.revision >= self.revision)
 
     def picture(self, picture: str) -> bytes:
         """The content of a picture; if it cannot be read, the predictions leave it out."""
@@ -166,13 +163,11 @@ class Session:
         """The work in the background and the time that is left for it."""
         with self._state:
             n_left, error = len(self._waiting()), self._error
-            busy = n_left > 0 and not self._stopped
             done = self._n_done if n_left else 0
-            seconds = time.monotonic() - self._started if busy and done else None
+            seconds = time.monotonic() - self._started if done else None
             return {
                 "revision": self.revision,
-                "busy": busy,
-                "stopped": n_left > 0 and self._stopped,
+                "busy": n_left > 0,
                 "done": done,
                 "total": done + n_left,
                 "per_second": seconds and done / seconds,
@@ -181,17 +176,6 @@ class Session:
                 "kind": None if error is None else error.kind,
                 "values": error.values if error else {},
             }
-
-    def stop(self) -> None:
-        """Stop encoding until the next edit, or until `resume`."""
-        with self._state:
-            self._stopped = True
-
-    def resume(self) -> None:
-        """Go on with the encoding that was stopped, and measure its speed anew."""
-        with self._state:
-            self._stopped, self._n_done = False, 0
-            self._wake()
 
     def _new_revision(self) -> int:
         self.revision += 1
@@ -229,7 +213,7 @@ class Session:
     def _encode(self) -> None:
         """Encode a portion of the pictures; the new revision wakes the worker for the next one."""
         with self._state:
-            if self._ending or self._stopped or not (waiting := self._waiting()):
+            if self._ending or not (waiting := self._waiting()):
                 return
             entries = self.project.history.contents.pictures
             crops = {picture: entries[picture].crop for picture in self._encoding.portion(waiting)}
@@ -255,7 +239,7 @@ class Session:
             snapshot = self.snapshot()
         self._publish(updated(self.results, snapshot, self._encoder))
         with self._state:
-            if self.revision != snapshot.revision or (self._waiting() and not self._stopped):
+            if self.revision != snapshot.revision or self._waiting():
                 return
         better = updated_with_pool(self.results, snapshot, self._encoder)
         if better is not None:

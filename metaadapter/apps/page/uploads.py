@@ -94,7 +94,7 @@ def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits)
         return Edit(f"Added {n_pictures(n)}", changes, "added-pictures", {"n": n})
 
     session.check_again(uploaded)
-    reply = editor.edit(edit, stops=bool(form.wait))
+    reply = editor.edit(edit)
     return {"added": added, "known_already": known, "refused": refused, **reply}
 
 

@@ -120,7 +120,7 @@ def test_features__that_are_damaged__are_encoded_again_and_the_page_says_so(
     with opened() as project:
         kept = [*project.features]
         with Session(project) as session:
-            told = session.work().error
+            told = session.work()["error"]
             results = session.wait_for_results()
     with opened() as project:
         assert project.notes == ()
@@ -253,7 +253,7 @@ def test_picture__that_is_not_the_one_added__is_marked_and_never_used(
 
     with opened() as project, Session(project) as session:
         results = session.wait_for_results()
-        assert "missing or damaged" in session.work().error
+        assert "missing or damaged" in session.work()["error"]
         with pytest.raises(UnreadableImage):
             session.picture(damaged)
 

@@ -93,16 +93,3 @@ def test_answers__for_a_tray_from_elsewhere__learn_from_it_if_a_gain_is_expected
     assert results.shift.n == 24
     assert results.shift.is_shifted == bool(shade)
     assert len(results.pool) == 24 * is_used
-
-
-def test_work__that_was_stopped__says_what_is_left_and_goes_on_when_resumed(opened, fill):
-    with opened() as project:
-        fill(project, shots=1, tray=1)
-        session = Session(project)
-        session.stop()
-        work = session.work()
-        assert (work.busy, work.stopped, work.total - work.done) == (False, True, 3)
-        with session:
-            session.resume()
-            assert len(session.wait_for_results().answers) == 1
-        assert not session.work().stopped

@@ -277,18 +277,12 @@ class Project extends EventTarget {
     this.alike = new Map(groups.flatMap((pictures, n) => pictures.map((picture) => [picture, String(n)])));
   }
 
-  /** Shows a state of the work that the server has just sent. */
-  showWork(work) {
+  async #update() {
+    const work = await server.work();
     const changed = JSON.stringify(work) !== JSON.stringify(this.work) || !this.reachable;
     this.work = work;
     this.#back();
     if (changed) this.#changed();
-    this.#wake();
-  }
-
-  async #update() {
-    const work = await server.work();
-    this.showWork(work);
     if (work.revision !== this.revision) await this.#load();
     if (this.answered !== this.revision) await this.#loadAnswers();
     return work.busy || this.answered !== this.revision ? SOON : LATER;

@@ -95,8 +95,6 @@ export const server = {
   projects: () => get("/projects"),
   phone: () => get("/phone"),
   classes: () => get("/classes"), // for phones
-  stopWork: () => send("/work/stop"),
-  resumeWork: () => send("/work/resume"),
   newProject: (name) => send("/projects", { name }),
   renameProject: (name) => send("/projects/rename", { name }),
   deleteProject: (folder) => send("/projects/delete", { folder }),
@@ -113,10 +111,9 @@ export const server = {
   /**
    * @param {{file: File, path: string}[]} files
    * @param {string} target - id of a class, "" for the tray, "folders" to make a class of each folder.
-   * @param {boolean} waits - whether the pictures are read only after the next change.
    */
-  addPictures(files, target, project, { signal, waits = false } = {}) {
-    const form = formOf({ class: target, ...(waits && { wait: "true" }) }, "pictures", files);
+  addPictures(files, target, project, { signal } = {}) {
+    const form = formOf({ class: target }, "pictures", files);
     return change("POST", "/pictures", project, { form, signal });
   },
 

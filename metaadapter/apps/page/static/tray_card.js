@@ -58,8 +58,7 @@ export function card(picture, { isSelected, isCurrent }) {
 /** The reason why a picture has no answer, as a key of the words. */
 function reasonKey(picture) {
   if (project.unreadable[picture]) return "unreadable";
-  if (!project.ready) return "no_answer";
-  return project.work.stopped ? "not_read" : "reading";
+  return project.ready ? "reading" : "no_answer";
 }
 
 /** A button with the runner-up, the class nearest to a stranger, or what a labelled picture would be. */

@@ -28,7 +28,7 @@ export async function addFiles({ files, folders }, target) {
   const detections = files.filter(isDetections).map(({ file }) => file);
   const pictures = files.filter((file) => !isDetections(file));
   if (detections.length) showNext(detections.map(({ name }) => name));
-  const isLeft = pictures.length > 0 && !(await addPictures(pictures, folders, target, detections.length > 0));
+  const isLeft = pictures.length > 0 && !(await addPictures(pictures, folders, target));
   if (!detections.length) return;
   await Promise.all(adding); // a name means one picture only among all pictures
   showNext([]);
@@ -40,15 +40,14 @@ export async function addFiles({ files, folders }, target) {
 }
 
 /** Returns whether pictures were sent: a person may not choose where they go. */
-async function addPictures(files, folders, target, hasBoxes) {
+async function addPictures(files, folders, target) {
   if (target === "folders" && !folders.length && !files.some(isZip)) target = "";
   if (target === null || (target === "" && folders.length > 1)) target = await askForTarget(files, folders);
   if (target === null) return false;
   const { place } = project;
-  const waits = hasBoxes; // frames are read only by their boxes
   const upload = new Upload(files);
   const sent = upload.run(
-    (portion, signal) => project.upload(() => server.addPictures(portion, target, place, { signal, waits }), signal),
+    (portion, signal) => project.upload(() => server.addPictures(portion, target, place, { signal }), signal),
     () => showUpload(upload),
   );
   adding.add(sent);

@@ -1,8 +1,7 @@
-/** The progress of uploads and of reading, with its speed, the time left, and buttons to stop and go on. */
+/** The progress of uploads and of reading, with its speed and the time left; an upload can be stopped. */
 import { button, byId, html, render } from "./html.js";
-import { orError, readOut, showError } from "./messages.js";
+import { readOut, showError } from "./messages.js";
 import { project } from "./project.js";
-import { server } from "./server.js";
 import { count, duration, say, sayOf } from "./words.js";
 
 let upload = null; // the one in progress
@@ -25,24 +24,22 @@ export function showWork() {
   const { work } = project;
   const bar = byId("work");
   const wasHidden = bar.hidden;
-  const isStopped = !upload && Boolean(work.stopped);
-  bar.hidden = !upload && !work.busy && !isStopped;
+  bar.hidden = !upload && !work.busy;
   if (!bar.hidden) {
     const { done, total } = upload ?? work;
-    const message = messageOf(work, isStopped);
+    const message = messageOf(work);
     render(bar, html`
       <p id="work-text">${message}</p>
-      <progress aria-labelledby="work-text" hidden=${isStopped} max=${total || 1} value=${done}></progress>
-      <p class="muted">${!isStopped && speedOf(upload ?? work)}</p>
-      ${button(isStopped ? "go_on" : "stop", () => stopOrGoOn(isStopped), { key: "stop" })}`);
+      <progress aria-labelledby="work-text" max=${total || 1} value=${done}></progress>
+      <p class="muted">${speedOf(upload ?? work)}</p>
+      ${upload && button("stop", () => upload.stop())}`);
     if (wasHidden) readOut(message);
   }
   if (work.error && work.error !== error) showError(sayOf(work, work.error));
   error = work.error;
 }
 
-function messageOf({ done, total }, isStopped) {
-  if (isStopped) return say("stopped", { n: total - done });
+function messageOf({ done, total }) {
   if (!upload) return say("working", { done, total });
   return `${say("uploading", { n: upload.files.length })} ${next.length ? say("uploading_then", { names: next }) : ""}`.trim();
 }
@@ -52,10 +49,4 @@ function speedOf({ per_second: speed, seconds_left }) {
     speed ? say("per_second", { speed: count(speed < 10 ? Math.round(speed * 10) / 10 : Math.round(speed)) }) : "",
     typeof seconds_left === "number" ? say("time_left", { left: duration(seconds_left) }) : "",
   ].filter(Boolean).join(" · ");
-}
-
-function stopOrGoOn(isStopped) {
-  if (upload) return upload.stop();
-  const send = isStopped ? server.resumeWork : server.stopWork;
-  return orError(send().then((work) => project.showWork(work)));
 }
