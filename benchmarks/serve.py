@@ -46,7 +46,7 @@ def measure() -> dict[str, float]:
         project.features.commit()
         classes = {f"{number:x}": f"thing {number}" for number in range(N_WAY)}
         labels = {
-            id_of(sha256): f"{number:x}"
+            id_of(sha256): (f"{number:x}",)
             for sha256, number in zip(hashes[: N_WAY * N_SHOT], numbers, strict=False)
         }
         names = {id_of(sha256): f"{sha256}.jpg" for sha256 in hashes}
@@ -72,7 +72,7 @@ def _seconds_to_add(session: Session, file: Path, rng: np.random.Generator) -> f
     picture = session.project.pictures.keep(file)
 
     def edit(contents: Contents) -> Edit:
-        return Edit("picture", add_pictures(contents, {picture: file.name}, {picture: "0"}))
+        return Edit("picture", add_pictures(contents, {picture: file.name}, {picture: ("0",)}))
 
     Editor(session, Origin()).edit(edit)
     while picture not in session.wait_for_results().labelled:
@@ -83,7 +83,7 @@ def _seconds_to_add(session: Session, file: Path, rng: np.random.Generator) -> f
 def _seconds_to_label(session: Session, picture: str) -> float:
     start = time.perf_counter()
     edit = Editor(session, Origin()).edit
-    edit(lambda contents: Edit("label", label_pictures(contents, {picture: "0"})))
+    edit(lambda contents: Edit("label", label_pictures(contents, {picture: ("0",)})))
     while picture not in session.wait_for_results().labelled:
         time.sleep(0.001)
     return time.perf_counter() - start

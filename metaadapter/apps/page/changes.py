@@ -27,8 +27,8 @@ from metaadapter.data.label_sets import ABSENT, SEPARATORS
 from metaadapter.data.plain_text import one_line
 from metaadapter.workflow.predictions import NONE_OF_THESE
 
-NewLabel: TypeAlias = "str | tuple[str, ...] | None"
-"""The label that a picture gets: a class, `NONE`, `None` for the tray, or several classes."""
+Labels: TypeAlias = tuple[str, ...]
+"""The labels that a picture gets: its classes, `NONE` alone, or nothing for the tray."""
 
 
 def add_classes(
@@ -77,28 +77,26 @@ def change_class(
 def remove_class(contents: Contents, label: str) -> tuple[Change, ...]:
     """The changes that remove a class; its pictures keep their other classes, or go to the tray."""
     contents.require_class(label)
-    rest: dict[str, NewLabel] = {
-        picture: tuple(one for one in contents.pictures[picture].labels if one != label) or None
+    rest = {
+        picture: tuple(one for one in contents.pictures[picture].labels if one != label)
         for picture in contents.piles()[label]
     }
     return (*move_pictures(contents, rest), *contents.changes("class", {label: None}))
 
 
-def label_pictures(contents: Contents, labels: Mapping[str, NewLabel]) -> tuple[Change, ...]:
-    """The changes that give each picture its label, or several classes."""
+def label_pictures(contents: Contents, labels: Mapping[str, Labels]) -> tuple[Change, ...]:
+    """The changes that give each picture its labels."""
     contents.require_pictures(labels)
-    for label in set(labels.values()):
-        for one in label if isinstance(label, tuple) else (label,):
-            if one not in (None, NONE):
-                contents.require_class(one)
+    for label in {one for of_picture in labels.values() for one in of_picture} - {NONE}:
+        contents.require_class(label)
     return move_pictures(contents, labels)
 
 
-def move_pictures(contents: Contents, labels: Mapping[str, NewLabel]) -> tuple[Change, ...]:
+def move_pictures(contents: Contents, labels: Mapping[str, Labels]) -> tuple[Change, ...]:
     """The changes of `label_pictures` without checks, since the same edit may add the classes."""
     entries = {
-        picture: with_label(contents, contents.pictures[picture], label)
-        for picture, label in labels.items()
+        picture: with_labels(contents, contents.pictures[picture], of_picture)
+        for picture, of_picture in labels.items()
     }
     return contents.changes("picture", entries)
 
@@ -106,19 +104,19 @@ def move_pictures(contents: Contents, labels: Mapping[str, NewLabel]) -> tuple[C
 def add_pictures(
     contents: Contents,
     names: Mapping[str, str],
-    labels: Mapping[str, NewLabel],
+    labels: Mapping[str, Labels],
     times: Mapping[str, datetime | None] | None = None,
 ) -> tuple[Change, ...]:
     """The changes that add pictures (id → name) to their classes in `labels`, or to the tray."""
     entries = {
-        picture: with_label(
+        picture: with_labels(
             contents,
             PictureEntry(
                 name=one_line(name),
                 place=place,
                 time=time.isoformat() if (time := (times or {}).get(picture)) else None,
             ),
-            labels.get(picture),
+            labels.get(picture, ()),
         )
         for place, (picture, name) in enumerate(names.items(), next_place(contents.pictures))
     }
@@ -165,7 +163,7 @@ def set_several(contents: Contents, *, several: bool) -> tuple[Change, ...]:
         has_series = settings.burst is not None or settings.allowed is not None
         if has_series or any(entry.boxes is not None for entry in contents.pictures.values()):
             raise takes_one_label("A project with boxes or series of camera traps")
-    elif n := sum(bool(entry.also) for entry in contents.pictures.values()):
+    elif n := sum(len(entry.labels) > 1 for entry in contents.pictures.values()):
         raise Refusal(
             409,
             "several-in-use",
@@ -203,21 +201,17 @@ def require_plain_names(names: Iterable[str]) -> None:
             )
 
 
-def with_label(contents: Contents, entry: PictureEntry, label: NewLabel) -> PictureEntry:
-    """The entry with another label; a `Refusal` of several in a project of one label."""
-    if not isinstance(label, tuple):
-        return entry.model_copy(update={"label": label, "also": ()})
-    if not contents.several:
+def with_labels(contents: Contents, entry: PictureEntry, labels: Labels) -> PictureEntry:
+    """The entry with other labels; a `Refusal` of several in a project of one label."""
+    if len(labels) > 1 and not contents.several:
         raise Refusal(422, "one-label", "In this project a picture has one label. Give one class.")
-    first, *others = dict.fromkeys(label) or (NONE,)
-    return entry.model_copy(update={"label": first, "also": tuple(others)})
+    return entry.model_copy(update={"labels": labels})
 
 
-def joined_labels(labels: tuple[str, ...], more: NewLabel) -> NewLabel:
-    """The label of a picture of several labels that is put into further classes."""
-    both = (*labels, *(more if isinstance(more, tuple) else (more,)))
-    classes = tuple(dict.fromkeys(one for one in both if one not in (None, NONE)))
-    return classes or (NONE if NONE in both else None)
+def joined_labels(labels: Labels, more: Labels) -> Labels:
+    """The labels of a picture that is put into further classes."""
+    both = dict.fromkeys((*labels, *more))
+    return tuple(one for one in both if one != NONE) or tuple(both)
 
 
 class DetectedFrame(NamedTuple):
@@ -242,16 +236,16 @@ def add_boxes(contents: Contents, frames: Mapping[str, DetectedFrame]) -> tuple[
     place = next_place(contents.pictures)
     for frame, detected in frames.items():
         before = contents.pictures[frame]
-        label = before.label
+        labels = before.labels
         for detection in detected.animals:
             crop, entry = _crop(frame, detected.sha256, before, _entry(detection))
             if crop in contents.pictures or crop in entries:
                 continue
-            entries[crop] = entry.model_copy(update={"label": label, "place": place})
-            label, place = None, place + 1
+            entries[crop] = entry.model_copy(update={"labels": labels, "place": place})
+            labels, place = (), place + 1
         entries[frame] = before.model_copy(
             update={
-                "label": label,
+                "labels": labels,
                 "time": before.time or detected.time,
                 "boxes": tuple(map(_entry, detected.others)),
             }
@@ -271,12 +265,12 @@ def change_box(
     entry, entries = contents.pictures[frame], dict[str, PictureEntry | None]()
     others, place = entry.boxes or (), next_place(contents.pictures)
     # A label describes the whole frame, until it has a box.
-    label = None if entry.label == NONE else entry.label
+    labels = () if entry.labels == (NONE,) else entry.labels
     if before is not None:
         old = id_of(crop_hash(sha256, before))
         others = tuple(other for other in others if other.box != before)
         if old in contents.pictures:
-            label, place = contents.pictures[old].label, contents.pictures[old].place
+            labels, place = contents.pictures[old].labels, contents.pictures[old].place
             entries[old] = None
         elif len(others) == len(entry.boxes or ()):
             raise Refusal(404, "no-such-box", "This box no longer exists. Load the page again.")
@@ -285,8 +279,8 @@ def change_box(
         crop, new = _crop(frame, sha256, entry, BoxEntry(sides=after))
         if crop in contents.pictures and crop not in entries:
             raise Refusal(409, "same-box", "There is already this box.")
-        entries[crop] = new.model_copy(update={"label": label, "place": place})
-        whole = whole.model_copy(update={"label": None})
+        entries[crop] = new.model_copy(update={"labels": labels, "place": place})
+        whole = whole.model_copy(update={"labels": ()})
     if whole != entry:
         entries[frame] = whole
     return contents.changes("picture", entries)

@@ -96,7 +96,7 @@ def prediction_table(pictures: list[SortedPicture], contents: Contents) -> bytes
     rows = list[Row]()
     for picture in {picture.id: picture for picture in pictures}.values():
         prediction = picture.prediction
-        is_none = contents.pictures[picture.id].label == NONE
+        is_none = contents.pictures[picture.id].labels == (NONE,)
         numbers: tuple[object, ...] = ("", "", "", "", "yes" if is_none else "", "yes")
         if prediction is not None:
             runner_up = contents.classes.get(prediction.runner_up)

@@ -58,10 +58,8 @@ class PictureEntry(Entry):
     """A picture: the name of its file, its labels, and its place in the order of the pictures."""
 
     name: str
-    label: Id | Literal["none"] | None = None
-    """The id of its class, `NONE` if it shows none of them, or `None` in the tray."""
-    also: tuple[Id, ...] = ()
-    """The other classes that it shows, in a project of several labels."""
+    labels: tuple[Id | Literal["none"], ...] = ()
+    """The ids of its classes, or only `NONE` if it shows none of them; empty in the tray."""
     place: int
     time: str | None = None
     """The time when it was taken (ISO 8601)."""
@@ -72,14 +70,9 @@ class PictureEntry(Entry):
     is not sure of; `None` without a detector."""
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The ids of all its classes, or only `NONE`; empty in the tray."""
-        return () if self.label is None else (self.label, *self.also)
-
-    @property
     def is_frame(self) -> bool:
         """True if its boxes are sorted instead of the whole picture."""
-        return self.boxes is not None and self.label is None
+        return self.boxes is not None and not self.labels
 
 
 class FieldEntry(Entry):

@@ -84,7 +84,7 @@ class ClassChange(RequestForm):
     description: Description | None = None
 
 
-class Labels(RequestForm):
+class Labelled(RequestForm):
     """Picture → label.
 
     A label is the id of a class, "none" for none of the classes, or `null` for the tray; in a

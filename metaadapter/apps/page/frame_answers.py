@@ -149,8 +149,8 @@ def _answer(
     contents: Contents, picture: str, answers: Mapping[str, Prediction], threshold: float
 ) -> Prediction | None:
     """A label or an answer, with names of classes; `None` without either."""
-    label, prediction = contents.pictures[picture].label, answers.get(picture)
-    if label is not None:
+    labels, prediction = contents.pictures[picture].labels, answers.get(picture)
+    for label in labels:
         name = UNKNOWN if label == NONE else contents.classes[label].name
         return _detected(name, 1.0)._replace(probabilities={name: 1.0}, source="person")
     if prediction is None or prediction.label not in contents.classes:

@@ -139,10 +139,12 @@ def settle(contents: Contents, piece: Advice[str], action: Action) -> tuple[Chan
     if action not in actions_of(piece):
         raise Refusal(422, "invalid", f"This advice cannot be settled by {action!r}.")
     entry = AdviceEntry(action=action, **vars(piece))
-    label = _label_after(entry)
-    if label and any(_label_of(contents, picture) != _before(entry) for picture in piece.pictures):
-        raise no_such_advice()  # a person has moved a picture since
-    moves = label_pictures(contents, dict.fromkeys(piece.pictures, label)) if label else ()
+    moves: tuple[Change, ...] = ()
+    if labels := _labels_after(entry):
+        contents.require_pictures(piece.pictures)
+        if any(contents.pictures[key].labels != entry.classes[:1] for key in piece.pictures):
+            raise no_such_advice()  # a person has moved a picture since
+        moves = label_pictures(contents, dict.fromkeys(piece.pictures, labels))
     return (*moves, *contents.changes("advice", {id_of_advice(piece): entry}))
 
 
@@ -151,12 +153,12 @@ def take_back(contents: Contents, key: str) -> tuple[Change, ...]:
     entry = contents.settled.get(key)
     if entry is None:
         raise no_such_advice()
-    label = _label_after(entry)
-    before = _before(entry) if _before(entry) in contents.classes else None
+    labels = _labels_after(entry)
+    before = tuple(label for label in entry.classes[:1] if label in contents.classes)
     moved = {
         picture: before
         for picture in entry.pictures
-        if label and picture in contents.pictures and contents.pictures[picture].label == label
+        if labels and picture in contents.pictures and contents.pictures[picture].labels == labels
     }
     return (*move_pictures(contents, moved), *contents.changes("advice", {key: None}))
 
@@ -166,18 +168,8 @@ def no_such_advice() -> Refusal:
     return Refusal(404, "no-such-advice", "This advice is no longer given. Load the page again.")
 
 
-def _before(entry: AdviceEntry) -> str | None:
-    """The label that the pictures had when the advice was given; `None` in the tray."""
-    return entry.classes[0] if entry.classes else None
-
-
-def _label_of(contents: Contents, picture: str) -> str | None:
-    contents.require_pictures([picture])
-    return contents.pictures[picture].label
-
-
-def _label_after(entry: AdviceEntry) -> str | None:
-    """The label that the action gives the pictures; `None` if they keep theirs."""
+def _labels_after(entry: AdviceEntry) -> tuple[str, ...]:
+    """The labels that the action gives the pictures; empty if they keep theirs."""
     if entry.action == "none":
-        return NONE
-    return entry.classes[1] if entry.action == "move" else None
+        return (NONE,)
+    return entry.classes[1:2] if entry.action == "move" else ()

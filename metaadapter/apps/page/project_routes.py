@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from metaadapter.apps.page.changes import (
-    NewLabel,
+    Labels,
     add_classes,
     change_class,
     label_pictures,
@@ -24,8 +24,9 @@ from metaadapter.apps.page.forms import (
     OF_FILES,
     ClassChange,
     ClassId,
+    Label,
+    Labelled,
     Labelling,
-    Labels,
     NewClass,
     NewPictures,
     PictureId,
@@ -150,15 +151,12 @@ def set_labelling(editor: OpenEditor, labelling: Labelling) -> Reply:
 
 
 @routes.post("/labels")
-def set_labels(editor: OpenEditor, labels: Labels) -> Reply:
+def set_labels(editor: OpenEditor, form: Labelled) -> Reply:
     """Move pictures to classes, to "none of these", or to the tray.
 
     With several labels a list replaces the classes of a picture.
     """
-    new: dict[str, NewLabel] = {
-        picture: tuple(dict.fromkeys(label)) if isinstance(label, list) else label
-        for picture, label in labels.labels.items()
-    }
+    new = {picture: _labels(label) for picture, label in form.labels.items()}
     return editor.edit(
         lambda contents: Edit(
             _sorted(contents, new),
@@ -169,19 +167,23 @@ def set_labels(editor: OpenEditor, labels: Labels) -> Reply:
     )
 
 
-def _sorted(contents: Contents, labels: Mapping[str, NewLabel]) -> str:
-    """A sentence on labels, with the name of the class if there is only one."""
-    n, targets = n_pictures(len(labels)), set(labels.values())
+def _labels(label: Label) -> Labels:
+    if isinstance(label, list):
+        return tuple(dict.fromkeys(label)) or (NONE,)
+    return () if label is None else (label,)
+
+
+def _sorted(contents: Contents, labels: Mapping[str, Labels]) -> str:
+    """A sentence on labels, with the names of the classes if they are the same for all pictures."""
+    n, targets = n_pictures(len(labels)), {*labels.values()}
     if len(targets) != 1:
         return f"Sorted {n}"
     (target,) = targets
-    if target is None:
+    if not target:
         return f"Put {n} back to the pictures to sort"
-    if target in (NONE, ()):
+    if target == (NONE,):
         return f"Put {n} to none of these"
-    classes = target if isinstance(target, tuple) else (target,)
-    names = [contents.require_class(label).name for label in classes]
-    return f"Put {n} into {', '.join(names)}"
+    return f"Put {n} into {', '.join(contents.require_class(label).name for label in target)}"
 
 
 @routes.delete("/pictures")

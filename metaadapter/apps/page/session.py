@@ -198,7 +198,7 @@ class Session:
             and picture not in self.unreadable
             and not entry.is_frame
         ]
-        return sorted(new, key=lambda key: (entries[key].label is None, entries[key].place))
+        return sorted(new, key=lambda key: (not entries[key].labels, entries[key].place))
 
     def _do(self, work: Callable[[], None]) -> None:
         """Do the work of a worker, and tell of an error; it goes on at the next revision."""

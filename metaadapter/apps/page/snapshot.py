@@ -129,19 +129,19 @@ class Snapshot:
     @property
     def labelled(self) -> list[str]:
         """The pictures to learn from: those with a class, and up to `MOST_BACKGROUND` of none."""
-        of_none = [picture for picture, entry in self.pictures.items() if entry.label == NONE]
+        of_none = [picture for picture, entry in self.pictures.items() if entry.labels == (NONE,)]
         # In the order of their hashes, so that a further one replaces at most one of them.
         left_out = {*sorted(of_none)[MOST_BACKGROUND:]}
         return [
             picture
             for picture, entry in self.pictures.items()
-            if entry.label is not None and picture not in left_out
+            if entry.labels and picture not in left_out
         ]
 
     @property
     def tray(self) -> list[str]:
         """The pictures without a class."""
-        return [picture for picture, entry in self.pictures.items() if entry.label is None]
+        return [picture for picture, entry in self.pictures.items() if not entry.labels]
 
     def task(self, *, reads_texts: bool = True) -> LabelledTask | None:
         """The pictures to predict an adapter from; `None` if fewer than two classes have any.

@@ -12,11 +12,11 @@ from secrets import token_hex
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from metaadapter.apps.page.changes import (
-    NewLabel,
+    Labels,
     add_classes,
     add_pictures,
     joined_labels,
-    with_label,
+    with_labels,
 )
 from metaadapter.apps.page.contents import Change, Contents, Edit
 from metaadapter.apps.page.dependencies import Editor
@@ -66,7 +66,7 @@ def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits)
         new_classes: tuple[Change, ...] = ()
         # The class may have been removed during the upload.
         is_label = target == NONE or target in contents.classes
-        labels: dict[str, NewLabel] = dict.fromkeys(uploaded, target if is_label else None)
+        labels: dict[str, Labels] = dict.fromkeys(uploaded, (target,) if is_label else ())
         if target == FOLDERS:
             # The folder of none of the classes comes from a download of pictures in folders.
             ids = {same_label_spelling(NONE_OF_THESE): NONE}
@@ -117,18 +117,17 @@ def keep_pictures(
 
 def _of_folders(
     kept: Iterable[tuple[str, str]], ids: Mapping[str, str], *, several: bool
-) -> dict[str, NewLabel]:
+) -> dict[str, Labels]:
     """Picture → the class of its folder, or the classes of all folders with a copy of it."""
-    labels: dict[str, NewLabel] = {}
+    labels: dict[str, Labels] = {}
     for key, name in kept:
-        label: NewLabel = ids.get(same_label_spelling(folder_of(name)))
-        before = labels.get(key) if several else None
-        copies = before if isinstance(before, tuple) else (before,) if before else ()
-        labels[key] = joined_labels(copies, label) if several else label
+        label = ids.get(same_label_spelling(folder_of(name)))
+        before = labels.get(key, ()) if several else ()
+        labels[key] = joined_labels(before, () if label is None else (label,))
     return labels
 
 
-def _again(contents: Contents, entry: PictureEntry, name: str, label: NewLabel) -> PictureEntry:
+def _again(contents: Contents, entry: PictureEntry, name: str, labels: Labels) -> PictureEntry:
     """The entry of a picture that is uploaded again: from the tray it moves to its new class.
 
     In a project of several labels it has the new class, too. If the new name begins with more
@@ -136,10 +135,8 @@ def _again(contents: Contents, entry: PictureEntry, name: str, label: NewLabel) 
     """
     if entry.boxes is not None:
         return entry
-    if contents.several:
-        entry = with_label(contents, entry, joined_labels(entry.labels, label))
-    elif entry.label is None:
-        entry = with_label(contents, entry, label)
+    if contents.several or not entry.labels:
+        entry = with_labels(contents, entry, joined_labels(entry.labels, labels))
     name = name if name.endswith(f"/{entry.name}") else entry.name
     return entry.model_copy(update={"name": name})
 

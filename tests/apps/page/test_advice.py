@@ -34,7 +34,7 @@ def publish(colour_encoder):
             revision=0,
             classes={str(n): ClassEntry(name=f"class {n}", place=n) for n in range(2)},
             pictures={
-                key: PictureEntry(name=f"{key}.png", label=str(label), place=place)
+                key: PictureEntry(name=f"{key}.png", labels=(str(label),), place=place)
                 for place, (key, label) in enumerate(zip(ids, labels, strict=True))
             },
             encoded={
@@ -80,7 +80,7 @@ def test_results__class_without_a_picture__waits_for_one_where_the_encoder_reads
         revision=0,
         classes={key: ClassEntry(name=name, place=0) for key, name in names.items()},
         pictures={
-            f"picture {number}": PictureEntry(name="a.png", label=label, place=number)
+            f"picture {number}": PictureEntry(name="a.png", labels=(label,), place=number)
             for number, label in enumerate("aabb")
         },
         encoded={

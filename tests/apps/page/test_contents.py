@@ -16,7 +16,9 @@ def contents():
     make(contents, page_changes.add_classes(contents, {"a": "fox", "b": "lynx"}, "an animal"))
     make(
         contents,
-        page_changes.add_pictures(contents, {"1": "1.jpg", "2": "2.jpg", "3": "3.jpg"}, {"1": "a"}),
+        page_changes.add_pictures(
+            contents, {"1": "1.jpg", "2": "2.jpg", "3": "3.jpg"}, {"1": ("a",)}
+        ),
     )
     return contents
 
@@ -34,13 +36,13 @@ EDITS = {
     "change a class": lambda contents: page_changes.change_class(contents, "a", "red fox", None),
     "remove a class": lambda contents: page_changes.remove_class(contents, "a"),
     "label": lambda contents: page_changes.label_pictures(
-        contents, {"1": None, "2": "b", "3": "b"}
+        contents, {"1": (), "2": ("b",), "3": ("b",)}
     ),
     "none": lambda contents: page_changes.label_pictures(
-        contents, {"1": edits.NONE, "2": edits.NONE}
+        contents, {"1": (edits.NONE,), "2": (edits.NONE,)}
     ),
     "add pictures": lambda contents: page_changes.add_pictures(
-        contents, {"4": "4.jpg"}, {"4": "b"}
+        contents, {"4": "4.jpg"}, {"4": ("b",)}
     ),
     "remove pictures": lambda contents: page_changes.remove_pictures(contents, ["1", "3"]),
 }
@@ -62,7 +64,7 @@ def test_edit__undone_and_redone__leaves_the_contents_before_and_after(contents,
 def test_order__of_classes_and_pictures__outlasts_removing_and_undoing(contents):
     make(contents, page_changes.remove_class(contents, "a"))
     contents.undo(Origin())
-    make(contents, page_changes.label_pictures(contents, {"3": "b", "2": "b"}))
+    make(contents, page_changes.label_pictures(contents, {"3": ("b",), "2": ("b",)}))
 
     assert contents.ordered_classes == ["a", "b"]
     assert contents.piles()["b"] == ["2", "3"]
@@ -96,8 +98,8 @@ def test_class__whose_name_differs_too_little__is_refused_but_may_change_its_own
         lambda contents: page_changes.add_classes(contents, {"c": "fox"}),
         lambda contents: page_changes.change_class(contents, "a", "lynx", None),
         lambda contents: page_changes.remove_class(contents, "z"),
-        lambda contents: page_changes.label_pictures(contents, {"1": "z"}),
-        lambda contents: page_changes.label_pictures(contents, {"9": "a"}),
+        lambda contents: page_changes.label_pictures(contents, {"1": ("z",)}),
+        lambda contents: page_changes.label_pictures(contents, {"9": ("a",)}),
         lambda contents: page_changes.remove_pictures(contents, ["9"]),
         lambda contents: page_changes.add_classes(
             contents, {f"{n:x}f": f"thing {n}" for n in range(1000)}

@@ -35,7 +35,7 @@ def contents():
     contents = Contents()
     classes = add_classes(contents, {"f": "red fox", "c": 'a/b: "c"'})
     contents.make(Edit("", classes))
-    pictures = add_pictures(contents, NAMES, {"1": "f", "2": "f", "7": NONE})
+    pictures = add_pictures(contents, NAMES, {"1": ("f",), "2": ("f",), "7": (NONE,)})
     contents.make(Edit("", pictures))
     return contents
 
@@ -101,7 +101,7 @@ def alike():
     contents = Contents()
     for number, name in enumerate(ALIKE):
         contents.classes[f"c{number}"] = ClassEntry(name=name, place=number)
-    labels = {f"{number}": f"c{number}" for number in range(len(ALIKE))}
+    labels = {f"{number}": (f"c{number}",) for number in range(len(ALIKE))}
     names = {key: f"{key}.jpg" for key in [*labels, "d", "e"]}
     contents.make(Edit("", add_pictures(contents, names, labels)))
     answers = {

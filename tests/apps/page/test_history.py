@@ -46,7 +46,8 @@ def history(opened):
     """A history of two classes and two pictures, one of them with a class."""
     history = opened(is_new=True)
     history.make(Edit("classes", add_classes(history.contents, {"a": "fox", "b": "lynx"})))
-    history.make(Edit("pictures", add_pictures(history.contents, {"1": "1", "2": "2"}, {"1": "a"})))
+    pictures = add_pictures(history.contents, {"1": "1", "2": "2"}, {"1": ("a",)})
+    history.make(Edit("pictures", pictures))
     return history
 
 
@@ -56,7 +57,7 @@ def records(path):
 
 
 def label(history, name="b"):
-    history.make(Edit(f"to {name}", label_pictures(history.contents, {"2": name})))
+    history.make(Edit(f"to {name}", label_pictures(history.contents, {"2": (name,)})))
 
 
 def test_edits_undos_and_redos__are_saved_with_who_made_them(history, opened, path):
@@ -66,10 +67,10 @@ def test_edits_undos_and_redos__are_saved_with_who_made_them(history, opened, pa
     history = opened()
     assert list(history.contents.steps) == before
     assert "k" in history.contents.keys
-    assert history.contents.pictures["2"].label is None
+    assert history.contents.pictures["2"].labels == ()
     assert history.redo(Origin()).message == "to b"
 
-    assert read_contents(path).pictures["2"].label == "b"
+    assert read_contents(path).pictures["2"].labels == ("b",)
 
 
 def test_records__can_be_read_with_any_sqlite_browser(history, path):
@@ -98,7 +99,7 @@ def test_full_disk__makes_no_edit_and_loses_none(history, path, monkeypatch):
 
     label(history)
     assert history.saved
-    assert read_contents(path).pictures["2"].label == "b"
+    assert read_contents(path).pictures["2"].labels == ("b",)
 
 
 def changed_value(path):
@@ -150,9 +151,9 @@ def test_damaged_history__is_named_and_stays_as_it_is_until_it_is_repaired(histo
     history = History(path, is_new=False) if read_contents_count(path) else None
     if damage in ("a changed value", "a lost record"):
         assert set(history.contents.pictures) == {"1", "2"}
-        assert history.contents.pictures["2"].label is None
+        assert history.contents.pictures["2"].labels == ()
         label(history)
-        assert read_contents(path).pictures["2"].label == "b"
+        assert read_contents(path).pictures["2"].labels == ("b",)
     if history:
         history.close()
 

@@ -42,7 +42,7 @@ def pictures(opened, picture):
             file = project.incoming / "new"
             file.write_bytes(picture(colour))
             ids.append(project.pictures.keep(file))
-        labels = dict(zip(ids, ["a", "a", "b", "b", None, None], strict=True))
+        labels = dict(zip(ids, [("a",), ("a",), ("b",), ("b",), (), ()], strict=True))
         names = {key: f"{number}.png" for number, key in enumerate(ids)}
         project.history.make(Edit("pictures", add_pictures(contents, names, labels)))
         with Session(project) as session:

@@ -30,10 +30,10 @@ def fill(picture):
             for _ in range(n):
                 file = project.incoming / "new"
                 file.write_bytes(picture(colour))
-                labels[project.pictures.keep(file)] = label
+                labels[project.pictures.keep(file)] = (label,) if label else ()
         names = dict.fromkeys(labels, "x.png")
         project.history.make(Edit("pictures", add_pictures(contents, names, labels)))
-        return [picture for picture, label in labels.items() if label is None]
+        return [picture for picture, label in labels.items() if not label]
 
     return add
 

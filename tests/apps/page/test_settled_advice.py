@@ -84,7 +84,7 @@ def settle(project, piece, action):
 
 
 def label_of(project, picture):
-    return project.session.read(lambda contents: contents.pictures[picture].label)
+    return project.session.read(lambda contents: (*contents.pictures[picture].labels, None)[0])
 
 
 def test_advice__that_moves_a_picture__is_undone_in_one_step_and_can_be_taken_back(mislabelled):

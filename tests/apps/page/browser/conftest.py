@@ -136,7 +136,7 @@ def visit(chromium, address, request):
         context = browser.new_context(locale=locale, viewport=viewport)
         contexts.append(context)
         context.on("weberror", lambda error: faults.append(str(error.error)))
-        assert context.request.get(address).ok
+        assert context.request.get(address, timeout=MINUTES).ok
         origin = address.split("/?")[0]
         name = f"{request.node.name} {len(contexts)}"
         new = context.request.post(f"{origin}/projects", data={"name": name}, timeout=MINUTES)

@@ -70,7 +70,7 @@ def browse(chromium):
 def context(chromium, server):
     """A browser, and a project of two classes with examples and a tray."""
     context = browse(chromium)
-    assert context.request.get(server.address).ok
+    assert context.request.get(server.address, timeout=2 * TIMEOUT).ok
     upload(context, server.origin, of_classes(slice(0, N_SHOTS)))
     upload(context, server.origin, of_classes(slice(N_SHOTS, None))[:N_TRAY], "")
     yield context
@@ -151,7 +151,7 @@ def test_server__killed_while_pictures_are_sorted__is_found_again_and_gets_all(
     expect(page.locator("#messages")).to_contain_text("5 changes that had waited are saved now.")
     expect(page.locator("#messages .error")).to_have_count(0)
     assert page.evaluate("window.isTheSamePage")
-    assert context.request.get(server.address).ok
+    assert context.request.get(server.address, timeout=2 * TIMEOUT).ok
     assert classes_kept(context, server) == {"hat": N_SHOTS + 2, "shoes": N_SHOTS + 2, "dress": 1}
     page.keyboard.press("Control+z")
     page.keyboard.press("Control+z")
