@@ -41,21 +41,21 @@ class State:
 
 
 async def app_state(request: Request) -> State:
-    """The state of the app."""
+    """The state of the app; while a project is opened, requests wait, so that programs need not.
+
+    Only the page's question for the work is refused at once, so that the page can say what is done.
+    """
     state: State = request.app.state.shared
+    while state.projects.is_opening and request.url.path != "/work":
+        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
     return state
 
 
 AppState = Annotated[State, Depends(app_state)]
 
 
-async def open_session(request: Request, state: AppState) -> Session:
-    """The session of the open project; while one is opened, requests wait, so programs need not.
-
-    Only the page's question for the work is refused at once, so that the page can say what is done.
-    """
-    while state.projects.is_opening and request.url.path != "/work":
-        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+async def open_session(state: AppState) -> Session:
+    """The session of the open project; a `Refusal` while there is none."""
     return state.projects.session
 
 
