@@ -215,7 +215,7 @@ def test_series_species_and_counts(page, frames):
 
     dialog.get_by_label("Species that occur").fill("deer, fax")
     dialog.get_by_role("button", name="Set").click()
-    expect(dialog.get_by_role("status")).to_contain_text("no class 'fax'. The nearest one is 'fox'")
+    expect(dialog.get_by_role("status")).to_contain_text("There is no class 'fax'.")
     dialog.get_by_label("Species that occur").fill("deer")
     dialog.get_by_role("button", name="Set").click()
     expect(dialog.get_by_role("status")).to_have_text("Only 1 class occurs.")

@@ -103,10 +103,10 @@ def test_acted_on__are_the_selected_pictures_or_else_the_current_one(call):
 
 
 LEFT_OUT = {
-    "right": answer("a", 0.9),
-    "wrong": answer("a", 0.8),
-    "unsure": answer("b", 0.4),
-    "of none": answer("a", 0.95),
+    "right": answer("a", 0.9, 0.1),
+    "wrong": answer("a", 0.8, 0.2),
+    "unsure": answer("b", 0.4, 0.3),
+    "of none": answer("a", 0.95, 0.05),
 }
 LABELLED = {
     "map_of": [["right", ["a"]], ["wrong", ["b"]], ["unsure", ["b"]], ["of none", ["none"]]]
