@@ -112,14 +112,14 @@ def serve(
 def _announce(
     console: Console, access: Access, phone: Access | None, former_port: int | None
 ) -> None:
-    console.result(access.address)
-    sys.stdout.flush()  # a program that reads the address from a pipe is waiting for it
-    console.note("Open this address in a browser on this machine. Ctrl-C ends the page.")
     if former_port is not None:
         console.note(
             f"The project had the port {former_port}. Changes that a tab still holds are sent when "
             f"it is served there again (--port {former_port})."
         )
+    console.result(access.address)
+    sys.stdout.flush()  # a program that reads the address from a pipe is waiting for it
+    console.note("Open this address in a browser on this machine. Ctrl-C ends the page.")
     if phone is not None:
         console.note(f"A phone in the same network opens {phone.address}")
         console.note(WARNING)

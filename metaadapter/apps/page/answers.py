@@ -77,10 +77,11 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
     if task is None:
         return Results(snapshot.revision)
     if before.stored is None or before.task is None or task.key != before.task.key:
-        stored, by_number = _fit(task, encoder)
-        labelled = tuple(snapshot.labelled)
-        left_out = {labelled[number]: prediction for number, prediction in by_number.items()}
-        before = Results(snapshot.revision, task, labelled, stored, {}, left_out)
+        stored = fit(task, encoder)
+        labelled, (numbers, by_others) = tuple(snapshot.labelled), left_out(stored)
+        named = with_ids(task, stored, by_others)
+        of_labelled = {labelled[n]: one for n, one in zip(numbers, named, strict=True)}
+        before = Results(snapshot.revision, task, labelled, stored, {}, of_labelled)
     assert before.stored is not None
     tray = snapshot.tray
     # A new picture may change the answers for its series.
@@ -119,7 +120,7 @@ def updated_with_pool(before: Results, snapshot: Snapshot, encoder: ImageEncoder
         support = before.stored.support.with_pool(unit_rows(rows))
         if pool_gain(shared_generator("default")[0], support) is None:
             return None
-    stored = fit(task.pictures, task.texts, encoder, rows)
+    stored = fit(task, encoder, rows)
     answers = predict(stored, task, snapshot, tray)
     return replace(before, stored=stored, answers=answers, pool=tuple(pool))
 
@@ -132,30 +133,18 @@ def _shift(stored: StoredAdapter, features: Float[np.ndarray, "n D"]) -> QuerySh
     return sample.measured
 
 
-def _fit(task: LabelledTask, encoder: ImageEncoder) -> tuple[StoredAdapter, dict[int, Prediction]]:
-    """Predict an adapter; return it and picture number → left-out prediction."""
-    stored = fit(task.pictures, task.texts, encoder, several=task.several)
-    numbers, answers = left_out(stored)
-    return stored, dict(zip(numbers, with_ids(task, stored, answers), strict=True))
-
-
 # Classes below their threshold that are shown too: at least this part of it, and so many.
 NEAR, MOST_NEAR = 0.5, 2
 
 
 def fit(
-    pictures: EncodedPictures,
-    texts: dict[str, str | list[str]] | None,
-    encoder: ImageEncoder,
-    pool: Float[np.ndarray, "u D"] | None = None,
-    *,
-    several: bool = False,
+    task: LabelledTask, encoder: ImageEncoder, pool: Float[np.ndarray, "u D"] | None = None
 ) -> StoredAdapter:
     """Predict an adapter from labelled pictures and the texts of their classes."""
     origin = Origin.of(encoder)
-    labelled = LabelledPictures(pictures, origin, encoder.logit_scale, encoder)
-    labelled = replace(labelled, several="all" if several else None)
-    return fit_pictures(labelled, texts, pool=pool)
+    labelled = LabelledPictures(task.pictures, origin, encoder.logit_scale, encoder)
+    labelled = replace(labelled, several="all" if task.several else None)
+    return fit_pictures(labelled, task.texts, pool=pool)
 
 
 def predict(

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from metaadapter.apps.field.detections import read_detections
+from metaadapter.apps.field.detections import Detections, read_detections
 from metaadapter.apps.page.changes import DetectedFrame, add_boxes, require_one_label
 from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.dependencies import Editor
@@ -27,15 +27,6 @@ READERS = 8
 REMEDY = "add the folder that holds the folders of all cameras"
 
 
-class _Listed(NamedTuple):
-    """The frames in a detector's file by plain name, and what is said about them."""
-
-    frames: Mapping[str, FrameDetections]
-    classified: Container[str]
-    """The categories whose boxes become pictures."""
-    detector: str
-
-
 def add_detections(editor: Editor, path: Path, name: str) -> Reply:
     """Give pictures of the project the boxes in a detector's file, which a client has named.
 
@@ -45,14 +36,16 @@ def add_detections(editor: Editor, path: Path, name: str) -> Reply:
     """
     session = editor.session
     session.read(lambda contents: require_one_label(contents, "A file of boxes"))
-    listed = _read(path, name)
-    frames = listed.frames
+    frames, detections = _read(path, name)
+    detector = one_line(detections.info.get("detector", ""))[:MAX_NAME_LENGTH]
     matches, whole = session.read(lambda contents: _matches(contents, frames))
     usable = matches.pictures
     new = {file: picture for file, picture in usable.items() if whole[picture].boxes is None}
 
     def read(file: str, picture: str) -> DetectedFrame | str:
-        return _read_frame(session.project.pictures.path(picture), frames[file], listed.classified)
+        return _read_frame(
+            session.project.pictures.path(picture), frames[file], detections.classified
+        )
 
     with ThreadPoolExecutor(READERS, thread_name_prefix="boxes") as executor:
         read_frames = dict(zip(new, executor.map(read, new, new.values()), strict=True))
@@ -68,7 +61,7 @@ def add_detections(editor: Editor, path: Path, name: str) -> Reply:
             for picture, frame in added.items()
             if picture in contents.pictures and contents.pictures[picture].boxes is None
         }
-        settings = contents.settings.model_copy(update={"detector": listed.detector})
+        settings = contents.settings.model_copy(update={"detector": detector})
         changes = add_boxes(contents, still)
         if changes and settings != contents.settings:
             changes = (*changes, *contents.changes("settings", {ONLY: settings}))
@@ -100,15 +93,14 @@ def _matches(
     return matches, whole
 
 
-def _read(path: Path, name: str) -> _Listed:
+def _read(path: Path, name: str) -> tuple[dict[str, FrameDetections], Detections]:
+    """The frames in a file by plain name, and what else it says."""
     try:
         detections = read_detections(path)
     except DataError as error:
         sentence = str(error).replace(str(path), name)
         raise Refusal(422, "data", f"{sentence[:1].upper()}{sentence[1:]}.") from error
-    frames = {plain_name(file): frame for file, frame in detections.frames.items()}
-    detector = one_line(detections.info.get("detector", ""))[:MAX_NAME_LENGTH]
-    return _Listed(frames, detections.classified, detector)
+    return {plain_name(file): frame for file, frame in detections.frames.items()}, detections
 
 
 def _read_frame(

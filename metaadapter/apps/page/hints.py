@@ -6,7 +6,6 @@ import math
 import warnings
 from collections.abc import Collection, Mapping
 from hashlib import sha256
-from typing import final
 
 import numpy as np
 from jaxtyping import Float32
@@ -22,38 +21,10 @@ from metaadapter.apps.page.changes import label_pictures, move_pictures
 from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.entries import NONE, Action, AdviceEntry
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.snapshot import Snapshot
 from metaadapter.data.strict_json import json_text
 
 # The centres of groups are learned from at most this many pictures, enough for large trays.
 MAX_LEARNED, STEPS, SEED = 4000, 8, 0
-
-
-@final
-class Hints:
-    """Advice and look-alikes, each computed once for the same pictures and labels."""
-
-    def __init__(self) -> None:
-        # Each is one value, so that another thread never sees half of it.
-        self._advice: tuple[object, list[Advice[str]]] = None, []
-        self._alike: tuple[tuple[str, ...], list[list[str]]] = (), []
-
-    def advice(self, results: Results, settled: Collection[str]) -> list[Advice[str]]:
-        """Advice on the labelled pictures; none in a project of several labels."""
-        task, last = results.task, self._advice
-        if task is None or task.several:
-            return []
-        if last[0] != (key := (task.key, tuple(settled))):
-            self._advice = last = key, advice_on(results, settled)
-        return last[1]
-
-    def look_alikes(self, snapshot: Snapshot) -> list[list[str]]:
-        """Groups of encoded pictures without a label that look alike, the most alike first."""
-        tray = snapshot.tray
-        if tuple(tray) != self._alike[0]:
-            groups = look_alikes(snapshot.rows(tray)) if tray else []
-            self._alike = tuple(tray), [[tray[number] for number in group] for group in groups]
-        return self._alike[1]
 
 
 def look_alikes(features: Float32[np.ndarray, "n D"]) -> list[list[int]]:

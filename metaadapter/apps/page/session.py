@@ -19,7 +19,7 @@ from metaadapter.apps.page.answers import Results, updated, updated_with_pool
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.entries import CropEntry
 from metaadapter.apps.page.forms import Reply
-from metaadapter.apps.page.hints import Hints
+from metaadapter.apps.page.hints import advice_on, look_alikes
 from metaadapter.apps.page.history import History
 from metaadapter.apps.page.picture_folder import CROP_QUALITY, jpeg_bytes
 from metaadapter.apps.page.project import Project
@@ -55,7 +55,7 @@ class Session:
         self._encoding = PictureEncoding(project)
         self._encoded: dict[str, EncodedRow] = {}
         """The features of the pictures whose files this process has checked."""
-        self._hints = Hints()
+        self._advice: tuple[object, list[Advice[str]]] = None, []
         self._ending = False
         notes = " ".join(f"{note[:1].upper()}{note[1:]}." for note in project.notes)
         self._error: Refusal | None = Refusal(422, "data", notes) if notes else None
@@ -152,12 +152,20 @@ class Session:
             return Snapshot.of(self.revision, self.project.history.contents, self._encoded)
 
     def advice(self) -> list[Advice[str]]:
-        """Advice on the labelled pictures."""
-        return self._hints.advice(self.results, self.read(lambda contents: {*contents.settled}))
+        """Advice on the labelled pictures, computed once for the same pictures and labels."""
+        settled, results, last = self.read(lambda one: {*one.settled}), self.results, self._advice
+        key = results.task and results.task.key, settled
+        if last[0] != key:
+            # One value, so that another thread never sees half of it.
+            self._advice = last = key, advice_on(results, settled)
+        return last[1]
 
     def look_alikes(self) -> list[list[str]]:
         """Groups of encoded pictures without a label that look alike, the most alike first."""
-        return self._hints.look_alikes(self.snapshot())
+        snapshot = self.snapshot()
+        tray = snapshot.tray
+        groups = look_alikes(snapshot.rows(tray)) if tray else []
+        return [[tray[number] for number in group] for group in groups]
 
     def work(self) -> Reply:
         """The work in the background and the time that is left for it."""

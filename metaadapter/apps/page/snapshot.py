@@ -202,37 +202,27 @@ class PictureEncoding:
 
         `crops` is picture → its box as it was when the picture was chosen: an edit may remove it.
         """
-        contents, reasons = self._contents(crops)
-        reasons |= self._encode(contents)
-        rows = {picture: self._stored[picture] for picture in contents if picture not in reasons}
-        return rows, reasons
-
-    def _contents(
-        self, crops: Mapping[str, CropEntry | None]
-    ) -> tuple[dict[str, bytes | Crop], dict[str, str]]:
-        """The contents of pictures, empty if their features are stored; why others are unread."""
-        contents: dict[str, bytes | Crop] = {}
+        new: dict[str, bytes | Crop] = {}
         reasons: dict[str, str] = {}
         for picture, crop in crops.items():
             try:
                 content = self._project.pictures.image(picture, crop)
-                contents[picture] = b"" if picture in self._stored else content
             except UnreadableImage as error:
                 reasons[picture] = f"{error.reason}; add the picture again, or remove it"
-        return contents, reasons
+            else:
+                if picture not in self._stored:
+                    new[picture] = content
+        if new:
+            reasons |= self._encode(new)
+        return {key: self._stored[key] for key in crops if key not in reasons}, reasons
 
-    def _encode(self, contents: dict[str, bytes | Crop]) -> dict[str, str]:
+    def _encode(self, new: Mapping[str, bytes | Crop]) -> dict[str, str]:
         """Store the features of pictures without any; return why some cannot be encoded."""
-        new = [picture for picture in contents if picture not in self._stored]
-        if not new:
-            return {}
-        pictures = [contents[picture] for picture in new]
-        outcomes, rows = encode_new(
-            pictures, Pipeline(self._project.encoder), known=self._project.features.places
-        )
-        self._project.features.add(rows)
-        if self._project.features.is_due:
-            self._project.features.commit()
+        features, pipeline = self._project.features, Pipeline(self._project.encoder)
+        outcomes, rows = encode_new([*new.values()], pipeline, known=features.places)
+        features.add(rows)
+        if features.is_due:
+            features.commit()
         self._stored |= encoded_rows(rows)
         return {
             picture: outcome.reason

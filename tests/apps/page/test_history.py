@@ -81,7 +81,7 @@ def test_records__can_be_read_with_any_sqlite_browser(history, path):
 
     assert kinds == ("head", "edit", "edit", "edit")
     last = json.loads(values[-1])
-    assert (last["said"], last["entries"]["picture"]["2"]["label"]) == ("to b", "b")
+    assert (last["said"], last["entries"]["picture"]["2"]["labels"]) == ("to b", ["b"])
 
 
 def test_full_disk__makes_no_edit_and_loses_none(history, path, monkeypatch):

@@ -120,10 +120,7 @@ def free_port():
         return listening.getsockname()[1]
 
 
-@pytest.mark.parametrize("port", ["the same", "another"])
-def test_server__killed_while_pictures_are_sorted__is_found_again_and_gets_all(
-    context, server, port
-):
+def test_server__killed_while_pictures_are_sorted__is_found_again_and_gets_all(context, server):
     page = opened(context, server)
     page.evaluate("window.isTheSamePage = true")
     page.focus("#tray")
@@ -145,7 +142,7 @@ def test_server__killed_while_pictures_are_sorted__is_found_again_and_gets_all(
     page.keyboard.press("3")
     expect(page.locator("#tray-count")).to_have_text(str(N_TRAY - 5))
     expect(page.locator("#saved")).to_have_text("5 changes are not saved yet")
-    server.start(*(["--port", str(free_port())] if port == "another" else []))
+    server.start()
 
     expect(page.locator("#saved")).to_have_text("Saved", timeout=TIMEOUT)
     expect(page.locator("#messages")).to_contain_text("5 changes that had waited are saved now.")
