@@ -92,8 +92,8 @@ class LabellingEntry(Entry):
     several: bool
 
 
-class AdvicePiece(Entry):
-    """A piece of advice, with the ids of classes and pictures."""
+class AdviceEntry(Entry):
+    """A settled piece of advice, as the person saw it, and the action."""
 
     kind: AdviceKind
     sentence: str
@@ -101,11 +101,6 @@ class AdvicePiece(Entry):
     pictures: tuple[str, ...]
     form: Form
     values: dict[str, str | int | tuple[str, ...]]
-
-
-class AdviceEntry(AdvicePiece):
-    """A settled piece of advice: the action, and the piece as the person saw it."""
-
     action: Action
 
 

@@ -16,7 +16,6 @@ from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.refusal import Limits, Refusal, error_response
 from metaadapter.apps.page.server import FILES, PREFIX
 
-METHODS = ("GET", "POST", "PATCH", "DELETE")
 UPLOAD_PATHS = ("/pictures", "/predict", "/detections")
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
@@ -98,8 +97,6 @@ class Guard:
 def _login(access: Access, scope: Scope, headers: Headers) -> Response | None:
     """Raise a `Refusal` unless the request is allowed; return the response to a login."""
     path = scope["path"]
-    if scope["method"] not in METHODS:
-        raise Refusal(405, "method", f"The methods are {', '.join(METHODS)}.")
     access.require_same_origin(headers, path)
     tokens = parse_qs(scope["query_string"].decode("latin-1")).get("token")
     if path == "/" and tokens and scope["method"] == "GET" and access.is_token(tokens[0]):
