@@ -118,7 +118,7 @@ def test_features__that_are_damaged__are_encoded_again_and_the_page_says_so(
     zeroed(file)
 
     with opened() as project:
-        kept = [*project.features]
+        kept = [*project.features.places]
         with Session(project) as session:
             told = session.work()["error"]
             results = session.wait_for_results()
