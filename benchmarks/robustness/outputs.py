@@ -27,10 +27,7 @@ COMMANDS = {
         ("predict animals pictures --export camtrap-dp:{}", "package"),
         ("predict animals pictures --together --out {}", "b.adapter"),
     ),
-    "export": (
-        ("export animals --torch {}", "a.pt2"),
-        ("export animals --onnx {} --torch {2}", "a.pt2"),
-    ),
+    "export": (("export animals --onnx {}", "a.onnx"),),
     "folders": (
         ("encode pictures --out {}", "store"),
         ("adapt store --out {}", "animals b.adapter"),
@@ -62,7 +59,7 @@ class Outputs:
             "adapt store --out b.adapter",
             "predict animals pictures --out table.csv --export timelapse:timelapse.csv "
             "--export megadetector:boxes.json --export camtrap-dp:package",
-            "export animals --torch a.pt2",
+            "export animals --onnx a.onnx",
             "evaluate store --out run --methods closed-form --shots 1 --seeds 1 --jobs 1",
         ):
             self._must(command)

@@ -205,20 +205,6 @@ def weights_files(folder: Path) -> list[Path]:
     ]
 
 
-def encoder_files(name: str) -> list[Path]:
-    """Return the files on this machine that the name of an encoder means.
-
-    A part of the name that the hub or a package fetches has none.
-    """
-    files: list[Path] = []
-    for part in BETWEEN_PARTS.split(name):
-        if not part.startswith(PREFIX):
-            source = resolve_encoder(part)
-            files += sorted(filter(is_regular, source.folder.iterdir())) if source.folder else []
-            files += [Path(source.named_file)] if source.named_file else []
-    return files
-
-
 def _unknown_model(name: str, model: str, models: Sequence[str]) -> str:
     if name.startswith(("/", "./", "../", "~")):
         return f"there is no folder {name}; expected one with {CONFIG_FILE} and the weights"

@@ -31,7 +31,6 @@ predict out/a in/new --out out/t.csv --export timelapse:out/l.csv --burst 5
 predict out/a in/new --export megadetector:out/m.json
 predict out/a in/new --together --out out/b --export camtrap-dp:out/package
 export out/a --onnx out/a.onnx --pixels
-export out/a --torch out/a.pt2
 library add out/library out/a --name a
 library predict out/library in/new
 library identify out/library in/new

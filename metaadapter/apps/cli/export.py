@@ -24,11 +24,6 @@ OnnxFile = Annotated[
     Option("--onnx", metavar="FILE", help="Write an ONNX file, for onnxruntime and others."),
     EXPORTED,
 ]
-TorchFile = Annotated[
-    Path | None,
-    Option("--torch", metavar="FILE", help="Write a program of torch.export, a .pt2 file."),
-    EXPORTED,
-]
 TfliteFile = Annotated[
     Path | None,
     Option(
@@ -77,7 +72,6 @@ CheckPictures = Annotated[
 def export(
     adapter: options.Adapter,
     onnx: OnnxFile = None,
-    torch: TorchFile = None,
     tflite: TfliteFile = None,
     pixels: Pixels = False,
     int8: Int8 = False,
@@ -89,7 +83,7 @@ def export(
 ) -> None:
     """Write an adapter for other programs.
 
-    The forms are ONNX, TFLite, a program of torch.export, and a page for the browser.
+    The forms are ONNX, TFLite, and a page for the browser.
     Its file is written only if it answers as this program does, with no probability off by more
     than 0.005. With --int8 they may differ more, and the result says by how much.
     """
@@ -97,7 +91,7 @@ def export(
     from metaadapter.apps.cli.encoder_choice import read_encoder
     from metaadapter.apps.export.exporting import ExportTargets, write_exports
 
-    targets = ExportTargets(onnx, torch, tflite, web)
+    targets = ExportTargets(onnx, tflite, web)
     pixels = pixels or targets.needs_pixels
     _require_consistent(targets, pixels=pixels, int8=int8, pictures=pictures)
     targets.require_writable()
@@ -130,9 +124,7 @@ def _require_consistent(
     targets: ExportTargets, *, pixels: bool, int8: bool, pictures: Sequence[Path] | None
 ) -> None:
     if not targets.paths:
-        raise UsageError(
-            "nothing to write: give --onnx FILE, --tflite FILE, --torch FILE or --web FOLDER"
-        )
+        raise UsageError("nothing to write: give --onnx FILE, --tflite FILE or --web FOLDER")
     if int8 and not (pixels and targets.of_onnx and pictures):
         raise UsageError(
             "--int8 writes the encoder of an ONNX file in 8 bits, and measures the loss on "

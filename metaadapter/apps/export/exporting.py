@@ -35,13 +35,10 @@ from metaadapter.apps.export.program import (
     onnx_bytes,
     onnx_model,
     onnx_run,
-    program_bytes,
-    program_run,
     require_onnx,
     require_tflite,
     tflite_bytes,
     tflite_run,
-    torch_program,
     with_facts,
 )
 from metaadapter.apps.export.web_page import require_web_folder, write_web_page
@@ -56,7 +53,6 @@ class ExportTargets:
     """The files to write, and the folder of a page (`web`)."""
 
     onnx: Path | None = None
-    torch: Path | None = None
     tflite: Path | None = None
     web: Path | None = None
 
@@ -77,7 +73,7 @@ class ExportTargets:
 
     @property
     def _files(self) -> tuple[Path | None, ...]:
-        return self.onnx, self.torch, self.tflite
+        return self.onnx, self.tflite
 
     def require_writable(self) -> None:
         """Check that the files can be written and the packages are installed."""
@@ -198,7 +194,7 @@ class WrittenFile(NamedTuple):
     """A file, or the folder of a page, that was written."""
 
     path: Path
-    form: Literal["onnx", "web", "torch", "tflite"]
+    form: Literal["onnx", "web", "tflite"]
     n_bytes: int
     exported: Exported
 
@@ -235,10 +231,6 @@ def write_exports(
         if targets.web is not None:
             n_bytes = write_web_page(targets.web, exported.content, exported.facts)
             yield WrittenFile(targets.web, "web", n_bytes, exported)
-    if targets.torch is not None:
-        with checking([targets.torch], model.n_cases) as count:
-            exported = export_torch(model, count, owner=str(targets.torch))
-        yield _write_file(targets.torch, "torch", exported)
     if targets.tflite is not None:
         squares = model.of_squares()
         with checking([targets.tflite], squares.n_cases) as count:
@@ -262,7 +254,6 @@ def _export(
 
 
 export_onnx = partial(_export, onnx_model, onnx_bytes, onnx_run)
-export_torch = partial(_export, torch_program, program_bytes, program_run)
 export_tflite = partial(_export, tflite_bytes, with_facts, tflite_run)
 
 
@@ -301,9 +292,7 @@ def _checked(model: ExportModel, run: Run, count: Count, owner: str) -> dict[str
     return model.facts(difference)
 
 
-def _write_file(
-    path: Path, form: Literal["onnx", "torch", "tflite"], exported: Exported
-) -> WrittenFile:
+def _write_file(path: Path, form: Literal["onnx", "tflite"], exported: Exported) -> WrittenFile:
     with write_errors(str(path), instead="write to another place"):
         write_output(path, exported.content)
     return WrittenFile(path, form, len(exported.content), exported)

@@ -1,4 +1,4 @@
-"""An adapter as a program of torch.export, an ONNX model or a TFLite file, and what runs them."""
+"""An adapter as an ONNX model or a TFLite file, and what runs them."""
 
 from __future__ import annotations
 
@@ -43,19 +43,6 @@ def example_and_axes(
     return pictures, {"pictures": {0: Dim("n"), 1: Dim("height"), 2: Dim("width")}}
 
 
-def torch_program(module: FeatureModel | PictureModel) -> torch.export.ExportedProgram:
-    """Return the program of a module, for any number of rows, or of pictures of any size."""
-    example, axes = example_and_axes(module)
-    with exporting():
-        program = torch.export.export(
-            module.eval(), (example,), dynamic_shapes=tuple(axes.values())
-        )
-    for part in program.graph_module.modules():
-        for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
-            node.meta.pop("stack_trace", None)  # paths of this machine
-    return program
-
-
 @contextmanager
 def exporting() -> Iterator[None]:
     """Run torch's exporter silently, and explain a failure."""
@@ -70,26 +57,6 @@ def exporting() -> Iterator[None]:
             f"the exporter of torch cannot export this adapter with its encoder: {reason}. Export "
             "without --pixels, or try another version of torch"
         ) from error
-
-
-def program_bytes(program: torch.export.ExportedProgram, facts: Mapping[str, Any]) -> bytes:
-    """Return the content of a .pt2 file, with facts in the extra file `metaadapter.json`."""
-    buffer = io.BytesIO()
-    with silence():
-        torch.export.save(program, buffer, extra_files={FACTS_FILE: json_text(facts)})
-    return buffer.getvalue()
-
-
-def program_run(content: bytes) -> Run:
-    """Return a function that runs the program of a .pt2 file."""
-    with silence():
-        module = torch.export.load(io.BytesIO(content)).module()
-
-    def run(batch: np.ndarray) -> list[np.ndarray]:
-        with torch.inference_mode():
-            return [output.numpy() for output in module(torch.from_numpy(batch))]
-
-    return run
 
 
 # The oldest version in which the graphs can be written, so that old runtimes can read them.
@@ -136,7 +103,7 @@ def onnx_bytes(model: ModelProto, facts: Mapping[str, Any]) -> bytes:
     if model.ByteSize() > MOST_BYTES:
         raise DataError(
             f"the model is larger than the limit of ONNX files, {MOST_BYTES:,} bytes; export the "
-            "adapter without --pixels, or with --torch"
+            "adapter without --pixels"
         )
     for graph in _graphs(model.graph):
         _remove_code_places(graph)

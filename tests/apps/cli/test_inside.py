@@ -144,7 +144,7 @@ def test_add__to_an_adapter_with_parts__keeps_them(run, inside, tmp_path):
             "library add {out} {skill}",
             "features of a plain encoder: keep the adapter outside",
         ),
-        ("export {inside} --torch {out}", "export both together, with --pixels"),
+        ("export {inside} --onnx {out}", "export both together, with --pixels"),
         ("predict {inside} {store} --out {out}.csv", "trained parts in the encoder's towers; give"),
     ],
 )

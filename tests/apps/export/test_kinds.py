@@ -21,9 +21,8 @@ from metaadapter.apps.export.exporting import (
     export_int8,
     export_onnx,
     export_tflite,
-    export_torch,
 )
-from metaadapter.apps.export.program import onnx_run, program_run, tflite_run
+from metaadapter.apps.export.program import onnx_run, tflite_run
 from metaadapter.data.reader import read_images
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.store.stored_pictures import StoredPicture
@@ -185,15 +184,14 @@ def test_check__module_that_forgets_none_of_these__differs():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind__its_files_agree_with_predict_in_every_field(kind):
+def test_every_kind__its_file_agrees_with_predict_in_every_field(kind):
     pytest.importorskip("onnxruntime")
     stored = KINDS[kind]()
     model = ExportModel.alone(stored)
 
-    onnx, torch_file = (make(model, id, owner=kind) for make in (export_onnx, export_torch))
+    exported = export_onnx(model, id, owner=kind)
 
-    answers_alike(stored, onnx_run(onnx.content), onnx.facts)
-    answers_alike(stored, program_run(torch_file.content), torch_file.facts)
+    answers_alike(stored, onnx_run(exported.content), exported.facts)
 
 
 @pytest.fixture(scope="module")
@@ -218,14 +216,14 @@ def through_pixels(make_encoder, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("form", ["onnx", "int8", "torch", "tflite"])
+@pytest.mark.parametrize("form", ["onnx", "int8", "tflite"])
 def test_files_with_the_encoder__agree_with_predict_in_every_field(through_pixels, form):
     package = "litert_torch" if form == "tflite" else "onnxruntime"
     pytest.importorskip(package, exc_type=ImportError)
     encoder, pictures, stored = through_pixels
     model = ExportModel.with_encoder(stored, encoder, lambda: pictures)
-    runs = {"onnx": onnx_run, "int8": onnx_run, "torch": program_run, "tflite": tflite_run}
-    makes = {"onnx": export_onnx, "torch": export_torch, "tflite": export_tflite}
+    runs = {"onnx": onnx_run, "int8": onnx_run, "tflite": tflite_run}
+    makes = {"onnx": export_onnx, "tflite": export_tflite}
     makes["int8"] = partial(export_int8, adapter=Path("ad"))
     model = model.of_squares() if form == "tflite" else model
 
