@@ -23,7 +23,6 @@ COMMANDS = {
         ("predict animals table.csv --out {}", ""),
         ("predict animals q.csv --out {} --export timelapse:{2}", "table.csv timelapse.csv"),
         ("predict animals pictures --export megadetector:{} --out {2}", "boxes.json table.csv"),
-        ("predict animals pictures --detections boxes.json --export false-triggers:{}", ""),
         ("predict animals pictures --export camtrap-dp:{}", "package"),
         ("predict animals pictures --together --out {}", "b.adapter"),
     ),

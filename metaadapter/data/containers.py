@@ -1,40 +1,32 @@
-"""Tar and Parquet files that hold pictures: one file, or a folder of them."""
+"""Tar files that hold pictures: one file, or a folder of them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from metaadapter.data.parquet_pictures import list_parquet, picture_column
 from metaadapter.data.table import CompactRows, ImageRow, ImageTable
 from metaadapter.data.tar_pictures import list_tar
 from metaadapter.data.walk import SPLIT_NAMES, are_splits, with_folders
 from metaadapter.errors import DataError
 
-TAR, PARQUET = ".tar", ".parquet"
-# Parquet files of Hugging Face are called train-00000-of-00010.parquet.
+# Files of WebDataset are called train-000000.tar.
 FIRST_WORD = re.compile(r"[a-z]+(?=[-_.]|$)", re.IGNORECASE)
-LABELS = {
-    TAR: "put a member KEY.cls or KEY.json with a key 'label' beside KEY.jpg, or put the "
-    "pictures of each class into a folder of their own",
-    PARQUET: "add a column 'label'",
-}
 
 
-def holds_pictures(path: Path) -> bool:
-    """Return whether a file is a tar file, by its name, or a Parquet file with pictures in it."""
-    suffix = path.suffix.lower()
-    return suffix == TAR or (suffix == PARQUET and picture_column(path) is not None)
+def is_tar(path: Path) -> bool:
+    """Return whether a file has the name of a tar file."""
+    return path.suffix.lower() == ".tar"
 
 
-def read_containers(files: Sequence[Path], source: Path, *, labelled: bool) -> ImageTable:
-    """List the pictures of tar and Parquet files, file by file, in the order of the members.
+def read_tars(files: Sequence[Path], source: Path, *, labelled: bool) -> ImageTable:
+    """List the pictures of tar files, file by file, in the order of the members.
 
     The split is the folder of the file (train, val, test), or the first word of its name; or the
-    uppermost folder in a tar file. A picture's label is in its file (`list_tar`, `list_parquet`),
-    or the folder of the member.
+    uppermost folder in a tar file. A picture's label is in its file (`list_tar`), or the folder of
+    the member.
 
     Args:
         files: The files.
@@ -44,11 +36,13 @@ def read_containers(files: Sequence[Path], source: Path, *, labelled: bool) -> I
     Raises:
         DataError: A file cannot be read, or no picture has a label that needs one.
     """
-    warnings, splits, kind = list[str](), _splits(files, source), files[0].suffix.lower()
-    listed = CompactRows(row for file in files for row in _list(file, warnings, splits))
+    warnings, splits = list[str](), _splits(files, source)
+    listed = CompactRows(
+        replace(row, split=splits.get(file)) for file in files for row in list_tar(file, warnings)
+    )
     if not listed:
         raise DataError(
-            f"expected pictures in {source}, but its tar or Parquet files ({len(files)}) hold none"
+            f"expected pictures in {source}, but its tar files ({len(files)}) hold none"
             f"{''.join(f'; {warning}' for warning in warnings)}"
         )
     depth = 1 if are_splits({folders for row in listed if (folders := _folders(row))}) else 0
@@ -56,25 +50,18 @@ def read_containers(files: Sequence[Path], source: Path, *, labelled: bool) -> I
     rows = CompactRows(row for row in named if row.label or not labelled)
     if not rows:
         raise DataError(
-            f"expected a class for each picture in {source}, but none of {len(listed)} has "
-            f"one; {LABELS[kind]}"
+            f"expected a class for each picture in {source}, but none of {len(listed)} has one; "
+            "put a member KEY.cls or KEY.json with a key 'label' beside KEY.jpg, or put the "
+            "pictures of each class into a folder of their own"
         )
     if n_left := len(listed) - len(rows):
         warnings.append(f"pictures without a class in {source} were left out: {n_left}")
-    return ImageTable(rows, f"{'tar' if kind == TAR else 'Parquet'} files", tuple(warnings))
-
-
-def _list(file: Path, warnings: list[str], splits: dict[Path, str]) -> Iterable[ImageRow]:
-    rows = list_tar(file, warnings) if file.suffix.lower() == TAR else list_parquet(file)
-    for row in rows:
-        yield replace(row, split=row.split or splits.get(file))
+    return ImageTable(rows, "tar files", tuple(warnings))
 
 
 def _folders(row: ImageRow) -> tuple[str, ...]:
     """Return the folders of a member within its tar file."""
-    if row.packed is None or row.packed.column:
-        return ()
-    return row.path.relative_to(row.packed.container).parts[:-1]
+    return row.path.parts[len(row.packed.container.parts) : -1] if row.packed else ()
 
 
 def _splits(files: Sequence[Path], source: Path) -> dict[Path, str]:

@@ -57,7 +57,7 @@ def decode_image(image: ImageInput) -> Image.Image:
 
     Args:
         image: A JPEG, PNG, WebP, GIF, TIFF, BMP or PPM file as a path or bytes (the content
-            decides, not the name), or packed in a tar or Parquet file; a `Crop`, a box in such a
+            decides, not the name), or packed in a tar file; a `Crop`, a box in such a
             file; an open picture, in its current frame; or an array (H, W[, 1, 3 or 4]) of uint8.
 
     Returns:

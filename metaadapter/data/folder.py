@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from metaadapter.data.containers import holds_pictures, read_containers
+from metaadapter.data.containers import is_tar, read_tars
 from metaadapter.data.regular_files import read_utf8
 from metaadapter.data.table import CompactRows, ImageRow, ImageTable
 from metaadapter.data.url import Url
@@ -29,13 +29,13 @@ DESCRIPTION_FILE = "class.txt"
 def read_folder(folder: Path, *, labelled: bool) -> ImageTable:
     """Read the pictures of a folder, sorted by path, and the sentences of each class.txt.
 
-    A folder without picture files may have tar or Parquet files of pictures (`read_containers`).
+    A folder without picture files may have tar files of pictures (`read_tars`).
     """
     rest: list[Path] = []
     parents: set[tuple[str, ...]] = set()
     listed = CompactRows(_pictures(folder, rest, parents))
-    if not listed and (containers := [path for path in rest if holds_pictures(path)]):
-        return read_containers(containers, folder, labelled=labelled)
+    if not listed and (tars := [path for path in rest if is_tar(path)]):
+        return read_tars(tars, folder, labelled=labelled)
     others = _others(rest)
     if not listed:
         reason = f"found only {others}" if others else "found no files"

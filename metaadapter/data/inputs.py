@@ -29,7 +29,7 @@ from metaadapter.errors import DataError, UsageError
 READ_AT_ONCE = 2**26
 
 ImageInput: TypeAlias = "str | os.PathLike[str] | Packed | Crop | bytes | Image.Image | np.ndarray"
-"""A path or URL, a place in a tar or Parquet file, a box in the picture of either, the bytes of a
+"""A path or URL, a place in a tar file, a box in the picture of either, the bytes of a
 picture file, an open picture of Pillow, or an array of uint8: (H, W) or (H, W, 1) for grey,
 (H, W, 3) for RGB, (H, W, 4) for RGBA."""
 

@@ -6,19 +6,24 @@ import csv
 import io
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from metaadapter.data.crop import Box
 from metaadapter.data.label_sets import NO_LABEL, SEPARATOR
-from metaadapter.data.packed import open_parquet
-from metaadapter.data.regular_files import is_regular, read_utf8
+from metaadapter.data.regular_files import is_regular, read_utf8, regular
 from metaadapter.data.strict_json import parse_json
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.data.url import Url, as_place
 from metaadapter.errors import DataError
 
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
+# A Parquet file that claims more rows is damaged, since different paths take more bytes.
+MOST_ROWS_A_BYTE = 8
 SIDES = ("box_left", "box_top", "box_width", "box_height")
 # The name of each column, followed by other names that users give it.
 COLUMNS = {
@@ -70,7 +75,7 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
             f"expected one row per picture in {manifest}, but it has no rows; add some, or leave "
             "it out"
         )
-    facts_of_rows = [facts_of(record.values) for record in records]
+    facts_of_rows = [_facts(record.values) for record in records]
     for column in ("path", "label") if labelled else ("path",):
         _require(manifest, column, records, facts_of_rows)
     rows = list[ImageRow]()
@@ -100,7 +105,7 @@ def read_manifest(manifest: Path, *, labelled: bool) -> ImageTable:
     return ImageTable(tuple(rows), f"{kind} manifest", descriptions=descriptions)
 
 
-def facts_of(values: Mapping[str, str]) -> dict[str, str]:
+def _facts(values: Mapping[str, str]) -> dict[str, str]:
     """Return the facts of a row that are not empty, by the first names in `COLUMNS`."""
     facts = {
         fact: next((text for name in names if (text := values.get(name))), "")
@@ -149,28 +154,27 @@ def _box(manifest: Path, position: str, sides: list[str | None]) -> Box | None:
 def _read_csv(path: Path) -> list[Record]:
     text = _text(path)
     header = text.strip().partition("\n")[0]
-    reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=header.count), strict=True)
+    delimiter = max(",;\t", key=header.count)
+    lines = io.StringIO(text.lstrip("\r\n"))
+    reader = csv.DictReader(lines, delimiter=delimiter, restval="", strict=True)
+    records = []
     try:
-        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+        for row in reader:
+            if any(cell.strip() for cell in row.pop(None, ())):  # type: ignore[call-overload]
+                raise DataError(
+                    f"expected {len(row)} cells in each line of {path}, as in its first line, but "
+                    f"line {reader.line_num} has more: {', '.join(row.values())[:80]}, …; put "
+                    "a cell with a separator into quotation marks"
+                )
+            values = {name.strip().lower(): cell.strip() for name, cell in row.items()}
+            if any(values.values()):
+                records.append(Record(f"line {reader.line_num}", values))
     except csv.Error as error:
         raise DataError(
-            f"expected a table in {path}, but line {reader.line_num} cannot be read: {error}; "
-            "look for a quotation mark without its partner"
+            f"expected a table in {path}, but line {reader.reader.line_num} cannot be read: "
+            f"{error}; look for a quotation mark without its partner"
         ) from error
-    (_, names), *rest = [line for line in lines if any(line[1])] or [(0, [])]
-    columns = [name.lower() for name in names]
-    absent = dict.fromkeys(columns, "")
-    for number, cells in rest:
-        if any(cells[len(columns) :]):
-            raise DataError(
-                f"expected {len(columns)} cells in each line of {path}, as in its first line, but "
-                f"line {number} has {len(cells)}: {', '.join(cells)[:80]}; put a cell with a "
-                "separator into quotation marks"
-            )
-    return [
-        Record(f"line {number}", absent | dict(zip(columns, cells, strict=False)))
-        for number, cells in rest
-    ]
+    return records
 
 
 def _read_jsonl(path: Path) -> list[Record]:
@@ -187,22 +191,43 @@ def _read_jsonl(path: Path) -> list[Record]:
             ) from error
         if not isinstance(value, dict):
             raise DataError(f"{example}, but line {number} of {path} is {line.strip()[:80]}")
-        records.append(Record(f"line {number}", texts_of(value)))
+        records.append(Record(f"line {number}", _texts(value)))
     return records
+
+
+@contextmanager
+def open_parquet(path: Path, remedy: str = "save it again") -> Iterator[ParquetFile]:
+    """Open a Parquet file; an error of Arrow within the block is a `DataError` that names it.
+
+    The message ends with the remedy.
+    """
+    import pyarrow.parquet
+
+    try:
+        # As an open file: pyarrow cannot open a path that is not UTF-8.
+        with regular(path).open("rb") as file:
+            table = pyarrow.parquet.ParquetFile(file)
+            n_rows = table.metadata.num_rows
+            if n_rows > MOST_ROWS_A_BYTE * path.stat().st_size:
+                raise ValueError(f"it claims {n_rows} rows, more than it can hold")
+            yield table
+    except DataError:
+        raise
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"cannot read the Parquet table {path}: {error}; {remedy}") from error
 
 
 def _read_parquet(path: Path) -> list[Record]:
     with open_parquet(path) as table:
         rows = enumerate(table.read().to_pylist(), start=1)
-    return [Record(f"row {number}", texts_of(values)) for number, values in rows]
+    return [Record(f"row {number}", _texts(values)) for number, values in rows]
 
 
 def _text(path: Path) -> str:
     return read_utf8(path, "manifest", saved_as="the table again as 'CSV UTF-8'")
 
 
-def texts_of(values: Mapping[str, object]) -> dict[str, str]:
-    """Return the cells of a row as texts, by the names of their columns in lower case."""
+def _texts(values: Mapping[str, object]) -> dict[str, str]:
     return {
         (column := name.strip().lower()): _cell(column, value) for name, value in values.items()
     }

@@ -19,7 +19,6 @@ MOST_SCANS, MOST_EXIF_SEGMENTS, MOST_SEGMENTS = 64, 16, 1000
 SCAN, EXIF, END = 0xDA, 0xE1, 0xD9
 # Any marker except a restart, and except the bytes that stand for 0xFF within a scan (ITU T.81).
 MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
-MOST_COMMENTS = 1000
 # The strips of a file may share their bytes, as blank tiles do.
 MOST_STRIP_BYTES = 2**30
 TILE_SIDES, STRIP_BYTES = (322, 323), (279, 325)
@@ -43,8 +42,10 @@ def require_cheap_file(
     """
     if kind == "JPEG":
         _require_few_segments(path, file, (END,) if of_pixels else (SCAN, END))
-    elif kind == "PPM" and of_pixels:
-        _require_few_comments(path, file)
+    elif kind == "PPM":
+        file.seek(0)
+        if file.read(2) in (b"P1", b"P2", b"P3"):
+            raise UnreadableImage(path, "its pixels are numbers as text; save a PNG file")
 
 
 def most_pixels(image: Image.Image) -> int | None:
@@ -105,17 +106,3 @@ def _next_marker(file: BufferedIOBase) -> int | None:
             return match[1][0]
         file.seek(-1, SEEK_CUR)  # a marker may begin with the last byte
     return None
-
-
-def _require_few_comments(path: Path | str, file: BufferedIOBase) -> None:
-    file.seek(0)
-    if file.read(2) not in (b"P1", b"P2", b"P3"):  # the rest is binary
-        return
-    n_comments = 0
-    while chunk := file.read(CHUNK):
-        n_comments += chunk.count(b"#")
-        if n_comments > MOST_COMMENTS:
-            raise UnreadableImage(
-                path,
-                f"it has more than {MOST_COMMENTS:,} comments; remove them, or save a PNG file",
-            )

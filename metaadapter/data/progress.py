@@ -83,16 +83,3 @@ def part_of(n_before: int, n: int, n_all: int) -> Iterator[None]:
     tell_all = _show.get() or (lambda _: None)
     with showing(scaled):
         yield
-
-
-@contextmanager
-def one_of_several(index: int, n_trainings: int) -> Iterator[None]:
-    """Within the block, count its steps as those of one of several trainings of equal length."""
-
-    def scaled(moment: Progress) -> None:
-        done, total = index * moment.total + moment.done, n_trainings * moment.total
-        tell_all(replace(moment, done=done, total=total))
-
-    tell_all = _show.get() or (lambda _: None)
-    with showing(scaled):
-        yield

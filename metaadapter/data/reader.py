@@ -7,7 +7,7 @@ from pathlib import Path
 
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE, boxed_table
 from metaadapter.data.boxes.formats import recognized
-from metaadapter.data.containers import holds_pictures, read_containers
+from metaadapter.data.containers import is_tar, read_tars
 from metaadapter.data.folder import read_folder
 from metaadapter.data.machine_errors import CONNECTION, is_of_network
 from metaadapter.data.manifest import is_manifest, read_manifest
@@ -32,9 +32,9 @@ def read_images(
     Args:
         source: A path or URL: a folder with one folder per class, perhaps inside train/val/test
             folders; a CSV, JSON lines or Parquet manifest with the columns path, label and
-            optionally split and group; a tar file of WebDataset, a Parquet file with a
-            column of pictures, or a folder of either; or, on a drive, boxes with labels as COCO,
-            YOLO, Pascal VOC, CVAT, Label Studio or MegaDetector have them: each box is a row.
+            optionally split and group; a tar file of WebDataset, or a folder of them; or, on a
+            drive, boxes with labels as COCO, YOLO, Pascal VOC, CVAT, Label Studio or MegaDetector
+            have them: each box is a row.
             If not labelled, also one picture, or folders nested in any way.
         labelled: Whether every picture needs a label; if not, all labels are None.
         split: Read only this split of a divided source; "all" reads every split. It is required
@@ -80,8 +80,8 @@ def _read(source: Path, labelled: bool, pictures: Path | None, min_confidence: f
         )
     if source.is_dir():
         return read_folder(source, labelled=labelled)
-    if holds_pictures(source):
-        return read_containers([source], source, labelled=labelled)
+    if is_tar(source):
+        return read_tars([source], source, labelled=labelled)
     if is_manifest(source):
         return read_manifest(source, labelled=labelled)
     if labelled:

@@ -36,7 +36,7 @@ class ImageRow:
 
     @property
     def file(self) -> Path | Packed:
-        """The picture's file, or its place in a tar or Parquet file."""
+        """The picture's file, or its place in a tar file."""
         return self.packed or self.path
 
     @property
@@ -101,25 +101,24 @@ class _Columns:
             if row.box is not None:
                 self.boxes[len(self.fact_of_row)] = row.box
             packed = row.packed
-            shared = (packed.container, packed.column) if packed else (None, "")
-            facts = (row.label, row.split, row.group, *shared)
+            facts = (row.label, row.split, row.group, packed and packed.container)
             self.fact_of_row.append(numbers.setdefault(facts, len(numbers)))
-            self.places.extend(packed.place if packed else (row.size, 0))
+            self.places.extend(packed[2:] if packed else (row.size, 0))
         self.facts = [*numbers]
 
     def row(self, number: int) -> ImageRow:
         path = as_place(os.fsdecode(bytes(self.paths[self.ends[number] : self.ends[number + 1]])))
-        label, split, group, container, column = self.facts[self.fact_of_row[number]]
+        label, split, group, container = self.facts[self.fact_of_row[number]]
         first, second = self.places[2 * number : 2 * number + 2]
-        packed = None if container is None else Packed(path, container, (first, second), column)
+        packed = None if container is None else Packed(path, container, first, second)
         size = 0 if packed else first
         box = self.boxes.get(number)
         return ImageRow(path, label, split, group, box, packed, size)
 
 
 Text: TypeAlias = "str | None"
-Facts: TypeAlias = "tuple[Text, Text, Text, Path | None, str]"
-"""Label, split, group, and the container and column of a picture that is packed."""
+Facts: TypeAlias = "tuple[Text, Text, Text, Path | None]"
+"""Label, split, group, and the container of a picture that is packed."""
 
 
 @dataclass(frozen=True, slots=True)

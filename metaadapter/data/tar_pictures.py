@@ -93,7 +93,7 @@ def _pictures(
         path = packed_name(container, member.name)
         folders = path.relative_to(container).parts[:-1]
         if all(map(is_visible, (*folders, path.name))):
-            packed = Packed(path, container, (member.offset_data, member.size))
+            packed = Packed(path, container, member.offset_data, member.size)
             yield ImageRow(path, label or None, packed=packed)
 
 

@@ -29,7 +29,7 @@ def row(request, tmp_path) -> ImageRow:
     file.write_bytes(b"content")
     if request.param == "file":
         return ImageRow(file, "fox")
-    return ImageRow(file / "1.png", "fox", packed=Packed(file / "1.png", file, (512, 9)))
+    return ImageRow(file / "1.png", "fox", packed=Packed(file / "1.png", file, 512, 9))
 
 
 def listed_otherwise(row: ImageRow) -> list[ImageRow]:
@@ -47,9 +47,9 @@ def test_inputs_digest__anything_that_a_feature_depends_on__changes_it(row):
     before = inputs_digest([row])
     others = listed_otherwise(row)
     if row.packed:
-        others += [replace(row, packed=row.packed._replace(place=(1024, 9)))]
+        others += [replace(row, packed=row.packed._replace(start=1024))]
     else:
-        others += [replace(row, packed=Packed(row.path, file, (0, 7)))]
+        others += [replace(row, packed=Packed(row.path, file, 0, 7))]
 
     assert inputs_digest([row]) == before
     assert len({before, *(inputs_digest([other]) for other in others)}) == len(others) + 1

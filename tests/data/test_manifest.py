@@ -112,7 +112,7 @@ JSONL = '{"path": "1.jpg", "label": "a"}\n'
         (
             "m.csv",
             "path,label\n1.jpg,daisy\n2.jpg,daisy, young\n",
-            "line 3 has 3: 2.jpg, daisy, young; put a cell",
+            "line 3 has more: 2.jpg, daisy, …; put a cell",
         ),
         ("m.csv", "path,label\n", "but it has no rows"),
         ("m.parquet", "path,label", "cannot read the Parquet table .*; save it again"),

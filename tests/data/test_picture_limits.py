@@ -27,7 +27,7 @@ EXIF_SEGMENT = b"\xff\xe1\x00\x0aExif\0\0II"
         (lambda: jpeg_of_scans(8, 8, 64), "it has more than 64 scans"),
         (lambda: jpeg_of_segments(1000), "it has more than 1,000 segments"),
         (lambda: jpeg_of_segments(17, EXIF_SEGMENT), "it has more than 16 segments of EXIF data"),
-        (lambda: plain_ppm_of_comments(1001), "it has more than 1,000 comments"),
+        (lambda: plain_ppm_of_comments(1001), "its pixels are numbers as text"),
         (lambda: tiff_of_tile(10_000, 9_008), "its tiles are too large: 10000 x 9008 pixels"),
         (lambda: tiff_of_strips(200, 20_000, 60_000), "its strips have 1,200,000,000 bytes"),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metaadapter.data.progress import counted, meter, one_of_several, part_of, showing
+from metaadapter.data.progress import counted, meter, part_of, showing
 
 
 def test_counted__a_listener__is_told_after_each_step():
@@ -13,17 +13,6 @@ def test_counted__a_listener__is_told_after_each_step():
             events.append(number)
 
     assert events == [1, (1, 3), 2, (2, 3), 3, (3, 3)]
-
-
-def test_one_of_several__the_second_of_three__goes_on_from_the_first():
-    heard = []
-
-    with showing(lambda moment: heard.append((moment.done, moment.total))):
-        for index in range(3):
-            with one_of_several(index, 3):
-                list(counted(2))
-
-    assert heard == [(done, 6) for done in range(1, 7)]
 
 
 def test_part_of__encoding_within_it__counts_as_some_of_all_pictures():

@@ -30,7 +30,7 @@ Images = Annotated[
     Path,
     Argument(
         metavar="IMAGES",
-        help="Pictures in folders, manifests, boxes, tar or Parquet files.",
+        help="Pictures in folders, manifests, boxes or tar files.",
     ),
     MayBeUrl(),
 ]

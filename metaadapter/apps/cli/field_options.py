@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 EXPORT_FORMATS = (
     *("megadetector", "timelapse", "camtrap-dp", "coco", "yolo", "voc", "cvat", "label-studio"),
-    "false-triggers",
 )
 
 DetectionsFile = Annotated[
@@ -74,7 +73,7 @@ Export = Annotated[
         metavar="FORMAT:PLACE",
         parser=read_export,
         help="Also for another program: megadetector, timelapse, camtrap-dp, coco, yolo, voc, "
-        "cvat, label-studio or false-triggers. Repeatable.",
+        "cvat or label-studio. Repeatable.",
     ),
     Output(),
 ]

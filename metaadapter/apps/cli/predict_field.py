@@ -9,7 +9,6 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from metaadapter.apps.field.frame_predictions import predict_field
-from metaadapter.apps.field.frames import Frame
 from metaadapter.errors import DataError, UsageError
 from metaadapter.workflow.predictions import UNKNOWN
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 OF_TRAPS = {
     "megadetector": rb'\A.{0,65536}"classifier": "metaadapter ',
     "timelapse": rb"\AFile,RelativePath,DateTime,DeleteFlag,Species,Count,Probability\r",
-    "false-triggers": rb"\Apath,box_left,box_top,box_width,box_height,camera,thing,",
 }
 OF_TIMES = {"timelapse", "camtrap-dp"}
 
@@ -47,8 +45,6 @@ class FieldRun:
         for kind, path in exports:
             self._require_writable(kind, path)
         formats = {place.format for place in exports}
-        if "false-triggers" in formats and options.detections is None:
-            raise UsageError("--export false-triggers needs the boxes of --detections; add it")
         if request.queries.stored:
             raise UsageError(
                 "--detections, --burst, --allowed and --export need pictures, and cannot be used "
@@ -56,7 +52,6 @@ class FieldRun:
             )
         needs_times = bool(formats & OF_TIMES) or options.burst is not None
         self._request, self._options = request, replace(options, needs_times=needs_times)
-        self._frames: list[Frame] = []
 
     @property
     def digest_facts(self) -> tuple[object, ...]:
@@ -70,8 +65,7 @@ class FieldRun:
 
     def predict(self, table: PredictionTable | None) -> Predicted:
         """Predict for the frames; see `predict_field`."""
-        predicted, self._frames = predict_field(self._request, self._options, table=table)
-        return predicted
+        return predict_field(self._request, self._options, table=table)
 
     def write(self, predicted: Predicted) -> tuple[list[str], list[str]]:
         """Write the files; return sentences that name them, and sentences on what they lack."""
@@ -117,19 +111,6 @@ class FieldRun:
             lacks = package.write(predictions)
             line = f"wrote a Camera Trap Data Package to {path}; its paths are relative to {folder}"
             return line, lacks
-        if kind == "false-triggers":
-            from metaadapter.apps.field.worth_labelling import false_triggers, write_false_triggers
-
-            triggers = false_triggers(self._frames, options.min_confidence)
-            write_false_triggers(path, triggers)
-            if not triggers:
-                line = f"no box recurs often enough to be a static object; {path} has no rows"
-                return line, ()
-            n_things = len({(trigger.camera, trigger.thing) for trigger in triggers})
-            return (
-                f"{n_things} static objects have {len(triggers)} boxes, listed in {path}; "
-                "check them, then: metaadapter adapt … --background"
-            ), ()
         from metaadapter.apps.field.megadetector_file import answers_in_boxes
         from metaadapter.data.boxes.formats import write_boxes
 

@@ -229,8 +229,8 @@ def _of_frame(prediction: Prediction, frame: Frame, detection: Detection | None)
 
 def predict_field(
     request: PredictionRequest, options: FieldOptions, *, table: PredictionTable | None
-) -> tuple[Predicted, list[Frame]]:
-    """Predict part by part, and return the frames too."""
+) -> Predicted:
+    """Predict part by part."""
     groups = _parts(request.queries.rows, options)
     origin = request.stored.config.origin
     parts = [
@@ -242,8 +242,7 @@ def predict_field(
     ]
     warnings = [*options.warnings, *_time_warnings(groups, options.burst)]
     warnings += whole_warnings(request) if options.detections is None else ()
-    predicted = run_request(request, parts=parts, warnings=warnings, table=table)
-    return predicted, [frame for frames in groups for frame in frames]
+    return run_request(request, parts=parts, warnings=warnings, table=table)
 
 
 def _parts(rows: Sequence[ImageRow], options: FieldOptions) -> list[list[Frame]]:

@@ -21,17 +21,12 @@ from metaadapter.apps.field.series import in_series
 from metaadapter.data.boxes.frame_detections import Detection
 from metaadapter.data.crop import Box
 from metaadapter.data.table import ImageRow
-from metaadapter.data.table_file import write_table
 
 # Two boxes show the same object if no side differs by more than this fraction of the frame, the
 # precision with which detectors place boxes around a static object.
 SAME_SIDE = 0.02
 # Animals rarely stay still in so many frames; MegaDetector's tools require a similar number.
 FEWEST_FRAMES = 10
-COLUMNS = (
-    *("path", "box_left", "box_top", "box_width", "box_height"),
-    *("camera", "thing", "n_frames", "confidence"),
-)
 
 
 class FalseTrigger(NamedTuple):
@@ -60,18 +55,6 @@ def false_triggers(frames: Iterable[Frame], min_confidence: float) -> list[False
         for camera, boxes in sorted(cameras.items())
         for trigger in _static_boxes(camera, boxes)
     ]
-
-
-def write_false_triggers(file: Path, triggers: Sequence[FalseTrigger]) -> None:
-    """Write the boxes, in one step, as a manifest for `adapt --background`."""
-    rows = [
-        (
-            *(str(trigger.path.absolute()), *trigger.box),
-            *(str(trigger.camera), trigger.thing, trigger.n_frames, trigger.confidence),
-        )
-        for trigger in triggers
-    ]
-    write_table(file, COLUMNS, rows)
 
 
 def _static_boxes(camera: Path, boxes: Sequence[tuple[Path, Detection]]) -> list[FalseTrigger]:

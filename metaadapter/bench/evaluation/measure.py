@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +24,6 @@ from metaadapter.bench.evaluation.metrics import Tables, cell_tables, read_answe
 from metaadapter.bench.evaluation.strangers import FAR, UNKNOWN, FarStrangers, known_answers
 from metaadapter.bench.evaluation.task_figures import TaskFigures
 from metaadapter.bench.peers.unknown_scores import AnsweredQueries
-from metaadapter.data.progress import one_of_several
 from metaadapter.errors import DataError
 
 # Support pictures at a time, so that CLIP-Adapter with 20 classes and 16 shots takes under 1 GiB.
@@ -69,8 +67,7 @@ def measure(
     columns: dict[str, Columns] = {part: defaultdict(list) for part in parts}
     pieces = zip(range(0, n_tasks, size), rows.split(size), far.split(size), strict=True)
     for first, piece, far_piece in pieces:
-        with one_of_several(first // size, math.ceil(n_tasks / size)):
-            logits_TQN, known_TQ, cost = _answer(method, data, piece, far_piece, way_Q, device)
+        logits_TQN, known_TQ, cost = _answer(method, data, piece, far_piece, way_Q, device)
         of_set = (piece.query_TNQ.flatten(1), piece.off_class_TO)
         picture_TQ = torch.cat([*of_set, far_piece.picture_TF], 1).numpy()
         for part, ways in parts.items():

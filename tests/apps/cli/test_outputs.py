@@ -65,7 +65,7 @@ def contents(folder):
         "predict a.adapter new --out x.csv --export timelapse:x.csv.db",
         "predict a.adapter new --export coco:boxes.json --export cvat:boxes.json",
         "predict a.adapter new --export megadetector:notes.txt",
-        "predict a.adapter new --detections d.json --export false-triggers:d.json",
+        "predict a.adapter new --detections d.json --export megadetector:d.json",
         "export a.adapter --onnx new/lynx-0.png",
         "export a.adapter --onnx model --tflite model",
         "doctor --advise labelled --page q.csv",

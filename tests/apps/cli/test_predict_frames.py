@@ -172,11 +172,10 @@ def test_predict__species_of_speciesnet__are_evidence_and_stand_for_the_rest_of_
 
 
 def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path):
-    names = ("a.csv", "t.csv", "m.json", "package", "f.csv")
-    table, timelapse, megadetector, package, triggers = (tmp_path / name for name in names)
+    names = ("a.csv", "t.csv", "m.json", "package")
+    table, timelapse, megadetector, package = (tmp_path / name for name in names)
 
     places = {"timelapse": timelapse, "megadetector": megadetector, "camtrap-dp": package}
-    places["false-triggers"] = triggers
     exports = [word for kind, place in places.items() for word in ("--export", f"{kind}:{place}")]
     done = ask("--out", table, "--burst", 10, *exports)
 
@@ -194,7 +193,6 @@ def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path)
     assert sum(image["detections"] is None for image in document["images"]) == 2
     kinds = [row["observationType"] for row in rows_of(package / "observations.csv")]
     assert kinds[:7] == ["animal", "animal", "blank", "animal", "human", "animal", "animal"]
-    assert rows_of(triggers) == []
     assert "2 camera(s) have no latitude" in done.err
 
 
@@ -217,7 +215,6 @@ def test_predict__unreadable_frames__are_rows_with_the_reason_that_adapt_skips(
 @pytest.mark.parametrize(
     ("more", "code", "reason"),
     [
-        ("--export false-triggers:f.csv", 2, "needs the boxes of --detections"),
         ("--allowed lynks", 2, "did you mean 'lynx'"),
         ("--detections labelled.json", 3, "has none of the 7 pictures"),
         ("--detections frames.json --export timelapse:missing/t.csv", 3, "there is no folder"),

@@ -4,13 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metaadapter.apps.field.worth_labelling import (
-    FEWEST_FRAMES,
-    false_triggers,
-    write_false_triggers,
-)
-from metaadapter.data.crop import Box
-from metaadapter.data.reader import read_images
+from metaadapter.apps.field.worth_labelling import FEWEST_FRAMES, false_triggers
 
 
 def branch_and_deer(frame, camera, n):
@@ -34,22 +28,3 @@ def test_false_triggers__box_that_comes_back__is_one_thing_and_a_moving_animal_n
     things = [(trigger.camera, trigger.thing, trigger.n_frames) for trigger in triggers]
     assert things == [(Path("brook"), 1, n_frames)] * n_frames
     assert all(abs(trigger.box.left - 0.1) < 0.01 for trigger in triggers)
-
-
-def test_file__of_two_things__is_a_manifest_with_the_more_frequent_first(frame, tmp_path):
-    stone = [
-        frame(f"brook/{n}.jpg", (0.7, 0.7, 0.1, 0.1, 0.5), (0.1, 0.1, 0.3, 0.1, 0.3))
-        for n in range(12)
-    ]
-    more = [frame(f"brook/{n}.jpg", (0.7, 0.7, 0.1, 0.1, 0.5)) for n in range(12, 20)]
-    triggers = false_triggers([*stone, *more], 0.2)
-    (tmp_path / "brook").mkdir()
-    (tmp_path / "brook" / "0.jpg").write_bytes(b"")
-    moved = [trigger._replace(path=tmp_path / trigger.path) for trigger in triggers]
-
-    write_false_triggers(tmp_path / "false.csv", moved)
-
-    rows = read_images(tmp_path / "false.csv", labelled=False).rows
-    assert [row.box for row in rows] == [Box(0.7, 0.7, 0.1, 0.1)] * 20 + [
-        Box(0.1, 0.1, 0.3, 0.1)
-    ] * 12
