@@ -6,10 +6,9 @@ import csv
 import io
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from metaadapter.data.crop import Box
 from metaadapter.data.label_sets import NO_LABEL, SEPARATOR
@@ -18,9 +17,6 @@ from metaadapter.data.strict_json import parse_json
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.data.url import Url, as_place
 from metaadapter.errors import DataError
-
-if TYPE_CHECKING:
-    from pyarrow.parquet import ParquetFile
 
 # A Parquet file that claims more rows is damaged, since different paths take more bytes.
 MOST_ROWS_A_BYTE = 8
@@ -195,12 +191,7 @@ def _read_jsonl(path: Path) -> list[Record]:
     return records
 
 
-@contextmanager
-def open_parquet(path: Path, remedy: str = "save it again") -> Iterator[ParquetFile]:
-    """Open a Parquet file; an error of Arrow within the block is a `DataError` that names it.
-
-    The message ends with the remedy.
-    """
+def _read_parquet(path: Path) -> list[Record]:
     import pyarrow.parquet
 
     try:
@@ -210,17 +201,10 @@ def open_parquet(path: Path, remedy: str = "save it again") -> Iterator[ParquetF
             n_rows = table.metadata.num_rows
             if n_rows > MOST_ROWS_A_BYTE * path.stat().st_size:
                 raise ValueError(f"it claims {n_rows} rows, more than it can hold")
-            yield table
-    except DataError:
-        raise
+            rows = table.read().to_pylist()
     except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"cannot read the Parquet table {path}: {error}; {remedy}") from error
-
-
-def _read_parquet(path: Path) -> list[Record]:
-    with open_parquet(path) as table:
-        rows = enumerate(table.read().to_pylist(), start=1)
-    return [Record(f"row {number}", _texts(values)) for number, values in rows]
+        raise DataError(f"cannot read the Parquet table {path}: {error}; save it again") from error
+    return [Record(f"row {number}", _texts(values)) for number, values in enumerate(rows, start=1)]
 
 
 def _text(path: Path) -> str:
