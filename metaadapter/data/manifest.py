@@ -156,7 +156,7 @@ def _read_csv(path: Path) -> list[Record]:
     records = []
     try:
         for row in reader:
-            if any(cell.strip() for cell in row.pop(None, ())):  # type: ignore[call-overload]
+            if any(cell.strip() for cell in row.pop(None, ())):
                 raise DataError(
                     f"expected {len(row)} cells in each line of {path}, as in its first line, but "
                     f"line {reader.line_num} has more: {', '.join(row.values())[:80]}, …; put "
