@@ -92,6 +92,14 @@ class ClassPairs:
         return self.own(left) / self.size(left)
 
 
+def without_itself(cosines: Tensor, total: Tensor) -> Tensor:
+    """Return cosines of rows with the sum of a class minus the row; `total` is the sum's length."""
+    along = cosines * total
+    square = total.square() - 2 * along + 1
+    without: Tensor = (along - 1) / square.clamp(min=1e-12).sqrt()
+    return without
+
+
 def participation_ratio(rows_TXD: Float[Tensor, "T X D"]) -> Float[Tensor, " T"]:
     """Return tr(G)² / ‖G‖² for the Gram matrix G: in how many directions the rows spread."""
     n_rows, width = rows_TXD.shape[1:]

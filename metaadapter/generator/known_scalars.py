@@ -11,6 +11,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support, is_all
 from metaadapter.generator.chunks import row_chunks
+from metaadapter.generator.cosines import without_itself
 
 N_KNOWN_SCALARS = 10
 # The factor that brings spreads of cosines to about 1.
@@ -48,7 +49,7 @@ class Likeness(NamedTuple):
         unit_T1, own_TR1 = _unit(self.other_T)[:, None], own_TR[..., None]
         along_TRN = rows_TRD @ self.of_classes_TND.mT
         seen_TR = along_TRN.gather(-1, own_TR1)[..., 0]
-        left_out_TR = _without_itself(seen_TR * unit_T1, self.total_TN.gather(1, own_TR)) / unit_T1
+        left_out_TR = without_itself(seen_TR * unit_T1, self.total_TN.gather(1, own_TR)) / unit_T1
         several_TR = (self.raw.present_TNK.sum(-1) > 1).gather(1, own_TR)
         own_along_TR1 = torch.where(several_TR, left_out_TR, seen_TR)[..., None]
         return along_TRN.scatter_(-1, own_TR1, own_along_TR1) + self._constant_TN[:, None]
@@ -76,7 +77,7 @@ def likeness(raw: Support) -> Likeness:
     in_class = raw.present_TNK.shape[2]
     several_TX = (raw.present_TNK & several_TN[..., None]).flatten(1)
     total_TX = total_TN.repeat_interleave(in_class, 1)
-    own_T, own_spread_T = _mean_and_spread(scaled(_without_itself(own_TX, total_TX)), several_TX)
+    own_T, own_spread_T = _mean_and_spread(scaled(without_itself(own_TX, total_TX)), several_TX)
     has_several_T = several_TN.any(-1)
     n_pictured_T = pictured_TN.sum(-1).clamp(min=1)
     share_T = several_TN.sum(-1).to(unit_T.dtype) / n_pictured_T
@@ -139,14 +140,6 @@ def _cosines(
 
 def _unit(other_T: Float[Tensor, " T"]) -> Float[Tensor, " T"]:
     return (1 - other_T).clamp(min=LEAST_UNIT)
-
-
-def _without_itself(cosines: Tensor, total: Tensor) -> Tensor:
-    """Return cosines of rows with the sum of a class minus the row; `total` is the sum's length."""
-    along = cosines * total
-    square = total.square() - 2 * along + 1
-    without: Tensor = (along - 1) / square.clamp(min=1e-12).sqrt()
-    return without
 
 
 def weighted_quantiles(

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.cosines import Cosines
+from metaadapter.generator.cosines import Cosines, without_itself
 from metaadapter.generator.leave_one_out import LeftOut
 from metaadapter.generator.task_scalars import N_TASK_SCALARS, task_scalars
 
@@ -104,11 +104,10 @@ def shot_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tenso
     own_text = torch.where(own, to_text, 0).sum(-1)
     rival_text = _largest(to_text, support.text_mask_TN[:, None, None] & ~own)
     length_TNK = cosines.length_TNK
-    sum_TN1 = (support.means_TND.norm(dim=-1) * support.n_shot_TN)[..., None]
-    along_TNK = torch.where(own, to_mean, 0).sum(-1) * sum_TN1
-    # The squared length of the sum of the other pictures of its class.
-    square_TNK = sum_TN1.square() - 2 * length_TNK * along_TNK + length_TNK.square()
-    to_others_TNK = (along_TNK - length_TNK) / square_TNK.clamp(min=1e-12).sqrt()
+    # The length of the sum of its class in units of its own.
+    total_TNK = (support.means_TND.norm(dim=-1) * support.n_shot_TN)[..., None]
+    total_TNK = total_TNK / length_TNK.clamp(min=1e-6)
+    to_others_TNK = without_itself(torch.where(own, to_mean, 0).sum(-1), total_TNK)
     return {
         "length": length_TNK,
         "own_mean": to_others_TNK * (n_shot > 1),
