@@ -117,11 +117,11 @@ def of_boxes(
     pictures: Path | None, detections: Path | None, sources: Sequence[Path]
 ) -> Path | None:
     """Return --pictures for the sources of pictures; `None` if it is about --detections alone."""
-    from metaadapter.data.boxes.formats import may_have_boxes, recognized
+    from metaadapter.data.boxes.formats import recognized
 
     if pictures is None or detections is None:
         return pictures
-    have_boxes = any(may_have_boxes(source) and recognized(source) for source in sources)
+    have_boxes = any(map(recognized, sources))
     return pictures if have_boxes else None
 
 

@@ -61,11 +61,6 @@ def read_boxes(source: Path) -> Listing:
     return listing
 
 
-def may_have_boxes(source: Path) -> bool:
-    """Return whether a source of pictures may have a format of boxes, by its name."""
-    return source.suffix.lower() in ENDINGS or source.is_dir()
-
-
 def recognized(source: Path) -> Listing | None:
     """Read a source of pictures if it has a format of boxes, by its name and beginning; or `None`.
 
@@ -73,7 +68,8 @@ def recognized(source: Path) -> Listing | None:
         DataError: It has a format of boxes, and is damaged; or it cannot be read.
         UsageError: It lies in a bucket, where the pictures of boxes cannot be looked for.
     """
-    return _read(source) if may_have_boxes(source) else None
+    may_have = source.suffix.lower() in ENDINGS or source.is_dir()
+    return _read(source) if may_have else None
 
 
 def _read(source: Path) -> Listing | None:

@@ -175,7 +175,7 @@ def _picture(data: Mapping[str, Any]) -> str:
     if "image" in texts:
         return texts["image"]
     named = [value for value in texts.values() if is_picture(Path(_name(value)))]
-    return next(iter([*named, *texts.values()]), "")
+    return next(iter(named), "")
 
 
 def _name(address: str) -> str:
