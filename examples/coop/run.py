@@ -23,6 +23,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metaadapter.apps.cli.app import main as metaadapter
+from metaadapter.data.reader import read_images
+from metaadapter.features.encoder_by_name import load_encoder
+from metaadapter.features.store.encode_to_store import encode_to_store
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "eval"
 SHOTS, SEEDS = (1, 2, 4, 8, 16), (1, 2, 3)
@@ -102,18 +105,9 @@ def evaluate_on_2sfs(sets: Sequence[CoopSet], out: Path, encoder: str, more: Seq
 def encode(file: Path, store: Path, encoder: str, template: str, split: str) -> None:
     """Encode the pictures of a list; a picture that the store has is not encoded again."""
     print(f"{file} → {store}", file=sys.stderr)
-    looks = store.parent.with_name(f"{store.name}.toml")
-    looks.parent.mkdir(parents=True, exist_ok=True)
-    lines = [
-        f"encoder = {json.dumps(encoder)}",
-        "zoom = false",
-        f"templates = [{json.dumps(template)}]",
-    ]
-    looks.write_text("\n".join(lines), encoding="utf-8")
-    place = ("--out", str(store), "--encoder", str(looks), "--split", split)
-    code = metaadapter(["encode", str(as_manifest(file, looks.with_suffix(".csv"))), *place])
-    if code:
-        sys.exit(code)
+    table = as_manifest(file, store.parent.with_name(f"{store.name}.csv"))
+    loaded = load_encoder(encoder, zoom=False, templates=(template,))
+    encode_to_store(read_images(table, split=split), loaded, store)
 
 
 def as_manifest(file: Path, table: Path) -> Path:
