@@ -32,17 +32,6 @@ def _require_no_circle(parents: dict[str, str]) -> dict[str, str]:
     return parents
 
 
-class SeveralConfig(BaseModel):
-    """The facts about an adapter whose pictures show several classes each, or none."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    n_pictures: Annotated[int, Field(gt=0)]
-    """The number of labelled pictures, of which one may show several classes."""
-    partial: bool = False
-    """Whether it was unknown if pictures show the classes that are not among their labels."""
-
-
 class AdapterConfig(BaseModel):
     """The facts about an adapter that its tensors do not hold. Labels keep their JSON type."""
 
@@ -79,13 +68,13 @@ class AdapterConfig(BaseModel):
     """The adapters inside the encoder's image tower; `None` without any."""
     tree: Annotated[dict[str, str], AfterValidator(_require_no_circle)] | None = None
     """The parents in the label tree of the classes, as `LabelTree.parents`; `None` without one."""
-    several: SeveralConfig | None = None
-    """`None` if a picture shows one class."""
+    several: Annotated[int, Field(gt=0)] | None = None
+    """The number of labelled pictures if one may show several classes; `None` if it shows one."""
 
     @property
     def n_pictures(self) -> int:
         """The number of labelled pictures; one may show several classes."""
-        return sum(self.n_shots) if self.several is None else self.several.n_pictures
+        return sum(self.n_shots) if self.several is None else self.several
 
     @property
     def class_tree(self) -> ClassTree | None:

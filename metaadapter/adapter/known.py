@@ -153,8 +153,8 @@ def require_fraction(fraction: float, name: str) -> None:
 def _head(weights: AdapterWeights) -> KnownHead:
     if weights.known_head is None:
         raise UsageError(
-            "this adapter cannot tell what is unknown: a generator of your own made it; adapt "
-            "again with the default generator"
+            "this adapter cannot tell what is unknown: it gives several labels, or a generator of "
+            "your own made it; adapt again with one label and the default generator"
         )
     return weights.known_head
 

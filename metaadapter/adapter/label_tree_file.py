@@ -1,4 +1,4 @@
-"""Read a label tree: indented text, a table of child and parent, or a table of ranks."""
+"""Read a label tree: indented text, or a table of ranks."""
 
 from __future__ import annotations
 
@@ -24,10 +24,8 @@ def read_label_tree(file: Path) -> LabelTree:
     """Read a label tree.
 
     - Text: one name on each line, indented below its parent.
-    - A table (.csv, .tsv, .jsonl, .parquet) with the columns child and parent; a row without a
-      parent is at the top.
-    - A table of classes or pictures: a column of the label, and of its ranks, named as in `RANKS`;
-      an empty rank is left out.
+    - A table (.csv, .tsv, .jsonl, .parquet) of classes or pictures: a column of the label, and of
+      its ranks, named as in `RANKS`; an empty rank is left out.
 
     Raises:
         DataError: The file cannot be read, a name occurs twice or has two parents, or names form a
@@ -37,14 +35,12 @@ def read_label_tree(file: Path) -> LabelTree:
         return _tree(file, _indented(file), may_repeat=False)
     records = read_records(file)
     columns = dict.fromkeys(name for record in records for name in record.values)
-    if {"child", "parent"} <= columns.keys():
-        return _tree(file, _edges(file, records), may_repeat=False)
     label = next((name for name in LABELS if name in columns), None)
     ranks = [rank for rank in RANKS if rank in columns and rank != label]
     if label is None or not ranks:
         raise DataError(
-            f"expected the columns child and parent in {file}, or a label ({', '.join(LABELS)}) "
-            f"and ranks ({', '.join(RANKS)}), but its columns are "
+            f"expected a column of labels ({', '.join(LABELS)}) and columns of ranks "
+            f"({', '.join(RANKS)}) in {file}, but its columns are "
             f"{', '.join(map(repr, columns)) or 'none'}; rename them"
         )
     return _tree(file, _ranked(records, label, ranks), may_repeat=True)
@@ -101,17 +97,6 @@ def _indented(file: Path) -> Iterator[Edge]:
             )
         yield name, above[-1][1] if above else "", f"line {number}"
         above.append((depth, name))
-
-
-def _edges(file: Path, records: Iterable[Record]) -> Iterator[Edge]:
-    for record in records:
-        child = record.values.get("child", "")  # a line of JSON may leave a key out
-        if not child:
-            raise DataError(
-                f"expected a child in every row of {file}, but {record.position} has none; fill it "
-                "in or delete the row"
-            )
-        yield child, record.values.get("parent", ""), record.position
 
 
 def _ranked(records: Iterable[Record], label: str, ranks: list[str]) -> Iterator[Edge]:

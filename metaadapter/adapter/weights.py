@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, one_hot
 
 from metaadapter.adapter.tensor_fields import TensorFields
 from metaadapter.errors import DataError, UsageError
@@ -179,8 +179,9 @@ def shares_of(logits: Float[Tensor, "*T n N"], weights: AdapterWeights) -> Float
 
 
 def shown_labels(p: Float[Tensor, "n N"], weights: AdapterWeights) -> Bool[Tensor, "n N"]:
-    """Return which classes pictures of several labels show: p reaches the class's threshold."""
-    assert weights.label_thresholds is not None
+    """Return the classes that pictures show: the most probable, or those that reach a threshold."""
+    if weights.label_thresholds is None:
+        return one_hot(p.argmax(-1), p.shape[-1]).bool()
     return p >= weights.label_thresholds
 
 

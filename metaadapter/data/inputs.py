@@ -39,8 +39,6 @@ Picture: TypeAlias = "Path | Packed | Crop | bytes | Image.Image"
 # The status of an input, in tables of predictions.
 DONE = "done"
 UNREADABLE = "unreadable"
-DUPLICATE = "duplicate"
-"""The content is that of an earlier input."""
 
 
 class UnreadableImage(DataError):

@@ -53,11 +53,6 @@ def shown_classes(cells: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({label for cell in set(cells) for label in LabelCell.of(cell).shown}))
 
 
-def is_one_label(text: str) -> bool:
-    """Return whether a cell with this text is read as a picture that shows this very label."""
-    return not SEPARATORS.search(text) and LabelCell.of(text).shown == {text}
-
-
 def hints(labels: Iterable[str]) -> list[str]:
     """Return a hint if a label of one class looks like several labels in one cell."""
     cell = next((label for label in labels if SEPARATORS.search(label)), None)
@@ -125,22 +120,3 @@ class LabelSets:
         """
         unlisted = -1 if partial else 0
         return np.where(self.shows_NC, 1, np.where(self.absent_NC, 0, unlisted)).astype(np.int8)
-
-
-def draw_shots_of_sets(cells: Sequence[str], shots: int | None, seed: int) -> list[int]:
-    """Draw pictures until each class has `shots`, or all that it has; return sorted numbers.
-
-    The draws are nested: a picture that is drawn for k shots is drawn for k + 1 shots.
-    """
-    if shots is None:
-        return list(range(len(cells)))
-    read = [LabelCell.of(cell).shown for cell in cells]
-    order = np.random.default_rng(seed).permutation(len(cells)).tolist()
-    counts: dict[str, int] = {}
-    drawn = []
-    for number in order:
-        if any(counts.get(label, 0) < shots for label in read[number]):
-            drawn.append(number)
-            for label in read[number]:
-                counts[label] = counts.get(label, 0) + 1
-    return sorted(drawn)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from jaxtyping import Bool, Float
@@ -50,17 +49,3 @@ def usual_shots(n_shot_TN: Float[Tensor, "T N"]) -> Float[Tensor, " T"]:
 def _falling(number_T: Tensor, most: int, none: int) -> Float[Tensor, " T"]:
     beyond_T = (number_T / most).clamp(min=1).log()
     return (1 - beyond_T / math.log(none / most)).clamp(0, 1)
-
-
-def share_in_words(n_shots: Sequence[int]) -> str | None:
-    """Return a line about a task in which the network counts for less than half; else `None`."""
-    n_shot_1N = torch.tensor([n_shots], dtype=torch.float64)
-    share = float(network_share(n_shot_1N, torch.ones_like(n_shot_1N, dtype=torch.bool)))
-    if share >= NOTED_BELOW:
-        return None
-    shots = " to ".join(f"{number:,}" for number in dict.fromkeys((min(n_shots), max(n_shots))))
-    form = "the closed form" if share == 0 else f"mostly the closed form (network: {share:.0%})"
-    return (
-        f"the adapter is {form}: the network was trained with up to {MOST_WAYS} classes of similar "
-        f"numbers of pictures, not with {len(n_shots):,} classes of {shots}"
-    )

@@ -23,7 +23,6 @@ from metaadapter.workflow.sentence_weights import weigh_sentences
 
 Texts: TypeAlias = Mapping[str, str | list[str]]
 """Label → name, or [name, sentence, …]."""
-LOPSIDED = 10  # the largest class has this many times the pictures of the smallest
 # Names that nobody chose: "3", "class_07", "New folder (2)".
 PLACEHOLDER = re.compile(
     r"((class|category|label|group|folder|new folder|untitled)?[\W_]*\d*\W*)", re.IGNORECASE
@@ -121,23 +120,17 @@ def require_label(label: str, labels: Sequence[str], *, option: str) -> None:
     raise UsageError(f"{option}: there is no class {label!r}; {hint}")
 
 
-def class_warnings(counts: Mapping[str, int], texts: Texts) -> tuple[str, ...]:
-    """Return warnings about classes likely to be predicted badly; `counts` is label → shots."""
-    warnings = []
-    fewest, most = (pick(counts, key=counts.__getitem__, default="") for pick in (min, max))
-    if counts and counts[most] >= LOPSIDED * counts[fewest]:
-        warnings.append(
-            f"{fewest!r} has {counts[fewest]} picture(s), and {most!r} has {counts[most]}: more "
-            f"pictures of {fewest!r} would help most"
-        )
+def empty_names(texts: Texts) -> list[str]:
+    """Return a warning about names that mean nothing to an encoder, if there are any."""
     names = {label: text if isinstance(text, str) else text[0] for label, text in texts.items()}
-    if empty := [label for label, name in names.items() if says_nothing(name)]:
-        shown = ", ".join(map(repr, empty[:3])) + (", …" if len(empty) > 3 else "")
-        warnings.append(
-            f"the names of {len(empty)} class(es) mean nothing to the encoder ({shown}): give "
-            f'names (--text {quote(empty[0])}="red fox"), or leave all names out (--no-text)'
-        )
-    return tuple(warnings)
+    empty = [label for label, name in names.items() if says_nothing(name)]
+    if not empty:
+        return []
+    shown = ", ".join(map(repr, empty[:3])) + (", …" if len(empty) > 3 else "")
+    return [
+        f"the names of {len(empty)} class(es) mean nothing to the encoder ({shown}): give "
+        f'names (--text {quote(empty[0])}="red fox"), or leave all names out (--no-text)'
+    ]
 
 
 def unread_names(encoder: str) -> str:

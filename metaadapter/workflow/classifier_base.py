@@ -135,17 +135,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
 
         Sets `classes_`, `logit_scale_`, `n_features_in_` and `n_shots_`.
         """
-        X, y = checked(self, X, label_array(y), ensure_min_samples=0 if self.class_texts else 1)
-        if y.dtype.kind not in "biuUS":  # these kinds need no check, which is slow
-            check_classification_targets(y)
-        labels = y.tolist()
-        named = require_shared_labels(self.class_texts, labels)
-        self.classes_ = np.unique(label_array([*labels, *named]))
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"one class only, {self.classes_.tolist()[0]!r}: a classifier needs at least two; "
-                "add pictures of another class, or its name to class_texts"
-            )
+        X, labels, self.classes_ = self._labelled(X, y)
         encoder = loaded_encoder(self.encoder)
         if self.logit_scale is None and encoder is not None:
             self.logit_scale_ = encoder.logit_scale
@@ -163,6 +153,21 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
         )
         self.n_shots_ = support.present_TNK[0].sum(-1).numpy()
         return support, encoder
+
+    def _labelled(self, X: Any, y: Any) -> tuple[Float[np.ndarray, "n D"], Any, np.ndarray]:
+        """Return checked rows, their labels as for `labelled_support`, and the classes."""
+        X, y = checked(self, X, label_array(y), ensure_min_samples=0 if self.class_texts else 1)
+        if y.dtype.kind not in "biuUS":  # these kinds need no check, which is slow
+            check_classification_targets(y)
+        labels = y.tolist()
+        named = require_shared_labels(self.class_texts, labels)
+        classes = np.unique(label_array([*labels, *named]))
+        if len(classes) < 2:
+            raise ValueError(
+                f"one class only, {classes.tolist()[0]!r}: a classifier needs at least two; "
+                "add pictures of another class, or its name to class_texts"
+            )
+        return X, labels, classes
 
 
 def _best(shares: Float[np.ndarray, "n N"]) -> Int[np.ndarray, " n"]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from metaadapter.adapter.weights import AdapterWeights, probabilities
 from metaadapter.data.hub import place_of
 from metaadapter.data.regular_files import given_path
 from metaadapter.data.user_code import is_user_code
-from metaadapter.errors import UsageError
+from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.origin import Origin
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.class_texts import descriptions, is_described, text_names
@@ -79,6 +79,8 @@ class MetaAdapterClassifier(AdapterClassifier):
         tree: The label tree of the classes, for `predict_sure`: a `LabelTree`, or child → parent.
     """
 
+    _gives_several: ClassVar[bool] = False
+    """Whether a picture may show several classes."""
     stored_: StoredAdapter
     """The adapter with all that `save` writes; the attributes below are parts of it."""
     adapter_: AdapterWeights = _part("weights")
@@ -86,7 +88,7 @@ class MetaAdapterClassifier(AdapterClassifier):
     support_: Support | None = _part("support")
     """The features that the adapter was predicted from; `None` if it was loaded without them."""
     signature_: TaskSignature | None = _part("signature")
-    """Class means and scatter, if only these were kept from the support; else `None`."""
+    """Class means, if only these were kept from the support; else `None`."""
     generator_id_: str = _part("config.generator_id")
     """The identity of the generator that predicted the adapter."""
     picture_hashes_: tuple[str, ...] = _part("picture_hashes")
@@ -124,9 +126,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.blocks = blocks
         self.tree = tree
 
-    def fit(
-        self, X: Any, y: Any, *, views: Any = None, unlabelled: Any = None
-    ) -> MetaAdapterClassifier:
+    def fit(self, X: Any, y: Any, *, views: Any = None, unlabelled: Any = None) -> Self:
         """Predict an adapter from a support; a fit that fails leaves the estimator as it was.
 
         If the towers of the encoder were trained, the probabilities are calibrated for that.
@@ -198,7 +198,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         *,
         text: Any = None,
         picture_hashes: Sequence[str] = (),
-    ) -> MetaAdapterClassifier:
+    ) -> Self:
         """Add one class later; the vectors and biases of the other classes do not change.
 
         Args:
@@ -282,7 +282,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         *,
         encoder: ImageEncoder | str | None = None,
         generator: str | Path | AdapterGenerator | None = None,
-    ) -> MetaAdapterClassifier:
+    ) -> Self:
         """Read a saved adapter.
 
         Args:
@@ -295,8 +295,13 @@ class MetaAdapterClassifier(AdapterClassifier):
             DataError: The adapter is damaged.
             IncompatibleArtifact: There is no adapter, or it belongs to another encoder.
         """
-        stored = load_adapter(folder)
+        stored = load_adapter(folder, several=cls._gives_several)
         config = stored.config
+        if cls._gives_several and config.several is None:
+            raise IncompatibleArtifact(
+                f"expected an adapter of several labels, but {folder} gives each picture one; load "
+                "it with MetaAdapterClassifier.load, or adapt with --several"
+            )
         encoder = loaded_encoder(encoder)
         if encoder is not None:
             if config.inside is not None:
@@ -305,14 +310,17 @@ class MetaAdapterClassifier(AdapterClassifier):
                 config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
         if generator is None:  # a saved adapter never makes code run by itself
             generator = CUSTOM if is_user_code(config.generator) else config.generator
+        arguments = {
+            "class_texts": config.texts or None,
+            "mode": config.mode,
+            "generator": generator,
+            "encoder": encoder,
+            "logit_scale": config.logit_scale,
+            "blocks": config.blocks,
+            "tree": config.tree,
+        }
         classifier = cls(
-            class_texts=config.texts or None,
-            mode=cast("Mode", config.mode),
-            generator=generator,
-            encoder=encoder,
-            logit_scale=config.logit_scale,
-            blocks=config.blocks,
-            tree=config.tree,
+            **{name: arguments[name] for name in arguments.keys() & {*cls._get_param_names()}}
         )
         classifier._set_stored(stored)
         return classifier
@@ -325,7 +333,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         revision: str | None = None,
         encoder: ImageEncoder | str | None = None,
         generator: str | Path | AdapterGenerator | None = None,
-    ) -> MetaAdapterClassifier:
+    ) -> Self:
         """Load an adapter from the Hugging Face hub, or from a folder or skill file.
 
         Only tensors and settings are read; no code of a repository runs. Without a network, or with

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float
 
 from metaadapter.adapter.adapted_encoder import parts_of
-from metaadapter.adapter.config import AdapterConfig, SeveralConfig
+from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.adapter.support import UNKNOWN, Support
+from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.data.user_code import user_code_and_folder
@@ -30,7 +30,6 @@ from metaadapter.workflow.class_texts import descriptions, text_names
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.labelled_support import support_of
-from metaadapter.workflow.tree_evidence import with_parents_names, with_siblings
 
 Mode = Literal["one_shot", "finetune"]
 CUSTOM = "custom"
@@ -70,13 +69,10 @@ def fit_support(
     The adapter stores `names` (label → name, or [name, sentence, …]) but no vectors among them, and
     no names that the encoder does not read. The adapter includes what was trained in the towers of
     the `encoder`, of which it stores the `origin`, by default its own. `pool` has features of
-    unlabelled pictures, and `groups` are as for `first_of_groups`. With a `tree`, classes without a
-    picture share the evidence of their parents' names and of their siblings.
+    unlabelled pictures, and `groups` are as for `first_of_groups`.
     """
     loaded, identity = shared_generator(generator)
     base, parts = parts_of(encoder)
-    if tree is not None:
-        support = with_parents_names(support, classes, tree, encoder)
     if pool is not None:
         support = support.with_pool(unit_rows(pool))
     if mode == "finetune":
@@ -85,7 +81,7 @@ def fit_support(
         weights, n_steps = predict_adapter(loaded, support), 0
         if weights.known_head and (first := first_of_groups(support, groups)) is not None:
             weights = with_known_head(weights, predict_adapter(loaded, first))
-    weights = completed(weights, support, classes, parts.inside, tree)
+    weights = completed(weights, support, parts.inside)
     read = names if support.text_TND.any() else None
     config = AdapterConfig(
         classes=[*classes],
@@ -103,33 +99,19 @@ def fit_support(
         origin=origin or _origin_of(base),
         inside=parts.inside,
         tree=None if tree is None else dict(tree.parents),
-        several=several_config(support),
+        several=len(support.pictures()[0]) if support.has_label_sets else None,
     )
     support, hashes = replace(support, views_TNKVD=None), tuple(picture_hashes)
     return StoredAdapter(weights, config, support, hashes, towers=parts.towers)
 
 
 def completed(
-    weights: AdapterWeights,
-    support: Support,
-    classes: Sequence[Any],
-    inside: InsideConfig | None,
-    tree: LabelTree | None,
+    weights: AdapterWeights, support: Support, inside: InsideConfig | None
 ) -> AdapterWeights:
-    """Return a prediction with what trained towers and a label tree change in it."""
-    if inside is not None and support.present_TNK.any():
-        weights = calibrated(weights, inside.calibration)
-    if tree is None:
+    """Return a prediction from pictures, calibrated for the trained towers that gave features."""
+    if inside is None or not support.present_TNK.any():
         return weights
-    return with_siblings(weights, support.present_TNK[0].any(-1), classes, tree)
-
-
-def several_config(support: Support) -> SeveralConfig | None:
-    """Return the facts about several labels a picture; `None` if each has one."""
-    if support.labels_TPN is None:
-        return None
-    _, n, _ = support.labels_TPN.shape
-    return SeveralConfig(n_pictures=n, partial=bool((support.labels_TPN == UNKNOWN).any()))
+    return calibrated(weights, inside.calibration)
 
 
 def fit_pictures(

@@ -18,10 +18,8 @@ from metaadapter.data.class_names import alike_labels, spelled_alike
 from metaadapter.data.label_sets import (
     LabelCell,
     absent_warnings,
-    draw_shots_of_sets,
     joined,
     one_row_per_picture,
-    shown_classes,
 )
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import CompactRows, ImageTable
@@ -99,10 +97,17 @@ class LabelledPictures:
     @property
     def counts(self) -> dict[str, int]:
         """Label → number of pictures, sorted by label."""
-        cells: Sequence[str] = self.pictures.labels
-        if self.several is not None:
-            cells = [label for cell in cells for label in LabelCell.of(cell).shown]
-        return dict(sorted(Counter(cells).items()))
+        return dict(sorted(_counts(self.pictures.labels, self.several).items()))
+
+
+def _counts(cells: Iterable[str], several: Several | None) -> Counter[str]:
+    """Return label → number of the pictures, with these cells, that show it."""
+    return Counter(
+        label
+        for cell in cells
+        for label in ([cell] if several is None else LabelCell.of(cell).shown)
+        if label
+    )
 
 
 def read_support(
@@ -158,7 +163,7 @@ def read_support(
 
 def _classes(cells: Iterable[str], several: Several | None, owner: str) -> tuple[str, ...]:
     """Return the sorted classes of these labels; `DataError` with fewer than two."""
-    classes = tuple(sorted({*cells} - {""})) if several is None else shown_classes(cells)
+    classes = tuple(sorted(_counts(cells, several)))
     if len(classes) < 2:
         raise DataError(
             f"expected labels of at least two classes in {owner}, got "
@@ -200,7 +205,8 @@ def _encode(
     table: ImageTable, encoder: ImageEncoder, reading: Reading, several: Several | None
 ) -> LabelledPictures:
     selection, cells = reading.selection, [row.label or "" for row in table.rows]
-    rows = CompactRows(table.rows[number] for number in _drawn(cells, several, selection))
+    drawn = draw_shots(cells, selection.shots, selection.seed)
+    rows = CompactRows(table.rows[number] for number in drawn)
     views, seed = selection.views or 1, selection.seed
     pictures = encode_rows(rows, encoder, views=views, seed=seed)
     if several is not None:
@@ -221,11 +227,6 @@ def _encode(
             "replace these pictures, or remove the class"
         )
     return labelled
-
-
-def _drawn(cells: Sequence[str], several: Several | None, selection: Selection) -> list[int]:
-    draw = draw_shots if several is None else draw_shots_of_sets
-    return draw(cells, selection.shots, selection.seed)
 
 
 def _without_copies(pictures: EncodedPictures) -> EncodedPictures:
@@ -277,7 +278,7 @@ def _read_store(
     pictures = replace(pictures, warnings=(*pictures.warnings, *notes))
     _classes(pictures.labels, several, owner)
     return LabelledPictures(
-        pictures.select(_drawn(pictures.labels, several, selection)),
+        pictures.select(draw_shots(pictures.labels, selection.shots, selection.seed)),
         store.origin,
         store.logit_scale,
         encoder,

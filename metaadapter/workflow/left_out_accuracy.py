@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +10,6 @@ from jaxtyping import Bool, Float, Int, Int8
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from metaadapter.adapter.config import AdapterConfig
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
 from metaadapter.adapter.weights import classify, probabilities, shown_labels
@@ -120,7 +118,7 @@ def _without(
     else:
         weights = generator.predict(many)
     p = classify(shown_TD[:, None], weights)[:, 0].softmax(-1)
-    return p, one_hot(p.argmax(-1), support.n_way).bool()
+    return p, shown_labels(p, weights)
 
 
 class LeftOutMistake(NamedTuple):
@@ -140,17 +138,6 @@ class LeftOutEstimate(NamedTuple):
 
     accuracy: Proportion
     mistakes: tuple[LeftOutMistake, ...]
-
-    def warnings(self, config: AdapterConfig) -> list[str]:
-        """Return a warning for each class without pictures that is predicted for a picture."""
-        n_taken = Counter(mistake.predicted for mistake in self.mistakes)
-        return [
-            f"{n_taken[str(label)]} of the {self.accuracy.n} left-out pictures, all of other "
-            f"classes, are predicted as {label}, a class that has only a name: give the class a "
-            "few pictures, or leave it out"
-            for label, n_shots in zip(config.classes, config.n_shots, strict=True)
-            if not n_shots and n_taken[str(label)]
-        ]
 
 
 def estimate_accuracy(pictures: EncodedPictures, stored: StoredAdapter) -> LeftOutEstimate | None:

@@ -14,13 +14,11 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from metaadapter.adapter.known import with_calibrated_head
-from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
+from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import SAME
 from metaadapter.adapter.weights import AdapterWeights, KnownHead
 from metaadapter.data.class_names import require_new_spelling
-from metaadapter.data.label_sets import NO_LABEL, is_one_label
 from metaadapter.errors import UsageError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.generator.adapter_generator import AdapterGenerator
@@ -30,9 +28,7 @@ from metaadapter.workflow.fit_adapter import (
     CUSTOM,
     generator_that_predicted,
     predict_adapter,
-    several_config,
 )
-from metaadapter.workflow.tree_evidence import towards_parents, with_siblings
 
 
 def require_addable(
@@ -47,10 +43,10 @@ def require_addable(
     require_one_kind([*classes, label])
     if isinstance(label, str):
         require_new_spelling(label, map(str, classes))
-    if stored.config.several is not None and isinstance(label, str) and not is_one_label(label):
+    if stored.config.several is not None:
         raise UsageError(
-            f"expected one label without ';', '|', '!' in front or spaces around it, and not "
-            f"{NO_LABEL!r}, got {label!r}; give another label"
+            "a class is added to adapters of one label only, because nobody has said whether the "
+            "old pictures show the new class; adapt again with the new class among their labels"
         )
     if stored.support is None:
         raise UsageError(
@@ -81,11 +77,6 @@ def add_class(
     """
     support, loaded = require_addable(stored, label, generator)
     config = stored.config
-    if support.has_label_sets and not len(rows):
-        raise UsageError(
-            f"the class {label!r} has no picture, and with several labels a name alone does not "
-            "tell how probable a class is; give pictures of the class"
-        )
     texts = {} if text is None else {label: text}
     position = bisect_left(config.classes, label)
     vector = text_of_new_class(support, texts, label, rows, encoder)
@@ -96,16 +87,9 @@ def add_class(
                 "says nothing; give the class a picture"
             )
         texts = {}
-    tree = None if config.tree is None else LabelTree(config.tree)
     classes = [*config.classes[:position], label, *config.classes[position:]]
     classes = np.asarray(label_array(classes)).tolist()
-    if tree is not None and not len(rows) and encoder is not None and support.present_TNK.any():
-        parent = tree.parents.get(str(label))
-        vector = towards_parents(vector[None], [parent], encoder)[0] if parent else vector
     weights, support = append_class(loaded, stored.weights, support, position, rows, vector)
-    if tree is not None:
-        pictured_N = support.present_TNK[0].any(-1)
-        weights = with_siblings(weights, pictured_N, classes, tree, only=label)
     if config.inside is not None:
         weights = with_calibrated_head(weights, config.inside.calibration)
     names = {**config.texts, **texts}
@@ -115,7 +99,6 @@ def add_class(
         "n_unlabelled": support.n_pool,
         "class_names": text_names(names, classes),
         "descriptions": descriptions(names, classes),
-        "several": several_config(support),
     }
     return replace(
         stored,
@@ -146,66 +129,36 @@ def append_class(
     """Insert a class at `position`; the vectors and biases of the other classes do not change.
 
     The generator predicts an adapter of all classes. From it the new class takes its difference
-    from the mean of the other classes, as softmax sees only such differences; with several labels
-    the classes are independent, and it takes its own part. Both adapters of one label are fitted to
-    the same targets, so vectors are taken at the old temperature. An adapter from names only has
-    the encoder's temperature, which is fitted to no targets, and slopes of several labels are
-    fitted to left-out pictures, so there logits are kept. The head that predicts the probability
-    of known is that of the new prediction.
-
-    Raises:
-        DataError: There are too many pictures of several labels.
+    from the mean of the other classes, as softmax sees only such differences. Both adapters are
+    fitted to the same targets, so vectors are taken at the old temperature. An adapter from names
+    only has the encoder's temperature, which is fitted to no targets, so there logits are kept. The
+    head that predicts the probability of known is that of the new prediction.
     """
     larger = _larger(support, position, rows, text)
     predicted = predict_adapter(generator, larger)
-    independent = support.has_label_sets
     to_scale = weights.logit_scale / predicted.logit_scale
-    keeps_logits = independent or not support.present_TNK.any()
-    unit = 1 / to_scale if keeps_logits else to_scale.new_ones(())
-
-    def base(of_classes: Tensor) -> Tensor | float:
-        return 0.0 if independent else of_classes.mean(0)
-
-    def above(of_classes: Tensor) -> Tensor:
-        others = torch.cat([of_classes[:position], of_classes[position + 1 :]])
-        return of_classes[position] - base(others)
+    unit = to_scale.new_ones(()) if support.present_TNK.any() else 1 / to_scale
 
     def grown(old: Tensor, new: Tensor, factor: Tensor) -> Tensor:
-        return _insert(old, base(old) + factor * above(new), position)
+        others = torch.cat([new[:position], new[position + 1 :]])
+        return _insert(old, old.mean(0) + factor * (new[position] - others.mean(0)), position)
 
     fields: dict[str, Any] = {
         "classes": grown(weights.classes, predicted.classes, unit),
         "class_bias": grown(weights.class_bias, predicted.class_bias, unit * to_scale),
         **{name: getattr(predicted, name) for name in KnownHead._fields},
     }
-    if predicted.label_thresholds is not None and weights.label_thresholds is not None:
-        own = predicted.label_thresholds[position]
-        fields["label_thresholds"] = _insert(weights.label_thresholds, own, position)
     return replace(weights, **fields), larger
 
 
 def _larger(
     support: Support, position: int, rows: Float32[Tensor, "n D"], text: Float32[Tensor, " D"]
 ) -> Support:
-    """Return the support with one more class at `position`, shown by these pictures.
-
-    With several labels, a picture that the support has already gets one more label, and copies
-    count once. It is not known whether the other old pictures show the new class, nor whether the
-    new pictures show the old classes.
-    """
-    old_rows, labels = support.pictures()
+    """Return the support with one more class at `position`, shown by these pictures."""
+    old_rows, labels = support.labelled_rows()
+    labels = labels + (labels >= position)
+    labels = torch.cat([labels, torch.full((len(rows),), position)])
     text_ND = _insert(support.text_TND[0], text, position)
-    if support.has_label_sets:
-        same_nm = rows @ old_rows.mT >= SAME
-        is_copy_n = (rows @ rows.mT >= SAME).tril(-1).any(1)
-        rows = rows[~(same_nm.any(1) | is_copy_n)]
-        of_new = torch.full((len(rows), support.n_way), UNKNOWN, dtype=labels.dtype)
-        of_class = torch.where(same_nm.any(0), SHOWN, UNKNOWN)
-        of_class = torch.cat([of_class, torch.full((len(rows),), SHOWN)]).to(labels)
-        labels = _insert(torch.cat([labels, of_new]).mT, of_class, position).mT
-    else:
-        new_labels = torch.full((len(rows),), position)
-        labels = torch.cat([labels + (labels >= position), new_labels])
     larger = Support.of_rows(torch.cat([old_rows, rows]), labels, text_ND, blocks=support.blocks)
     larger = replace(larger, logit_scale_T=support.logit_scale_T)
     if support.pool_TUD is not None:

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
-from itertools import islice
 from typing import Any, TypeAlias
 
-from metaadapter.data.inputs import DONE, DUPLICATE, UNREADABLE, UnreadableImage
+from metaadapter.data.inputs import DONE, UNREADABLE, UnreadableImage
 from metaadapter.data.manifest import UNREADABLE_REASON
-from metaadapter.data.table_file import ROWS_AT_ONCE, Cell, Column
-from metaadapter.errors import DataError
+from metaadapter.data.table_file import Cell, Column
 from metaadapter.workflow.predictions import Prediction
 
 Outcome: TypeAlias = "Prediction | UnreadableImage"
 
-STATUS, DUPLICATE_OF, SHA256 = "status", "duplicate_of", "sha256"
+STATUS, SHA256 = "status", "sha256"
 # An unreadable picture has only path, status and the reason.
 FACTS = (
     *(Column("path"), Column("label"), Column("probability", float), Column("runner_up")),
     *(Column("runner_up_probability", float), Column("known", float), Column("unfamiliar", bool)),
-    *map(Column, (STATUS, UNREADABLE_REASON, DUPLICATE_OF, SHA256)),
+    *map(Column, (STATUS, UNREADABLE_REASON, SHA256)),
 )
 # A manifest of pictures names these columns in the same way.
 SIDES = tuple(f"box_{side}" for side in ("left", "top", "width", "height"))
@@ -40,8 +34,6 @@ OF_TREE = (
     *(Column("sure_path"), Column("sure_probabilities")),
 )
 BETWEEN = " | "
-# The index of the contents that were seen takes this much memory; the rest of it is on disk.
-CACHE_KIB = 32_768
 
 
 @dataclass(frozen=True)
@@ -78,35 +70,16 @@ class RowFormat:
         return tuple(column.name for column in self.columns)
 
     def rows(self, outcomes: Iterable[Outcome]) -> Iterator[list[Cell]]:
-        """Yield the rows; one whose picture has the content of an earlier one is a duplicate.
+        """Yield the row of each outcome."""
+        return map(self.row, outcomes)
 
-        The contents are in a private file on disk, so that memory is bounded.
-        """
-        numbered = enumerate(outcomes)
-        try:
-            with closing(sqlite3.connect("")) as seen:
-                seen.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-                seen.execute(
-                    "CREATE TABLE seen (content BLOB PRIMARY KEY, number, path BLOB) WITHOUT ROWID"
-                )
-                while part := list(islice(numbered, ROWS_AT_ONCE)):
-                    first = _earlier_paths(seen, part)
-                    for number, outcome in part:
-                        yield self.row(outcome, first.get(number))
-        except sqlite3.Error as error:
-            raise DataError(
-                f"cannot keep the list of pictures in the temporary folder: {error}; free some "
-                "space there, or name another folder with the environment variable TMPDIR"
-            ) from error
-
-    def row(self, outcome: Outcome, first: str | None = None) -> list[Cell]:
-        """Return the row of an outcome; `first` is an earlier picture with the same content."""
+    def row(self, outcome: Outcome) -> list[Cell]:
+        """Return the row of a prediction or of an unreadable picture."""
         if isinstance(outcome, UnreadableImage):
             cells = {"path": str(outcome.path), STATUS: UNREADABLE}
             cells[UNREADABLE_REASON] = outcome.reason
             return [cells.get(name) for name in self.names]
-        facts = outcome._asdict() | {STATUS: DUPLICATE if first else DONE, DUPLICATE_OF: first}
-        facts["set"] = _joined(outcome.set or ())
+        facts = outcome._asdict() | {STATUS: DONE, "set": _joined(outcome.set or ())}
         if outcome.box is not None:
             facts |= zip(SIDES, outcome.box, strict=True)
         if outcome.sure is not None:  # a label that the detector gave has none
@@ -120,21 +93,3 @@ class RowFormat:
 
 def _joined(cell: Any) -> Any:
     return BETWEEN.join(map(str, cell)) if isinstance(cell, tuple) else cell
-
-
-def _earlier_paths(seen: sqlite3.Connection, part: Iterable[tuple[int, Outcome]]) -> dict[int, str]:
-    """Return the path of the first picture of a content, by the numbers of the later ones."""
-    entries = [
-        # A quarter of the letters of a content hash, to save disk space.
-        (blake2b(one.sha256.encode(), digest_size=16).digest(), number, os.fsencode(one.path))
-        for number, one in part
-        if isinstance(one, Prediction) and one.sha256
-    ]
-    earlier: dict[int, str] = {}
-    new = seen.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", entries).rowcount
-    for content, number, _ in entries if new < len(entries) else ():
-        question = "SELECT number, path FROM seen WHERE content = ?"
-        first, path = seen.execute(question, (content,)).fetchone()
-        if first != number:
-            earlier[number] = os.fsdecode(path)
-    return earlier

@@ -38,8 +38,7 @@ class MergedPredictions(NamedTuple):
 def merge_predictions(files: Sequence[Path], out: Path) -> MergedPredictions:
     """Merge the tables of all shards of a request into the table that one process writes.
 
-    The rows are in the database beside each table. Whether a picture is a duplicate is decided
-    anew, because the first one may be in another shard.
+    The rows are in the database beside each table.
 
     Args:
         files: The tables that `metaadapter predict --shard` wrote, in any order.

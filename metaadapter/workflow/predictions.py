@@ -147,20 +147,12 @@ class PredictionOptions:
                     f"the adapter {owner} has no label tree, which sure (--sure) needs; adapt "
                     "again with tree (--tree), or leave sure out"
                 )
-        if stored.config.several is not None:
-            if self.reject or self.keep is not None or self.coverage is not None:
-                raise UsageError(
-                    f"the adapter {owner} gives several labels, and the answer for a picture of "
-                    "none of the classes is no label; leave out reject (--reject), keep (--keep) "
-                    "and coverage (--sets)"
-                )
-            return
         if stored.weights.known_head is None:
             if self.reject or self.keep is not None or self.coverage is not None:
                 raise UsageError(
                     f"the adapter {owner} cannot tell what is unknown, which reject (--reject), "
-                    "keep (--keep) and coverage (--sets) need, because a generator of your own "
-                    "made the adapter; adapt again with the default generator"
+                    "keep (--keep) and coverage (--sets) need, because it gives several labels, or "
+                    "a generator of your own made it; leave these out"
                 )
             return
         fractions = {"keep (--keep)": self.keep, "coverage (--sets)": self.coverage}
@@ -235,16 +227,11 @@ def best_classes(
 ) -> list[Prediction]:
     """Return predictions from probabilities, without paths and other facts about the pictures.
 
-    Of equally probable classes, the first in the adapter's order counts as the best.
+    The answer is what `shown_labels` says, and the runner-up the most probable other class. Of
+    equally probable classes, the first in the adapter's order counts as the best.
     """
     options = options or PredictionOptions()
     rows_NC, known_N = probabilities.classes_NC, probabilities.known_N
-    if weights.label_thresholds is not None:
-        is_shown_NC = shown_labels(torch.from_numpy(rows_NC), weights).numpy()
-        return [
-            _several(classes, row, is_shown)
-            for row, is_shown in zip(rows_NC, is_shown_NC, strict=True)
-        ]
     n = len(rows_NC)
     all_known: list[float | None] = [None] * n
     all_unfamiliar = [False] * n
@@ -258,24 +245,33 @@ def best_classes(
         )
         all_known, all_unfamiliar = (column.tolist() for column in columns)
         if options.coverage is not None:
-            sets = _sets(classes, rows_NC, weights, options.coverage)
-    best_N2 = np.argsort(-rows_NC, axis=1, kind="stable")[:, :2]
-    best = best_N2.tolist(), np.take_along_axis(rows_NC, best_N2, axis=1).tolist()
+            rows = torch.from_numpy(rows_NC).double()
+            is_in_NC = prediction_sets(rows, weights, options.coverage).numpy()
+            sets = [_sorted(classes, *row) for row in zip(rows_NC, is_in_NC, strict=True)]
+    shown_NC = shown_labels(torch.from_numpy(rows_NC), weights).numpy()
+    labels: list[tuple[str, ...] | None] = [None] * n
+    if weights.label_thresholds is not None:
+        labels = [_sorted(classes, *row) for row in zip(rows_NC, shown_NC, strict=True)]
+    best = (
+        np.where(among_NC, rows_NC, -1.0).argmax(1).tolist() for among_NC in (shown_NC, ~shown_NC)
+    )
     predictions = [
         Prediction(
             "",
-            label=classes[first],
-            probability=p_first,
-            runner_up=classes[second],
-            runner_up_probability=p_second,
+            label=classes[first] if several is None else SEPARATOR.join(several) or NO_LABEL,
+            # Without a label, the answer is as probable as that no class is shown.
+            probability=float(row[first] if shown[first] else np.prod(1 - row)),
+            runner_up="" if shown[second] else classes[second],
+            runner_up_probability=0.0 if shown[second] else float(row[second]),
             in_support=False,
             probabilities={},
             known=known,
             unfamiliar=unfamiliar,
-            set=labels,
+            set=in_set,
+            labels=several,
         )
-        for (first, second), (p_first, p_second), known, unfamiliar, labels in zip(
-            *best, all_known, all_unfamiliar, sets, strict=True
+        for first, second, row, shown, known, unfamiliar, in_set, several in zip(
+            *best, rows_NC, shown_NC, all_known, all_unfamiliar, sets, labels, strict=True
         )
     ]
     return [
@@ -284,29 +280,8 @@ def best_classes(
     ]
 
 
-def _several(
-    classes: Sequence[str], row: Float[np.ndarray, " C"], is_shown: Bool[np.ndarray, " C"]
-) -> Prediction:
-    """Return the prediction of several labels; its probability is that of the best answer."""
-    order = np.argsort(-row, kind="stable").tolist()
-    labels = tuple(classes[number] for number in order if is_shown[number])
-    others = [number for number in order if not is_shown[number]]
-    runner_up, p_runner_up = (classes[others[0]], float(row[others[0]])) if others else ("", 0.0)
-    # Without a label, the answer is as probable as that no class is shown.
-    p = float(row[order[0]]) if labels else float(np.prod(1 - row))
-    label = SEPARATOR.join(labels) or NO_LABEL
-    return Prediction("", label, p, runner_up, p_runner_up, False, {}, labels=labels)
-
-
-def _sets(
-    classes: Sequence[str],
-    rows_NC: Float[np.ndarray, "n C"],
-    weights: AdapterWeights,
-    coverage: float,
-) -> list[tuple[str, ...] | None]:
-    rows = torch.from_numpy(rows_NC).double()
-    is_in_NC = prediction_sets(rows, weights, coverage).numpy()
-    return [
-        tuple(classes[number] for number in np.argsort(-row, kind="stable") if is_in[number])
-        for row, is_in in zip(rows_NC, is_in_NC, strict=True)
-    ]
+def _sorted(
+    classes: Sequence[str], row: Float[np.ndarray, " C"], is_in: Bool[np.ndarray, " C"]
+) -> tuple[str, ...]:
+    """Return the classes of a mask, the most probable first."""
+    return tuple(classes[number] for number in np.argsort(-row, kind="stable") if is_in[number])

@@ -16,14 +16,12 @@ from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.label_sets import NO_LABEL, LabelCell, hints
 from metaadapter.data.regular_files import given_path, given_texts
 from metaadapter.data.url import as_place
-from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoder_by_name import load_encoder
-from metaadapter.generator.network_share import share_in_words
 from metaadapter.workflow.accuracy import LabelScores
-from metaadapter.workflow.class_texts import ClassNames, Texts, class_warnings, unread_names
+from metaadapter.workflow.class_texts import ClassNames, Texts, empty_names, unread_names
 from metaadapter.workflow.fit_adapter import Mode, fit_pictures
 from metaadapter.workflow.labelled_pictures import (
     WHOLE,
@@ -72,22 +70,13 @@ class Adapted:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings about the labelled pictures and the classes."""
-        if self.labelled.several is not None:
-            return (*self.labelled.pictures.warnings, *_warnings_of_sets(self.labelled))
-        texts, unread = self.texts or {}, []
+        labelled, texts = self.labelled, self.texts or {}
+        if labelled.several is not None:
+            return (*labelled.pictures.warnings, *_warnings_of_sets(labelled))
+        of_names = empty_names(texts)
         if texts and self.adapter.has_no_texts:
-            texts, unread = {}, [unread_names(self.labelled.origin.encoder or "")]
-        warnings = class_warnings(self.labelled.counts, texts)
-        warnings = (*warnings, *hints(self.labelled.counts))
-        return (*self.labelled.pictures.warnings, *warnings, *unread)
-
-    @property
-    def size_note(self) -> str | None:
-        """A line that says how far the adapter is the closed form; `None` if it is not."""
-        config = self.adapter.config
-        if config.several or config.generator == "closed-form" or is_user_code(config.generator):
-            return None
-        return share_in_words(config.n_shots) if any(config.n_shots) else None
+            of_names = [unread_names(labelled.origin.encoder or "")]
+        return (*labelled.pictures.warnings, *hints(labelled.counts), *of_names)
 
     @property
     def quarantined(self) -> tuple[UnreadableImage, ...]:
@@ -174,6 +163,7 @@ def adapt(
     selection, classes = selection or Selection(), given_texts(classes)
     if several is not None:
         given = {"unlabelled": unlabelled, "background": background, "tree": tree, "tune": tune}
+        given["shots"] = selection.shots
         _require_one_forward_pass(given, support, mode)
     load = partial(load_encoder, device=device, precision=precision, templates=templates)
     reading = Reading(load, selection)
@@ -221,11 +211,6 @@ def _warnings_of_sets(labelled: LabelledPictures) -> Iterator[str]:
         yield (
             f"all pictures show {', '.join(always)}, so nothing tells how a picture without looks; "
             "add pictures without"
-        )
-    if all(len(labels) < 2 for labels in shown):
-        yield (
-            "no picture has more than one label; labels of one picture stand in one cell, such as "
-            "fox;snow, or in several rows"
         )
     if all(shown):
         yield (

@@ -67,8 +67,7 @@ def add(
 ) -> Added:
     """Add a class to an adapter; the vectors and biases of its other classes stay.
 
-    With several labels a class needs pictures, which may be among those that the adapter knows.
-    The adapter is replaced as a whole, or not at all.
+    The adapter is of one label a picture. It is replaced as a whole, or not at all.
 
     Args:
         adapter: The folder or skill file of the adapter.

@@ -7,17 +7,12 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO
-
-import numpy as np
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.stored import StoredAdapter, file_contents
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE
 from metaadapter.data.checksums import content_hash
 from metaadapter.data.inputs import listing_digest
-from metaadapter.data.output_folder import write_errors
 from metaadapter.data.regular_files import given_path, given_places
 from metaadapter.data.shard import Shard, pick_shard
 from metaadapter.errors import UsageError
@@ -236,12 +231,12 @@ def run_request(
             sample.add(one.pictures.features)
             yield one, digest
 
-    with TemporaryFile() as file:
-        todo = encoded()
-        if request.together:
-            todo = _learned(request, predicted, todo, file)
-        for one, digest in todo:
-            predicted.add(one, digest)
+    todo: Iterable[tuple[EncodedPart, str]] = encoded()
+    if request.together:
+        todo = [*todo]
+        _learn(request, predicted, [part.pictures for part, _ in todo])
+    for one, digest in todo:
+        predicted.add(one, digest)
     n_pictures = sum(part.n for part in parts)
     if n_pictures and not predicted.tally.n and request.shard is None:
         require_some(n_pictures, predicted.tally.unreadable)
@@ -260,35 +255,14 @@ def whole_warnings(request: PredictionRequest) -> tuple[str, ...]:
     )
 
 
-def _learned(
-    request: PredictionRequest,
-    predicted: Predicted,
-    encoded: Iterable[tuple[EncodedPart, str]],
-    file: IO[bytes],
-) -> Iterator[tuple[EncodedPart, str]]:
-    """Let the adapter learn from all parts, then yield them; meanwhile features are in the file."""
-    width, parts = request.stored.config.width, list[tuple[EncodedPart, str]]()
-    remedy = "name another folder with the environment variable TMPDIR"
-    for part, digest in encoded:
-        features = part.pictures.features
-        with write_errors("the features of pictures in a temporary file", instead=remedy):
-            file.write(np.ascontiguousarray(features, np.float32).data)
-            file.flush()
-        none = replace(part.pictures, features=features[:0].copy())
-        parts.append((part._replace(pictures=none), digest))
-    whole = EncodedPictures.joined((part.pictures for part, _ in parts), width=width)
-    if len(whole):  # an empty file cannot be mapped
-        features = np.memmap(file, np.float32, "r", shape=(len(whole), width))
-        whole = replace(whole, features=features)
-    known, seed = request.stored.picture_hashes, request.stored.config.origin.seed
-    pool = draw_new(replace(whole, warnings=()), known, seed)
-    predicted.adapter = predict_together(request.stored, pool.features, request.adapter)
+def _learn(
+    request: PredictionRequest, predicted: Predicted, parts: Sequence[EncodedPictures]
+) -> None:
+    """Let the adapter learn from all pictures."""
+    stored = request.stored
+    whole = EncodedPictures.joined(parts, width=stored.config.width)
+    pool = draw_new(replace(whole, warnings=()), stored.picture_hashes, stored.config.origin.seed)
+    predicted.adapter = predict_together(stored, pool.features, request.adapter)
     predicted.tally.warnings += pool.warnings
-    if predicted.adapter is request.stored:
+    if predicted.adapter is stored:
         predicted.tally.warnings.append(NOT_LEARNED)
-    start = 0
-    for part, digest in parts:
-        stop = start + len(part.pictures)
-        features = np.array(whole.features[start:stop])
-        yield part._replace(pictures=replace(part.pictures, features=features)), digest
-        start = stop

@@ -1,35 +1,30 @@
-"""`SeveralLabelsClassifier`: multi-label classification as scikit-learn has it."""
+"""`SeveralLabelsClassifier`: `MetaAdapterClassifier` for pictures that show several classes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int8
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.preprocessing import MultiLabelBinarizer
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array
 
-from metaadapter.adapter.files import load_adapter, store_adapter
-from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import SHOWN, UNKNOWN
-from metaadapter.adapter.weights import probabilities
 from metaadapter.data.class_names import require_own_spelling
-from metaadapter.data.regular_files import given_path
-from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.workflow.fit_adapter import fit_support
-from metaadapter.workflow.labelled_support import labelled_support
+from metaadapter.errors import UsageError
+from metaadapter.workflow.classifier_base import checked
+from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 
-class SeveralLabelsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class SeveralLabelsClassifier(MetaAdapterClassifier):
     """A few-shot classifier of pictures that show several classes each, or none.
 
     Rows of X are features from one encoder, of any width; they are scaled to length 1. y is an
     indicator matrix (n, C) of 0 and 1, in which NaN stands for a label that is not known, or a list
-    with the labels of each picture. `fit` is one forward pass without gradients.
+    with the labels of each picture. `classes_` are the labels in the order of the columns: 0 to
+    C − 1 for an indicator matrix without texts. What needs one label, such as `predict_known`, is
+    refused.
 
     Args:
         class_texts: label → a vector from the encoder's text tower, or a name if `encoder` is
@@ -39,10 +34,7 @@ class SeveralLabelsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         blocks: The widths of the blocks of the features; by default those of the encoder.
     """
 
-    classes_: np.ndarray
-    """The labels in the order of the columns; 0 … C − 1 for an indicator matrix without texts."""
-    stored_: StoredAdapter
-    n_features_in_: int
+    _gives_several: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -52,43 +44,27 @@ class SeveralLabelsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         encoder: Any = None,
         blocks: Sequence[int] = (),
     ) -> None:
-        self.class_texts = class_texts
-        self.generator = generator
-        self.encoder = encoder
-        self.blocks = blocks
+        super().__init__(class_texts, generator=generator, encoder=encoder, blocks=blocks)
 
-    def fit(self, X: Any, y: Any) -> SeveralLabelsClassifier:
+    def fit(self, X: Any, y: Any) -> Self:
         """Predict the adapter; the columns of an indicator are the labels of `class_texts`.
 
         Raises:
             UsageError: y is of another form, or a class is in no row.
         """
-        X = validate_data(self, X, dtype=np.float64)
+        return super().fit(X, y)
+
+    def _labelled(
+        self, X: Any, y: Any
+    ) -> tuple[Float[np.ndarray, "n D"], Int8[np.ndarray, "n C"], np.ndarray]:
+        X = checked(self, X)
         classes, labels_NC = self._labels(y, len(X))
         if len(empty := np.flatnonzero(~(labels_NC == SHOWN).any(0))):
             raise UsageError(
                 f"expected a picture of each class, but none shows {classes[empty[0]]!r}; leave "
                 "its column out, or add a picture"
             )
-        logit_scale = getattr(self.encoder, "logit_scale", None)
-        support = labelled_support(
-            X,
-            labels_NC,
-            classes,
-            self.class_texts,
-            self.encoder,
-            logit_scale=logit_scale,
-            blocks=self.blocks,
-        )
-        self.stored_ = fit_support(
-            support,
-            classes,
-            names=self.class_texts,
-            logit_scale=logit_scale,
-            generator=self.generator,
-        )
-        self.classes_ = np.asarray(classes)
-        return self
+        return X, labels_NC, np.asarray(classes)
 
     def _labels(self, y: Any, n: int) -> tuple[list[Any], Int8[np.ndarray, "n C"]]:
         """Return the classes, and the labels as in `Support.labels_TPN`."""
@@ -113,12 +89,6 @@ class SeveralLabelsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             raise UsageError(f"X has {n} rows and y {len(labels_NC)}; give the labels of each row")
         return classes, labels_NC.astype(np.int8)
 
-    def predict_proba(self, X: Any) -> Float[np.ndarray, "n C"]:
-        """Return the probability of each class by itself; the columns are `classes_`."""
-        check_is_fitted(self, "stored_")
-        rows = torch.from_numpy(validate_data(self, X, dtype=np.float64, reset=False))
-        return np.asarray(probabilities(rows, self.stored_.weights))
-
     def predict(self, X: Any) -> np.ndarray:
         """Return an indicator matrix: 1 where a probability is at least the class's threshold."""
         p_NC = self.predict_proba(X)
@@ -138,35 +108,6 @@ class SeveralLabelsClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         thresholds = self.stored_.weights.label_thresholds
         assert thresholds is not None
         return np.asarray(thresholds)
-
-    def save(self, folder: str | Path) -> None:
-        """Write the adapter to a folder, or to a skill file `NAME.adapter`."""
-        check_is_fitted(self, "stored_")
-        store_adapter(given_path(folder), self.stored_)
-
-    @classmethod
-    def load(cls, folder: str | Path, *, encoder: Any = None) -> SeveralLabelsClassifier:
-        """Read an adapter that `save` or `metaadapter adapt --several` wrote.
-
-        Raises:
-            DataError: The adapter is damaged.
-            IncompatibleArtifact: There is no adapter of several labels, or of another encoder.
-        """
-        stored = load_adapter(folder, several=True)
-        config = stored.config
-        if config.several is None:
-            raise IncompatibleArtifact(
-                f"expected an adapter of several labels, but {folder} gives each picture one; load "
-                "it with MetaAdapterClassifier.load, or adapt with --several"
-            )
-        if encoder is not None:
-            config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
-        classifier = cls(
-            config.texts or None, generator=config.generator, encoder=encoder, blocks=config.blocks
-        )
-        classifier.stored_, classifier.classes_ = stored, np.asarray(config.classes)
-        classifier.n_features_in_ = config.width
-        return classifier
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags of a classifier of several labels."""

@@ -9,14 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from metaadapter.adapter.config import AdapterConfig
-from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import unit_rows
-from metaadapter.adapter.weights import AdapterWeights, probabilities
+from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
@@ -38,8 +36,6 @@ BACKGROUND = "background"
 """The label of background pictures."""
 MOST_BACKGROUND = 100
 """The most background pictures to use: more teach little, and slow each prediction."""
-# A user is warned if more than this fraction of a pool is in one class, or is unlike all classes.
-MOST_IN_ONE_CLASS, MOST_UNLIKE = 0.8, 0.5
 
 
 def with_background(
@@ -159,20 +155,13 @@ class PoolEffect:
     """The number of unlabelled pictures."""
     changed: float
     """The fraction whose most probable class differs from the one predicted without the pool."""
-    moved: float
-    """The mean change of a picture's probabilities: half the sum of the absolute differences."""
-    shares: tuple[float, ...]
-    """For each class, the fraction of the pictures that are predicted to be of this class."""
-    unlike: float
-    """The fraction whose highest cosine with a labelled picture is below that of each labelled
-    picture with other classes; 0 if fewer than two classes have labelled pictures."""
     shifted: float
     """The probability that they come from elsewhere: another camera, style or season."""
     gain: float | None
     """The accuracy expected to be gained by pictures from elsewhere, `None` if nothing shows it."""
 
-    def lines(self, classes: list[str]) -> list[str]:
-        """Return sentences for a user: the effect, then a warning if the pictures cannot help."""
+    def lines(self) -> list[str]:
+        """Return sentences for a user: the effect, then a warning of pictures from elsewhere."""
         lines = [
             f"{self.n} unlabelled picture(s): {self.changed:.0%} of them are predicted differently "
             "than without them"
@@ -188,18 +177,6 @@ class PoolEffect:
                 "the unlabelled pictures seem to come from elsewhere than the labelled ones "
                 f"(another camera, style or season), or to show none of the classes{advice}"
             )
-        first = int(np.argmax(self.shares))
-        if self.unlike > MOST_UNLIKE:
-            lines.append(
-                f"{self.unlike:.0%} of the unlabelled pictures seem to show none of the classes: "
-                "they are less like any labelled picture than your classes are like one another, "
-                "and do not help"
-            )
-        elif self.shares[first] > MOST_IN_ONE_CLASS and len(classes) > 1 and self.n > 1:
-            lines.append(
-                f"{self.shares[first]:.0%} of the unlabelled pictures seem to be {classes[first]}, "
-                "so they say little about the other classes"
-            )
         return lines
 
 
@@ -211,27 +188,13 @@ def pool_effect(stored: StoredAdapter) -> PoolEffect | None:
     generator, _ = shared_generator(stored.config.generator)
     without = _predict(generator, support.with_pool(None), stored.config)
     rows = support.pool_TUD[0].double()
-    before, after = (probabilities(rows, weights) for weights in (without, stored.weights))
-    n_of = after.argmax(-1).bincount(minlength=after.shape[1]).double()
+    before, after = (classify(rows, weights).argmax(-1) for weights in (without, stored.weights))
     return PoolEffect(
         n=len(rows),
-        changed=float((before.argmax(-1) != after.argmax(-1)).double().mean()),
-        moved=float((before - after).abs().sum(-1).mean() / 2),
-        shares=tuple((n_of / len(rows)).tolist()),
-        unlike=_unlike(generator.in_domain_of_pool(support), rows),
+        changed=float((before != after).double().mean()),
         shifted=float(domain_shift(support).probability_T[0]),
         gain=pool_gain(generator, support) if is_from_elsewhere(support) else None,
     )
-
-
-def _unlike(support: Support, pool: Float[Tensor, "u D"]) -> float:
-    labelled, labels = support.labelled_rows()
-    labelled = labelled.to(pool)
-    if (labels == labels[:1]).all():
-        return 0.0
-    cosines = labelled @ labelled.T
-    to_others = cosines.masked_fill(labels[:, None] == labels, -torch.inf).amax(1)
-    return float(((pool @ labelled.T).amax(1) < to_others.min()).double().mean())
 
 
 def require_together(stored: StoredAdapter, adapter: Path | str) -> AdapterGenerator:
@@ -280,6 +243,4 @@ def predict_together(
 def _predict(
     generator: AdapterGenerator, support: Support, config: AdapterConfig
 ) -> AdapterWeights:
-    weights = predict_adapter(generator, support)
-    tree = None if config.tree is None else LabelTree(config.tree)
-    return completed(weights, support, config.classes, config.inside, tree)
+    return completed(predict_adapter(generator, support), support, config.inside)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from PIL import Image
 from metaadapter.data.label_sets import (
     LabelCell,
     LabelSets,
-    draw_shots_of_sets,
     joined,
     one_row_per_picture,
 )
@@ -35,17 +33,6 @@ def test_the_matrix_says_what_is_known() -> None:
     np.testing.assert_array_equal(sets.shows_NC, [[1, 1], [0, 0], [1, 0]])
     np.testing.assert_array_equal(sets.labels_NC(partial=False), sets.shows_NC)
     np.testing.assert_array_equal(sets.labels_NC(partial=True), [[1, 1], [-1, -1], [1, 0]])
-
-
-def test_draws_are_nested_and_reach_the_shots() -> None:
-    rng = np.random.default_rng(0)
-    cells = [";".join(rng.choice([*"abcde"], 2, replace=False)) for _ in range(60)]
-    drawn = [set(draw_shots_of_sets(cells, shots, 3)) for shots in (1, 2, 4, 8)]
-    assert all(few <= many for few, many in itertools.pairwise(drawn))
-    for shots, numbers in zip((1, 2, 4, 8), drawn, strict=True):
-        sets = LabelSets.of([cells[number] for number in numbers])
-        assert len(sets.classes) == 5
-        assert sets.shows_NC.sum(0).min() >= shots
 
 
 def _pictures(folder: Path, *names: str) -> None:

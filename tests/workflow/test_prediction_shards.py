@@ -77,7 +77,7 @@ def test_merge__of_all_shards__has_the_rows_of_one_process__in_any_kind(tmp_path
 
     assert rows_of(tmp_path / f"merged{kind}") == rows_of(tmp_path / f"whole{kind}")
     assert merged.n_rows == 10
-    assert merged.statuses == {"done": 6, "duplicate": 3, "unreadable": 1}
+    assert merged.statuses == {"done": 9, "unreadable": 1}
 
 
 def test_merge__without_a_shard__names_it(tmp_path):

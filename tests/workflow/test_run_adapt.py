@@ -97,18 +97,11 @@ def test_adapt__feature_store__gives_the_same_adapter_without_loading_the_encode
 
 def test_adapt__pictures_that_are_likely_to_hurt__are_in_the_warnings(adapted, labelled, tmp_path):
     support = shutil.copytree(labelled, tmp_path / "pictures")
-    for number in range(8):
-        (support / "lynx" / f"more-{number}.png").write_bytes(
-            (support / "lynx" / "0.png").read_bytes()
-        )
-    for number in (1, 2):
-        (support / "heron" / f"{number}.png").unlink()
     (support / "red_fox").rename(support / "class 1")
     shutil.copy(support / "class 1" / "0.png", support / "heron" / "0.png")
 
     warnings = "\n".join(adapted(support).warnings)
 
-    assert "'heron' has 1 picture(s), and 'lynx' has 11" in warnings
     assert "('class 1')" in warnings
     assert "--no-text" in warnings
     assert "the same picture is in 'class 1'" in warnings

@@ -39,7 +39,6 @@ def show_adapted(console: Console, out: Path, adapted: Adapted, tuning: TuningSt
         print_document(command, {**document, **about, **content})
         return
     if not console.silent:  # estimates take a while
-        console.note(*filter(None, [adapted.size_note]))
         if tuning is not None:
             console.note(*(inside_lines(tuning.inside) if tuning.inside else ()))
         _note_estimate(console, adapted)
@@ -73,10 +72,8 @@ def _of_one_label(adapted: Adapted, tuning: TuningStep | None) -> dict[str, Any]
         "mistakes": [mistake._asdict() for mistake in estimate.mistakes] if estimate else [],
         "warnings": (
             *adapted.warnings,
-            *filter(None, [adapted.size_note]),
-            *(estimate.warnings(config) if estimate else ()),
             *(adapted.unlabelled.warnings if adapted.unlabelled else ()),
-            *(effect.lines([*adapted.counts])[1:] if effect else ()),
+            *(effect.lines()[1:] if effect else ()),
         ),
     }
 
@@ -120,8 +117,6 @@ def _note_estimate(console: Console, adapted: Adapted) -> None:
     )
     if estimate.mistakes:
         console.note("predicted wrongly when left out:", *listed(estimate.mistakes))
-    for warning in estimate.warnings(config):
-        console.warn(warning)
 
 
 def _note_pool(console: Console, adapted: Adapted) -> None:
@@ -131,7 +126,7 @@ def _note_pool(console: Console, adapted: Adapted) -> None:
         console.note(f"{start} without the unlabelled ones: {bare.accuracy}")
     if adapted.unlabelled is not None and not len(adapted.unlabelled):
         console.note("no unlabelled picture is left to learn from")
-    console.note(*(effect.lines([*adapted.counts]) if effect else ()))
+    console.note(*(effect.lines() if effect else ()))
 
 
 def _sources(n_labelled: int, n_unlabelled: int | None) -> str:

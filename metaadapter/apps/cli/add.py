@@ -78,11 +78,10 @@ def add(
 
 def _show_added(console: Console, added: Added, label: str, sentences: list[str]) -> None:
     place, pictures, config = added.place, added.pictures, added.adapter.config
-    if config.several is None:  # with several labels, such a picture gets one more
-        console.warn_of(
-            f"the adapter was predicted from {len(added.repeated)} of these very pictures already:",
-            added.repeated,
-        )
+    console.warn_of(
+        f"the adapter was predicted from {len(added.repeated)} of these very pictures already:",
+        added.repeated,
+    )
     document = {
         "adapter": place,
         "label": label,

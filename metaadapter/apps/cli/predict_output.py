@@ -105,7 +105,7 @@ def show_predicted(
     elif predicted.shift is not None:
         warnings += predicted.shift.lines(remedy)
     if effect is not None:
-        first, *others = effect.lines(request.classes)
+        first, *others = effect.lines()
         console.note(first)
         warnings += others
     about = _note_predicted(console, request, output, warnings)

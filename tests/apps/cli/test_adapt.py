@@ -3,8 +3,6 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.adapter.files import load_adapter
-from metaadapter.workflow import left_out_accuracy, run_adapt
-from metaadapter.workflow.accuracy import Proportion
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 
@@ -56,27 +54,3 @@ def test_adapt__options__reach_the_adapter(adapt, labelled, tmp_path):
     assert config.n_shots == [3, 3, 3, 0]
     assert (config.origin.n_views, config.origin.seed) == (3, 7)
     assert config.generator == "closed-form"
-
-
-def test_adapt__added_class_that_takes_left_out_pictures_of_others__is_told(
-    adapt, labelled, monkeypatch
-):
-    taken_by = [("lynx", "wolf"), ("heron", "wolf"), ("lynx", "heron")]
-    mistakes = [
-        left_out_accuracy.LeftOutMistake(f"{number}.png", label, predicted, 0.5)
-        for number, (label, predicted) in enumerate(taken_by)
-    ]
-    estimate = left_out_accuracy.LeftOutEstimate(Proportion(6, 9), tuple(mistakes))
-    monkeypatch.setattr(run_adapt, "estimate_accuracy", lambda *_: estimate)
-
-    added = ("--names", "otter,wolf=grey wolf")
-
-    errors = adapt(labelled, *added).err
-    warnings = adapt(labelled, *added, "--json").document["warnings"]
-
-    sentence = "2 of the 9 left-out pictures, all of other classes, are predicted as wolf"
-    line = f"warning: {sentence}, a class that has only a name: give the class a few pictures"
-    assert errors.count(line) == 1
-    assert [warning for warning in warnings if warning.startswith(sentence)]
-    for label in ("otter", "heron"):
-        assert f"as {label}" not in errors + "".join(warnings)

@@ -52,11 +52,11 @@ def test_partial_labels_and_absent_ones(adapt: Callable[..., Run], manifest: Pat
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["predict", "{adapter}", "{pictures}", "--reject"], "no label"),
+        (["predict", "{adapter}", "{pictures}", "--reject"], "gives several labels"),
         (["predict", "{adapter}", "{pictures}", "--together"], "adapters of one label"),
         (["predict", "{adapter}", "{pictures}", "--labelled"], "adapters of one label"),
         (["predict", "{adapter}", "{pictures}", "--burst", "10"], "adapters of one label"),
-        (["add", "{adapter}", "wolf", "--text", "wolf"], "give pictures of the class"),
+        (["add", "{adapter}", "wolf", "--text", "wolf"], "adapters of one label only"),
         (["library", "add", "{new}", "{adapter}"], "one label"),
     ],
 )
@@ -95,22 +95,3 @@ def test_evaluate_compares_methods(
     again = run(*command, "--out", tmp_path / "run", "--json").document
     assert again["n_measured"] == 0
     assert again["means"] == document["means"]
-
-
-def test_add_gives_pictures_one_more_label(
-    adapt: Callable[..., Run], run: Callable[..., Run], manifest: Path, tmp_path: Path
-) -> None:
-    adapt(manifest, "--several", "all")
-    adapter, pictures = tmp_path / "adapter", sorted(manifest.parent.glob("both-*.png"))
-    before = run("predict", adapter, manifest.parent, "--json").document["predictions"]
-    added = run("add", adapter, "pair", *pictures, "--json").document
-    assert added["counts"]["pair"] == len(pictures) == 9
-    assert added["warnings"] == []
-    after = run("predict", adapter, manifest.parent, "--json").document["predictions"]
-    for one, other in zip(before, after, strict=True):
-        p = other["probabilities"]
-        assert {label: p[label] for label in one["probabilities"]} == pytest.approx(
-            one["probabilities"], abs=1e-6
-        )
-    pairs = [row for row in after if "pair" in row["labels"]]
-    assert sum(Path(row["path"]).name.startswith("both-") for row in pairs) > len(pairs) / 2

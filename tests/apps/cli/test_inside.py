@@ -12,7 +12,6 @@ from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter.adapted_encoder import adapted_encoder
 from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.adapter.known import calibrated
-from metaadapter.adapter.weights import probabilities as probabilities_of
 from metaadapter.apps.cli.app import main
 from metaadapter.features.encoder_by_name import load_encoder
 from metaadapter.features.networks import shared_copy
@@ -23,7 +22,6 @@ from metaadapter.generator.pretrained import shared_generator
 from metaadapter.labs import tuning
 from metaadapter.labs.choose_strength import LeftOutChoice
 from metaadapter.workflow.fit_adapter import predict_adapter
-from metaadapter.workflow.unlabelled_pictures import pool_effect
 from tests.small_pictures import write_encoder
 
 
@@ -119,12 +117,6 @@ def test_predict__together__keeps_the_calibration(run, inside, unlabelled, tmp_p
     torch.testing.assert_close(lower.logit_scale, usual.logit_scale / 2)
     torch.testing.assert_close(lower.known_quantiles, usual.known_quantiles - 0.5)
     torch.testing.assert_close(lower.own_quantiles, 1.5 * usual.own_quantiles)
-    # What the unlabelled pictures change is told of two adapters that are both calibrated.
-    support, (generator, _) = pooled.support, shared_generator(stored.config.generator)
-    without = calibrated(predict_adapter(generator, support.with_pool(None)), calibration)
-    rows = support.pool_TUD[0]
-    moved = (probabilities_of(rows, without) - probabilities_of(rows, lower)).abs().sum(-1) / 2
-    assert pool_effect(pooled).moved == pytest.approx(float(moved.mean()))
 
 
 def test_add__to_an_adapter_with_parts__keeps_them(run, inside, tmp_path):

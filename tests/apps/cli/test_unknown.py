@@ -75,7 +75,7 @@ def test_predict__table_and_list__have_columns_for_what_is_unfamiliar_and_for_se
     expected = [row["unfamiliar"] for row in predict()["predictions"]]
     with (tmp_path / "t.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    columns = ["known", "unfamiliar", "status", "unreadable_reason", "duplicate_of"]
+    columns = ["known", "unfamiliar", "status", "unreadable_reason"]
     assert set(columns) < set(rows[0])
     assert [row["unfamiliar"] for row in rows] == ["yes" if mark else "" for mark in expected]
     for row in rows:
