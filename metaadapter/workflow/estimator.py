@@ -310,7 +310,7 @@ class MetaAdapterClassifier(AdapterClassifier):
                 config.origin.require_encoder(encoder.fingerprint, owner=f"the adapter {folder}")
         if generator is None:  # a saved adapter never makes code run by itself
             generator = CUSTOM if is_user_code(config.generator) else config.generator
-        arguments = {
+        arguments: dict[str, Any] = {
             "class_texts": config.texts or None,
             "mode": config.mode,
             "generator": generator,

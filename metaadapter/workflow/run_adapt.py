@@ -162,8 +162,8 @@ def adapt(
     """
     selection, classes = selection or Selection(), given_texts(classes)
     if several is not None:
-        given = {"unlabelled": unlabelled, "background": background, "tree": tree, "tune": tune}
-        given["shots"] = selection.shots
+        given: dict[str, object] = {"unlabelled": unlabelled, "background": background}
+        given |= {"tree": tree, "tune": tune, "shots": selection.shots}
         _require_one_forward_pass(given, support, mode)
     load = partial(load_encoder, device=device, precision=precision, templates=templates)
     reading = Reading(load, selection)
