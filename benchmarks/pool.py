@@ -44,11 +44,11 @@ from metaadapter.bench.evaluation.cost import peak_mib
 from metaadapter.features import Origin
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.workflow.labelled_pictures import LabelledPictures, Reading
-from metaadapter.workflow.unlabelled_pictures import draw_new, read_unlabelled
+from metaadapter.workflow.unlabelled_pictures import read_unlabelled
 start = time.perf_counter()
 none = EncodedPictures.joined((), width=STORED_WIDTH)
 labelled = LabelledPictures(none, Origin(), None, None)
-rows = draw_new(read_unlabelled(Path(sys.argv[1]), labelled, Reading(None)), (), 0)
+rows = read_unlabelled(Path(sys.argv[1]), labelled, Reading(None))
 seconds = time.perf_counter() - start
 assert len(rows) == 4000
 print(seconds, peak_mib(torch.device("cpu"), 0.0) / 1024)

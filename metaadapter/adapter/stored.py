@@ -84,7 +84,7 @@ def file_contents(adapter: StoredAdapter) -> dict[str, bytes]:
     contents = {WEIGHTS_FILE: tensor_bytes(weights.tensors())}
     support = adapter.support
     if support is not None:
-        rows, labels = support.pictures()
+        rows, labels = support.pictures() if support.has_label_sets else support.labelled_rows()
         tensors = {"features": rows.float(), "labels": labels, "text": support.text_TND[0].float()}
         if support.pool_TUD is not None:
             # float16 takes half the bytes and moves a row by less than a store's rounding does.

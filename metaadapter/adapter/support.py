@@ -165,12 +165,14 @@ class Support(TensorFields):
         (present_NK,) = self.present_TNK
         return self.support_TNKD[0][present_NK], present_NK.nonzero()[:, 0]
 
-    def pictures(
-        self,
-    ) -> tuple[Float[Tensor, "n D"], Int[Tensor, " n"] | Int8[Tensor, "n N"]]:
-        """Return the pictures of the one task, each once, and their labels as for `of_rows`."""
+    def pictures(self) -> tuple[Float[Tensor, "n D"], Int8[Tensor, "n N"]]:
+        """Return the pictures of the one task, each once, and their targets as in `labels_TPN`.
+
+        With one label a picture, the targets of a picture sum to 1.
+        """
         if self.pictures_TPD is None or self.labels_TPN is None:
-            return self.labelled_rows()
+            rows, numbers = self.labelled_rows()
+            return rows, one_hot(numbers, self.n_way).to(torch.int8)
         return self.pictures_TPD[0], self.labels_TPN[0]
 
     @property

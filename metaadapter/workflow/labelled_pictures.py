@@ -118,20 +118,21 @@ def read_support(
     reads_names: bool = False,
     check_labels: Callable[[tuple[str, ...]], object] = lambda _: None,
     cut: Callable[[ImageTable], ImageTable] | None = None,
-    unlabelled: Path | None = None,
     several: Several | None = None,
 ) -> LabelledPictures:
     """Encode labelled pictures, or read them from a store; a `source` of `None` has no pictures.
 
     `check_labels` may raise before pictures are encoded. `reads_names` loads the encoder of a
-    store, to read names that the store does not have. Without labelled pictures, the default
-    encoder is that of an `unlabelled` store. With `several` labels, copies of a picture are one
-    picture, which has the labels of all.
+    store, to read names that the store does not have. With `several` labels, copies of a picture
+    are one picture, which has the labels of all.
     """
     selection, load = reading.selection, reading.load
     if source is None:
         check_labels(())
-        return _without_pictures(reading, encoder, unlabelled)
+        loaded = load(encoder or "tiny", zoom=selection.zoom, blocks=selection.blocks)
+        nothing = EncodedPictures.joined((), width=loaded.dim)
+        origin = Origin.of(loaded, selection.views or 1, selection.seed)
+        return LabelledPictures(nothing, origin, loaded.logit_scale, loaded)
     if not is_store(source):
         table = read_images(
             source,
@@ -143,7 +144,7 @@ def read_support(
         table = with_series(table) if several is None else one_row_per_picture(table)
         check_labels(_classes([row.label or "" for row in table.rows], several, f"{source}"))
         table = table if cut is None else cut(table)
-        name = "tiny" if encoder is None else encoder
+        name = encoder or "tiny"
         of_places = several is None and (
             any(row.box for row in table.rows) or are_whole_frames(table.rows, table.classes)
         )
@@ -179,26 +180,6 @@ def require_pictures(store: Path, cut: object) -> None:
             f"boxes (--detections) are cut out of pictures, but {store} is a feature store; give "
             "the pictures"
         )
-
-
-def _without_pictures(
-    reading: Reading, encoder: str | None, unlabelled: Path | None
-) -> LabelledPictures:
-    selection = reading.selection
-    zoom, blocks, by = selection.zoom, selection.blocks, None
-    name = "tiny" if encoder is None else encoder
-    views = selection.views or 1
-    if unlabelled is not None and is_store(unlabelled):
-        store = FeatureStore.open(unlabelled)
-        _require_as_stored(selection, store)
-        recipe, views = store.origin, store.n_views
-        zoom, blocks = recipe.zoom, recipe.block_names
-        if encoder is None:
-            name, by = store.encoder, f"the feature store {unlabelled}"
-    chosen = reading.load(name, zoom=zoom, blocks=blocks, remembered_by=by)
-    origin = Origin.of(chosen, views, selection.seed)
-    nothing = EncodedPictures.joined((), width=chosen.dim)
-    return LabelledPictures(nothing, origin, chosen.logit_scale, chosen)
 
 
 def _encode(

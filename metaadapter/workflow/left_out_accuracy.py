@@ -8,7 +8,6 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int, Int8
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
@@ -67,13 +66,11 @@ def leave_one_out(
     whole group of a picture is left out with it.
     """
     support = support.to(device=generator.device)
-    rows, labels = support.pictures()
+    rows, targets = support.pictures()
     if shown is None:
         shown = generator.in_domain_of_pool(support).pictures()[0]
     shown, group = shown.to(rows), torch.arange(len(rows)) if group is None else group
-    group, targets = group.to(rows.device), labels
-    if not support.has_label_sets:
-        targets = one_hot(labels, support.n_way).to(torch.int8)
+    group = group.to(rows.device)
     counts = torch.ones_like(group, dtype=torch.bool)
     for of_class in (targets == SHOWN).mT:
         counts &= ~of_class | (len(torch.unique(group[of_class])) > 1)
@@ -101,16 +98,14 @@ def _without(
 ) -> tuple[Float[Tensor, "T N"], Bool[Tensor, "T N"]]:
     """Return probabilities and answers for one row each of T tasks that keep these pictures."""
     if support.has_label_sets:
-        rows, labels = support.pictures()
+        rows, targets = support.pictures()
         (kept,), text, blocks = kept_Tn, support.text_TND[0], support.blocks
-        others = Support.of_rows(rows[kept], labels[kept], text, blocks=blocks).exact
+        others = Support.of_rows(rows[kept], targets[kept], text, blocks=blocks).exact
         adapter = generator.predict(others).task(0)
         p = probabilities(shown_TD, adapter)
         return p, shown_labels(p, adapter)
-    many, mask_TNK = (
-        support.repeated(len(shown_TD)),
-        support.present_TNK.repeat(len(shown_TD), 1, 1),
-    )
+    many = support.repeated(len(shown_TD))
+    mask_TNK = many.present_TNK.clone()
     mask_TNK[mask_TNK.clone()] = kept_Tn.flatten()
     many = many.kept(mask_TNK)
     if n_steps:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -65,12 +65,13 @@ def load_base_encoder(
     load = partial(
         load_encoder, name, device=device, precision=precision, remembered_by=remembered_by
     )
-    encoder = load(zoom=origin.zoom, blocks=origin.block_names)
+    encoder: ImageEncoder = load(zoom=origin.zoom, blocks=origin.block_names)
     # Features from an unnamed encoder do not say which looks they have, but their width tells.
     if origin.fingerprint is None and width != encoder.dim:
         others = (load(zoom=True, blocks=blocks) for blocks in (("joint",), None))
         encoder = next((other for other in others if other.dim == width), encoder)
     origin.require_encoder(encoder.fingerprint, owner=owner)
+    _require_width(encoder.dim, width, f"those of the encoder {encoder.name}")
     return encoder
 
 
@@ -171,13 +172,6 @@ def list_queries(
     return Queries(tuple(stored), rows, warnings)
 
 
-def load_fitting(config: AdapterConfig, load: Callable[[], ImageEncoder]) -> ImageEncoder:
-    """Load an encoder, and check that its features have the adapter's width."""
-    encoder = load()
-    _require_width(encoder.dim, config, f"those of the encoder {encoder.name}")
-    return encoder
-
-
 def open_store(source: Path, origin: Origin, split: str | None = None) -> StoredQueries:
     """Open a store whose features can be compared with those of this origin."""
     store = FeatureStore.open(source)
@@ -200,7 +194,7 @@ def _store_for(source: Path, config: AdapterConfig, split: str | None) -> Stored
         )
     queries = open_store(source, config.origin, split)
     width = queries.store.fingerprint.dim
-    _require_width(width, config, f"those of the feature store {source}")
+    _require_width(width, config.width, f"those of the feature store {source}")
     return queries
 
 
@@ -225,10 +219,10 @@ def _require_labels(
             )
 
 
-def _require_width(width: int, config: AdapterConfig, owner: str) -> None:
+def _require_width(width: int, expected: int, owner: str) -> None:
     """Check the width, which is all that is known about features from an unnamed encoder."""
-    if width != config.width:
+    if width != expected:
         raise IncompatibleArtifact(
-            f"the adapter was made from features {config.width} wide, but {owner} are {width} "
+            f"the adapter was made from features {expected} wide, but {owner} are {width} "
             "wide; use the encoder that the adapter was made with"
         )

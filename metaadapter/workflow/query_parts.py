@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -28,7 +28,6 @@ from metaadapter.workflow.queries import (
     Queries,
     StoredQueries,
     list_queries,
-    load_fitting,
 )
 
 # An interrupted run loses at most this many pictures, which make several overlapping batches.
@@ -96,7 +95,6 @@ def read_queries(
     They come part by part: first stores, then pictures.
     """
     queries = list_queries(sources, config)
-    load = cache(partial(load_fitting, config, load))
     warnings, unreadable = queries.warnings, list[UnreadableImage]()
     for part, place in placed(parts_of(queries, config.origin)):
         with place:

@@ -40,7 +40,7 @@ from metaadapter.workflow.left_out_accuracy import (
 from metaadapter.workflow.unlabelled_pictures import (
     PoolEffect,
     pool_effect,
-    read_pool,
+    read_unlabelled,
     with_background,
 )
 
@@ -177,7 +177,6 @@ def adapt(
         reads_names=has_names or bool(templates or tune),
         check_labels=partial(_check_names, class_names, classes, tree),
         cut=cut.labelled,
-        unlabelled=pool,
         several=several,
     )
     texts = None
@@ -188,8 +187,10 @@ def adapt(
         labelled = tune(labelled, texts)
     if background is not None:  # after the names, as this class has none
         labelled = with_background(labelled, as_place(background), texts or {}, reading)
-    pictures = None if pool is None else read_pool(pool, labelled, reading, cut.unlabelled)
-    rows = None if pictures is None else pictures.features
+    pictures = rows = None
+    if pool is not None:
+        pictures = read_unlabelled(pool, labelled, reading, cut=cut.unlabelled)
+        rows = pictures.features
     adapter = fit_pictures(labelled, texts, mode=mode, generator=generator, pool=rows, tree=parents)
     return Adapted(adapter, labelled, texts, pictures)
 

@@ -27,7 +27,7 @@ from metaadapter.workflow.predictions import (
     PredictionOptions,
     predict_pictures,
 )
-from metaadapter.workflow.queries import Queries, list_queries, load_adapter_encoder, load_fitting
+from metaadapter.workflow.queries import Queries, list_queries, load_adapter_encoder
 from metaadapter.workflow.query_parts import EncodedPart, Part, parts_of, placed
 from metaadapter.workflow.query_shift import QuerySample, QueryShift
 from metaadapter.workflow.unlabelled_pictures import draw_new, predict_together, require_together
@@ -215,7 +215,7 @@ def run_request(
     predicted = Predicted(request.stored, table=table)
     predicted.tally.warnings += [*request.queries.warnings, *warnings]
     parts = pick_shard(parts, request.shard)
-    load = cache(partial(load_fitting, config, request.load))
+    load = cache(request.load)
     sample = QuerySample(request.stored)
 
     def encoded() -> Iterator[tuple[EncodedPart, str]]:

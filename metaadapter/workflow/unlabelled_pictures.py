@@ -47,9 +47,7 @@ def with_background(
             f"background pictures (--background) become a class {BACKGROUND!r}, but there is such "
             "a class already; leave background (--background) out, or rename that class"
         )
-    seed = reading.selection.seed
-    pictures = read_unlabelled(source, labelled, reading)
-    pictures = draw_new(pictures, labelled.pictures.sha256, seed, BACKGROUND)
+    pictures = read_unlabelled(source, labelled, reading, kind=BACKGROUND)
     if not len(pictures):
         raise DataError(f"background (--background) {source} repeats labelled pictures; add others")
     rows = tuple(picture._replace(label=BACKGROUND) for picture in pictures.pictures)
@@ -58,44 +56,39 @@ def with_background(
     return replace(labelled, pictures=EncodedPictures.joined(parts, width=width))
 
 
-def read_pool(
-    source: Path,
-    labelled: LabelledPictures,
-    reading: Reading,
-    cut: Callable[[ImageTable], ImageTable] | None,
-) -> EncodedPictures:
-    """Read the pool of an adapter: unlabelled pictures, or the parts of them that `cut` returns."""
-    pictures = read_unlabelled(source, labelled, reading, cut=cut)
-    pictures = draw_new(pictures, labelled.pictures.sha256, reading.selection.seed)
-    boxed, pool = (any(row.box for row in some.rows) for some in (labelled.pictures, pictures))
-    if not boxed or pool or not pictures.rows:
-        return pictures
-    warning = (
-        "the labelled pictures are boxes and the unlabelled ones are whole pictures, which may "
-        "cost accuracy; give their boxes (--detections, a second time)"
-    )
-    return replace(pictures, warnings=(*pictures.warnings, warning))
-
-
 def read_unlabelled(
     source: Path,
     labelled: LabelledPictures,
     reading: Reading,
     *,
     cut: Callable[[ImageTable], ImageTable] | None = None,
+    kind: str = "unlabelled",
 ) -> EncodedPictures:
-    """Encode at most `MOST_UNLABELLED` pictures like the labelled ones, or read a store."""
-    origin, encoder, seed = labelled.origin, labelled.encoder, reading.selection.seed
+    """Read the pictures of a pool, or the parts of them that `cut` returns, and `draw_new`."""
+    seed = reading.selection.seed
     if is_store(source):
         require_pictures(source, cut)
-        queries = open_store(source, origin)
+        queries = open_store(source, labelled.origin)
         drawn, warnings = _drawn(len(queries), seed)
         pictures = queries.pictures(np.array(drawn, dtype=np.int64))
-        return replace(pictures, warnings=(*queries.warnings, *warnings))
+        pictures = replace(pictures, warnings=(*queries.warnings, *warnings))
+    else:
+        pictures = _encode(source, labelled, reading, cut)
+    return draw_new(pictures, labelled.pictures.sha256, seed, kind)
+
+
+def _encode(
+    source: Path,
+    labelled: LabelledPictures,
+    reading: Reading,
+    cut: Callable[[ImageTable], ImageTable] | None,
+) -> EncodedPictures:
+    """Encode at most `MOST_UNLABELLED` pictures like the labelled ones."""
+    origin, encoder = labelled.origin, labelled.encoder
     least = reading.selection.min_confidence
     table = read_images(source, labelled=False, n_classes=1, min_confidence=least)
     table = table if cut is None else cut(table)
-    numbers, warnings = _drawn(len(table.rows), seed)
+    numbers, warnings = _drawn(len(table.rows), reading.selection.seed)
     if encoder is None:
         if origin.encoder is None:
             raise UsageError(

@@ -16,7 +16,7 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.generator.block_weights import weighed
 from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.generator import Generator, LeftOutPredictions
+from metaadapter.generator.generator import Generator
 from metaadapter.generator.known_scalars import likeness
 from metaadapter.generator.pretrained import shared_generator
 
@@ -53,10 +53,16 @@ class Evidence:
 
 def evidence_of(support: Support) -> Evidence:
     """Return the evidence for the single task of a support with 1 to `MAX_PICTURES` pictures."""
-    predictions, canonical = left_out(support), weighed(support)
+    generator, _ = shared_generator("default")
+    assert isinstance(generator, Generator)
+    predictions, canonical = generator.left_out(support), weighed(support)
     assert predictions.known is not None  # of one label
     numbers, known = support.labelled_rows()[1], predictions.known.logit(1e-9)
-    strangeness = -(_own_likeness(support) + KNOWN_SHARE * known)
+    exact = support.exact
+    rows_MD, numbers_M = exact.labelled_rows()
+    like_MN = likeness(exact).of_left_out(rows_MD[None], numbers_M[None])[0]
+    own_M = like_MN.gather(1, numbers_M[:, None])[:, 0]
+    strangeness = -(own_M + KNOWN_SHARE * known)
     return Evidence(
         numbers=numbers.numpy(),
         log_p=predictions.log_p.numpy(),
@@ -66,21 +72,6 @@ def evidence_of(support: Support) -> Evidence:
         agreement=_agreement(canonical),
         named=_named(canonical).numpy(),
     )
-
-
-def left_out(support: Support) -> LeftOutPredictions:
-    """Predict each picture by the adapter from all other pictures, as the page does."""
-    generator, _ = shared_generator("default")
-    assert isinstance(generator, Generator)
-    return generator.left_out(support)
-
-
-def _own_likeness(support: Support) -> Float[Tensor, " m"]:
-    """Return the likeness of each picture to the other pictures of its class."""
-    exact = support.exact
-    rows_MD, numbers_M = exact.labelled_rows()
-    like_MN = likeness(exact).of_left_out(rows_MD[None], numbers_M[None])[0]
-    return like_MN.gather(1, numbers_M[:, None])[:, 0]
 
 
 def distances(support: Support) -> Float[np.ndarray, "m m"]:
@@ -93,10 +84,8 @@ def _distances(canonical: CanonicalSupport) -> Float[np.ndarray, "m m"]:
     # Canonical pictures have a mean squared length of 1, so the mean squared distance is 2.
     gram_MM = rows_MD @ rows_MD.mT
     square_M = gram_MM.diagonal()
-    distances: np.ndarray = (square_M[:, None] + square_M - 2 * gram_MM).clamp(
-        min=0
-    ).double().numpy() / 2
-    return distances
+    squares_MM = (square_M[:, None] + square_M - 2 * gram_MM).clamp(min=0)
+    return np.asarray(squares_MM.double() / 2)
 
 
 def _named(canonical: CanonicalSupport) -> Bool[Tensor, " N"]:
