@@ -1,7 +1,6 @@
 """Draw the demo's pictures: `python -m tools.choose_demo_pictures FOLDER [--seed 1]`.
 
 FOLDER holds one folder per class. The draw is random and does not depend on any result of the demo.
-Their hashes are written to `pictures.json`, next to the folder of the pictures.
 """
 
 from __future__ import annotations
@@ -12,16 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metaadapter.data.checksums import write_document
-from metaadapter.data.reader import read_images
-from metaadapter.workflow.demo_pictures import DEMO, HASHES_FILE, PICTURES, SCHEMA, hashes_of
-
-
-def write_hashes(demo: Path) -> None:
-    """Write the hashes of all photographs of a demo."""
-    write_document(
-        demo / HASHES_FILE, {"schema": SCHEMA, "sha256": hashes_of(read_images(demo / PICTURES))}
-    )
+from metaadapter.workflow.demo import DEMO
 
 
 def main() -> None:
@@ -31,7 +21,7 @@ def main() -> None:
     parser.add_argument("--per-class", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    pictures: Path = args.out / PICTURES
+    pictures: Path = args.out
     if pictures.exists():
         parser.error(f"{pictures} exists already; delete it to draw again")
 
@@ -41,7 +31,6 @@ def main() -> None:
         (pictures / folder.name).mkdir(parents=True)
         for name in rng.choice(files, args.per_class, replace=False):
             shutil.copyfile(folder / name, pictures / folder.name / name)
-    write_hashes(args.out)
 
 
 if __name__ == "__main__":

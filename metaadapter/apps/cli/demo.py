@@ -47,11 +47,11 @@ def demo(
 
     console.note("Encoding 160 photographs with the embedded encoder; this takes some seconds …")
     from metaadapter.data.output_folder import replace_file, write_errors
+    from metaadapter.data.reader import read_images
     from metaadapter.features.encoder import FrozenEncoder
-    from metaadapter.workflow.demo import run_demo
-    from metaadapter.workflow.demo_pictures import demo_pictures
+    from metaadapter.workflow.demo import DEMO, run_demo
 
-    result, classifier = run_demo(demo_pictures(), FrozenEncoder.load("tiny"))
+    result, classifier = run_demo(read_images(DEMO), FrozenEncoder.load("tiny"))
     classifier.save(adapter)
     with write_errors(f"the page {page_file}"):
         replace_file(page_file, page(result))

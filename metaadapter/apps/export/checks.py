@@ -20,7 +20,7 @@ from metaadapter.data.table import ImageRow
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, require_some
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.workflow.demo_pictures import DEMO, PICTURES
+from metaadapter.workflow.demo import DEMO
 from metaadapter.workflow.predictions import best_classes, predict_probabilities
 
 TOLERANCE = 0.005
@@ -32,8 +32,6 @@ Another answer passes only where a difference of this size makes it. Real files 
 # The sizes of the batches, in this order; the last one repeats while there are rows.
 BATCHES = (1, 7, 64)
 N_DRAWN = sum(BATCHES)
-DEMO_PICTURES = DEMO / PICTURES
-"""Photographs of clothes that are part of the package."""
 MOST, MOST_OF_DEMO = 200, 30
 
 Run: TypeAlias = Callable[[np.ndarray], Sequence[np.ndarray]]
@@ -166,7 +164,7 @@ def check_pictures(
     """
     rows = [
         row
-        for source in sources or [DEMO_PICTURES]
+        for source in sources or [DEMO]
         for row in read_images(source, labelled=False, n_classes=1).rows
     ]
     chosen = _chosen(rows, support_hashes if sources else (), MOST if sources else MOST_OF_DEMO)
