@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from metaadapter.apps.export.checks import DEMO_PICTURES
+from metaadapter.workflow.demo import DEMO
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +16,6 @@ def folder(tmp_path_factory):
     (folder / "new").mkdir()
     for label in ("dress", "hat", "shoes"):
         (folder / "photos" / label).mkdir(parents=True)
-        for number, path in enumerate(sorted((DEMO_PICTURES / label).iterdir())[:4]):
+        for number, path in enumerate(sorted((DEMO / label).iterdir())[:4]):
             shutil.copy(path, folder / ("new" if number > 1 else f"photos/{label}"))
     return folder

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from metaadapter.apps.cli.app import main
-from metaadapter.apps.export.checks import DEMO_PICTURES
 from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.workflow.demo import DEMO
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -27,7 +27,7 @@ def exported(request, tmp_path_factory):
     """An encoder, an adapter for the demo's photographs, and its ONNX file."""
     folder = tmp_path_factory.mktemp("real")
     adapter, file = folder / "clothes", folder / "clothes.onnx"
-    made = ["adapt", str(DEMO_PICTURES), "--out", str(adapter)]
+    made = ["adapt", str(DEMO), "--out", str(adapter)]
     assert main([*made, "--encoder", request.param]) == 0
     assert main(["export", str(adapter), "--onnx", str(file), "--pixels"]) == 0
     return FrozenEncoder.load(request.param, device="cpu"), adapter, file
@@ -42,7 +42,7 @@ def test_example__in_an_environment_of_three_packages__labels_photographs(export
     )
     if installed.returncode:
         pytest.skip(f"pip cannot install {', '.join(NEEDED)} here: {installed.stderr[-300:]}")
-    pictures = sorted(map(str, (DEMO_PICTURES / "hat").iterdir()))
+    pictures = sorted(map(str, (DEMO / "hat").iterdir()))
     without = "import importlib.util as u; print(u.find_spec('torch'), u.find_spec('metaadapter'))"
 
     def run(*arguments):

@@ -16,7 +16,6 @@ import pytest
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.apps.cli.app import main
-from metaadapter.apps.export.checks import DEMO_PICTURES
 from metaadapter.apps.export.exporting import SCHEMA
 from metaadapter.apps.export.web_page import (
     RUNTIME,
@@ -25,6 +24,7 @@ from metaadapter.apps.export.web_page import (
     write_web_page,
 )
 from metaadapter.errors import DataError
+from metaadapter.workflow.demo import DEMO
 from metaadapter.workflow.predictions import NONE_OF_THESE, predict_pictures
 from metaadapter.workflow.queries import load_adapter_encoder
 from metaadapter.workflow.query_parts import read_queries
@@ -70,9 +70,7 @@ def test_web_page__written_again__replaces_its_own_and_nothing_else(tmp_path):
 
 
 def test_web_page__page__asks_no_other_host():
-    text = "".join(
-        path.read_text("utf-8") for path in (Path(DEMO_PICTURES).parents[1] / "web").iterdir()
-    )
+    text = "".join(path.read_text("utf-8") for path in (Path(DEMO).parents[1] / "web").iterdir())
 
     assert "http://" not in text
     assert "https://" not in text
@@ -85,13 +83,13 @@ def test_web_page__page__asks_no_other_host():
 def test_web_page__in_chromium__answers_as_predict_does(tmp_path, kind):
     sync_api = pytest.importorskip("playwright.sync_api")
     adapter, site, photos = tmp_path / "clothes", tmp_path / "site", tmp_path / "photos"
-    shutil.copytree(DEMO_PICTURES, photos)
+    shutil.copytree(DEMO, photos)
     if kind == NONE_OF_THESE:
         (photos / "hat").rename(photos / kind)
     made = ["adapt", str(photos), "--out", str(adapter), "--encoder", "tiny-128"]
     assert main([*made, *(["--several", "all"] if kind == "several labels" else [])]) == 0
     assert main(["export", str(adapter), "--web", str(site)]) == 0
-    pictures = [path for label in ("hat", "shoes") for path in (DEMO_PICTURES / label).iterdir()]
+    pictures = [path for label in ("hat", "shoes") for path in (DEMO / label).iterdir()]
     stored = load_adapter(adapter, several=True)
     encoder = load_adapter_encoder(adapter, stored, None, "cpu", "fp32")
     (read,) = read_queries(pictures, stored.config, lambda: encoder)
