@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float32
 
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.unit_rows import as_array, moderate_rows
+from metaadapter.adapter.unit_rows import as_array
 from metaadapter.data.class_names import require_new_spelling
 from metaadapter.data.regular_files import given_texts
 from metaadapter.errors import UsageError
@@ -246,6 +246,5 @@ def _unit_vector(text: Any, label: Hashable, width: int) -> np.ndarray:
         )
     if not np.isfinite(vector).all() or not vector.any():
         raise UsageError(f"the text of class {label!r} is zero or not finite; encode it again")
-    vector = moderate_rows(vector)
     unit: np.ndarray = vector / np.linalg.norm(vector)
     return unit

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaadapter.adapter.known import known_of_classes, prediction_sets
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.unit_rows import as_array, moderate_rows, unit_rows
+from metaadapter.adapter.unit_rows import as_array, unit_rows
 from metaadapter.adapter.weights import AdapterWeights, probabilities
 from metaadapter.errors import UsageError
 from metaadapter.features.logit_scale import read_logit_scale
@@ -128,7 +128,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
             some = rows[start : start + ROWS_AT_ONCE]
             if is_array:
                 some = checked(self, some, first=start, reset=False)
-            yield torch.from_numpy(moderate_rows(some))
+            yield torch.from_numpy(np.array(some, dtype=np.float64))
 
     def _read(self, X: Any, y: Any, views: Any = None) -> tuple[Support, ImageEncoder | None]:
         """Return the support in float32, with classes in `classes_` order, and the encoder.

@@ -54,14 +54,12 @@ def label_array(labels: Any) -> Any:
         labels = labels.tolist()
     if not isinstance(labels, list | tuple) or not all(map(_is_whole, labels)) or not labels:
         return as_array(labels)
-    for kind in (np.int64, np.uint64):
-        try:
-            return np.array([int(label) for label in labels], dtype=kind)
-        except OverflowError:
-            continue
-    raise UsageError(
-        f"labels from {min(labels)} to {max(labels)} do not fit into 64 bits; give them as text"
-    )
+    try:
+        return np.array([int(label) for label in labels], dtype=np.int64)
+    except OverflowError as error:
+        raise UsageError(
+            f"labels from {min(labels)} to {max(labels)} do not fit into 64 bits; give them as text"
+        ) from error
 
 
 def label_tree(tree: Any) -> LabelTree | None:
