@@ -58,36 +58,17 @@ class SeveralLabelsClassifier(MetaAdapterClassifier):
         self, X: Any, y: Any
     ) -> tuple[Float[np.ndarray, "n D"], Int8[np.ndarray, "n C"], np.ndarray]:
         X = checked(self, X)
-        classes, labels_NC = self._labels(y, len(X))
+        classes, labels_NC = _labels(y, [*(self.class_texts or {})])
+        if len(labels_NC) != len(X):
+            raise UsageError(
+                f"X has {len(X)} rows and y {len(labels_NC)}; give the labels of each row"
+            )
         if len(empty := np.flatnonzero(~(labels_NC == SHOWN).any(0))):
             raise UsageError(
                 f"expected a picture of each class, but none shows {classes[empty[0]]!r}; leave "
                 "its column out, or add a picture"
             )
         return X, labels_NC, np.asarray(classes)
-
-    def _labels(self, y: Any, n: int) -> tuple[list[Any], Int8[np.ndarray, "n C"]]:
-        """Return the classes, and the labels as in `Support.labels_TPN`."""
-        if isinstance(y, list | tuple) and any(_is_label_list(labels) for labels in y):
-            binarizer = MultiLabelBinarizer()
-            labels_NC = binarizer.fit_transform(y)
-            classes = binarizer.classes_.tolist()
-            if not classes:
-                raise UsageError("y has no label at all; give the labels of some rows")
-            require_own_spelling(map(str, classes), "the labels in y")
-        else:
-            y = _indicator(y)
-            labels_NC = np.where(np.isnan(y), UNKNOWN, y)
-            named = [*(self.class_texts or {})]
-            classes = named if len(named) == y.shape[1] else [*range(y.shape[1])]
-            if named and classes != named:
-                raise UsageError(
-                    f"y has {y.shape[1]} columns and class_texts {len(named)} labels; give a text "
-                    "for each column, in their order, or y as a list of lists of labels"
-                )
-        if len(labels_NC) != n:
-            raise UsageError(f"X has {n} rows and y {len(labels_NC)}; give the labels of each row")
-        return classes, labels_NC.astype(np.int8)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return an indicator matrix: 1 where a probability is at least the class's threshold."""
@@ -115,6 +96,25 @@ class SeveralLabelsClassifier(MetaAdapterClassifier):
         tags.classifier_tags.multi_label = True
         tags.classifier_tags.multi_class = False
         return tags
+
+
+def _labels(y: Any, named: list[Any]) -> tuple[list[Any], Int8[np.ndarray, "n C"]]:
+    """Return the classes, and the labels as in `Support.labels_TPN`."""
+    if isinstance(y, list | tuple) and any(_is_label_list(labels) for labels in y):
+        binarizer = MultiLabelBinarizer()
+        labels_NC = binarizer.fit_transform(y)
+        classes = binarizer.classes_.tolist()
+        if not classes:
+            raise UsageError("y has no label at all; give the labels of some rows")
+        require_own_spelling(map(str, classes), "the labels in y")
+        return classes, labels_NC.astype(np.int8)
+    y = _indicator(y)
+    if named and len(named) != y.shape[1]:
+        raise UsageError(
+            f"y has {y.shape[1]} columns and class_texts {len(named)} labels; give a text for each "
+            "column, in their order, or y as a list of lists of labels"
+        )
+    return named or [*range(y.shape[1])], np.where(np.isnan(y), UNKNOWN, y).astype(np.int8)
 
 
 def _indicator(y: Any) -> Float[np.ndarray, "n C"]:
