@@ -28,8 +28,7 @@ def read_label_tree(file: Path) -> LabelTree:
       its ranks, named as in `RANKS`; an empty rank is left out.
 
     Raises:
-        DataError: The file cannot be read, a name occurs twice or has two parents, or names form a
-            circle.
+        DataError: The file cannot be read, or a name occurs twice or has two parents.
     """
     if not is_manifest(file):
         return _tree(file, _indented(file), may_repeat=False)
@@ -128,11 +127,4 @@ def _tree(file: Path, edges: Iterable[Edge], *, may_repeat: bool) -> LabelTree:
         places.setdefault(child, position)
     if not parents:
         raise DataError(f"expected names of classes and of their parents in {file}, got none")
-    try:
-        return LabelTree(parents)
-    except ValueError as error:
-        name = str(error).split("'")[1]
-        raise DataError(
-            f"{file}, {places.get(name, 'line 1')}: {error}; a name cannot be its own ancestor, so "
-            "correct one of these parents"
-        ) from error
+    return LabelTree(parents)
