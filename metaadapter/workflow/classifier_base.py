@@ -31,8 +31,8 @@ ROWS_AT_ONCE = 4096
 class AdapterClassifier(ClassifierMixin, BaseEstimator):
     """A scikit-learn classifier that predicts with the adapter that a subclass's `fit` makes.
 
-    The methods that predict take `X` as n rows (n, D), which may be a memory map, or as an iterator
-    of batches of rows. They read `ROWS_AT_ONCE` rows at a time, so an array is never copied whole.
+    The methods that predict take `X` as n rows (n, D), which may be a memory map. They read
+    `ROWS_AT_ONCE` rows at a time, so an array is never copied whole.
     """
 
     class_texts: Mapping[Any, Any] | None
@@ -112,16 +112,6 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
     def _rows(self, X: Any) -> Iterator[Float[torch.Tensor, "n D"]]:
         """Yield checked rows, `ROWS_AT_ONCE` or fewer at a time."""
         check_is_fitted(self)
-        if not isinstance(X, Iterator):
-            yield from self._rows_of(X)
-            return
-        batch = None
-        for batch in X:
-            yield from self._rows_of(batch)
-        if batch is None:
-            raise UsageError("X is an iterator without any batch of rows; give one batch or more")
-
-    def _rows_of(self, X: Any) -> Iterator[Float[torch.Tensor, "n D"]]:
         is_array = isinstance(X, np.ndarray | torch.Tensor) and X.ndim == 2
         rows = X if is_array else checked(self, X, reset=False)
         for start in range(0, max(len(rows), 1), ROWS_AT_ONCE):

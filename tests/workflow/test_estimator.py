@@ -354,20 +354,17 @@ def test_add_class__picture_hashes__are_saved_with_the_others(tmp_path):
     assert "0th" in MetaAdapterClassifier.load(tmp_path).picture_hashes_
 
 
-def test_predict__many_rows_or_batches__agree_with_all_at_once(data, tmp_path, monkeypatch):
+def test_predict__many_rows__agree_with_all_at_once(data, tmp_path, monkeypatch):
     classifier = MetaAdapterClassifier().fit(data.X, data.y)
     X = data.X_new
-    whole, labels = classifier.predict_proba(X), classifier.predict(X)
+    whole = classifier.predict_proba(X)
     known, sets = classifier.predict_known_proba(X), classifier.predict_sets(X)
     np.save(tmp_path / "X.npy", X.astype(np.float32))
     monkeypatch.setattr(classifier_base, "ROWS_AT_ONCE", 7)
 
     np.testing.assert_allclose(classifier.predict_proba(X), whole, rtol=1e-9)
-    batches = (X[start : start + 9] for start in range(0, len(X), 9))
-    np.testing.assert_allclose(classifier.predict_proba(batches), whole, rtol=1e-9)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
     np.testing.assert_allclose(classifier.predict_proba(mapped), whole, rtol=1e-3)
-    np.testing.assert_array_equal(classifier.predict(iter([X[:3], X[3:]])), labels)
     np.testing.assert_allclose(classifier.predict_known_proba(X), known, rtol=1e-9)
     np.testing.assert_array_equal(classifier.predict_sets(X), sets)
 
@@ -380,5 +377,3 @@ def test_predict__wrong_row_far_behind__is_named(data, monkeypatch):
 
     with pytest.raises(ValueError, match="row 50 of X has a NaN"):
         classifier.predict_proba(X)
-    with pytest.raises(ValueError, match="an iterator without any batch"):
-        classifier.predict_proba(iter([]))
