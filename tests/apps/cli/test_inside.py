@@ -18,10 +18,8 @@ from metaadapter.features.networks import shared_copy
 from metaadapter.features.towers.config import Calibration, InsideConfig
 from metaadapter.features.towers.inside import insert_inside, inside_tensors
 from metaadapter.features.towers.places import find_places
-from metaadapter.generator.pretrained import shared_generator
 from metaadapter.labs import tuning
 from metaadapter.labs.choose_strength import LeftOutChoice
-from metaadapter.workflow.fit_adapter import predict_adapter
 from tests.small_pictures import write_encoder
 
 
