@@ -189,7 +189,7 @@ def test_train__resumed_on_other_data__names_the_source(
         seed=1 if what in ("features", "texts") else 0,
         n_views=2 if what == "a view more" else 1,
     )
-    for kept in {"features": ("texts",), "texts": ("features", "chunks")}.get(what, ()):
+    for kept in {"features": ("texts",), "texts": ("features",)}.get(what, ()):
         name = f"{kept}-0001.npy"
         (store / name).write_bytes((tmp_path / "old" / name).read_bytes())
     reseal(store / "store.json")

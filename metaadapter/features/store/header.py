@@ -117,7 +117,9 @@ def _is_unfinished(folder: Path) -> bool:
 
 
 def _missing(folder: Path) -> str:
-    if folder.is_dir() and ((folder / UNFINISHED_FOLDER).is_dir() or _is_unfinished(folder)):
+    if not folder.is_dir():
+        return f"there is no feature store {folder}; make one with `metaadapter encode`"
+    if (folder / UNFINISHED_FOLDER).is_dir() or _is_unfinished(folder):
         return (
             f"{folder} is not a feature store yet: the command that makes it is running or was "
             "interrupted. Run the same command again; it continues where it stopped"
