@@ -66,8 +66,8 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         ("{labelled} --unlabelled {broken}", 3, "broken.png"),
         (
             "--names heron,lynx --unlabelled {store} --encoder {encoder},zoom=no",
-            2,
-            "was made with zoom True",
+            4,
+            "Only one encoder zooms into each picture",
         ),
         ("{labelled} --background {labelled}", 3, "repeats labelled pictures"),
         ("{background} --background {unlabelled}", 2, "there is such a class already"),
