@@ -98,7 +98,7 @@ def predicted_pictures(folder: Path) -> set[Any]:
         if file.suffix == prediction_table.ENDING:
             with Database(file, prediction_table.PURPOSE, writes=False) as database:
                 for record in database.records(prediction_table.PART):
-                    paths += record.value["path"]
+                    paths += [path for path, *_ in record.value["outcomes"]]
         elif file.suffix in TABLES:
             paths += TABLES[file.suffix](file)["path"].tolist()
         if len({*paths}) != len(paths):
