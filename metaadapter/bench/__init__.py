@@ -1,4 +1,4 @@
-"""Measuring: peers, evaluation, sequences of tasks, scene draws, reports."""
+"""Measuring: peers, evaluation, sequences of tasks, reports."""
 
 import lazy_loader
 

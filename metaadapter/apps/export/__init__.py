@@ -1,4 +1,4 @@
-"""Adapters as files that run without metaadapter: ONNX, torch.export, and a web page."""
+"""Adapters as files that run without metaadapter: ONNX, TFLite, and a web page."""
 
 import os
 
