@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from metaadapter.adapter.card import adapter_card
-from metaadapter.adapter.config import AdapterConfig, read_config, stored_facts
+from metaadapter.adapter.config import read_config, stored_facts
 from metaadapter.adapter.layout import (
     CARD_FILE,
     CONFIG_FILE,
@@ -24,10 +24,8 @@ from metaadapter.adapter.stored import (
     StoredAdapter,
     adapter_of_files,
     file_contents,
-    signature_of_file,
     tensor_bytes,
 )
-from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.data.checksums import sealed_document, write_document
 from metaadapter.data.hub import is_hub_name
 from metaadapter.data.output_folder import (
@@ -152,12 +150,6 @@ def seal_skill(facts: Mapping[str, Any], contents: Mapping[str, bytes], card: by
     config = sealed_document(facts, contents)
     members = {CARD_FILE: card, CONFIG_FILE: config, **contents}
     return zip_bytes({name: members[name] for name in MEMBERS if name in members})
-
-
-def read_signature(skill: Path) -> tuple[AdapterConfig, TaskSignature]:
-    """Read the configuration of a skill file and the signature of its task, and nothing else."""
-    config, proof = read_config(skill, open_skill(skill, CONFIG_FILE, SIGNATURE_FILE))
-    return config, signature_of_file(proof.read(SIGNATURE_FILE), config, skill)
 
 
 def check_skill(skill: Path) -> Iterator[tuple[Path, str]]:

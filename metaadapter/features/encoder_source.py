@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -24,8 +23,6 @@ CONFIG_FILE = "open_clip_config.json"
 TEXT_SEPARATOR = "+text:"
 SEPARATOR, TIMM = "+timm:", "timm:"
 LOCAL = "local-dir:"
-# Splits a name into names of encoders.
-BETWEEN_PARTS = re.compile(rf"{re.escape(TEXT_SEPARATOR)}|\+(?={TIMM})")
 SAFE_SUFFIX = ".safetensors"
 # The preferred one first.
 WEIGHTS_SUFFIXES = (SAFE_SUFFIX, ".bin", ".pth", ".pt")

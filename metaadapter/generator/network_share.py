@@ -17,9 +17,6 @@ classes and pictures were measured (docs/explanation/closed-form.md), that of un
 range of the training. In training mode the factor is 1. A generator that is trained on other tasks
 needs other numbers."""
 
-NOTED_BELOW = 0.5
-"""With a smaller share an adapter is noted to be mostly the closed form."""
-
 
 def network_share(
     n_shot_TN: Float[Tensor, "T N"], class_mask_TN: Bool[Tensor, "T N"]

@@ -29,7 +29,7 @@ Support = Annotated[
     Argument(
         metavar="[SUPPORT]",
         help="Labelled pictures: a folder with one folder per class, a manifest, boxes with "
-        "labels, tar or Parquet files, or a feature store.",
+        "labels, tar files, or a feature store.",
         show_default=False,
     ),
     MayBeUrl(),

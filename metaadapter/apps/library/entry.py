@@ -69,10 +69,7 @@ def fold(name: str) -> str:
 
 
 class ClassMeans(NamedTuple):
-    """The N classes of an entry, from its signature; zeros where a class has no pictures or text.
-
-    The directions of the signature, which take most of its memory, are left out.
-    """
+    """The N classes of an entry, by its signature; zeros for what a class does not have."""
 
     means_ND: Float16[Tensor, "N D"]
     text_ND: Float16[Tensor, "N D"]
