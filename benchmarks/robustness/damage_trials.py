@@ -20,8 +20,8 @@ class DamagedArtifacts:
 
     ARTIFACTS: Mapping[str, Artifact] = ARTIFACTS
     KINDS = tuple(ARTIFACTS)
-    WHOLE_FILES = 0.0
-    """The fraction of trials that remove or exchange a whole file."""
+    WHOLE_FILES: Mapping[str, float] = {}
+    """Kind → the fraction of its trials that remove or exchange a whole file; by default none."""
     IS_SHARED = False
     """Whether undamaged parts answer without the damaged one, and a warning names its file."""
 
@@ -45,7 +45,7 @@ class DamagedArtifacts:
         files = sorted(path for path in (trial / "artifact").rglob("*") if path.is_file())
         file = self._pick(files, rng)
         others = [other for other in files if other != file and other.suffix == file.suffix]
-        change = damage_whole_file if rng.random() < self.WHOLE_FILES else damage
+        change = damage_whole_file if rng.random() < self.WHOLE_FILES.get(kind, 0.0) else damage
         what = change(file, rng, others)
         outcome, detail = self._outcome(kind, file)
         return Verdict(outcome, what, outcome not in (UNCHANGED, REPORTED), detail)

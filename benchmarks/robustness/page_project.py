@@ -136,7 +136,7 @@ class DamagedProject(DamagedArtifacts):
 
     ARTIFACTS: Mapping[str, Artifact] = {"project": Artifact(_make_project, _ask_project)}
     KINDS = tuple(ARTIFACTS)
-    WHOLE_FILES = 0.3
+    WHOLE_FILES: Mapping[str, float] = {"project": 0.3}
 
     def _pick(self, files: list[Path], rng: np.random.Generator) -> Path:
         # First a folder, because one folder has most files.

@@ -1,10 +1,10 @@
-"""Damage to a library, and to the files of an encoder: whole files are lost or exchanged, too."""
+"""Damage to a library, and to the files of an encoder, which are lost or exchanged, too."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import final
@@ -84,5 +84,6 @@ class DamagedShared(DamagedArtifacts):
 
     ARTIFACTS = SHARED
     KINDS = tuple(SHARED)
-    WHOLE_FILES = 0.4
+    # The files of a library are its entries: without one it is another library.
+    WHOLE_FILES: Mapping[str, float] = {"encoder folder": 0.4, "encoder in the package": 0.4}
     IS_SHARED = True
