@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from _thread import interrupt_main
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +17,10 @@ from metaadapter.apps.cli.console import Console
 from metaadapter.errors import MetaAdapterError, MissingPackage, UsageError
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from metaadapter.apps.page.access import Access
+    from metaadapter.apps.page.projects import Projects
 
 PACKAGES = ("fastapi", "uvicorn", "python_multipart")
 WARNING = (
@@ -93,20 +98,37 @@ def serve(
         _announce(console, access, of_phones, former)
         if open_page:
             stack.enter_context(open_in_browser(access.address, folder))
-        # This takes seconds; the browser, which has the address, waits.
-        from metaadapter.apps.page.app import make_app
         from metaadapter.apps.page.guard import Guard
-        from metaadapter.apps.page.projects import Projects
+        from metaadapter.apps.page.loading import Loading
         from metaadapter.apps.page.server import run_server
 
-        projects = Projects(folder, choice.encoder, choice.loader, keep, fail)
-        app = Guard(make_app(projects, phone=of_phones), access, phone=of_phones)
-        stack.enter_context(projects.opened(waits=False))
+        def load_projects() -> Projects:
+            from metaadapter.apps.page.projects import Projects
+
+            projects = Projects(folder, choice.encoder, choice.loader, keep, fail)
+            return stack.enter_context(projects.opened(waits=False))
+
+        def load_app() -> ASGIApp:
+            from metaadapter.apps.page.app import make_app
+
+            return make_app(opened.result(), phone=of_phones)
+
+        # Imports take seconds; the page is there meanwhile.
+        loader = stack.enter_context(ThreadPoolExecutor(1, "loading"))
+        opened, app = loader.submit(load_projects), loader.submit(load_app)
+        app.add_done_callback(_end_server_on_error)
         with suppress(KeyboardInterrupt):  # a signal ends the server
-            run_server(app, sockets)
+            run_server(Guard(Loading(app), access, phone=of_phones), sockets)
+        app.result()  # raises the error of an import
+        projects = opened.result()
     if projects.failure:
         raise Exit(projects.failure.exit_code)  # the error is printed already
     console.note("ended; everything is saved in the project")
+
+
+def _end_server_on_error(app: Future[ASGIApp]) -> None:
+    if app.exception() is not None:
+        interrupt_main()
 
 
 def _announce(

@@ -59,7 +59,7 @@ def test_predict__loads_little_beside_torch_and_open_clip(adapter, unlabelled):
 def test_serve__before_its_page_is_there__loads_no_torch():
     loaded = loaded_by(
         "from metaadapter.apps.cli.encoder_choice import read_encoder; "
-        "from metaadapter.apps.page import access, guard, project_folders, server; "
+        "from metaadapter.apps.page import access, guard, loading, project_folders; "
         "read_encoder(None, of_adapter=True)"
     )
 

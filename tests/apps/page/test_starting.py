@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 
 import pytest
 
 pytest.importorskip("starlette.testclient", reason="needs the extra serve")
+from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.app import make_app
 from metaadapter.apps.page.guard import Guard
+from metaadapter.apps.page.loading import Loading
 from metaadapter.apps.page.projects import Projects
 from metaadapter.errors import DataError
 
 
 def client_of(projects):
-    app = Guard(make_app(projects), Access("a-token", 8000))
-    client = TestClient(app, base_url="http://127.0.0.1:8000")
+    return client_behind_guard(make_app(projects))
+
+
+def client_behind_guard(app):
+    client = TestClient(Guard(app, Access("a-token", 8000)), base_url="http://127.0.0.1:8000")
     client.headers["Authorization"] = "Bearer a-token"
     return client
 
@@ -74,3 +80,26 @@ def test_opening__that_fails__refuses_who_waits_with_the_reason(tmp_path, error,
     assert (answers[0].status_code, answers[0].json()["kind"]) == (503, "not-opened")
     assert answers[0].json()["error"] == sentence
     assert told == [projects.failure]
+
+
+def test_loading__until_there_is_an_application__serves_the_page_and_lets_others_wait():
+    loaded, answers = Future(), []
+
+    async def answer(scope, receive, send):
+        await PlainTextResponse(f"the application at {scope['path']}")(scope, receive, send)
+
+    client = client_behind_guard(Loading(loaded))
+    page, script, work, nothing = map(client.get, ("/", "/page/main.js", "/work", "/page/app.py"))
+    waiting = threading.Thread(target=lambda: answers.append(client.get("/project").text))
+    waiting.start()
+    waiting.join(0.2)
+    assert not answers
+    loaded.set_result(answer)
+    waiting.join()
+
+    assert "<!doctype html>" in page.text
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert (work.status_code, work.json()["kind"]) == (503, "opening")
+    assert nothing.status_code == 404
+    assert answers == ["the application at /project"]
+    assert client.get("/work").text == "the application at /work"
