@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import chain, filterfalse, groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ import torch
 from jaxtyping import Float, Int
 
 from metaadapter.adapter.support import Support
-from metaadapter.apps.advice.evidence import MAX_PICTURES, distances, evidence_of
+from metaadapter.apps.advice.evidence import MAX_PICTURES, distances, evidence_of, left_out
 from metaadapter.apps.advice.findings import groups_of_copies
 from metaadapter.apps.advice.kinds import MOST, Advice, Adviser, on_copies
 from metaadapter.data.reader import read_images
@@ -69,8 +70,14 @@ def advise(
     numbers = support.labelled_rows()[1].numpy()
     groups = groups_of_copies(distances(support), numbers)
     kept = _without_copies(numbers, groups)
-    evidence = evidence_of(support if len(kept) == len(labels) else _only(support, kept))
-    adviser = Adviser(evidence, classes, [support.order[place] for place in kept])
+    no_copies = len(kept) == len(labels)
+    evidence = evidence_of(support if no_copies else _only(support, kept))
+
+    @cache  # few sentences need it, and it takes as long as everything else
+    def counted() -> Float[np.ndarray, "m N"]:
+        return evidence.log_p if no_copies else left_out(support).log_p.numpy()[kept]
+
+    adviser = Adviser(evidence, classes, [support.order[place] for place in kept], counted)
     pieces = chain(
         adviser.on_labels(),
         on_copies(numbers, groups, classes, support.order),

@@ -16,7 +16,7 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.generator.block_weights import weighed
 from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.generator import Generator
+from metaadapter.generator.generator import Generator, LeftOutPredictions
 from metaadapter.generator.known_scalars import likeness
 from metaadapter.generator.pretrained import shared_generator
 
@@ -53,9 +53,7 @@ class Evidence:
 
 def evidence_of(support: Support) -> Evidence:
     """Return the evidence for the single task of a support with 1 to `MAX_PICTURES` pictures."""
-    generator, _ = shared_generator("default")
-    assert isinstance(generator, Generator)
-    predictions, canonical = generator.left_out(support), weighed(support)
+    predictions, canonical = left_out(support), weighed(support)
     assert predictions.known is not None  # of one label
     numbers, known = support.labelled_rows()[1], predictions.known.logit(1e-9)
     exact = support.exact
@@ -72,6 +70,13 @@ def evidence_of(support: Support) -> Evidence:
         agreement=_agreement(canonical),
         named=_named(canonical).numpy(),
     )
+
+
+def left_out(support: Support) -> LeftOutPredictions:
+    """Predict each picture by the adapter from all other pictures, as the page does."""
+    generator, _ = shared_generator("default")
+    assert isinstance(generator, Generator)
+    return generator.left_out(support)
 
 
 def distances(support: Support) -> Float[np.ndarray, "m m"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -164,17 +164,19 @@ class Confusion(NamedTuple):
     """Pairs of pictures, one of each class, the most similar first; no picture twice."""
 
 
-def confusions(evidence: Evidence) -> Iterator[Confusion]:
+def confusions(
+    evidence: Evidence, counted: Callable[[], Float[np.ndarray, "m N"]]
+) -> Iterator[Confusion]:
     """Yield the pairs of classes that are most often confused, the worst first.
 
     The measure is the probability of the wrong class of the two, averaged over the pictures of each
-    class, then over both classes.
+    class, then over both classes. The log-probabilities of `counted` decide which are wrong.
     """
     wrong = _wrong_fractions(evidence)
     first, second = np.nonzero(np.triu((wrong + wrong.T) / 2 > WRONG_FRACTION, 1))
     worst = np.argsort(-(wrong + wrong.T)[first, second], kind="stable")
     for pair in worst:
-        yield _confusion(evidence, int(first[pair]), int(second[pair]))
+        yield _confusion(evidence, counted(), int(first[pair]), int(second[pair]))
 
 
 def _wrong_fractions(evidence: Evidence) -> Float[np.ndarray, "N N"]:
@@ -191,9 +193,11 @@ def _wrong_fractions(evidence: Evidence) -> Float[np.ndarray, "N N"]:
     return np.where(several[:, None] & several, fractions, 0.0)
 
 
-def _confusion(evidence: Evidence, one: int, other: int) -> Confusion:
+def _confusion(
+    evidence: Evidence, answers: Float[np.ndarray, "m N"], one: int, other: int
+) -> Confusion:
     ours, theirs = (np.flatnonzero(evidence.numbers == number) for number in (one, other))
-    towards = evidence.log_p[:, one] - evidence.log_p[:, other]
+    towards = answers[:, one] - answers[:, other]
     n_wrong = int((towards[ours] < 0).sum() + (towards[theirs] > 0).sum())
     distances = evidence.distances[np.ix_(ours, theirs)].copy()
     alike = []

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from metaadapter.apps.advice.evidence import Evidence
 from metaadapter.apps.advice.findings import (
@@ -134,6 +134,9 @@ class Adviser:
     evidence: Evidence
     classes: Sequence[str]
     number_of: Sequence[int]
+    counted: Callable[[], Float[np.ndarray, "m N"]]
+    """Returns the log-probabilities by which sentences count right and wrong pictures: those of
+    `Generator.left_out` when the support includes the copies of these pictures, as on the page."""
 
     def on_labels(self) -> Iterator[Advice[int]]:
         """Advise on pictures that look like no class, then on other labels that look wrong."""
@@ -184,7 +187,7 @@ class Adviser:
                 form: Form = "few_pictures_one" if len(places) else "few_pictures_none"
                 yield self._piece("few_pictures", form, (label,), places, {"name": label})
                 continue
-            n = int((self.evidence.log_p[places].argmax(-1) == number).sum())
+            n = int((self.counted()[places].argmax(-1) == number).sum())
             values = {"name": label, "of": len(places), "n": n}
             are = f"{n or 'none'} {'is' if n < 2 else 'are'}"
             yield self._piece(
@@ -193,7 +196,7 @@ class Adviser:
 
     def on_confusions(self) -> Iterator[Advice[int]]:
         """Advise on pairs of classes that are confused with one another."""
-        for confusion in confusions(self.evidence):
+        for confusion in confusions(self.evidence, self.counted):
             both = self.classes[confusion.classes[0]], self.classes[confusion.classes[1]]
             if NONE_OF_THESE in both:
                 continue
