@@ -10,13 +10,18 @@ import io
 import stat
 import struct
 import zipfile
+import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from metaadapter.data.regular_files import regular
 
-DAMAGE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, struct.error)
+DAMAGE = (
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError),
+    *(struct.error, zlib.error),
+)
+"""The errors with which `zipfile` reads a damaged file."""
 
 
 @dataclass(frozen=True, slots=True)

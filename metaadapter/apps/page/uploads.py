@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from secrets import token_hex
@@ -28,6 +27,7 @@ from metaadapter.data.capture_time import capture_time
 from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.plain_text import one_line
+from metaadapter.data.stored_zip import DAMAGE
 from metaadapter.data.walk import LEFTOVERS
 from metaadapter.errors import DataError
 from metaadapter.workflow.predictions import NONE_OF_THESE
@@ -214,7 +214,7 @@ def unpack(file: IO[bytes], target: Path, limits: Limits) -> Iterator[UploadedFi
                     with archive.open(entry) as packed, target.open("wb") as unpacked:
                         shutil.copyfileobj(packed, unpacked)
                 yield UploadedFile(plain_name(entry.filename), None if fault else target, fault)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
+    except DAMAGE as error:
         raise ValueError(f"it is damaged or not a readable zip file ({error})") from error
 
 
