@@ -23,13 +23,13 @@ from metaadapter.data.decode import decode_image
 from metaadapter.features.encoding_pipeline import fast_batch_size
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.prediction_rows import RowFormat
-from metaadapter.workflow.prediction_table import PredictionTable
-from metaadapter.workflow.predictions import PredictionOptions, predict_probabilities
-from metaadapter.workflow.queries import load_adapter_encoder
-from metaadapter.workflow.query_parts import STORED_AT_ONCE
+from metaadapter.workflow.prediction.prediction_rows import RowFormat
+from metaadapter.workflow.prediction.prediction_table import PredictionTable
+from metaadapter.workflow.prediction.predictions import PredictionOptions, predict_probabilities
+from metaadapter.workflow.prediction.queries import load_adapter_encoder
+from metaadapter.workflow.prediction.query_parts import STORED_AT_ONCE
+from metaadapter.workflow.prediction.run_predict import request_predictions, run_request
 from metaadapter.workflow.run_adapt import adapt
-from metaadapter.workflow.run_predict import request_predictions, run_request
 
 N_LARGE, N_SMALL, WIDTH, N_WAY, N_PICTURES, SIDE = 200_000, 10_000, 512, 10, 512, 96
 

@@ -13,11 +13,11 @@ from PIL import Image
 
 from metaadapter.apps.page.changes import add_classes, add_pictures, label_pictures
 from metaadapter.apps.page.contents import Contents, Edit, Origin
-from metaadapter.apps.page.dependencies import Editor
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.project import open_project
+from metaadapter.apps.page.routes.dependencies import Editor
 from metaadapter.apps.page.session import Session
-from metaadapter.features.encoder_by_name import load_encoder
+from metaadapter.features.encoders.encoder_by_name import load_encoder
 
 N_WAY, N_SHOT, N_TRAY, REPEATS = 20, 20, 2000, 7
 # The distance of pictures from the mean of their class, relative to the length of the mean.

@@ -12,8 +12,8 @@ from .features.store.feature_store import FeatureStore as FeatureStore
 from .generator.adapter_generator import AdapterGenerator as AdapterGenerator
 from .generator.generator import Generator as Generator
 from .workflow.estimator import MetaAdapterClassifier as MetaAdapterClassifier
+from .workflow.prediction.run_predict import predict as predict
 from .workflow.run_adapt import adapt as adapt
 from .workflow.run_add import add as add
-from .workflow.run_predict import predict as predict
 
 __version__: str

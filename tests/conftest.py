@@ -85,7 +85,7 @@ def reseal():
     """Changes entries of a document that proves itself, as its writer would; None removes one."""
     import json
 
-    from metaadapter.data.checksums import unsealed, write_document
+    from metaadapter.files.checksums import unsealed, write_document
 
     def change(path, **changes):
         values, files = unsealed(json.loads(path.read_bytes()))

@@ -169,7 +169,7 @@ def hub_for_tests(monkeypatch: Any, folder: Any) -> Any:
     """Yield a hub that this process takes for the real one, with an empty cache in a folder."""
     from huggingface_hub import close_session, constants
 
-    from metaadapter.data.hub import forget_downloads
+    from metaadapter.files.hub import forget_downloads
 
     with running_hub() as hub:
         template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"

@@ -10,8 +10,8 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.generator.canonical import CanonicalSupport, canonicalise
-from metaadapter.generator.closed_form import ClosedForm
-from metaadapter.generator.regression import Regression, regression
+from metaadapter.generator.ridge.closed_form import ClosedForm
+from metaadapter.generator.ridge.regression import Regression, regression
 
 
 class RandomTasks:

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from metaadapter.bench.evaluation.store_sets import set_of_store
-from metaadapter.data.checksums import file_hash
+from metaadapter.bench.evaluation.sets.store_sets import set_of_store
+from metaadapter.files.checksums import file_hash
 
 TASK = ["method", "store", "part", "n_shot", "seed", "task"]
 FIGURES = ["accuracy", "nll"]

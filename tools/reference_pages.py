@@ -28,6 +28,7 @@ CONFIGURATIONS = (
 
 
 LAYERS = {
+    "files": "Files",
     "data": "Pictures",
     "features": "Features",
     "adapter": "Adapters",
@@ -185,7 +186,8 @@ def configuration() -> str:
 
 def scalars() -> str:
     """The numbers that the generator's networks read."""
-    from metaadapter.generator import block_weights, pool_scalars, relations, task_scalars
+    from metaadapter.generator import block_weights, relations, task_scalars
+    from metaadapter.generator.pool import pool_scalars
 
     functions = {
         "Of each class": relations._class_scalars,

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import open_clip
 
-from metaadapter.data.checksums import write_document
-from metaadapter.features.build_encoder import PROOF_FILE, SCHEMA
-from metaadapter.features.encoder_source import CONFIG_FILE, weights_files
+from metaadapter.features.encoders.build_encoder import PROOF_FILE, SCHEMA
+from metaadapter.features.encoders.encoder_source import CONFIG_FILE, weights_files
 from metaadapter.features.fingerprint import digest_weights
 from metaadapter.features.whitening import WHITENING_FILE
+from metaadapter.files.checksums import write_document
 
 
 def seal_encoder(folder: Path) -> None:

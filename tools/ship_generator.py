@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from metaadapter.data.checksums import TRAINING_RECORD, read_document, write_document
+from metaadapter.files.checksums import TRAINING_RECORD, read_document, write_document
 from metaadapter.generator.adapter_generator import WEIGHTS_FILE, generator_id, save_generator
 from metaadapter.generator.pretrained import SHIPPED, load_generator
 

@@ -29,12 +29,12 @@ from rich.console import Console
 from rich.progress import Progress
 from torchvision.transforms import Compose
 
-from metaadapter.data.progress import showing
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.encode_to_store import encode_to_store
+from metaadapter.files.progress import showing
 from tools import training_stores_encoders as encoders
 from tools.training_stores_networks import NETWORKS, variant
 

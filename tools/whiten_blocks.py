@@ -25,7 +25,7 @@ from torch.nn.functional import normalize
 from metaadapter.data.reader import read_images
 from metaadapter.features.blocks import BLOCKS
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.encoder_source import TINY
+from metaadapter.features.encoders.encoder_source import TINY
 from metaadapter.features.whitening import WHITENING_FILE, Whitening
 from tools.seal_encoder import seal_encoder
 

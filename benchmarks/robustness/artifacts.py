@@ -21,7 +21,7 @@ from metaadapter.generator.adapter_generator import save_generator
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.config_file import load_config
 from metaadapter.training.run import train
-from metaadapter.workflow.prediction_table import PredictionTable
+from metaadapter.workflow.prediction.prediction_table import PredictionTable
 
 CLASSES = ("heron", "lynx", "red_fox")
 WIDTH = 16

@@ -19,11 +19,11 @@ from benchmarks.robustness.artifacts import Answer, Artifact, time_limit
 from benchmarks.robustness.damage_trials import DamagedArtifacts
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.app import make_app
-from metaadapter.apps.page.downloads import LEFT_OUT_FILE
 from metaadapter.apps.page.guard import Guard
 from metaadapter.apps.page.projects import Projects
+from metaadapter.apps.page.routes.downloads import LEFT_OUT_FILE
 from metaadapter.errors import MetaAdapterError
-from metaadapter.features.encoder_by_name import load_encoder
+from metaadapter.features.encoders.encoder_by_name import load_encoder
 from metaadapter.features.image_encoder import ImageEncoder
 
 PORT = 8000

@@ -24,13 +24,13 @@ from metaadapter.bench.evaluation.cells import CELLS_FILE, KIND, PURPOSE
 from metaadapter.bench.evaluation.folder import SUMMARY_FILE, SUMMARY_SCHEMA
 from metaadapter.bench.report.evaluation_run import EvaluationRun
 from metaadapter.bench.report.findings import find
-from metaadapter.data.checksums import read_document
-from metaadapter.data.db import Database
 from metaadapter.errors import DataError
 from metaadapter.features.store import kept_features
+from metaadapter.files.checksums import read_document
+from metaadapter.files.db import Database
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.run_folder import load_checkpoint
-from metaadapter.workflow import prediction_table
+from metaadapter.workflow.prediction import prediction_table
 
 Content: TypeAlias = dict[str, Any]
 TOLERANCE = 1e-6

@@ -18,7 +18,7 @@ from benchmarks.robustness.hostile_requests import HOSTILE
 from benchmarks.robustness.served import Answer, Served
 from benchmarks.robustness.trial import Verdict
 from metaadapter.apps.page.project import check_project
-from metaadapter.features.encoder_by_name import load_encoder
+from metaadapter.features.encoders.encoder_by_name import load_encoder
 from metaadapter.features.image_encoder import ImageEncoder
 
 KILLS = "kills during saves"

@@ -15,7 +15,7 @@ from PIL import Image
 from benchmarks.robustness.artifacts import Answer, Artifact, run
 from benchmarks.robustness.damage_trials import DamagedArtifacts
 from metaadapter import FeatureStore
-from metaadapter.features import encoder_source
+from metaadapter.features.encoders import encoder_source
 
 ENTRIES = {"birds": ("--generator=closed-form",), "ten": ("--no-text",), "wear": ()}
 

@@ -12,9 +12,9 @@ from benchmarks.robustness.materials import Materials
 from benchmarks.robustness.readers import Content, differing
 from benchmarks.robustness.writers import WRITERS, Command, Writer
 from metaadapter.adapter import files
-from metaadapter.data.checksums import check_files
 from metaadapter.features.store import kept_features
-from metaadapter.workflow import query_parts
+from metaadapter.files.checksums import check_files
+from metaadapter.workflow.prediction import query_parts
 
 PAGE = 4096
 TEMPORARY = (".new", ".tmp")

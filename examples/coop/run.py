@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from metaadapter.apps.cli.app import main as metaadapter
 from metaadapter.data.reader import read_images
-from metaadapter.features.encoder_by_name import load_encoder
+from metaadapter.features.encoders.encoder_by_name import load_encoder
 from metaadapter.features.store.encode_to_store import encode_to_store
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "eval"

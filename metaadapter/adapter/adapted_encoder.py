@@ -10,14 +10,14 @@ from typing import Any
 from torch import Tensor
 
 from metaadapter.adapter.stored import StoredAdapter, tensor_bytes
-from metaadapter.data.checksums import joined_hash
-from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.strict_json import json_text
 from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.towers.config import InsideConfig
 from metaadapter.features.towers.inside import restore_inside
+from metaadapter.files.checksums import joined_hash
+from metaadapter.files.machine_errors import is_shortage
+from metaadapter.files.strict_json import json_text
 
 
 @dataclass(frozen=True, slots=True)

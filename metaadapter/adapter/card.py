@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.data.hub import PREFIX
-from metaadapter.data.plain_text import in_markdown, one_line
+from metaadapter.files.hub import PREFIX
+from metaadapter.files.plain_text import in_markdown, one_line
 
 _BEGIN, _END = "<!-- metaadapter: facts -->", "<!-- metaadapter: end of facts -->"
 _PLACE = "path/of/this/adapter"

@@ -11,13 +11,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from metaadapter.adapter.label_tree import ClassTree, LabelTree
 from metaadapter.adapter.layout import CONFIG_FILE, REMEDY, open_adapter
-from metaadapter.data.checksums import FileSource, Proof, read_document
-from metaadapter.data.hub import is_hub_name
-from metaadapter.data.regular_files import not_found
-from metaadapter.data.strict_json import wrong_values
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.origin import Origin
 from metaadapter.features.towers.config import InsideConfig
+from metaadapter.files.checksums import FileSource, Proof, read_document
+from metaadapter.files.hub import is_hub_name
+from metaadapter.files.regular_files import not_found
+from metaadapter.files.strict_json import wrong_values
 
 SCHEMA = "metaadapter.adapter/1"
 

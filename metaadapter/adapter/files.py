@@ -26,17 +26,17 @@ from metaadapter.adapter.stored import (
     file_contents,
     tensor_bytes,
 )
-from metaadapter.data.checksums import sealed_document, write_document
-from metaadapter.data.hub import is_hub_name
-from metaadapter.data.output_folder import (
+from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
+from metaadapter.files.checksums import sealed_document, write_document
+from metaadapter.files.hub import is_hub_name
+from metaadapter.files.output_folder import (
     hold_lock,
     replace_file,
     require_own_or_empty,
     write_errors,
 )
-from metaadapter.data.regular_files import given_path, is_regular
-from metaadapter.data.stored_zip import zip_bytes
-from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError, UsageError
+from metaadapter.files.regular_files import given_path, is_regular
+from metaadapter.files.stored_zip import zip_bytes
 
 LOCK_FILE, LOCK_OF_SKILLS = ".lock", ".adapter.lock"
 # Writing a skill file takes a moment, but `metaadapter add` holds it while it encodes pictures.

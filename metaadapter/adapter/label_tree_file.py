@@ -9,9 +9,9 @@ from pathlib import Path
 
 from metaadapter.adapter.label_tree import MOST_CLASSES, LabelTree
 from metaadapter.data.manifest import LABEL_COLUMNS, Record, is_manifest, read_records
-from metaadapter.data.regular_files import read_utf8
 from metaadapter.errors import DataError
 from metaadapter.features.prompts import readable_name
+from metaadapter.files.regular_files import read_utf8
 
 # From the top; `class` is a rank only where another column holds the label.
 RANKS = ("kingdom", "phylum", "class", "order", "family", "subfamily", "genus", "supercategory")

@@ -7,11 +7,11 @@ from dataclasses import replace
 from glob import escape
 from pathlib import Path
 
-from metaadapter.data.checksums import FileSource, Folder
-from metaadapter.data.hub import HubName, fetch, files_in, is_hub_name, some_files
-from metaadapter.data.machine_errors import is_shortage, unreadable
-from metaadapter.data.stored_zip import StoredZip
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.files.checksums import FileSource, Folder
+from metaadapter.files.hub import HubName, fetch, files_in, is_hub_name, some_files
+from metaadapter.files.machine_errors import is_shortage, unreadable
+from metaadapter.files.stored_zip import StoredZip
 
 CONFIG_FILE, CARD_FILE = "adapter_config.json", "README.md"
 WEIGHTS_FILE, SUPPORT_FILE = "adapter_model.safetensors", "support.safetensors"

@@ -25,8 +25,8 @@ from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.tensor_fields import require_shapes
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError
+from metaadapter.files.strict_json import json_text, parse_json
 
 # The errors of torch and safetensors for tensors that do not fit.
 UNUSABLE = (KeyError, RuntimeError, TypeError, ValueError, SafetensorError)

@@ -21,17 +21,17 @@ from metaadapter.bench.evaluation.folder import (
     hold_evaluation,
 )
 from metaadapter.bench.evaluation.integrity import Box, audit_cells, check_integrity
-from metaadapter.bench.evaluation.name_level import made_names_note
 from metaadapter.bench.evaluation.processes import measure_cells
+from metaadapter.bench.evaluation.sets.name_level import made_names_note
 from metaadapter.bench.evaluation.several_bench import SeveralBench
 from metaadapter.bench.evaluation.summary import records
 from metaadapter.bench.evaluation.tables import table_files
 from metaadapter.bench.sequences.sequence_bench import SequenceBench
-from metaadapter.data.checksums import write_document
-from metaadapter.data.output_folder import write_errors
-from metaadapter.data.regular_files import given_path
 from metaadapter.errors import UsageError
 from metaadapter.features.device import choose_device
+from metaadapter.files.checksums import write_document
+from metaadapter.files.output_folder import write_errors
+from metaadapter.files.regular_files import given_path
 
 PACKAGES = ("metaadapter", "torch", "numpy", "scipy", "scikit-learn", "pandas")
 

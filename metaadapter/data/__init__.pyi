@@ -4,8 +4,6 @@ from .decode import content_hash as content_hash
 from .decode import decode_image as decode_image
 from .inputs import ImageInput as ImageInput
 from .inputs import UnreadableImage as UnreadableImage
-from .progress import Progress as Progress
-from .progress import showing as showing
 from .reader import read_images as read_images
 from .table import ImageRow as ImageRow
 from .table import ImageTable as ImageTable

@@ -13,9 +13,9 @@ from PIL import ExifTags, Image
 
 from metaadapter.data.decode import open_image
 from metaadapter.data.inputs import name_of, open_readable
-from metaadapter.data.machine_errors import is_of_network
 from metaadapter.data.packed import Packed
 from metaadapter.data.table import ImageRow, ImageTable
+from metaadapter.files.machine_errors import is_of_network
 
 EXIF_TIME = "%Y:%m:%d %H:%M:%S"
 OFFSET = re.compile(r"[+-]\d\d:\d\d")

@@ -16,9 +16,9 @@ from PIL import ExifTags, Image
 
 from metaadapter.data.crop import Box, Crop, cut_out
 from metaadapter.data.inputs import ImageInput, UnreadableImage, as_picture, name_of, open_readable
-from metaadapter.data.machine_errors import is_of_network
 from metaadapter.data.packed import Packed
 from metaadapter.data.picture_limits import most_pixels, require_cheap_file, require_cheap_strips
+from metaadapter.files.machine_errors import is_of_network
 
 # Pillow knows some fifty formats; the rare ones are where damaged files do most harm.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM")

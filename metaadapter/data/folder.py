@@ -7,9 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from metaadapter.data.containers import is_tar, read_tars
-from metaadapter.data.regular_files import read_utf8
 from metaadapter.data.table import CompactRows, ImageRow, ImageTable
-from metaadapter.data.url import Url
 from metaadapter.data.walk import (
     PICTURE_SUFFIXES,
     SPLIT_NAMES,
@@ -21,6 +19,8 @@ from metaadapter.data.walk import (
     with_folders,
 )
 from metaadapter.errors import DataError
+from metaadapter.files.regular_files import read_utf8
+from metaadapter.files.url import Url
 
 # The file of sentences about a class, one per line, in the folder of the class.
 DESCRIPTION_FILE = "class.txt"

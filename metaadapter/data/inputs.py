@@ -16,14 +16,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from metaadapter.data.checksums import joined_hash
 from metaadapter.data.crop import Crop
-from metaadapter.data.machine_errors import is_of_network, is_shortage
 from metaadapter.data.packed import Packed
-from metaadapter.data.regular_files import regular
 from metaadapter.data.table import ImageRow
-from metaadapter.data.url import Url, as_place
 from metaadapter.errors import DataError, UsageError
+from metaadapter.files.checksums import joined_hash
+from metaadapter.files.machine_errors import is_of_network, is_shortage
+from metaadapter.files.regular_files import regular
+from metaadapter.files.url import Url, as_place
 
 # Of a larger file in a bucket only the parts that are asked for are fetched, and not kept.
 READ_AT_ONCE = 2**26

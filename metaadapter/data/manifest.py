@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from metaadapter.data.crop import Box
 from metaadapter.data.label_sets import NO_LABEL, SEPARATOR
-from metaadapter.data.regular_files import is_regular, read_utf8, regular
-from metaadapter.data.strict_json import parse_json
 from metaadapter.data.table import ImageRow, ImageTable
-from metaadapter.data.url import Url, as_place
 from metaadapter.errors import DataError
+from metaadapter.files.regular_files import is_regular, read_utf8, regular
+from metaadapter.files.strict_json import parse_json
+from metaadapter.files.url import Url, as_place
 
 # A Parquet file that claims more rows is damaged, since different paths take more bytes.
 MOST_ROWS_A_BYTE = 8

@@ -7,8 +7,8 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from metaadapter.data.regular_files import regular
-from metaadapter.data.url import Url
+from metaadapter.files.regular_files import regular
+from metaadapter.files.url import Url
 
 
 class Packed(NamedTuple):

@@ -9,11 +9,11 @@ from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE, boxed_table
 from metaadapter.data.boxes.formats import recognized
 from metaadapter.data.containers import is_tar, read_tars
 from metaadapter.data.folder import read_folder
-from metaadapter.data.machine_errors import CONNECTION, is_of_network
 from metaadapter.data.manifest import is_manifest, read_manifest
-from metaadapter.data.regular_files import expanded, not_found
 from metaadapter.data.table import CompactRows, ImageRow, ImageTable
 from metaadapter.errors import DataError, UsageError
+from metaadapter.files.machine_errors import CONNECTION, is_of_network
+from metaadapter.files.regular_files import expanded, not_found
 
 ALL_SPLITS = "all"
 

@@ -13,7 +13,7 @@ from typing import TypeAlias, final, overload
 
 from metaadapter.data.crop import Box, Crop
 from metaadapter.data.packed import Packed
-from metaadapter.data.url import as_place
+from metaadapter.files.url import as_place
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from metaadapter.data.packed import Packed, packed_name
-from metaadapter.data.regular_files import regular
-from metaadapter.data.strict_json import parse_json
 from metaadapter.data.table import ImageRow
 from metaadapter.data.walk import is_picture, is_visible
 from metaadapter.errors import DataError
+from metaadapter.files.regular_files import regular
+from metaadapter.files.strict_json import parse_json
 
 LABEL, FACTS, TEXT = "cls", "json", "txt"
 LABEL_KEYS = ("label", "class", "category")

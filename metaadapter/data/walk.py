@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePath
 
-from metaadapter.data.machine_errors import CONNECTION, is_of_network
 from metaadapter.data.table import ImageRow
 from metaadapter.errors import DataError
+from metaadapter.files.machine_errors import CONNECTION, is_of_network
 
 # In lower case; `decode` reads their formats.
 PICTURE_SUFFIXES = (

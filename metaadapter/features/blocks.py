@@ -12,10 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.data.regular_files import given_texts
-from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
-from metaadapter.features.transformers_model import ImageTower
+from metaadapter.features.encoders.transformers_model import ImageTower
+from metaadapter.files.regular_files import given_texts
+from metaadapter.files.user_code import is_user_code
 
 # Lengths of blocks before a row is scaled to length 1; docs/explanation/looks.md has the reasons.
 BLOCKS = {"joint": 1.0, "trunk": 0.5, "stages": 0.5, "second": 1.4}

@@ -10,9 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.regular_files import is_regular
 from metaadapter.data.table import ImageRow
-from metaadapter.data.url import Url
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoding_loop import encode_pictures
 from metaadapter.features.encoding_pipeline import Pipeline
@@ -20,6 +18,8 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, REMEDY
 from metaadapter.features.store.stored_pictures import StoredPicture, contradictions, equal_pictures
+from metaadapter.files.regular_files import is_regular
+from metaadapter.files.url import Url
 
 
 @dataclass(frozen=True, slots=True, eq=False)

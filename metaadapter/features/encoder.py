@@ -12,7 +12,6 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from metaadapter.data.checksums import content_hash
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.blocks import (
     block_lengths,
@@ -21,10 +20,10 @@ from metaadapter.features.blocks import (
     joint_length,
     tower_blocks,
 )
-from metaadapter.features.build_encoder import build_model
 from metaadapter.features.device import Precision, choose_device, require_precision
-from metaadapter.features.encoder_model import EncoderModel
-from metaadapter.features.encoder_source import (
+from metaadapter.features.encoders.build_encoder import build_model
+from metaadapter.features.encoders.encoder_model import EncoderModel
+from metaadapter.features.encoders.encoder_source import (
     EMBEDDED,
     SEPARATOR,
     EncoderSource,
@@ -42,6 +41,7 @@ from metaadapter.features.logit_scale import LARGEST
 from metaadapter.features.networks import ImageNetwork, fold_batch_norms, shared_copy
 from metaadapter.features.prompts import mean_over_templates, require_names, resolve_templates
 from metaadapter.features.whitening import read_whitening
+from metaadapter.files.checksums import content_hash
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # The best templates for each encoder in the package; `tiny` was trained with these two.

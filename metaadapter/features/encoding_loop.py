@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from metaadapter.data.inputs import ImageInput, Picture, as_picture
-from metaadapter.data.progress import meter
 from metaadapter.errors import UsageError
 from metaadapter.features.encoding_pipeline import Features, Outcome, Pipeline
 from metaadapter.features.views import mean_of_views
+from metaadapter.files.progress import meter
 
 
 def encode_pictures(

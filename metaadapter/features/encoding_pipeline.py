@@ -22,9 +22,9 @@ from torch import Tensor
 
 from metaadapter.data.decode import is_large, read_once
 from metaadapter.data.inputs import Picture, UnreadableImage, name_of
-from metaadapter.data.machine_errors import is_shortage
 from metaadapter.errors import UsageError
 from metaadapter.features.views import n_looks, view_pixels
+from metaadapter.files.machine_errors import is_shortage
 
 OnError = Literal["raise", "skip"]
 Features: TypeAlias = Float16[np.ndarray, "views dim"]

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from PIL import Image
 from torch import nn
 
-from metaadapter.data.checksums import content_hash
 from metaadapter.errors import IncompatibleArtifact
+from metaadapter.files.checksums import content_hash
 
 # The distance at which unit features still match. bfloat16 moves features by 0.003 to 0.02, and
 # another picture size, colour normalisation or number of attention heads by far more.

@@ -14,7 +14,7 @@ from jaxtyping import Float, Float16, Float32
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from metaadapter.data.checksums import content_hash
+from metaadapter.files.checksums import content_hash
 
 # A crop has this fraction of the picture's area; the aspect ratios are torchvision's default.
 AREA_FRACTION = (0.5, 1.0)

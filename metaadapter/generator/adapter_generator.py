@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, require_adapters
-from metaadapter.data.checksums import joined_hash, read_document, write_document
-from metaadapter.data.code_identity import code_identity
-from metaadapter.data.hub import (
+from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.files.checksums import joined_hash, read_document, write_document
+from metaadapter.files.code_identity import code_identity
+from metaadapter.files.hub import (
     HubName,
     fetch,
     files_in,
@@ -25,10 +26,9 @@ from metaadapter.data.hub import (
     some_files,
     warn_of_download,
 )
-from metaadapter.data.regular_files import given_path
-from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.generator.closed_form import ClosedForm
-from metaadapter.generator.independent_classes import independent_classes
+from metaadapter.files.regular_files import given_path
+from metaadapter.generator.ridge.closed_form import ClosedForm
+from metaadapter.generator.ridge.independent_classes import independent_classes
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 SCHEMA = "metaadapter.generator/1"

@@ -9,9 +9,9 @@ from torch import Tensor
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.generator.canonical import CanonicalSupport
-from metaadapter.generator.linear_ridge import NormalEquations, ridge_of
 from metaadapter.generator.network import Corrections
-from metaadapter.generator.regression import Regression
+from metaadapter.generator.ridge.linear_ridge import NormalEquations, ridge_of
+from metaadapter.generator.ridge.regression import Regression
 
 
 def assemble(

@@ -12,27 +12,27 @@ from torch import Tensor
 
 from metaadapter.adapter.support import SHOWN, Support
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.data.strict_json import json_text
 from metaadapter.errors import IncompatibleArtifact
+from metaadapter.files.strict_json import json_text
 from metaadapter.generator.adapter_generator import REMEDY, AdapterGenerator
 from metaadapter.generator.assembly import assemble
 from metaadapter.generator.block_weights import block_scalars, log_lengths, reweigh, weighed
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.chunks import predict_in_chunks
-from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.domain_shift import domain_shift
-from metaadapter.generator.dual_ridge import dual_ridge, left_out_residuals
-from metaadapter.generator.independent_classes import independent_classes
 from metaadapter.generator.known_network import KnownNetwork
 from metaadapter.generator.known_scalars import likeness
-from metaadapter.generator.leave_one_out import LeftOut, leave_one_out, like_and_doubt
 from metaadapter.generator.network import Corrections, Heads, SetEncoder
 from metaadapter.generator.network_share import usual_shots
-from metaadapter.generator.pool import with_pool
-from metaadapter.generator.pool_network import PoolNetwork
-from metaadapter.generator.pool_thresholds import with_pool_thresholds
-from metaadapter.generator.regression import Regression, regression
+from metaadapter.generator.pool.pool import with_pool
+from metaadapter.generator.pool.pool_network import PoolNetwork
+from metaadapter.generator.pool.pool_thresholds import with_pool_thresholds
 from metaadapter.generator.relations import Relations, relate
+from metaadapter.generator.ridge.closed_form import ClosedForm
+from metaadapter.generator.ridge.dual_ridge import dual_ridge, left_out_residuals
+from metaadapter.generator.ridge.independent_classes import independent_classes
+from metaadapter.generator.ridge.leave_one_out import LeftOut, leave_one_out, like_and_doubt
+from metaadapter.generator.ridge.regression import Regression, regression
 from metaadapter.generator.span import span_of
 
 # Even a large machine has no room for a network with larger sizes.

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from metaadapter.adapter.known import FRACTIONS
 from metaadapter.generator.known_scalars import N_KNOWN_SCALARS, weighted_quantiles
-from metaadapter.generator.leave_one_out import LeftOut
 from metaadapter.generator.network import zero_linear
+from metaadapter.generator.ridge.leave_one_out import LeftOut
 
 # Weight of likeness, weight of doubt and constant, from a logistic regression on training tasks.
 BASE = 8.0, -0.8, -0.95

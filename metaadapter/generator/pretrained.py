@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from metaadapter.data.hub import PREFIX, HubName, is_hub_name
-from metaadapter.data.regular_files import given_path
-from metaadapter.data.user_code import explain, load_user_code, user_code_and_folder
 from metaadapter.errors import UsageError
+from metaadapter.files.hub import PREFIX, HubName, is_hub_name
+from metaadapter.files.regular_files import given_path
+from metaadapter.files.user_code import explain, load_user_code, user_code_and_folder
 from metaadapter.generator.adapter_generator import (
     CONFIG_FILE,
     WEIGHTS_FILE,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.cosines import Cosines, without_itself
-from metaadapter.generator.leave_one_out import LeftOut
+from metaadapter.generator.ridge.leave_one_out import LeftOut
 from metaadapter.generator.task_scalars import N_TASK_SCALARS, task_scalars
 
 N_CLASS_SCALARS, N_SHOT_SCALARS, N_PAIR_SCALARS = 13 + N_TASK_SCALARS, 6, 10

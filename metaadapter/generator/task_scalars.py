@@ -8,7 +8,7 @@ from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport, mean_where
 from metaadapter.generator.cosines import ClassPairs, Cosines, participation_ratio
-from metaadapter.generator.leave_one_out import LeftOut, own_and_correct
+from metaadapter.generator.ridge.leave_one_out import LeftOut, own_and_correct
 
 N_TASK_SCALARS = 20
 # Inverse temperatures for the zero-shot likelihood: SHARP is near the best for `tiny`.

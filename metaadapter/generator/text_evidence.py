@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from metaadapter.generator.canonical import CanonicalSupport, masked_mean
-from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.network_share import MOST_WAYS, usual_shots
+from metaadapter.generator.ridge.closed_form import ClosedForm
 
 LEAST_SLOPE = 0.02
 """Texts that explain nothing, or the opposite, have this slope."""

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import ImageInput
-from metaadapter.data.progress import tell
 from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.fingerprint import probe_picture
@@ -23,6 +22,7 @@ from metaadapter.features.towers.config import InsideConfig
 from metaadapter.features.towers.inside import insert_inside, inside_tensors
 from metaadapter.features.towers.places import Place, find_places
 from metaadapter.features.views import join_looks, n_looks, view_pixels
+from metaadapter.files.progress import tell
 
 # Half precision suffices for outputs of blocks, as it does for features in a store.
 CACHED_AS = torch.float16

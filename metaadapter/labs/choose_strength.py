@@ -14,8 +14,8 @@ from torch.nn.functional import cross_entropy
 
 from metaadapter.adapter.known import FRACTIONS, known_logits
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.data.progress import tell
 from metaadapter.features.towers.config import Calibration
+from metaadapter.files.progress import tell
 from metaadapter.labs.tuning_task import IN_ALL, TuningTask, folds
 
 # About forty left-out pictures are too few for quantiles beyond 0.95.

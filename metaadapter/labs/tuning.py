@@ -15,11 +15,11 @@ from torch import Tensor
 
 from metaadapter.adapter.adapted_encoder import with_towers
 from metaadapter.data.inputs import ImageInput
-from metaadapter.data.progress import tell
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import encode_rows
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.towers.config import InsideConfig
+from metaadapter.files.progress import tell
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.labs.adapted_tower import AdaptedTower

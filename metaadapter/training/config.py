@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from episodes import EpisodeSpec
 from episodes.perturb import Perturbations
-from metaadapter.data.user_code import user_code_and_folder
+from metaadapter.files.user_code import user_code_and_folder
 from metaadapter.generator.generator import GeneratorConfig
 from metaadapter.training.loss_terms import LossWeights
 

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from metaadapter.data.regular_files import regular
-from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError, UsageError
+from metaadapter.files.regular_files import regular
+from metaadapter.files.strict_json import json_text
 from metaadapter.training.config import TrainConfig
 
 

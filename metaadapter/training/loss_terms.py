@@ -16,8 +16,8 @@ from episodes.draws import upload
 from metaadapter.adapter.known import FRACTIONS, known_logits
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.data.user_code import user_code_and_folder
 from metaadapter.errors import UsageError
+from metaadapter.files.user_code import user_code_and_folder
 from metaadapter.generator.adapter_generator import AdapterGenerator
 
 

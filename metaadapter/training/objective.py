@@ -15,9 +15,9 @@ from episodes import Episodes
 from metaadapter.adapter.divergence import divergence, symmetric_divergence
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.user_code import explain
 from metaadapter.errors import MetaAdapterError, UsageError
+from metaadapter.files.machine_errors import is_shortage
+from metaadapter.files.user_code import explain
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.generator import Generator
 from metaadapter.training.loss_terms import (

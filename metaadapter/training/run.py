@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from metaadapter.data.checksums import TRAINING_RECORD, name_files, write_document
-from metaadapter.data.output_folder import open_after, require_no_link, write_errors
 from metaadapter.errors import IncompatibleArtifact
+from metaadapter.files.checksums import TRAINING_RECORD, name_files, write_document
+from metaadapter.files.output_folder import open_after, require_no_link, write_errors
 from metaadapter.generator.adapter_generator import save_generator
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.figures import Moment

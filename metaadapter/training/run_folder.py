@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from metaadapter.data.checksums import read_document, write_document
-from metaadapter.data.code_identity import code_identity
-from metaadapter.data.output_folder import hold_lock, write_errors
-from metaadapter.data.user_code import load_user_code
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.device import choose_device
 from metaadapter.features.store.header import LOCK_FILE
+from metaadapter.files.checksums import read_document, write_document
+from metaadapter.files.code_identity import code_identity
+from metaadapter.files.output_folder import hold_lock, write_errors
+from metaadapter.files.user_code import load_user_code
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.config_file import resolved_config
 

@@ -17,14 +17,14 @@ from torch.nn.functional import normalize
 
 from episodes import ClassSplit, EpisodeSpec, TaskSource, synthetic_source
 from episodes.source import StoredFeatures
-from metaadapter.data.checksums import content_hash
-from metaadapter.data.regular_files import regular
-from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError
 from metaadapter.features.logit_scale import CLIP_LOGIT_SCALE
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.views import unit_rows
+from metaadapter.files.checksums import content_hash
+from metaadapter.files.regular_files import regular
+from metaadapter.files.strict_json import json_text
 from metaadapter.training.config import SourceConfig, SyntheticConfig
 from metaadapter.training.training_record import short_hash
 

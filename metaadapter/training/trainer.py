@@ -15,8 +15,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from episodes import Mixture
 from episodes.perturb import perturb
-from metaadapter.data.user_code import load_user_code
 from metaadapter.errors import DataError
+from metaadapter.files.user_code import load_user_code
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.figures import Moment, StepFigures, Validation, step_figures

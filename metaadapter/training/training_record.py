@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from metaadapter.data.checksums import TRAINING_RECORD, read_document
+from metaadapter.files.checksums import TRAINING_RECORD, read_document
 
 # In the folder of weights that ship, or above it for several; above `best/` in a training run.
 RECORDS = ("training.json", "../summary.json", "../training.json")

@@ -3,12 +3,12 @@ from .class_texts import ClassNames as ClassNames
 from .estimator import MetaAdapterClassifier as MetaAdapterClassifier
 from .gradient_steps import FineTune as FineTune
 from .labelled_pictures import Selection as Selection
-from .predictions import Prediction as Prediction
-from .predictions import PredictionOptions as PredictionOptions
+from .prediction.predictions import Prediction as Prediction
+from .prediction.predictions import PredictionOptions as PredictionOptions
+from .prediction.run_predict import Predicted as Predicted
+from .prediction.run_predict import predict as predict
 from .run_adapt import Adapted as Adapted
 from .run_adapt import adapt as adapt
 from .run_add import Added as Added
 from .run_add import add as add
-from .run_predict import Predicted as Predicted
-from .run_predict import predict as predict
 from .several_estimator import SeveralLabelsClassifier as SeveralLabelsClassifier

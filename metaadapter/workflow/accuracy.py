@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from metaadapter.data.inputs import UnreadableImage
 
 if TYPE_CHECKING:
-    from metaadapter.workflow.predictions import Prediction
+    from metaadapter.workflow.prediction.predictions import Prediction
 
 N_BINS = 15
 """The number of bins of the calibration error, as for one label."""

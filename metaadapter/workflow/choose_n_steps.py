@@ -11,7 +11,7 @@ from torch import Tensor
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.data.progress import counted
+from metaadapter.files.progress import counted
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.gradient_steps import (
     MOVED,

@@ -16,9 +16,9 @@ from jaxtyping import Float32
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import as_array
 from metaadapter.data.class_names import require_new_spelling
-from metaadapter.data.regular_files import given_texts
 from metaadapter.errors import UsageError
 from metaadapter.features.prompts import readable_name
+from metaadapter.files.regular_files import given_texts
 from metaadapter.workflow.sentence_weights import weigh_sentences
 
 Texts: TypeAlias = Mapping[str, str | list[str]]

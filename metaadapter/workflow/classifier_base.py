@@ -189,7 +189,7 @@ def loaded_encoder(encoder: ImageEncoder | str | None) -> ImageEncoder | None:
     if encoder is None:
         return None
     if isinstance(encoder, str):
-        from metaadapter.features.encoder_by_name import load_encoder
+        from metaadapter.features.encoders.encoder_by_name import load_encoder
 
         return load_encoder(encoder)
     if not all(hasattr(encoder, part) for part in ("encode_texts", "logit_scale")):

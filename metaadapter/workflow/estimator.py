@@ -22,11 +22,11 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import AdapterWeights, probabilities
-from metaadapter.data.hub import place_of
-from metaadapter.data.regular_files import given_path
-from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.origin import Origin
+from metaadapter.files.hub import place_of
+from metaadapter.files.regular_files import given_path
+from metaadapter.files.user_code import is_user_code
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.workflow.class_texts import descriptions, is_described, text_names
 from metaadapter.workflow.classifier_base import AdapterClassifier, checked, loaded_encoder
@@ -39,8 +39,8 @@ from metaadapter.workflow.estimator_inputs import (
 from metaadapter.workflow.fit_adapter import CUSTOM, Mode, fit_support
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.new_class import add_class, require_addable
-from metaadapter.workflow.predictions import PredictionOptions, sure_answers
-from metaadapter.workflow.query_shift import QuerySample
+from metaadapter.workflow.prediction.predictions import PredictionOptions, sure_answers
+from metaadapter.workflow.prediction.query_shift import QuerySample
 
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder

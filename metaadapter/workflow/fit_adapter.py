@@ -19,10 +19,10 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.data.user_code import user_code_and_folder
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.origin import Origin
 from metaadapter.features.towers.config import InsideConfig
+from metaadapter.files.user_code import user_code_and_folder
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import generator_folder, recorded_name, shared_generator
 from metaadapter.workflow.choose_n_steps import fine_tune_adapter

@@ -14,8 +14,8 @@ from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
 from metaadapter.adapter.weights import classify, probabilities, shown_labels
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.generator.adapter_generator import AdapterGenerator
-from metaadapter.generator.independent_classes import independent_classes
 from metaadapter.generator.pretrained import shared_generator
+from metaadapter.generator.ridge.independent_classes import independent_classes
 from metaadapter.workflow.accuracy import LabelScores, Proportion, label_scores
 from metaadapter.workflow.choose_n_steps import fine_tune
 from metaadapter.workflow.gradient_steps import FineTune

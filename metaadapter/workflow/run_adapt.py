@@ -14,12 +14,12 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.class_names import require_own_spelling
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.label_sets import NO_LABEL, LabelCell, hints
-from metaadapter.data.regular_files import given_path, given_texts
-from metaadapter.data.url import as_place
 from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.features.encoder_by_name import load_encoder
+from metaadapter.features.encoders.encoder_by_name import load_encoder
+from metaadapter.files.regular_files import given_path, given_texts
+from metaadapter.files.url import as_place
 from metaadapter.workflow.accuracy import LabelScores
 from metaadapter.workflow.class_texts import ClassNames, Texts, empty_names, unread_names
 from metaadapter.workflow.fit_adapter import Mode, fit_pictures

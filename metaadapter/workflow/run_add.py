@@ -18,16 +18,16 @@ from metaadapter.adapter.files import (
 )
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import unit_rows
-from metaadapter.data.hub import is_hub_name
-from metaadapter.data.regular_files import given_path, given_places, given_texts
-from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures
+from metaadapter.files.hub import is_hub_name
+from metaadapter.files.regular_files import given_path, given_places, given_texts
+from metaadapter.files.user_code import is_user_code
 from metaadapter.workflow.fit_adapter import CUSTOM
 from metaadapter.workflow.new_class import add_class, require_addable
-from metaadapter.workflow.queries import load_adapter_encoder
-from metaadapter.workflow.query_parts import read_queries
+from metaadapter.workflow.prediction.queries import load_adapter_encoder
+from metaadapter.workflow.prediction.query_parts import read_queries
 
 
 @dataclass(frozen=True, slots=True)

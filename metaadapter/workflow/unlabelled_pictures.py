@@ -18,9 +18,9 @@ from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
-from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, is_store
+from metaadapter.files.user_code import is_user_code
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.domain_shift import domain_shift
 from metaadapter.generator.pretrained import shared_generator
@@ -28,7 +28,7 @@ from metaadapter.workflow.fit_adapter import completed, generator_that_predicted
 from metaadapter.workflow.labelled_pictures import LabelledPictures, Reading, require_pictures
 from metaadapter.workflow.new_class import without_copies
 from metaadapter.workflow.pool_gain import is_from_elsewhere, pool_gain
-from metaadapter.workflow.queries import open_store
+from metaadapter.workflow.prediction.queries import open_store
 
 # More unlabelled pictures change an adapter little, and make its folder large.
 MOST_UNLABELLED = 4000

@@ -24,10 +24,10 @@ from metaadapter.adapter.stored import StoredAdapter, signature_of_file, tensor_
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.data.checksums import sealed, unsealed
-from metaadapter.data.stored_zip import zip_bytes
-from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import DataError, IncompatibleArtifact
+from metaadapter.files.checksums import sealed, unsealed
+from metaadapter.files.stored_zip import zip_bytes
+from metaadapter.files.strict_json import json_text, parse_json
 
 
 def make(n_shots=(2, 1), *, with_support=True, **facts):

@@ -19,7 +19,7 @@ from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.session import Session
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.run import evaluate
-from metaadapter.features.encoder_by_name import load_encoder
+from metaadapter.features.encoders.encoder_by_name import load_encoder
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.training.config_file import load_config
 from metaadapter.training.run import train

@@ -172,7 +172,7 @@ def tiny_blocks():
 
 
 def test_load__blocks_of_an_own_encoder__are_its_own(tmp_path):
-    from metaadapter.features.encoder_by_name import load_encoder
+    from metaadapter.features.encoders.encoder_by_name import load_encoder
 
     file = tmp_path / "own.py"
     file.write_text(

@@ -12,8 +12,8 @@ from PIL import Image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.encoder_model import EncoderModel
-from metaadapter.features.encoder_source import EncoderSource
+from metaadapter.features.encoders.encoder_model import EncoderModel
+from metaadapter.features.encoders.encoder_source import EncoderSource
 from metaadapter.features.views import joint_columns, view_pixels
 
 # What a feature loses on the way through a float16, as a store keeps it.

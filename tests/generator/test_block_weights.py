@@ -13,9 +13,9 @@ from metaadapter.adapter.weights import classify
 from metaadapter.generator.block_weights import block_scalars, log_lengths, reweigh
 from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.generator import Generator
-from metaadapter.generator.leave_one_out import leave_one_out
-from metaadapter.generator.regression import regression
 from metaadapter.generator.relations import Relations, relate
+from metaadapter.generator.ridge.leave_one_out import leave_one_out
+from metaadapter.generator.ridge.regression import regression
 from metaadapter.generator.text_evidence import text_trust
 
 LENGTHS = (0.7, 0.5, 0.3)

@@ -11,7 +11,7 @@ from metaadapter.adapter.weights import KnownHead, classify
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.known_network import BASE, USUAL_KNOWN, USUAL_OWN
 from metaadapter.generator.known_scalars import weighted_quantiles
-from metaadapter.generator.leave_one_out import leave_one_out, small_scores
+from metaadapter.generator.ridge.leave_one_out import leave_one_out, small_scores
 
 
 @pytest.fixture

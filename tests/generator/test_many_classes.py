@@ -12,8 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from metaadapter.adapter.weights import classify
 from metaadapter.generator import chunks, network_share
 from metaadapter.generator import generator as generator_module
-from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator
+from metaadapter.generator.ridge.closed_form import ClosedForm
 
 CLOSE = {"rtol": 1e-6, "atol": 1e-6}
 

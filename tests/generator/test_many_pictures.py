@@ -9,8 +9,8 @@ import torch
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.generator.ridge.closed_form import ClosedForm
 from metaadapter.generator.text_evidence import text_trust
 
 # A limit that the tasks here can pass.

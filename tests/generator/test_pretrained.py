@@ -8,9 +8,9 @@ import torch
 
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.generator.adapter_generator import generator_id, save_generator
-from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
 from metaadapter.generator.pretrained import load_generator
+from metaadapter.generator.ridge.closed_form import ClosedForm
 
 
 def test_save_generator__then_load__predicts_the_same(tmp_path, trained_like, make_task):

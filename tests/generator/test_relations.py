@@ -5,15 +5,16 @@ from dataclasses import replace
 
 import torch
 
-from metaadapter.generator import block_weights, pool_scalars, relations, task_scalars
+from metaadapter.generator import block_weights, relations, task_scalars
 from metaadapter.generator.block_weights import block_scalars
 from metaadapter.generator.canonical import canonicalise
 from metaadapter.generator.generator import Generator
-from metaadapter.generator.leave_one_out import leave_one_out
+from metaadapter.generator.pool import pool_scalars
 from metaadapter.generator.relations import (
     N_CLASS_SCALARS,
     relate,
 )
+from metaadapter.generator.ridge.leave_one_out import leave_one_out
 from metaadapter.generator.task_scalars import N_TASK_SCALARS
 
 N_OWN = N_CLASS_SCALARS - N_TASK_SCALARS

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.generator.cosines import Cosines
-from metaadapter.generator.leave_one_out import leave_one_out
+from metaadapter.generator.ridge.leave_one_out import leave_one_out
 from metaadapter.generator.task_scalars import N_TASK_SCALARS, task_scalars
 
 ZERO_SHOT_ACCURACY = -5

@@ -9,7 +9,7 @@ from torch.nn.functional import pad
 
 from metaadapter.adapter.support import Support
 from metaadapter.generator.canonical import canonicalise
-from metaadapter.generator.closed_form import ClosedForm
+from metaadapter.generator.ridge.closed_form import ClosedForm
 from metaadapter.generator.text_evidence import LEAST_SLOPE, text_evidence, text_trust
 
 CONSTANTS = ClosedForm()

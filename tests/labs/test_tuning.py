@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from metaadapter.adapter.adapted_encoder import with_towers
-from metaadapter.data.progress import showing
 from metaadapter.features.fingerprint import digest_weights
 from metaadapter.features.towers.config import Calibration
+from metaadapter.files.progress import showing
 from metaadapter.labs import tuning, tuning_task
 from metaadapter.labs.choose_strength import LeftOutChoice
 from metaadapter.labs.tuning import tune_inside

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load, save
 
 from benchmarks.robustness.artifacts import run
-from metaadapter.data.checksums import unsealed
+from metaadapter.files.checksums import unsealed
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 DOCUMENTS = {

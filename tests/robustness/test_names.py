@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from benchmarks.robustness.artifacts import run
-from metaadapter.data.plain_text import INVISIBLE
 from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.files.plain_text import INVISIBLE
 
 pytestmark = pytest.mark.slow
 

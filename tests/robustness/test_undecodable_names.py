@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from metaadapter.apps.cli.app import main
-from metaadapter.data.strict_json import parse_json
+from metaadapter.files.strict_json import parse_json
 
 pytestmark = [
     pytest.mark.slow,

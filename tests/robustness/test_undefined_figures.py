@@ -7,7 +7,7 @@ import pytest
 
 from metaadapter import FeatureStore
 from metaadapter.apps.cli.app import main
-from metaadapter.data.strict_json import parse_json
+from metaadapter.files.strict_json import parse_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 METHODS = ("--methods=closed-form,zero-shot", "--jobs=1")

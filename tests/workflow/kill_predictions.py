@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 
 from metaadapter.apps.cli.app import main
-from metaadapter.data.db import Database
-from metaadapter.workflow import (
+from metaadapter.files.db import Database
+from metaadapter.workflow.prediction import (
     prediction_shards,  # noqa: F401 — imported once, not by each child
     query_parts,
     run_predict,  # noqa: F401

@@ -16,9 +16,9 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.weights import classify
 from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.features.fingerprint import Fingerprint
-from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import load_generator
+from metaadapter.generator.ridge.closed_form import ClosedForm
 from metaadapter.workflow import classifier_base
 from metaadapter.workflow.choose_n_steps import fine_tune
 from metaadapter.workflow.estimator import MetaAdapterClassifier
@@ -316,7 +316,7 @@ def test_load__beside_another_encoder__is_refused(data, tmp_path, monkeypatch):
     encoder = FakeEncoder({}, fingerprint())
     other = FakeEncoder({}, fingerprint(digest="1" * 16))
     monkeypatch.setattr(
-        "metaadapter.features.encoder_by_name.load_encoder", {"other": other}.__getitem__
+        "metaadapter.features.encoders.encoder_by_name.load_encoder", {"other": other}.__getitem__
     )
     MetaAdapterClassifier(data.texts, encoder=encoder).fit(data.X, data.y).save(tmp_path / "a")
 

@@ -16,7 +16,7 @@ from metaadapter import (
     add,
 )
 from metaadapter.adapter import load_adapter, store_adapter
-from metaadapter.data.hub import forget_downloads
+from metaadapter.files.hub import forget_downloads
 from metaadapter.generator import (
     Generator,
     GeneratorConfig,

@@ -7,8 +7,8 @@ import pytest
 
 from metaadapter.adapter.files import store_adapter
 from metaadapter.data.decode import content_hash
+from metaadapter.workflow.prediction.run_predict import predict
 from metaadapter.workflow.run_adapt import adapt
-from metaadapter.workflow.run_predict import predict
 
 NAMES = ["heron", "lynx", "red_fox"]
 

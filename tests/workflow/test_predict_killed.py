@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from metaadapter.workflow.prediction_shards import merge_predictions
+from metaadapter.workflow.prediction.prediction_shards import merge_predictions
 
 pytestmark = [
     pytest.mark.slow,

@@ -13,8 +13,8 @@ from metaadapter.workflow import choose_n_steps
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.labelled_pictures import Selection
+from metaadapter.workflow.prediction.run_predict import predict
 from metaadapter.workflow.run_adapt import adapt
-from metaadapter.workflow.run_predict import predict
 
 
 def always_step(losses_STX, _counts_TX):

@@ -18,7 +18,7 @@ from metaadapter.apps.advice.findings import (
     strangers,
 )
 from metaadapter.workflow.class_texts import says_nothing
-from metaadapter.workflow.predictions import NONE_OF_THESE
+from metaadapter.workflow.prediction.predictions import NONE_OF_THESE
 
 Kind = Literal["stranger", "label", "near_duplicate", "name", "confused", "few_pictures"]
 Form = Literal[

@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import join
 from typing import TYPE_CHECKING, NamedTuple
 
-from metaadapter.apps.cli.advise import write_page
+from metaadapter.apps.cli.commands.advise import write_page
 from metaadapter.apps.cli.console import Console
 from metaadapter.errors import DataError
 
@@ -159,8 +159,8 @@ def _cells(row: ImageRow) -> tuple[object, ...]:
 
 
 def _write(file: Path, chosen: Chosen) -> None:
-    from metaadapter.data.output_folder import write_errors
-    from metaadapter.data.table_file import write_table
+    from metaadapter.files.output_folder import write_errors
+    from metaadapter.files.table_file import write_table
 
     rows = [(*_cells(row), EMPTY if empty else "") for row, empty in chosen.both()]
     with write_errors(f"the table {file}", instead="choose another --out"):

@@ -13,8 +13,19 @@ from typing import Annotated
 import typer
 from typer import Exit, Option
 
-from metaadapter.apps.cli.adapt import adapt
-from metaadapter.apps.cli.add import add
+from metaadapter.apps.cli.commands.adapt import adapt
+from metaadapter.apps.cli.commands.add import add
+from metaadapter.apps.cli.commands.demo import demo
+from metaadapter.apps.cli.commands.doctor import doctor
+from metaadapter.apps.cli.commands.encode import encode
+from metaadapter.apps.cli.commands.evaluate import evaluate
+from metaadapter.apps.cli.commands.export import export
+from metaadapter.apps.cli.commands.library import library
+from metaadapter.apps.cli.commands.merge import merge
+from metaadapter.apps.cli.commands.predict import predict
+from metaadapter.apps.cli.commands.report import report
+from metaadapter.apps.cli.commands.serve import serve
+from metaadapter.apps.cli.commands.train import train
 from metaadapter.apps.cli.console import (
     Console,
     OutputForm,
@@ -22,22 +33,11 @@ from metaadapter.apps.cli.console import (
     choose_output,
     print_document,
 )
-from metaadapter.apps.cli.demo import demo
-from metaadapter.apps.cli.doctor import doctor
 from metaadapter.apps.cli.early_signals import KINDS as KINDS_OF_SIGNALS
-from metaadapter.apps.cli.encode import encode
-from metaadapter.apps.cli.evaluate import evaluate
-from metaadapter.apps.cli.export import export
-from metaadapter.apps.cli.library import library
-from metaadapter.apps.cli.merge import merge
 from metaadapter.apps.cli.outputs import Commands
-from metaadapter.apps.cli.predict import predict
 from metaadapter.apps.cli.process import ending_code, hear_signals, lasting_streams, reader_left
-from metaadapter.apps.cli.report import report
-from metaadapter.apps.cli.serve import serve
-from metaadapter.apps.cli.train import train
-from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import DataError, Interrupted, MetaAdapterError
+from metaadapter.files.machine_errors import machine_error
 
 KINDS = {
     1: "unexpected",

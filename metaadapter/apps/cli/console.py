@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 from rich.console import Console as RichConsole
 from rich.markup import escape
 
-from metaadapter.data.plain_text import in_csv, one_line
-from metaadapter.data.progress import Progress, showing
-from metaadapter.data.strict_json import json_text
+from metaadapter.files.plain_text import in_csv, one_line
+from metaadapter.files.progress import Progress, showing
+from metaadapter.files.strict_json import json_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

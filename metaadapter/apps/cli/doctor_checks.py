@@ -89,9 +89,9 @@ def _machine() -> Iterator[Check]:
 
 def _files_of_package() -> Check:
     """Compare the files that the package ships with the hashes that ship with them."""
-    from metaadapter.data.checksums import check_files
-    from metaadapter.features.build_encoder import REINSTALL
-    from metaadapter.features.encoder_source import TINY
+    from metaadapter.features.encoders.build_encoder import REINSTALL
+    from metaadapter.features.encoders.encoder_source import TINY
+    from metaadapter.files.checksums import check_files
 
     files = dict(check_files(TINY.parent))
     faults = [f"{path}: {fault or 'no SHA-256'}" for path, fault in files.items() if fault != ""]
@@ -133,9 +133,9 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     from metaadapter.adapter.files import check_skill
     from metaadapter.adapter.layout import SKILL_SUFFIX
     from metaadapter.apps.page.project import check_project, projects_in
-    from metaadapter.data.checksums import check_files
-    from metaadapter.data.db_connection import ENDING
-    from metaadapter.data.salvage import check_database
+    from metaadapter.files.checksums import check_files
+    from metaadapter.files.db_connection import ENDING
+    from metaadapter.files.salvage import check_database
 
     if not place.is_dir():
         yield from [check_database(place)] if place.suffix == ENDING else check_skill(place)

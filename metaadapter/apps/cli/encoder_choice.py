@@ -59,7 +59,7 @@ class EncoderChoice(BaseModel):
     @property
     def loader(self) -> Callable[..., ImageEncoder]:
         """`load_encoder` to the device and number format of this choice."""
-        from metaadapter.features.encoder_by_name import load_encoder
+        from metaadapter.features.encoders.encoder_by_name import load_encoder
 
         return partial(load_encoder, device=self.device, precision=self.precision)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from metaadapter.apps.cli.predict_field import FieldRun
     from metaadapter.data.table import ImageTable
     from metaadapter.workflow.labelled_pictures import Cut
-    from metaadapter.workflow.run_predict import PredictionRequest
+    from metaadapter.workflow.prediction.run_predict import PredictionRequest
 
 EXPORT_FORMATS = (
     *("megadetector", "timelapse", "camtrap-dp", "coco", "yolo", "voc", "cvat", "label-studio"),

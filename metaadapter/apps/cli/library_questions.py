@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.library.queries import LibraryQueries
     from metaadapter.apps.library.route import Identified, Routed
-    from metaadapter.workflow.query_shift import QueryShift
+    from metaadapter.workflow.prediction.query_shift import QueryShift
 
 NONE = "none"
 """Printed in place of an entry if pictures look unfamiliar to the most probable entry."""
@@ -123,7 +123,7 @@ def predict(
     of known, `unfamiliar` or nothing.
     """
     console = Console()
-    from metaadapter.workflow.query_shift import QuerySample
+    from metaadapter.workflow.prediction.query_shift import QuerySample
 
     queries = _open_queries(library, encoder)
     predictions: list[dict[str, Any]] = []

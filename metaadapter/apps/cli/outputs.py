@@ -21,10 +21,10 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, get_type_hints
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from metaadapter.data.output_folder import is_stream
-from metaadapter.data.regular_files import given_path
-from metaadapter.data.url import Url, as_place
 from metaadapter.errors import DataError, UsageError
+from metaadapter.files.output_folder import is_stream
+from metaadapter.files.regular_files import given_path
+from metaadapter.files.url import Url, as_place
 
 # The endings of the names of files that a writer makes next to an output.
 BESIDE = ("", ".tmp", ".db", ".db-journal", ".db.tmp")

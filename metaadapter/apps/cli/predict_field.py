@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from metaadapter.apps.field.frame_predictions import predict_field
 from metaadapter.errors import DataError, UsageError
-from metaadapter.workflow.predictions import UNKNOWN
+from metaadapter.workflow.prediction.predictions import UNKNOWN
 
 if TYPE_CHECKING:
     from metaadapter.apps.cli.outputs import ExportPlace
     from metaadapter.apps.field.frame_predictions import FieldOptions
-    from metaadapter.workflow.prediction_rows import RowFormat
-    from metaadapter.workflow.prediction_table import PredictionTable
-    from metaadapter.workflow.run_predict import Predicted, PredictionRequest
+    from metaadapter.workflow.prediction.prediction_rows import RowFormat
+    from metaadapter.workflow.prediction.prediction_table import PredictionTable
+    from metaadapter.workflow.prediction.run_predict import Predicted, PredictionRequest
 
 # The beginnings of the files that an earlier run has written.
 OF_TRAPS = {
@@ -72,7 +72,7 @@ class FieldRun:
         if not self._exports:
             return [], []
         from metaadapter.apps.field.frames import common_folder
-        from metaadapter.data.output_folder import write_errors
+        from metaadapter.files.output_folder import write_errors
 
         folder = common_folder(self._request.queries.rows)
         written, missing = list[str](), list[str]()
@@ -132,7 +132,7 @@ class FieldRun:
         from metaadapter.apps.cli.outputs import require_replaceable
         from metaadapter.data.boxes.formats import WRITTEN
         from metaadapter.data.boxes.written_files import require_place
-        from metaadapter.data.output_folder import is_stream
+        from metaadapter.files.output_folder import is_stream
 
         if kind in ("yolo", "voc"):
             if path.exists() and not path.is_dir():

@@ -14,8 +14,8 @@ from metaadapter.apps.cli.console import Console, print_document
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from metaadapter.workflow.predictions import Prediction
-    from metaadapter.workflow.run_predict import Predicted, PredictionRequest
+    from metaadapter.workflow.prediction.predictions import Prediction
+    from metaadapter.workflow.prediction.run_predict import Predicted, PredictionRequest
     from metaadapter.workflow.unlabelled_pictures import PoolEffect
 
 # The command that a warning proposes names this many sources at most.
@@ -179,7 +179,7 @@ def _document(
 
 def sure_of(request: PredictionRequest) -> float | None:
     """How probable the answer of the label tree must be; `None` without a tree."""
-    from metaadapter.workflow.predictions import SURE
+    from metaadapter.workflow.prediction.predictions import SURE
 
     if request.stored.config.tree is None:
         return None

@@ -10,8 +10,8 @@ from metaadapter.errors import UsageError
 if TYPE_CHECKING:
     from metaadapter.apps.cli.predict_field import FieldRun
     from metaadapter.data.shard import Shard
-    from metaadapter.workflow.prediction_rows import RowFormat
-    from metaadapter.workflow.run_predict import PredictionRequest
+    from metaadapter.workflow.prediction.prediction_rows import RowFormat
+    from metaadapter.workflow.prediction.run_predict import PredictionRequest
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 # The contents of tables that the command has written, finished or not, and of files beside them.
@@ -40,8 +40,8 @@ def table_or_adapter(out: Path | None, *, together: bool) -> tuple[Path | None, 
 
 def shard_of(text: str | None, table: Path | None) -> Shard | None:
     """Read --shard, which needs a table that can be merged."""
-    from metaadapter.data.output_folder import is_stream
     from metaadapter.data.shard import read_shard
+    from metaadapter.files.output_folder import is_stream
 
     shard = read_shard(text)
     if shard is not None and (table is None or is_stream(table)):
@@ -56,7 +56,7 @@ def rows_and_job(
 
     `facts` are further ones that the rows depend on.
     """
-    from metaadapter.workflow.prediction_rows import RowFormat
+    from metaadapter.workflow.prediction.prediction_rows import RowFormat
 
     rows = RowFormat(
         request.classes,

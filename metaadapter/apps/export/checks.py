@@ -21,7 +21,7 @@ from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, require_some
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.workflow.demo import DEMO
-from metaadapter.workflow.predictions import best_classes, predict_probabilities
+from metaadapter.workflow.prediction.predictions import best_classes, predict_probabilities
 
 TOLERANCE = 0.005
 """The largest difference between two probabilities that passes the check: half a percentage point.

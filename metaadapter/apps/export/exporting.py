@@ -42,10 +42,10 @@ from metaadapter.apps.export.program import (
     with_facts,
 )
 from metaadapter.apps.export.web_page import require_web_folder, write_web_page
-from metaadapter.data.output_folder import write_errors, write_output
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.files.output_folder import write_errors, write_output
 
 
 @dataclass(frozen=True, slots=True)

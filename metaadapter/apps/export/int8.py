@@ -15,10 +15,10 @@ from jaxtyping import Float, Int
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import SAME
 from metaadapter.apps.export.checks import Case
-from metaadapter.data.silence import silence
-from metaadapter.data.user_code import is_user_code
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
+from metaadapter.files.silence import silence
+from metaadapter.files.user_code import is_user_code
 from metaadapter.workflow.accuracy import Proportion
 from metaadapter.workflow.fit_adapter import generator_that_predicted
 from metaadapter.workflow.left_out_accuracy import (

@@ -18,11 +18,11 @@ from torch.export import Dim
 
 from metaadapter.apps.export.checks import Run
 from metaadapter.apps.export.models import METADATA_KEY, FeatureModel, PictureModel
-from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.silence import silence
-from metaadapter.data.stored_zip import zip_entry
-from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError, IncompatibleArtifact, MissingPackage
+from metaadapter.files.machine_errors import is_shortage
+from metaadapter.files.silence import silence
+from metaadapter.files.stored_zip import zip_entry
+from metaadapter.files.strict_json import json_text
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto

@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from metaadapter.data.output_folder import replace_file, require_own_or_empty, write_errors
-from metaadapter.data.strict_json import json_text
+from metaadapter.files.output_folder import replace_file, require_own_or_empty, write_errors
+from metaadapter.files.strict_json import json_text
 
 ASSETS = Path(__file__).parents[2] / "assets"
 PAGE, RUNTIME = ASSETS / "web", ASSETS / "onnxruntime_web"

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from metaadapter.data.regular_files import is_regular, regular
-from metaadapter.data.strict_json import parse_json
 from metaadapter.errors import DataError
+from metaadapter.files.regular_files import is_regular, regular
+from metaadapter.files.strict_json import parse_json
 
 VERSION = "1.0.2"
 STANDARD = f"https://raw.githubusercontent.com/tdwg/camtrap-dp/{VERSION}/"

@@ -30,13 +30,13 @@ from metaadapter.apps.field.frames import (
 from metaadapter.apps.field.species import PEOPLE, VEHICLES, is_nothing
 from metaadapter.apps.field.species_predictions import SOURCE
 from metaadapter.data.crop import Box
-from metaadapter.data.output_folder import replace_file
-from metaadapter.data.regular_files import is_regular, regular
-from metaadapter.data.strict_json import json_text
-from metaadapter.data.table_file import Column, write_table
-from metaadapter.data.url import as_place
 from metaadapter.errors import DataError
-from metaadapter.workflow.predictions import NONE_OF_THESE, UNKNOWN, Prediction
+from metaadapter.files.output_folder import replace_file
+from metaadapter.files.regular_files import is_regular, regular
+from metaadapter.files.strict_json import json_text
+from metaadapter.files.table_file import Column, write_table
+from metaadapter.files.url import as_place
+from metaadapter.workflow.prediction.predictions import NONE_OF_THESE, UNKNOWN, Prediction
 
 Row: TypeAlias = Mapping[str, object]
 

@@ -13,10 +13,10 @@ from metaadapter.apps.field.frames import common_folder
 from metaadapter.data.boxes.formats import read_boxes
 from metaadapter.data.boxes.frame_detections import ANIMAL, FrameDetections
 from metaadapter.data.boxes.picture_search import DEEPEST, parts_of
-from metaadapter.data.checksums import content_hash, file_hash
 from metaadapter.data.crop import Box
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.errors import DataError
+from metaadapter.files.checksums import content_hash, file_hash
 
 ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 MOST_LISTED = 3

@@ -26,11 +26,11 @@ from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.stored_pictures import StoredPicture, contradictions, equal_pictures
-from metaadapter.workflow.prediction_rows import Outcome
-from metaadapter.workflow.prediction_table import PredictionTable
-from metaadapter.workflow.predictions import Prediction, PredictionOptions
-from metaadapter.workflow.query_parts import PICTURES_AT_ONCE, EncodedPart, Part
-from metaadapter.workflow.run_predict import (
+from metaadapter.workflow.prediction.prediction_rows import Outcome
+from metaadapter.workflow.prediction.prediction_table import PredictionTable
+from metaadapter.workflow.prediction.predictions import Prediction, PredictionOptions
+from metaadapter.workflow.prediction.query_parts import PICTURES_AT_ONCE, EncodedPart, Part
+from metaadapter.workflow.prediction.run_predict import (
     Predicted,
     PredictionRequest,
     run_request,

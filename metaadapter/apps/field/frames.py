@@ -16,11 +16,11 @@ from typing import NamedTuple
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.boxes.frame_detections import FrameDetections
 from metaadapter.data.capture_time import capture_time
-from metaadapter.data.progress import tell
 from metaadapter.data.table import ImageRow
-from metaadapter.data.table_file import csv_table
-from metaadapter.data.url import as_place
-from metaadapter.workflow.predictions import Prediction
+from metaadapter.files.progress import tell
+from metaadapter.files.table_file import csv_table
+from metaadapter.files.url import as_place
+from metaadapter.workflow.prediction.predictions import Prediction
 
 # Folders on memory cards by the standard DCF (JEITA CP-3461): DCIM/100RECNX, DCIM/101RECNX …
 CARD_FOLDER = re.compile(r"DCIM|[1-9]\d{2}[A-Z0-9_]{5}", re.IGNORECASE)

@@ -20,13 +20,13 @@ from metaadapter.data.boxes.frame_detections import ANIMAL, WHOLE, Detection, Fr
 from metaadapter.data.boxes.listing import Listing
 from metaadapter.data.decode import upright_size
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.output_folder import write_output
 from metaadapter.data.packed import Packed
-from metaadapter.data.strict_json import json_text
 from metaadapter.data.table import ImageRow
-from metaadapter.data.table_file import Row, write_table
-from metaadapter.data.url import as_place
-from metaadapter.workflow.predictions import NONE_OF_THESE, UNKNOWN, Prediction
+from metaadapter.files.output_folder import write_output
+from metaadapter.files.strict_json import json_text
+from metaadapter.files.table_file import Row, write_table
+from metaadapter.files.url import as_place
+from metaadapter.workflow.prediction.predictions import NONE_OF_THESE, UNKNOWN, Prediction
 
 FORMAT_VERSION = "1.6"
 # The file would be tens of times larger with the probabilities of hundreds of classes.

@@ -15,7 +15,7 @@ import numpy as np
 from metaadapter.apps.field.frames import Frame, camera_folder
 from metaadapter.apps.field.species import is_nothing
 from metaadapter.data.crop import Box
-from metaadapter.workflow.predictions import Probabilities
+from metaadapter.workflow.prediction.predictions import Probabilities
 
 # A box continues another if their centres are at most this many mean diagonals apart.
 REACH = 1.5

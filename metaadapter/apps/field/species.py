@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Float
 
 from metaadapter.data.boxes.frame_detections import ANIMAL
-from metaadapter.data.regular_files import is_regular
 from metaadapter.errors import DataError, UsageError
+from metaadapter.files.regular_files import is_regular
 from metaadapter.workflow.class_texts import require_label
-from metaadapter.workflow.predictions import NONE_OF_THESE
+from metaadapter.workflow.prediction.predictions import NONE_OF_THESE
 from metaadapter.workflow.unlabelled_pictures import BACKGROUND
 
 EMPTY = "empty"

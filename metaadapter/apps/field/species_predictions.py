@@ -13,7 +13,7 @@ from metaadapter.apps.field.series import mean_in_series
 from metaadapter.apps.field.species import among_possible
 from metaadapter.apps.field.species_posterior import posterior
 from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.workflow.predictions import (
+from metaadapter.workflow.prediction.predictions import (
     Prediction,
     PredictionOptions,
     Probabilities,

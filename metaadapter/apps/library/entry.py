@@ -25,9 +25,9 @@ from metaadapter.adapter.layout import (
 )
 from metaadapter.adapter.stored import signature_of_file
 from metaadapter.data.class_names import UNSEEN_LETTERS
-from metaadapter.data.hub import is_hub_name
-from metaadapter.data.regular_files import given_path
 from metaadapter.errors import MetaAdapterError, UsageError
+from metaadapter.files.hub import is_hub_name
+from metaadapter.files.regular_files import given_path
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 MOST_CHARACTERS = 100

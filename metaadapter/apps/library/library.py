@@ -19,20 +19,20 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.unit_rows import as_array, unit_rows
 from metaadapter.apps.library.entry import Entry, entry_name, fold, skill_content, stamp_of
 from metaadapter.apps.library.route import Identified, OpenEntries, Routed, identified, routed
-from metaadapter.data.checksums import read_document, write_document
-from metaadapter.data.output_folder import (
+from metaadapter.errors import IncompatibleArtifact, UsageError
+from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.files.checksums import read_document, write_document
+from metaadapter.files.output_folder import (
     replace_file,
     require_no_link,
     require_own_or_empty,
     sync_folder,
     write_errors,
 )
-from metaadapter.data.regular_files import given_path
-from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.features.fingerprint import Fingerprint
+from metaadapter.files.regular_files import given_path
 from metaadapter.workflow.classifier_base import loaded_encoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.predictions import UNKNOWN
+from metaadapter.workflow.prediction.predictions import UNKNOWN
 
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder

@@ -15,8 +15,8 @@ from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.workflow.queries import load_base_encoder
-from metaadapter.workflow.query_parts import read_queries
+from metaadapter.workflow.prediction.queries import load_base_encoder
+from metaadapter.workflow.prediction.query_parts import read_queries
 
 
 @final

@@ -39,9 +39,9 @@ from starlette.requests import cookie_parser
 
 from metaadapter.apps.page.project_folders import REDIRECT_FILE
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.data.output_folder import write_errors
-from metaadapter.data.strict_json import json_text, parse_json
 from metaadapter.errors import UsageError
+from metaadapter.files.output_folder import write_errors
+from metaadapter.files.strict_json import json_text, parse_json
 
 # The values of Sec-Fetch-Site in requests that this page or the person causes, and no other page.
 SAME_SITE = ("same-origin", "none")

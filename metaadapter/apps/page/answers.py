@@ -27,13 +27,13 @@ from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.fit_adapter import fit_pictures
 from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.pool_gain import pool_gain
-from metaadapter.workflow.predictions import (
+from metaadapter.workflow.prediction.predictions import (
     Prediction,
     PredictionOptions,
     Probabilities,
     best_classes,
 )
-from metaadapter.workflow.query_shift import QuerySample, QueryShift
+from metaadapter.workflow.prediction.query_shift import QuerySample, QueryShift
 
 # Unlabelled pictures help most where labelled ones are few, and more than a few hundred help little
 # but take time (docs/explanation/pool.md).

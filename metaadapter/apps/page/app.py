@@ -12,7 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
-from metaadapter.apps.page import (
+from metaadapter.apps.page.access import Access
+from metaadapter.apps.page.guard import PHONE
+from metaadapter.apps.page.projects import Projects
+from metaadapter.apps.page.refusal import Limits, Refusal, as_sentence, error_response, not_saved
+from metaadapter.apps.page.routes import (
     answer_routes,
     download_routes,
     field_routes,
@@ -21,13 +25,8 @@ from metaadapter.apps.page import (
     project_list_routes,
     project_routes,
 )
-from metaadapter.apps.page.access import Access
-from metaadapter.apps.page.dependencies import State
-from metaadapter.apps.page.guard import PHONE
-from metaadapter.apps.page.projects import Projects
-from metaadapter.apps.page.refusal import Limits, Refusal, as_sentence, error_response, not_saved
+from metaadapter.apps.page.routes.dependencies import State
 from metaadapter.apps.page.server import PREFIX, page_file
-from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import (
     DataError,
     IncompatibleArtifact,
@@ -35,6 +34,7 @@ from metaadapter.errors import (
     MissingPackage,
     UsageError,
 )
+from metaadapter.files.machine_errors import machine_error
 
 STATUSES: dict[type[MetaAdapterError], tuple[int, str]] = {
     UsageError: (422, "usage"),

@@ -16,16 +16,16 @@ from metaadapter.apps.page.entries import (
     LabellingEntry,
     PictureEntry,
 )
-from metaadapter.apps.page.forms import MAX_CLASSES
 from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.routes.forms import MAX_CLASSES
 from metaadapter.data.boxes.frame_detections import Detection
 from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.crop import Box
 from metaadapter.data.decode import crop_hash
 from metaadapter.data.label_sets import ABSENT, SEPARATORS
-from metaadapter.data.plain_text import one_line
-from metaadapter.workflow.predictions import NONE_OF_THESE
+from metaadapter.files.plain_text import one_line
+from metaadapter.workflow.prediction.predictions import NONE_OF_THESE
 
 Labels: TypeAlias = tuple[str, ...]
 """The labels that a picture gets: its classes, `NONE` alone, or nothing for the tray."""

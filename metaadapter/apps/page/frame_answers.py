@@ -18,7 +18,7 @@ from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.boxes.megadetector import USUAL_CATEGORIES
 from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.table import ImageRow
-from metaadapter.workflow.predictions import UNKNOWN, Prediction
+from metaadapter.workflow.prediction.predictions import UNKNOWN, Prediction
 
 MIN_CONFIDENCE = FieldOptions().min_confidence
 """Boxes of lower confidence become pictures only if a person accepts them."""

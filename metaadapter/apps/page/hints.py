@@ -21,7 +21,7 @@ from metaadapter.apps.page.changes import label_pictures, move_pictures
 from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.entries import NONE, Action, AdviceEntry
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.data.strict_json import json_text
+from metaadapter.files.strict_json import json_text
 
 # The centres of groups are learned from at most this many pictures, enough for large trays.
 MAX_LEARNED, STEPS, SEED = 4000, 8, 0

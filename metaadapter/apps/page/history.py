@@ -16,12 +16,12 @@ from metaadapter.apps.page.contents import Contents, Edit, Origin, What
 from metaadapter.apps.page.entries import KINDS
 from metaadapter.apps.page.project_folders import copy_aside
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.data.db import Database
-from metaadapter.data.db_connection import DamagedDatabase
-from metaadapter.data.db_records import DAMAGE, Record
-from metaadapter.data.output_folder import write_errors
-from metaadapter.data.salvage import backup, repaired
 from metaadapter.errors import DataError, MetaAdapterError
+from metaadapter.files.db import Database
+from metaadapter.files.db_connection import DamagedDatabase
+from metaadapter.files.db_records import DAMAGE, Record
+from metaadapter.files.output_folder import write_errors
+from metaadapter.files.salvage import backup, repaired
 
 PURPOSE = "the edits of a project"
 MAGIC = b"SQLite format 3\0"

@@ -19,12 +19,12 @@ from PIL import Image
 from metaadapter.apps.page.entries import CropEntry
 from metaadapter.apps.page.project_folders import move_aside
 from metaadapter.apps.page.refusal import Limits
-from metaadapter.data.checksums import content_hash, file_hash
 from metaadapter.data.crop import Crop
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage, open_readable
-from metaadapter.data.output_folder import sync_folder, write_errors
 from metaadapter.errors import DataError
+from metaadapter.files.checksums import content_hash, file_hash
+from metaadapter.files.output_folder import sync_folder, write_errors
 
 ID_DIGITS = 32
 ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")

@@ -29,13 +29,13 @@ from metaadapter.apps.page.project_folders import (
     PROJECT_FILE,
     REDIRECT_FILE,
 )
-from metaadapter.data.checksums import read_document, write_document
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.output_folder import require_no_link, require_own_or_empty, write_errors
 from metaadapter.errors import DataError, MetaAdapterError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Recipe
 from metaadapter.features.store.kept_features import KeptFeatures
+from metaadapter.files.checksums import read_document, write_document
+from metaadapter.files.output_folder import require_no_link, require_own_or_empty, write_errors
 
 SCHEMA = "metaadapter.project/1"
 INCOMING_FOLDER, FEATURES_FOLDER = "incoming", "features"

@@ -6,8 +6,8 @@ import shutil
 from itertools import count
 from pathlib import Path
 
-from metaadapter.data.output_folder import require_no_link, sync_folder
 from metaadapter.errors import DataError
+from metaadapter.files.output_folder import require_no_link, sync_folder
 
 PROJECT_FILE, HISTORY_FILE = "project.json", "history.db"
 # It leads the browser to the page; a folder that has only hidden files is still empty.

@@ -28,11 +28,11 @@ from metaadapter.apps.page.project_folders import (
 )
 from metaadapter.apps.page.refusal import Refusal, as_sentence
 from metaadapter.apps.page.session import Session
-from metaadapter.data.machine_errors import machine_error
-from metaadapter.data.output_folder import require_no_link, sync_folder, write_errors
-from metaadapter.data.plain_text import one_line
 from metaadapter.errors import MetaAdapterError
 from metaadapter.features.image_encoder import ImageEncoder
+from metaadapter.files.machine_errors import machine_error
+from metaadapter.files.output_folder import require_no_link, sync_folder, write_errors
+from metaadapter.files.plain_text import one_line
 
 NOT_PLAIN = re.compile(r"[^a-z0-9]+")
 MAX_FOLDER_NAME = 40

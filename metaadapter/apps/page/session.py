@@ -18,17 +18,17 @@ from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.page.answers import Results, updated, updated_with_pool
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.entries import CropEntry
-from metaadapter.apps.page.forms import Reply
 from metaadapter.apps.page.hints import advice_on, look_alikes
 from metaadapter.apps.page.history import History
 from metaadapter.apps.page.picture_folder import CROP_QUALITY, jpeg_bytes
 from metaadapter.apps.page.project import Project
 from metaadapter.apps.page.refusal import Refusal, as_sentence
+from metaadapter.apps.page.routes.forms import Reply
 from metaadapter.apps.page.snapshot import EncodedRow, PictureEncoding, Snapshot, remembering_texts
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.machine_errors import machine_error
 from metaadapter.errors import DataError, MetaAdapterError
+from metaadapter.files.machine_errors import machine_error
 
 # The longest time that a request waits for the results of the latest edit.
 MAX_WAIT_SECONDS = 60.0

@@ -29,7 +29,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.features.views import mean_of_views
 from metaadapter.workflow.class_texts import says_nothing
-from metaadapter.workflow.predictions import NONE_OF_THESE
+from metaadapter.workflow.prediction.predictions import NONE_OF_THESE
 from metaadapter.workflow.unlabelled_pictures import MOST_BACKGROUND
 
 # Rows that are classified at a time, so that a large tray takes little memory.

@@ -18,14 +18,18 @@ from episodes import EpisodeRows
 from metaadapter.bench.evaluation.cells import Cell, CellResult
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import classes_left_out, draw_tasks
-from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, encoder_of_set, noun_features
-from metaadapter.bench.evaluation.made_names import require_names_fit
 from metaadapter.bench.evaluation.measure import measure
-from metaadapter.bench.evaluation.method import Measured, Method, files_of
-from metaadapter.bench.evaluation.method_by_name import load_method
-from metaadapter.bench.evaluation.method_names import distinct_methods
+from metaadapter.bench.evaluation.methods.method import Measured, Method, files_of
+from metaadapter.bench.evaluation.methods.method_by_name import load_method
+from metaadapter.bench.evaluation.methods.method_names import distinct_methods
 from metaadapter.bench.evaluation.metrics import Tables
-from metaadapter.bench.evaluation.store_sets import far_set, load_sets
+from metaadapter.bench.evaluation.sets.evaluation_set import (
+    EvaluationSet,
+    encoder_of_set,
+    noun_features,
+)
+from metaadapter.bench.evaluation.sets.made_names import require_names_fit
+from metaadapter.bench.evaluation.sets.store_sets import far_set, load_sets
 from metaadapter.bench.evaluation.strangers import FarStrangers, draw_far
 from metaadapter.bench.evaluation.summary import (
     differences,
@@ -36,8 +40,8 @@ from metaadapter.bench.evaluation.summary import (
 from metaadapter.bench.evaluation.tables import all_tables, draw_table, gathered, table
 from metaadapter.bench.evaluation.task_figures import figures_of_tree, load_metrics
 from metaadapter.bench.peers.meta_trained import MetaPeer
-from metaadapter.data.checksums import file_hash
-from metaadapter.data.code_identity import code_identity
+from metaadapter.files.checksums import file_hash
+from metaadapter.files.code_identity import code_identity
 
 _last_draw, _last_far = lru_cache(maxsize=1)(draw_tasks), lru_cache(maxsize=1)(draw_far)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple, final
 
 from metaadapter.bench.evaluation.metrics import Tables
-from metaadapter.data.db import Database
-from metaadapter.data.output_folder import write_errors
-from metaadapter.data.strict_json import json_text
-from metaadapter.data.user_code import is_user_code
+from metaadapter.files.db import Database
+from metaadapter.files.output_folder import write_errors
+from metaadapter.files.strict_json import json_text
+from metaadapter.files.user_code import is_user_code
 
 CELLS_FILE, PURPOSE, KIND = "cells.db", "the cells of an evaluation", "cell"
 KEPT = "Finished cells are kept; the same command continues there"

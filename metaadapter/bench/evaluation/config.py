@@ -12,13 +12,13 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from metaadapter.bench.evaluation.cells import Cell
 from metaadapter.bench.evaluation.draw_config import DrawConfig
-from metaadapter.bench.evaluation.method_names import (
+from metaadapter.bench.evaluation.methods.method_names import (
     METHODS_OF_SEVERAL,
     USUAL_LEARNERS,
     resolve_learners,
     resolve_names,
 )
-from metaadapter.bench.evaluation.name_level import MADE, OWN, NameLevel
+from metaadapter.bench.evaluation.sets.name_level import MADE, OWN, NameLevel
 from metaadapter.errors import DataError
 from metaadapter.training.config_file import check_config, config_error, find_path, read_toml
 

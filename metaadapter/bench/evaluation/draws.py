@@ -15,10 +15,10 @@ from jaxtyping import Bool
 from torch.nn.utils.rnn import pad_sequence
 
 from episodes import EpisodeRows, LabelIndex, nested_draws
-from metaadapter.bench.evaluation.copies import without_copies
 from metaadapter.bench.evaluation.draw_config import DrawConfig
-from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
 from metaadapter.bench.evaluation.pools import with_pools
+from metaadapter.bench.evaluation.sets.copies import without_copies
+from metaadapter.bench.evaluation.sets.evaluation_set import QUERY, SUPPORT, EvaluationSet
 from metaadapter.errors import DataError
 
 # Added to the seed, so that other draws with the same seed are independent of these.

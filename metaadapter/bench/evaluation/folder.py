@@ -11,10 +11,10 @@ from typing import Any
 from metaadapter.bench.evaluation.cells import CELLS_FILE, PURPOSE, FinishedCells
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draw_config import DrawConfig
-from metaadapter.data.checksums import read_document, write_document
-from metaadapter.data.db import Database
-from metaadapter.data.output_folder import require_own_or_empty, write_errors
 from metaadapter.errors import DataError
+from metaadapter.files.checksums import read_document, write_document
+from metaadapter.files.db import Database
+from metaadapter.files.output_folder import require_own_or_empty, write_errors
 
 RECORD_FILE, SUMMARY_FILE = "evaluation.json", "summary.json"
 REMEDY = "restore it from a copy, or measure again into another folder"

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from metaadapter.bench.evaluation.cells import Cell, CellResult
-from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, same_name
-from metaadapter.bench.evaluation.method import Measured, MetaTraining
+from metaadapter.bench.evaluation.methods.method import Measured, MetaTraining
 from metaadapter.bench.evaluation.metrics import Tables
-from metaadapter.bench.evaluation.name_level import MADE, OWN
+from metaadapter.bench.evaluation.sets.evaluation_set import EvaluationSet, same_name
+from metaadapter.bench.evaluation.sets.name_level import MADE, OWN
 from metaadapter.bench.evaluation.tables import COSTS
-from metaadapter.data.user_code import is_user_code
+from metaadapter.files.user_code import is_user_code
 from metaadapter.training.training_record import short_hash
 
 Status = Literal["pass", "fail", "unknown"]

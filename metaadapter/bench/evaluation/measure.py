@@ -18,9 +18,9 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, LogitFunction, logits_of
 from metaadapter.bench.evaluation.cost import peak_mib, reset_peak, timed
 from metaadapter.bench.evaluation.draws import n_base_classes
-from metaadapter.bench.evaluation.evaluation_set import EvaluationSet, noun_features
-from metaadapter.bench.evaluation.method import Method, files_of, picture_task
+from metaadapter.bench.evaluation.methods.method import Method, files_of, picture_task
 from metaadapter.bench.evaluation.metrics import Tables, cell_tables, read_answers
+from metaadapter.bench.evaluation.sets.evaluation_set import EvaluationSet, noun_features
 from metaadapter.bench.evaluation.strangers import FAR, UNKNOWN, FarStrangers, known_answers
 from metaadapter.bench.evaluation.task_figures import TaskFigures
 from metaadapter.bench.peers.unknown_scores import AnsweredQueries

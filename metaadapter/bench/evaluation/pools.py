@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from episodes import EpisodeRows
 from metaadapter.bench.evaluation.draw_config import DrawConfig
-from metaadapter.bench.evaluation.evaluation_set import QUERY, SUPPORT, EvaluationSet
+from metaadapter.bench.evaluation.sets.evaluation_set import QUERY, SUPPORT, EvaluationSet
 from metaadapter.errors import DataError
 
 # Dirichlet concentration of the fractions of the classes in a skewed pool.

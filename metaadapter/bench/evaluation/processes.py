@@ -18,9 +18,9 @@ from metaadapter.bench.evaluation.bench import Bench
 from metaadapter.bench.evaluation.cells import Cell
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.metrics import Tables
-from metaadapter.data.machine_errors import machine_error
-from metaadapter.data.user_code import explain
 from metaadapter.errors import DataError, MetaAdapterError
+from metaadapter.files.machine_errors import machine_error
+from metaadapter.files.user_code import explain
 
 # Not by fork, which is unsafe in a process that has used torch or a GPU.
 SPAWN = multiprocessing.get_context("spawn")

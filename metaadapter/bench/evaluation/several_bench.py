@@ -21,15 +21,15 @@ from metaadapter.adapter.support import Support
 from metaadapter.bench.evaluation.bench import Bench
 from metaadapter.bench.evaluation.cells import Cell
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
-from metaadapter.bench.evaluation.method import UNTRAINED, Measured
-from metaadapter.bench.evaluation.method_by_name import load_method
+from metaadapter.bench.evaluation.methods.method import UNTRAINED, Measured
+from metaadapter.bench.evaluation.methods.method_by_name import load_method
 from metaadapter.bench.evaluation.metrics import Tables, plain
+from metaadapter.bench.evaluation.sets.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.tables import draw_table
 from metaadapter.bench.peers.several_labels import SEVERAL_PEERS, predicted_adapter
 from metaadapter.data.label_sets import LabelSets
 from metaadapter.errors import DataError, UsageError
-from metaadapter.features.encoder_by_name import load_encoder
+from metaadapter.features.encoders.encoder_by_name import load_encoder
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.workflow.accuracy import LabelScores, label_scores
 from metaadapter.workflow.class_texts import text_features

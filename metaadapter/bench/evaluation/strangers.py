@@ -15,8 +15,8 @@ from torch.nn.utils.rnn import pad_sequence
 from episodes import EpisodeRows
 from metaadapter.adapter.known import known_logits, known_threshold, prediction_sets
 from metaadapter.adapter.weights import AdapterWeights, LogitFunction
-from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
-from metaadapter.bench.evaluation.method import Method
+from metaadapter.bench.evaluation.methods.method import Method
+from metaadapter.bench.evaluation.sets.evaluation_set import EvaluationSet
 from metaadapter.bench.peers.unknown_scores import AnsweredQueries, msp
 
 # Added to the seed, so that other draws with the same seed are independent of these.

@@ -13,14 +13,14 @@ import pandas as pd
 
 from episodes import EpisodeRows
 from metaadapter.bench.evaluation.cells import CellResult
-from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.metrics import METRICS
+from metaadapter.bench.evaluation.sets.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.strangers import FarStrangers
-from metaadapter.data.output_folder import Content
-from metaadapter.data.plain_text import from_csv, in_csv
-from metaadapter.data.regular_files import regular
-from metaadapter.data.table_file import Column, table_content
 from metaadapter.errors import DataError
+from metaadapter.files.output_folder import Content
+from metaadapter.files.plain_text import from_csv, in_csv
+from metaadapter.files.regular_files import regular
+from metaadapter.files.table_file import Column, table_content
 
 COSTS = ("fit_seconds", "predict_seconds", "peak_mib")
 CELL = ["method", "store", "part", "n_shot", "seed"]

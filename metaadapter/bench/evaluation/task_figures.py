@@ -14,9 +14,9 @@ from jaxtyping import Float, Int
 from metaadapter.adapter.label_tree import ClassTree, LabelTree
 from metaadapter.adapter.label_tree_file import fitted_tree, read_label_tree
 from metaadapter.bench.evaluation.tables import TASK_COLUMNS
-from metaadapter.data.user_code import explain, is_user_code, load_user_code
 from metaadapter.errors import UsageError
-from metaadapter.workflow.predictions import SURE
+from metaadapter.files.user_code import explain, is_user_code, load_user_code
+from metaadapter.workflow.prediction.predictions import SURE
 
 TaskFigures = Callable[[Sequence[str], np.ndarray, np.ndarray], dict[str, float]]
 """Returns name → figure of one task, from its N classes, the probabilities (n queries, N), and the

@@ -16,7 +16,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.data.progress import counted
+from metaadapter.files.progress import counted
 
 # The authors' scale of the residual of TaskRes.
 RESIDUAL_SCALE = 0.5

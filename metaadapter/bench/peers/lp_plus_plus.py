@@ -7,7 +7,7 @@ from torch import Tensor
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.data.progress import counted
+from metaadapter.files.progress import counted
 
 # The authors' constants. They keep the best step on validation pictures; here the last step counts.
 N_STEPS, MOMENTUM, STEPS_PER_TEXT_STEP = 300, 0.9, 10

@@ -18,9 +18,9 @@ from metaadapter.adapter.weights import AdapterWeights, LogitFunction
 from metaadapter.bench.peers.maml import Start, anil, maml
 from metaadapter.bench.peers.meta_adapter import Attention, meta_adapter
 from metaadapter.bench.peers.meta_qda import Prior, meta_qda
-from metaadapter.data.checksums import read_document, write_document
-from metaadapter.data.code_identity import code_identity
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
+from metaadapter.files.checksums import read_document, write_document
+from metaadapter.files.code_identity import code_identity
 
 CONFIG_FILE, WEIGHTS_FILE = "peer.json", "model.safetensors"
 SCHEMA = "metaadapter.peer/1"

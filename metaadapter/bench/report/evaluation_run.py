@@ -28,9 +28,9 @@ from metaadapter.bench.evaluation.summary import (
     of_records,
 )
 from metaadapter.bench.evaluation.tables import read_table
-from metaadapter.data.checksums import Proof, content_hash, read_document
-from metaadapter.data.strict_json import json_text
 from metaadapter.errors import DataError
+from metaadapter.files.checksums import Proof, content_hash, read_document
+from metaadapter.files.strict_json import json_text
 
 T = TypeVar("T")
 ZERO_SHOT = "zero-shot"

@@ -22,8 +22,8 @@ from metaadapter.bench.report.template import (
     render,
     render_text,
 )
-from metaadapter.data.plain_text import in_markdown, one_line
 from metaadapter.features.views import looks_in_words
+from metaadapter.files.plain_text import in_markdown, one_line
 
 # A gain or loss of this many points gives a cell its full colour.
 STRONGEST = 10

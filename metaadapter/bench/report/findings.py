@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
-from metaadapter.bench.evaluation.method_names import distinct_methods
-from metaadapter.bench.evaluation.name_level import made_names_note
+from metaadapter.bench.evaluation.methods.method_names import distinct_methods
+from metaadapter.bench.evaluation.sets.name_level import made_names_note
 from metaadapter.bench.evaluation.strangers import COVERAGE, KEEP, STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import BY_CLASS, MEAN, P_BY_CLASS, Ranks, holm
 from metaadapter.bench.evaluation.tables import COSTS

@@ -9,7 +9,7 @@ import pandas as pd
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
 from metaadapter.bench.report.evaluation_run import at
 from metaadapter.bench.report.words import LEVEL, part_suffix
-from metaadapter.data.plain_text import one_line
+from metaadapter.files.plain_text import one_line
 
 
 def latex(result: EvaluationResult) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from metaadapter.bench.evaluation.method_names import is_peer, without_suffixes
-from metaadapter.bench.evaluation.name_level import OWN, is_in_cones, noise_of
+from metaadapter.bench.evaluation.methods.method_names import is_peer, without_suffixes
+from metaadapter.bench.evaluation.sets.name_level import OWN, is_in_cones, noise_of
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report.evaluation_run import ZERO_SHOT, EvaluationRun
 

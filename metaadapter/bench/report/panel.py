@@ -14,8 +14,8 @@ import numpy as np
 from markupsafe import Markup
 
 from metaadapter.bench.evaluation.summary import Estimate
-from metaadapter.data.plain_text import one_line
 from metaadapter.errors import MissingPackage
+from metaadapter.files.plain_text import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ from metaadapter.data.crop import Crop
 from metaadapter.data.decode import content_hash, decode_image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.packed import Packed
-from metaadapter.data.plain_text import one_line
+from metaadapter.files.plain_text import one_line
 
 Inert = Callable[[str], str]
 """Escapes a text for the place where it is shown, as `in_markdown` or `one_line` do."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
-from metaadapter.bench.evaluation.method_names import JOINT, LABELLED
-from metaadapter.bench.evaluation.name_level import MADE, OWN
+from metaadapter.bench.evaluation.methods.method_names import JOINT, LABELLED
+from metaadapter.bench.evaluation.sets.name_level import MADE, OWN
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report.names_axis import AgainstBest, NamesAxis
-from metaadapter.data.plain_text import one_line
+from metaadapter.files.plain_text import one_line
 
 LEVEL = 0.05
 """The level of the tests of differences."""

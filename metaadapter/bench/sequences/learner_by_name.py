@@ -8,16 +8,16 @@ from typing import Any
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, require_adapters
-from metaadapter.bench.evaluation.method import UNTRAINED, Measured
-from metaadapter.bench.evaluation.method_by_name import load_method
-from metaadapter.bench.evaluation.method_names import JOINT
+from metaadapter.bench.evaluation.methods.method import UNTRAINED, Measured
+from metaadapter.bench.evaluation.methods.method_by_name import load_method
+from metaadapter.bench.evaluation.methods.method_names import JOINT
 from metaadapter.bench.peers.meta_trained import MetaPeer
 from metaadapter.bench.sequences.learner import Learner
 from metaadapter.bench.sequences.library import Fit, Library, PooledFit
 from metaadapter.bench.sequences.peers import RAIL, FineTuning
-from metaadapter.data.code_identity import code_identity
-from metaadapter.data.user_code import explain, is_user_code, load_user_code
 from metaadapter.errors import UsageError
+from metaadapter.files.code_identity import code_identity
+from metaadapter.files.user_code import explain, is_user_code, load_user_code
 
 PEERS: dict[str, Callable[[], Learner[Any]]] = {"fine-tuning": FineTuning, "RAIL-primal": RAIL}
 """The learners in `method_names.LEARNERS`, with their authors' settings."""

@@ -12,15 +12,15 @@ from jaxtyping import Int
 from torch import Tensor
 
 from metaadapter.bench.evaluation.draw_config import Setting
-from metaadapter.bench.evaluation.evaluation_set import same_name
-from metaadapter.bench.evaluation.method import Measured
+from metaadapter.bench.evaluation.methods.method import Measured
 from metaadapter.bench.evaluation.metrics import Tables, plain
+from metaadapter.bench.evaluation.sets.evaluation_set import same_name
 from metaadapter.bench.sequences.figures import average, forgetting, last, transfer
 from metaadapter.bench.sequences.learner import Questions
 from metaadapter.bench.sequences.sequence import Task
-from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.user_code import explain
 from metaadapter.errors import DataError, MetaAdapterError, UsageError
+from metaadapter.files.machine_errors import is_shortage
+from metaadapter.files.user_code import explain
 
 
 def measure_sequence(named: Measured, tasks: Sequence[Task], setting: Setting) -> Tables:

@@ -14,7 +14,7 @@ from episodes import EpisodeRows
 from metaadapter.adapter.support import Support
 from metaadapter.bench.evaluation.draw_config import DrawConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
-from metaadapter.bench.evaluation.evaluation_set import EvaluationSet
+from metaadapter.bench.evaluation.sets.evaluation_set import EvaluationSet
 from metaadapter.errors import DataError, IncompatibleArtifact
 
 

@@ -20,8 +20,8 @@ from metaadapter.data.boxes.listing import (
     in_pixels,
 )
 from metaadapter.data.crop import Box
-from metaadapter.data.output_folder import write_output
-from metaadapter.data.strict_json import json_text
+from metaadapter.files.output_folder import write_output
+from metaadapter.files.strict_json import json_text
 
 
 class _Image(BaseModel):

@@ -14,7 +14,7 @@ from metaadapter.data.boxes.frame_detections import WHOLE, Detection, FrameDetec
 from metaadapter.data.boxes.listing import NO_RECTANGLE, Listing, around, in_pixels, plain
 from metaadapter.data.boxes.xml_tree import add, number_of, size_of, text_of
 from metaadapter.data.crop import Box
-from metaadapter.data.output_folder import write_output
+from metaadapter.files.output_folder import write_output
 
 
 def read_cvat(root: Element) -> Listing:

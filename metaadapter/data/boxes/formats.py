@@ -21,10 +21,10 @@ from metaadapter.data.boxes.megadetector import is_megadetector, read_megadetect
 from metaadapter.data.boxes.voc import read_voc, voc_files, write_voc
 from metaadapter.data.boxes.xml_tree import parse_xml
 from metaadapter.data.boxes.yolo import read_yolo, write_yolo, yolo_names
-from metaadapter.data.regular_files import regular
-from metaadapter.data.strict_json import parse_json
-from metaadapter.data.url import Url
 from metaadapter.errors import DataError, UsageError
+from metaadapter.files.regular_files import regular
+from metaadapter.files.strict_json import parse_json
+from metaadapter.files.url import Url
 
 WRITERS: Mapping[str, Callable[[Listing, Path], None]] = {
     "coco": write_coco,

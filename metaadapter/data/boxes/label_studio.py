@@ -18,9 +18,9 @@ from pydantic import BaseModel
 from metaadapter.data.boxes.frame_detections import WHOLE, Detection, FrameDetections
 from metaadapter.data.boxes.listing import NO_RECTANGLE, Listing, Pixels, around, in_pixels, plain
 from metaadapter.data.crop import Box
-from metaadapter.data.output_folder import write_output
-from metaadapter.data.strict_json import json_text
 from metaadapter.data.walk import is_picture
+from metaadapter.files.output_folder import write_output
+from metaadapter.files.strict_json import json_text
 
 LOCAL_FILES = "/data/local-files/?d="
 UPLOAD = re.compile(r"\A/?data/upload/(\d+/)?")

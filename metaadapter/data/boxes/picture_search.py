@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from metaadapter.data.boxes.frame_detections import FrameDetections
-from metaadapter.data.regular_files import is_regular
 from metaadapter.data.walk import PICTURE_SUFFIXES, subfolders
 from metaadapter.errors import DataError
+from metaadapter.files.regular_files import is_regular
 
 # Names that are tried to choose a folder.
 SAMPLE = 200

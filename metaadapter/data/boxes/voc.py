@@ -16,9 +16,9 @@ from metaadapter.data.boxes.listing import NO_RECTANGLE, Listing, in_pixels, pla
 from metaadapter.data.boxes.written_files import write_files
 from metaadapter.data.boxes.xml_tree import add, number_of, parse_xml, size_of, text_of
 from metaadapter.data.crop import Box
-from metaadapter.data.regular_files import regular
-from metaadapter.data.url import Url
 from metaadapter.data.walk import walk
+from metaadapter.files.regular_files import regular
+from metaadapter.files.url import Url
 
 FOLDER, LISTS = "Annotations", Path("ImageSets", "Main")
 SPLITS = ("train", "val", "test", "trainval")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from metaadapter.data.boxes.listing import Listing
-from metaadapter.data.checksums import read_document, write_document
-from metaadapter.data.output_folder import require_own_or_empty
-from metaadapter.data.regular_files import is_regular
+from metaadapter.files.checksums import read_document, write_document
+from metaadapter.files.output_folder import require_own_or_empty
+from metaadapter.files.regular_files import is_regular
 
 MARK, SCHEMA = "metaadapter.json", "metaadapter.boxes/1"
 REMEDY = "remove the folder, or choose another --export"

@@ -19,9 +19,9 @@ from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.boxes.listing import Listing, around, plain
 from metaadapter.data.boxes.written_files import write_files
 from metaadapter.data.crop import Box
-from metaadapter.data.regular_files import is_regular, regular
-from metaadapter.data.url import Url
 from metaadapter.data.walk import is_picture, walk
+from metaadapter.files.regular_files import is_regular, regular
+from metaadapter.files.url import Url
 
 SPLITS = ("train", "val", "test")
 LABELS, NAMES, USUAL = "labels", "classes.txt", ("data.yaml", "data.yml", "dataset.yaml")

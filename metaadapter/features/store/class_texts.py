@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from metaadapter.data.label_sets import ABSENT, SEPARATORS
-from metaadapter.data.progress import meter
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.prompts import names_at_a_time, readable_name
+from metaadapter.files.progress import meter
 
 
 def encode_class_texts(

@@ -10,9 +10,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float16, Float32
 
-from metaadapter.data.checksums import content_hash
-from metaadapter.data.output_folder import write_errors
-from metaadapter.data.plain_text import is_text
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
@@ -23,6 +20,9 @@ from metaadapter.features.store.picture_table import label_counts, table_of
 from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.features.store.writer import CHUNK_PICTURES, commit, write_features
 from metaadapter.features.views import unit_rows
+from metaadapter.files.checksums import content_hash
+from metaadapter.files.output_folder import write_errors
+from metaadapter.files.plain_text import is_text
 
 Columns = Mapping[str, Collection[Any] | np.ndarray | None]
 

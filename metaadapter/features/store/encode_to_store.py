@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from metaadapter.data.inputs import UnreadableImage, listing_digest
-from metaadapter.data.output_folder import write_errors
 from metaadapter.data.shard import Shard, pick_shard
 from metaadapter.data.table import ImageTable
 from metaadapter.features.encoded_pictures import require_some
@@ -31,6 +30,7 @@ from metaadapter.features.store.kept_features import KeptFeatures
 from metaadapter.features.store.picture_table import label_counts
 from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.features.store.writer import tidy_up, write_store
+from metaadapter.files.output_folder import write_errors
 
 ALL_KEPT = "All pictures are encoded and kept; run the same command to write the store."
 

@@ -12,7 +12,6 @@ import pyarrow as pa
 from jaxtyping import Float16, Int
 
 from metaadapter.data.inputs import UnreadableImage, inputs_digest
-from metaadapter.data.progress import meter
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoding_pipeline import Outcome, Pipeline
 from metaadapter.features.store.feature_store import FeatureStore
@@ -20,6 +19,7 @@ from metaadapter.features.store.kept_features import KeptFeatures
 from metaadapter.features.store.picture_table import table_of
 from metaadapter.features.store.stored_pictures import StoredPicture, equal_pictures
 from metaadapter.features.store.writer import gathered
+from metaadapter.files.progress import meter
 
 # The record of the outcomes of successive inputs.
 INPUTS = "inputs"

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 import numpy as np
 from jaxtyping import Float16, Float32, Shaped
 
-from metaadapter.data.checksums import Proof, content_hash
-from metaadapter.data.machine_errors import is_shortage
-from metaadapter.data.regular_files import given_path, regular
 from metaadapter.errors import DataError
 from metaadapter.features.fingerprint import Fingerprint
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.header import REMEDY, StoreHeader
 from metaadapter.features.views import mean_of_views
+from metaadapter.files.checksums import Proof, content_hash
+from metaadapter.files.machine_errors import is_shortage
+from metaadapter.files.regular_files import given_path, regular
 
 if TYPE_CHECKING:
     from metaadapter.features.store.picture_table import PictureTable

@@ -12,11 +12,11 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from metaadapter.data.checksums import Proof, read_document, write_document
-from metaadapter.data.output_folder import hold_lock, require_own_or_empty, write_errors
-from metaadapter.data.strict_json import wrong_values
 from metaadapter.errors import DataError
 from metaadapter.features.origin import Recipe
+from metaadapter.files.checksums import Proof, read_document, write_document
+from metaadapter.files.output_folder import hold_lock, require_own_or_empty, write_errors
+from metaadapter.files.strict_json import wrong_values
 
 REMEDY = "restore it from a copy, or run the same `metaadapter encode` with a new --out"
 HEADER_FILE = "store.json"

@@ -14,12 +14,12 @@ from typing import final
 import numpy as np
 from jaxtyping import Float16
 
-from metaadapter.data.checksums import content_hash
-from metaadapter.data.db import Item
-from metaadapter.data.output_folder import open_after, require_no_link, write_errors
-from metaadapter.data.regular_files import regular
-from metaadapter.data.salvage import repaired
 from metaadapter.features.origin import Recipe
+from metaadapter.files.checksums import content_hash
+from metaadapter.files.db import Item
+from metaadapter.files.output_folder import open_after, require_no_link, write_errors
+from metaadapter.files.regular_files import regular
+from metaadapter.files.salvage import repaired
 
 FEATURES_FILE, DATABASE_FILE = "features.bin", "encoding.db"
 PURPOSE = "the features of pictures under way"

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from metaadapter.data.output_folder import write_errors
-from metaadapter.data.progress import meter
-from metaadapter.data.regular_files import given_path, given_places
 from metaadapter.data.shard import require_all_shards
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, StoreHeader, hold_folder
 from metaadapter.features.store.picture_table import joined, label_counts
 from metaadapter.features.store.writer import gathered, write_store
+from metaadapter.files.output_folder import write_errors
+from metaadapter.files.progress import meter
+from metaadapter.files.regular_files import given_path, given_places
 
 
 def merge_stores(stores: Sequence[Path | str] | Path | str, out: Path | str) -> FeatureStore:

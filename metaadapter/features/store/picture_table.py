@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Int
 
-from metaadapter.data.checksums import Proof, content_hash
-from metaadapter.data.regular_files import regular
 from metaadapter.errors import DataError
 from metaadapter.features.store.header import REMEDY
 from metaadapter.features.store.stored_pictures import FIELDS, NUMBERED, StoredPicture
+from metaadapter.files.checksums import Proof, content_hash
+from metaadapter.files.regular_files import regular
 
 Index = int | np.integer[Any] | slice | np.ndarray | list[int]
 # Pictures that become Python objects at a time.

@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float16, Float32, Int
 
-from metaadapter.data.output_folder import replace_file
 from metaadapter.errors import DataError
 from metaadapter.features.store.header import OWN_FILES, StoreHeader
 from metaadapter.features.store.picture_table import write_table
+from metaadapter.files.output_folder import replace_file
 
 # The number of pictures in memory at a time.
 CHUNK_PICTURES = 8_192

@@ -36,7 +36,7 @@ def doctor_does(monkeypatch):
             raise action
 
         do = fail if isinstance(action, BaseException) else action
-        monkeypatch.setattr("metaadapter.apps.cli.doctor.all_checks", do)
+        monkeypatch.setattr("metaadapter.apps.cli.commands.doctor.all_checks", do)
         monkeypatch.setattr(sys, "argv", ["metaadapter", "doctor", "--json"])
 
     return arrange

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.apps.cli.console import Console, OutputForm, choose_output
-from metaadapter.data.progress import tell
+from metaadapter.files.progress import tell
 
 
 def show_halfway(console):

@@ -9,7 +9,7 @@ import pytest
 
 from metaadapter.apps import cli
 from metaadapter.features.encoder import FrozenEncoder
-from tests.apps.cli.test_train import CONFIG
+from tests.apps.cli.commands.test_train import CONFIG
 
 DOCUMENTS = tomllib.loads(
     Path(cli.__file__).with_name("documents.toml").read_text(encoding="utf-8")

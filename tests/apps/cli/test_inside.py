@@ -13,7 +13,7 @@ from metaadapter.adapter.adapted_encoder import adapted_encoder
 from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.adapter.known import calibrated
 from metaadapter.apps.cli.app import main
-from metaadapter.features.encoder_by_name import load_encoder
+from metaadapter.features.encoders.encoder_by_name import load_encoder
 from metaadapter.features.networks import shared_copy
 from metaadapter.features.towers.config import Calibration, InsideConfig
 from metaadapter.features.towers.inside import insert_inside, inside_tensors

@@ -74,7 +74,7 @@ def quarantined(document):
 def test_predict__by_url__is_that_of_the_files_alone_and_in_shards(
     run, adapter, encoder, pictures, remote, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("metaadapter.workflow.query_parts.PICTURES_AT_ONCE", 4)
+    monkeypatch.setattr("metaadapter.workflow.prediction.query_parts.PICTURES_AT_ONCE", 4)
     predict = ["predict", adapter]
     for source, name in ((URL, "remote"), (pictures, "local")):
         assert run(*predict, source, "--out", tmp_path / f"{name}.csv").code == 0

@@ -11,8 +11,8 @@ from torch import nn
 from torchvision import transforms as steps
 
 from metaadapter.adapter.config import AdapterConfig
+from metaadapter.features.encoders.transformers_pictures import FloorCrop
 from metaadapter.features.image_encoder import ModelEncoder
-from metaadapter.features.transformers_pictures import FloorCrop
 
 SIDE, MEAN, DEVIATION = 24, [0.4, 0.5, 0.6], [0.2, 0.3, 0.4]
 BICUBIC = steps.InterpolationMode.BICUBIC

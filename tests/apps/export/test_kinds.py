@@ -27,7 +27,7 @@ from metaadapter.data.reader import read_images
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.workflow.gradient_steps import FineTune
-from metaadapter.workflow.predictions import PredictionOptions, predict_pictures
+from metaadapter.workflow.prediction.predictions import PredictionOptions, predict_pictures
 from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
 
 NONE = "none of these"

@@ -25,9 +25,9 @@ from metaadapter.apps.export.web_page import (
 )
 from metaadapter.errors import DataError
 from metaadapter.workflow.demo import DEMO
-from metaadapter.workflow.predictions import NONE_OF_THESE, predict_pictures
-from metaadapter.workflow.queries import load_adapter_encoder
-from metaadapter.workflow.query_parts import read_queries
+from metaadapter.workflow.prediction.predictions import NONE_OF_THESE, predict_pictures
+from metaadapter.workflow.prediction.queries import load_adapter_encoder
+from metaadapter.workflow.prediction.query_parts import read_queries
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 MINUTES = 3 * 60_000

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from metaadapter.apps.field.series import Seen, mean_in_series, number_animals
 from metaadapter.data.crop import Box
-from metaadapter.workflow.predictions import Probabilities
+from metaadapter.workflow.prediction.predictions import Probabilities
 
 CLASSES = ["roe deer", "dog", "fox"]
 DEER, BRANCH = Box(0.5, 0.4, 0.2, 0.3), Box(0.0, 0.0, 0.1, 0.1)

@@ -8,7 +8,7 @@ import pytest
 
 from metaadapter.apps.field.camtrap_package import CamtrapPackage
 from metaadapter.data.crop import Box
-from metaadapter.workflow.predictions import Prediction
+from metaadapter.workflow.prediction.predictions import Prediction
 
 # What Camtrap DP 1.0.2 demands of columns (tdwg/camtrap-dp, *-table-schema.json).
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)"

@@ -13,7 +13,7 @@ from metaadapter.apps.field.species_posterior import WRONG, Evidence, posterior
 from metaadapter.apps.field.species_predictions import species_answer
 from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.crop import Box
-from metaadapter.workflow.predictions import Prediction
+from metaadapter.workflow.prediction.predictions import Prediction
 
 RED_FOX = "a;mammalia;carnivora;canidae;vulpes;vulpes;red fox"
 GREY_FOX = "b;mammalia;carnivora;canidae;urocyon;cinereoargenteus;grey fox"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from metaadapter.apps.field.frames import Frame, in_parts
 from metaadapter.apps.field.series import in_series, mean_in_series
 from metaadapter.data.table import ImageRow
-from metaadapter.workflow.predictions import Probabilities
+from metaadapter.workflow.prediction.predictions import Probabilities
 
 CLASSES = ["deer", "empty", "fox"]
 START = datetime(2025, 5, 4, 6)

@@ -11,7 +11,7 @@ from metaadapter.apps.field.detections import read_detections
 from metaadapter.apps.field.megadetector_file import MegaDetectorFile
 from metaadapter.data.crop import Box
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.workflow.predictions import Prediction
+from metaadapter.workflow.prediction.predictions import Prediction
 
 LABELS = ["deer", "empty", "fox", "canine", "unknown"]
 SHARES = {"deer": 0.1, "empty": 0.2, "fox": 0.7}

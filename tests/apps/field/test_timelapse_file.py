@@ -5,7 +5,7 @@ from pathlib import Path
 
 from metaadapter.apps.field.megadetector_file import write_timelapse
 from metaadapter.data.crop import Box
-from metaadapter.workflow.predictions import Prediction
+from metaadapter.workflow.prediction.predictions import Prediction
 
 
 def answer(path, label, share, box=None, time=None):

@@ -156,7 +156,7 @@ def test_library__of_another_user__is_not_called_damaged(animals, monkeypatch, r
     def refuse(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(f"metaadapter.data.{read}", refuse)
+    monkeypatch.setattr(f"metaadapter.files.{read}", refuse)
 
     with pytest.raises(DataError, match=r"Permission denied; correct its permissions, or ask its"):
         AdapterLibrary.open(animals.folder).load("birds")

@@ -16,9 +16,9 @@ from metaadapter.apps.field.detections import read_detections
 from metaadapter.apps.field.frame_predictions import FieldOptions, encode_frames
 from metaadapter.apps.field.frames import Frame, read_times
 from metaadapter.apps.field.series import in_series
-from metaadapter.apps.page.detection_uploads import match_names
+from metaadapter.apps.page.routes.detection_uploads import match_names
 from metaadapter.data.table import ImageRow
-from metaadapter.workflow.predictions import PredictionOptions
+from metaadapter.workflow.prediction.predictions import PredictionOptions
 
 LEFT, RIGHT = [0.05, 0.1, 0.3, 0.8], [0.6, 0.1, 0.3, 0.8]
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "grey": (120, 120, 120)}

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from metaadapter.apps.page.downloads import SortedPicture, move_script
+from metaadapter.apps.page.routes.downloads import SortedPicture, move_script
 
 SHELLS = [name for name in ("sh", "bash", "dash", "zsh") if shutil.which(name)]
 needs_shell = pytest.mark.skipif(not SHELLS, reason="no shell on this system")

@@ -13,9 +13,9 @@ from metaadapter.apps.page.changes import add_classes, add_pictures
 from metaadapter.apps.page.contents import Edit
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.session import Session
-from metaadapter.data.checksums import write_document
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import DataError
+from metaadapter.files.checksums import write_document
 
 UNNAMED = "the history does not name"
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")

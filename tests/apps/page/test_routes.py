@@ -9,7 +9,7 @@ import pytest
 from metaadapter.adapter.files import load_adapter
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoded_pictures import encode_rows
-from metaadapter.workflow.predictions import predict_pictures
+from metaadapter.workflow.prediction.predictions import predict_pictures
 
 
 def test_pictures__in_folders__make_classes_and_others_go_to_the_tray(project, picture, zip_of):

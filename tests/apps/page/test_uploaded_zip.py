@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from metaadapter.apps.page.refusal import Limits
-from metaadapter.apps.page.uploads import unpack
+from metaadapter.apps.page.routes.uploads import unpack
 
 LIMITS = Limits(archived_files=5, unpacked_bytes=3_000_000, picture_bytes=2_000_000)
 

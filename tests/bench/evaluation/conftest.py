@@ -7,7 +7,7 @@ import pytest
 
 from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.draws import draw_tasks
-from metaadapter.bench.evaluation.store_sets import load_sets
+from metaadapter.bench.evaluation.sets.store_sets import load_sets
 from metaadapter.bench.run import evaluate
 
 COUNTS = {"ant": 9, "bee": 9, "cow": 9, "dog": 9}

@@ -11,8 +11,8 @@ from metaadapter.bench.evaluation.cells import (
     read_cells,
 )
 from metaadapter.bench.evaluation.folder import Record, hold_evaluation
-from metaadapter.data.db import Database
 from metaadapter.errors import DataError
+from metaadapter.files.db import Database
 
 
 @pytest.fixture

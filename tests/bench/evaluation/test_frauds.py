@@ -9,8 +9,8 @@ from metaadapter.bench.evaluation.cells import CELLS_FILE, PURPOSE, FinishedCell
 from metaadapter.bench.report.evaluation_run import EvaluationRun
 from metaadapter.bench.report.findings import find
 from metaadapter.bench.run import evaluate
-from metaadapter.data.db import Database
 from metaadapter.errors import DataError
+from metaadapter.files.db import Database
 from metaadapter.training.config_file import load_config
 from metaadapter.training.run import train
 

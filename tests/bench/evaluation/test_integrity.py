@@ -6,8 +6,8 @@ import pytest
 
 from metaadapter.bench.evaluation import integrity
 from metaadapter.bench.evaluation.draws import draw_tasks
-from metaadapter.bench.evaluation.method import UNTRAINED, MetaTraining, Method
-from metaadapter.bench.evaluation.method_by_name import load_method
+from metaadapter.bench.evaluation.methods.method import UNTRAINED, MetaTraining, Method
+from metaadapter.bench.evaluation.methods.method_by_name import load_method
 from metaadapter.bench.evaluation.tables import draw_table
 from metaadapter.bench.peers.by_name import PEERS
 

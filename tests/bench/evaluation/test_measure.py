@@ -8,7 +8,7 @@ from scipy.special import softmax
 from metaadapter.bench.evaluation import measure as module
 from metaadapter.bench.evaluation.draws import draw_tasks
 from metaadapter.bench.evaluation.measure import measure
-from metaadapter.bench.evaluation.method_by_name import load_method
+from metaadapter.bench.evaluation.methods.method_by_name import load_method
 from metaadapter.bench.evaluation.metrics import MOST_KEPT
 
 

@@ -7,9 +7,9 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
-from metaadapter.bench.evaluation.method import CLOSED_FORM, UNTRAINED
-from metaadapter.bench.evaluation.method_by_name import load_method
-from metaadapter.bench.evaluation.method_names import resolve_names
+from metaadapter.bench.evaluation.methods.method import CLOSED_FORM, UNTRAINED
+from metaadapter.bench.evaluation.methods.method_by_name import load_method
+from metaadapter.bench.evaluation.methods.method_names import resolve_names
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS
 from metaadapter.bench.peers.meta_trained import META_PEERS, load_meta_peer
 from metaadapter.errors import UsageError

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from metaadapter.bench.evaluation import copies
-from metaadapter.bench.evaluation.copies import NEAR, near_copy_groups
 from metaadapter.bench.evaluation.draws import draw_tasks
+from metaadapter.bench.evaluation.sets import copies
+from metaadapter.bench.evaluation.sets.copies import NEAR, near_copy_groups
 
 COUNTS = {"ant": 12, "bee": 12, "cow": 12}
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.bench.evaluation.method_by_name import load_method
+from metaadapter.bench.evaluation.methods.method_by_name import load_method
 from metaadapter.bench.run import evaluate
 from metaadapter.errors import UsageError
 

@@ -9,7 +9,7 @@ import torch
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import logits_of
 from metaadapter.bench.evaluation.measure import measure
-from metaadapter.bench.evaluation.method_by_name import load_method
+from metaadapter.bench.evaluation.methods.method_by_name import load_method
 from metaadapter.bench.run import evaluate
 from metaadapter.errors import DataError
 

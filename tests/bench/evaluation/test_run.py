@@ -7,7 +7,7 @@ import pytest
 
 from metaadapter.bench.evaluation.cells import read_cells
 from metaadapter.bench.run import evaluate
-from metaadapter.data.progress import showing
+from metaadapter.files.progress import showing
 
 TIMES = ("fit_seconds", "predict_seconds", "peak_mib")
 

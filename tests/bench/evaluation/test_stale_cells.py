@@ -11,13 +11,13 @@ import torch
 import episodes
 import metaadapter
 from metaadapter.bench.evaluation.cells import CELLS_FILE, KIND, PURPOSE
-from metaadapter.bench.evaluation.method_by_name import load_method
+from metaadapter.bench.evaluation.methods.method_by_name import load_method
 from metaadapter.bench.run import evaluate
-from metaadapter.data.code_identity import _of_project
-from metaadapter.data.db import Database
+from metaadapter.files.code_identity import _of_project
+from metaadapter.files.db import Database
 from metaadapter.generator.adapter_generator import save_generator
-from metaadapter.generator.closed_form import ClosedForm
 from metaadapter.generator.generator import Generator, GeneratorConfig
+from metaadapter.generator.ridge.closed_form import ClosedForm
 
 PACKAGES = [Path(package.__file__).parent for package in (metaadapter, episodes)]
 OWN = """\
@@ -90,7 +90,7 @@ def measured(pets, ask, own, tmp_path):
 
 def test_evaluate__code_changed__measures_all_methods_again_once(measured, edit):
     assert measured() == ([], 0, [])
-    edit(PACKAGES[0].parent / "metaadapter" / "generator" / "regression.py")
+    edit(PACKAGES[0].parent / "metaadapter" / "generator" / "ridge" / "regression.py")
 
     methods, n_cells, notes = measured()
 

@@ -9,12 +9,12 @@ from sklearn.metrics import roc_auc_score
 
 from metaadapter.adapter.known import known_probabilities, prediction_sets
 from metaadapter.adapter.weights import probabilities
-from metaadapter.bench.evaluation import evaluation_set
 from metaadapter.bench.evaluation.draws import draw_tasks
-from metaadapter.bench.evaluation.evaluation_set import noun_features
 from metaadapter.bench.evaluation.measure import measure
-from metaadapter.bench.evaluation.method_by_name import load_method
-from metaadapter.bench.evaluation.store_sets import far_set, set_of_store
+from metaadapter.bench.evaluation.methods.method_by_name import load_method
+from metaadapter.bench.evaluation.sets import evaluation_set
+from metaadapter.bench.evaluation.sets.evaluation_set import noun_features
+from metaadapter.bench.evaluation.sets.store_sets import far_set, set_of_store
 from metaadapter.bench.evaluation.strangers import (
     FAR,
     UNKNOWN,

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from metaadapter.bench.evaluation.cells import Cell, CellResult
-from metaadapter.bench.evaluation.store_sets import set_of_store
+from metaadapter.bench.evaluation.sets.store_sets import set_of_store
 from metaadapter.bench.evaluation.tables import (
     TASK_COLUMNS,
     all_tables,
@@ -17,8 +17,8 @@ from metaadapter.bench.evaluation.tables import (
     table,
     table_files,
 )
-from metaadapter.data.output_folder import replace_file
 from metaadapter.errors import DataError
+from metaadapter.files.output_folder import replace_file
 
 COUNTS = np.array([[5, 2, 0], [1, 6, 0], [0, 3, 4]])
 MISTAKE = (1, 2, 0, 0.9, 0.05), (0, 0, 1, 0.8, 0.1)

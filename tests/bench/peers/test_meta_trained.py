@@ -10,8 +10,8 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import logits_of
 from metaadapter.bench.peers.meta_trained import META_PEERS, SHIPPED, load_meta_peer, save_meta_peer
-from metaadapter.data.checksums import unsealed, write_document
 from metaadapter.errors import IncompatibleArtifact
+from metaadapter.files.checksums import unsealed, write_document
 
 every_name = pytest.mark.parametrize("name", META_PEERS)
 

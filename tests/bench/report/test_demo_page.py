@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from metaadapter.apps.cli.demo import page
+from metaadapter.apps.cli.commands.demo import page
 from metaadapter.workflow.demo import LabelledPicture
 from tests.apps.page.browser.test_page_files import contrast
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from metaadapter.bench.evaluation.method import Measured
+from metaadapter.bench.evaluation.methods.method import Measured
 from metaadapter.bench.sequences.learner import Learner, gated
 from metaadapter.bench.sequences.measure import measure_sequence
 from metaadapter.bench.sequences.sequence import look_up

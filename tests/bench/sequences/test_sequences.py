@@ -5,15 +5,15 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from metaadapter.bench.evaluation.method_names import LEARNERS, resolve_learners
-from metaadapter.bench.evaluation.store_sets import load_sets
+from metaadapter.bench.evaluation.methods.method_names import LEARNERS, resolve_learners
+from metaadapter.bench.evaluation.sets.store_sets import load_sets
 from metaadapter.bench.report.evaluation_run import EvaluationRun
 from metaadapter.bench.report.evaluation_views import markdown, page
 from metaadapter.bench.report.findings import find
 from metaadapter.bench.run import evaluate
 from metaadapter.bench.sequences.learner_by_name import PEERS
 from metaadapter.bench.sequences.sequence import draw_sequence
-from metaadapter.data.checksums import check_files
+from metaadapter.files.checksums import check_files
 
 
 def test_run__tables_and_report__have_every_measure_and_prove_themselves(

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from metaadapter.data.decode import decode_image
-from metaadapter.data.progress import Progress, showing
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError, IncompatibleArtifact
 from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import StoreHeader, hold_folder
+from metaadapter.files.progress import Progress, showing
 
 
 @pytest.fixture

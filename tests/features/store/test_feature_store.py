@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
-from metaadapter.data.checksums import file_hash, sealed
 from metaadapter.errors import DataError
 from metaadapter.features.store.feature_store import FeatureStore
+from metaadapter.files.checksums import file_hash, sealed
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.data.checksums import Proof, file_hash
 from metaadapter.features.store.picture_table import PictureTable, table_of, write_table
 from metaadapter.features.store.stored_pictures import StoredPicture
+from metaadapter.files.checksums import Proof, file_hash
 
 # Names of files and folders may be bytes that are no UTF-8.
 names = st.text() | st.binary().map(lambda name: name.decode(errors="surrogateescape"))

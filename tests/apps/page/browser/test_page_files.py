@@ -81,7 +81,7 @@ def placeholders(text):
 
 def refusals():
     """The kinds of all refusals in the source."""
-    source = "".join(path.read_text("utf-8") for path in PAGE.parent.glob("*.py"))
+    source = "".join(path.read_text("utf-8") for path in PAGE.parent.rglob("*.py"))
     kinds = {*re.findall(r'Refusal\(\s*\d+,\s*"([\w-]+)"', source)}
     return kinds | {*KINDS.values(), *(kind for _, kind in STATUSES.values())}
 

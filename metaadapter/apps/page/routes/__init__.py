@@ -1,0 +1,1 @@
+"""The requests of the page: routes, forms, uploads and downloads."""

@@ -1,0 +1,132 @@
+"""The routes of answers: predictions, look-alikes, advice, and the work on them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from metaadapter.apps.page.changes import require_one_label
+from metaadapter.apps.page.contents import Contents, Edit
+from metaadapter.apps.page.entries import Action
+from metaadapter.apps.page.hints import (
+    actions_of,
+    id_of_advice,
+    no_such_advice,
+    settle,
+    take_back,
+)
+from metaadapter.apps.page.routes.dependencies import OpenEditor, OpenSession
+from metaadapter.apps.page.routes.forms import Reply, RequestForm
+from metaadapter.workflow.prediction.predictions import Prediction
+from metaadapter.workflow.prediction.query_shift import QueryShift
+
+OF_PREDICTIONS = ("probability", "runner_up", "runner_up_probability", "known", "unfamiliar")
+OF_SHIFT = ("n", "ratio", "probability", "of_pool", "gain", "is_shifted")
+
+
+routes = APIRouter()
+
+
+@routes.get("/answers")
+def read_predictions(
+    session: OpenSession,
+    since: Annotated[int, Query(description="The revision that the client has.")] = -1,
+) -> Reply:
+    """The predictions, left out if the client has those of the current revision.
+
+    `answers` are for the tray, `left_out` for labelled pictures, by the other examples.
+    """
+    results = session.results
+    reply: Reply = {"revision": results.revision, "ready": results.stored is not None}
+    if results.revision <= since:
+        return reply | {"revision": since, "unchanged": True}
+    reply["answers"] = {key: _as_json(one) for key, one in results.answers.items()}
+    reply["left_out"] = {key: _as_json(one) for key, one in results.left_out.items()}
+    reply["shift"] = as_json(results.shift)
+    if (thresholds := results.thresholds) is not None:
+        reply["thresholds"] = thresholds
+    return reply
+
+
+def _as_json(answer: Prediction) -> Reply:
+    """A prediction whose classes are given by their ids.
+
+    With several labels, `labels` are the classes that the picture shows, and `probabilities` has
+    also those of classes a little below their thresholds.
+    """
+    values = {name: getattr(answer, name) for name in OF_PREDICTIONS}
+    if answer.labels is not None:
+        values |= {"labels": answer.labels, "probabilities": answer.probabilities}
+    return {"class": answer.label, **values}
+
+
+def as_json(shift: QueryShift | None) -> Reply | None:
+    """The shift of pictures, with the keys of `metaadapter predict --json`."""
+    return None if shift is None else {name: getattr(shift, name) for name in OF_SHIFT}
+
+
+@routes.get("/alike")
+def read_look_alikes(session: OpenSession) -> Reply:
+    """Groups of pictures of the tray that look alike, the most alike first."""
+    return {"groups": session.look_alikes()}
+
+
+@routes.get("/work")
+def read_work(session: OpenSession) -> Reply:
+    """The work in the background."""
+    return session.work()
+
+
+AdviceId = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{32}$", description="The `id` of a piece of advice.")
+]
+
+
+class Settlement(RequestForm):
+    """The way to settle a piece of advice.
+
+    "move" gives its picture the better label, "none" the label of none of the classes; "keep" says
+    that its label is right, and "dismiss" that nothing will be done.
+    """
+
+    action: Action
+
+
+@routes.get("/advice")
+def read_advice(session: OpenSession) -> Reply:
+    """Advice on the pictures, the most helpful first, and what was settled, the latest first."""
+    settled = session.read(lambda contents: [*contents.settled.items()])
+    return {
+        "advice": [
+            {"id": id_of_advice(piece), "actions": actions_of(piece), **vars(piece)}
+            for piece in session.advice()
+        ],
+        "settled": [{"id": key, **entry.model_dump()} for key, entry in reversed(settled)],
+    }
+
+
+@routes.post("/advice/{advice_id}")
+def settle_advice(editor: OpenEditor, advice_id: AdviceId, settlement: Settlement) -> Reply:
+    """Settle a piece of advice: its pictures move if the action says so, and it is kept in mind."""
+    pieces = {id_of_advice(piece): piece for piece in editor.session.advice()}
+
+    def edit(contents: Contents) -> Edit:
+        if advice_id not in pieces:
+            raise no_such_advice()
+        changes = settle(contents, pieces[advice_id], settlement.action)
+        return Edit("Followed advice", changes, "settled-advice")
+
+    return editor.edit(edit)
+
+
+@routes.delete("/advice/{advice_id}")
+def take_back_advice(editor: OpenEditor, advice_id: AdviceId) -> Reply:
+    """Take back what was done about a piece of advice."""
+
+    def edit(contents: Contents) -> Edit:
+        require_one_label(contents, "Advice")
+        return Edit("Took back advice", take_back(contents, advice_id), "settled-advice")
+
+    return editor.edit(edit)

@@ -1,0 +1,234 @@
+"""The routes of downloads: a table of files, each with the function that makes it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, NamedTuple, TypeVar
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response, StreamingResponse
+
+from metaadapter.adapter.files import skill_bytes
+from metaadapter.apps.field.camtrap_package import CamtrapPackage
+from metaadapter.apps.field.frames import counts_table, species_counts
+from metaadapter.apps.field.megadetector_file import MegaDetectorFile, write_timelapse
+from metaadapter.apps.page.changes import require_one_label
+from metaadapter.apps.page.contents import Contents
+from metaadapter.apps.page.frame_answers import FrameAnswers, frame_answers
+from metaadapter.apps.page.project import UPLOAD_PREFIX
+from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.routes.dependencies import OpenSession
+from metaadapter.apps.page.routes.downloads import (
+    SortedPicture,
+    folder_name,
+    label_manifest,
+    move_script,
+    prediction_table,
+    sorted_pictures,
+    whole_pictures,
+    zip_pieces,
+)
+from metaadapter.apps.page.routes.forms import Reply
+from metaadapter.apps.page.session import Session
+from metaadapter.files.stored_zip import zip_bytes
+
+MISSING_FILE = "what is missing.txt"
+CSV, ZIP = "text/csv; charset=utf-8", "application/zip"
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The source of a download: the open project, and the least probability that counts."""
+
+    session: Session
+    threshold: float
+
+    def decided(self, use: Callable[[list[SortedPicture], Contents], Value]) -> Value:
+        """Call `use` with all pictures, sorted by their labels and predictions, and the contents.
+
+        It waits until the predictions are up to date. Nothing changes the contents during the call.
+        """
+        predictions = self.session.wait_for_results().answers
+        return self.session.read(
+            lambda contents: use(sorted_pictures(contents, predictions, self.threshold), contents)
+        )
+
+    def frames(self) -> FrameAnswers:
+        """The answers by frame; without a classifier, boxes have the detector's categories."""
+        name = folder_name(self.session.project.facts.name)
+        try:
+            answers = self.session.wait_for_results().answers
+        except Refusal as refusal:
+            if refusal.kind != "no-adapter":
+                raise
+            answers = {}
+        return self.session.read(
+            lambda contents: frame_answers(contents, answers, self.threshold, name)
+        )
+
+    @property
+    def classifier(self) -> str:
+        """The name of the classifier in files of camera traps."""
+        return f"metaadapter {self.session.project.facts.name}"
+
+    def written(self, write: Callable[[Path], Value]) -> tuple[dict[str, bytes], Value]:
+        """The files that `write` makes in a folder, by their names, and what it returns."""
+        incoming = self.session.project.incoming
+        # After a kill the next start removes the folder.
+        with tempfile.TemporaryDirectory(dir=incoming, prefix=UPLOAD_PREFIX) as folder:
+            value = write(Path(folder))
+            return {file.name: file.read_bytes() for file in sorted(Path(folder).iterdir())}, value
+
+
+def taken(
+    session: OpenSession,
+    threshold: Annotated[
+        float,
+        Query(
+            alias="sure",
+            ge=0,
+            le=1,
+            allow_inf_nan=False,
+            description="Predictions with a probability below it do not count.",
+        ),
+    ] = 0.0,
+) -> Taken:
+    """Return the source of the downloads of a request."""
+    return Taken(session, threshold)
+
+
+Taking = Annotated[Taken, Depends(taken)]
+
+
+def _predictions(of: Taken) -> bytes:
+    """The predictions as a table."""
+    return of.decided(prediction_table)
+
+
+def _labels(of: Taken) -> bytes:
+    """The labels of people as a manifest, which `metaadapter adapt --several` reads."""
+    return of.session.read(label_manifest)
+
+
+def _pictures(of: Taken) -> Iterator[bytes]:
+    """The pictures in folders named by class."""
+    return zip_pieces(of.decided(lambda pictures, _: pictures), of.session.picture)
+
+
+def _moves(of: Taken) -> bytes:
+    """A shell script that moves the user's own files."""
+    of.session.read(lambda contents: require_one_label(contents, "A script that moves files"))
+    return move_script(of.decided(whole_pictures))
+
+
+def _adapter(of: Taken) -> bytes:
+    """The classifier as a skill file."""
+    stored = of.session.wait_for_results().stored
+    assert stored is not None
+    return skill_bytes(stored)
+
+
+def _counts(of: Taken) -> bytes:
+    """The counts of species as a table."""
+    answers = of.frames()
+    return counts_table(species_counts(answers.predictions, answers.folder))
+
+
+def _timelapse(of: Taken) -> bytes:
+    """A table for Timelapse."""
+    answers, name = of.frames(), "timelapse.csv"
+    files, _ = of.written(
+        lambda folder: write_timelapse(folder / name, answers.predictions, answers.folder)
+    )
+    return files[name]
+
+
+def _megadetector(of: Taken) -> bytes:
+    """All boxes, as corrected, with the answers, as MegaDetector JSON."""
+    answers, name = of.frames(), "megadetector.json"
+    writer = MegaDetectorFile(of.classifier, answers.labels, answers.folder, answers.detections)
+    files, _ = of.written(lambda folder: writer.write(folder / name, answers.predictions, []))
+    return files[name]
+
+
+def _camtrap(of: Taken) -> bytes:
+    """A Camera Trap Data Package in a zip file."""
+    answers = of.frames()
+    detector = str(answers.detections.info["detector"])
+
+    def write(folder: Path) -> list[str]:
+        package = CamtrapPackage(folder, of.classifier, answers.folder, detector)
+        missing = package.write(lambda: answers.predictions)
+        return [f"{line.replace(f'{folder}{os.sep}', '')}\n" for line in missing]
+
+    files, missing = of.written(write)
+    return zip_bytes(files | ({MISSING_FILE: "".join(missing).encode()} if missing else {}))
+
+
+class Download(NamedTuple):
+    """A file to download: its name, its type, and what makes its content."""
+
+    file: str
+    media_type: str
+    make: Callable[[Taken], bytes | Iterator[bytes]]
+
+
+DOWNLOADS = {
+    "adapter": Download("classifier.adapter", "application/octet-stream", _adapter),
+    "answers.csv": Download("answers.csv", CSV, _predictions),
+    "labels.csv": Download("labels.csv", CSV, _labels),
+    "pictures.zip": Download("pictures.zip", ZIP, _pictures),
+    "moves.sh": Download("moves.sh", "text/x-shellscript; charset=utf-8", _moves),
+    "counts.csv": Download("counts.csv", CSV, _counts),
+    "timelapse.csv": Download("timelapse.csv", CSV, _timelapse),
+    "megadetector.json": Download("megadetector.json", "application/json", _megadetector),
+    "camtrap-dp.zip": Download("camtrap-dp.zip", ZIP, _camtrap),
+}
+"""Last part of the address → the download."""
+
+routes = APIRouter()
+
+
+def _add_route(place: str, download: Download) -> None:
+    def take(of: Taking) -> Response:
+        content, headers = download.make(of), _headers(of.session, download.file)
+        if isinstance(content, bytes):
+            return Response(content, media_type=download.media_type, headers=headers)
+        return StreamingResponse(content, media_type=download.media_type, headers=headers)
+
+    routes.add_api_route(
+        f"/take/{place}",
+        take,
+        name=download.make.__name__.strip("_"),
+        description=download.make.__doc__,
+        response_class=Response,
+    )
+
+
+def _headers(session: Session, name: str) -> dict[str, str]:
+    """Let the browser save a file under the names of the project and of the file, and the day."""
+    project = "-".join(folder_name(session.project.facts.name).split())
+    dated = f"{project}-{date.today()}-{name}"
+    ascii_name = dated.encode("ascii", "replace").decode().replace("?", "_")
+    encoded = f"filename*=UTF-8''{quote(dated, safe='')}"
+    return {"Content-Disposition": f'attachment; filename="{ascii_name}"; {encoded}'}
+
+
+for place, download in DOWNLOADS.items():
+    _add_route(place, download)
+
+
+@routes.get("/counts")
+def read_counts(of: Taking) -> Reply:
+    """How often each species was seen at each camera."""
+    answers = of.frames()
+    counts = species_counts(answers.predictions, answers.folder)
+    return {"counts": [count._asdict() for count in counts]}

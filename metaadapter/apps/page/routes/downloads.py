@@ -1,0 +1,248 @@
+"""The files to download: predictions and labels as tables, and pictures sorted into folders.
+
+No two classes share a folder, and no class shares one with the pile of unsure predictions.
+"""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+import zipfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.resources import files
+from operator import itemgetter
+from typing import NamedTuple
+
+from metaadapter.apps.page.contents import Contents
+from metaadapter.apps.page.entries import NONE, PictureEntry
+from metaadapter.apps.page.refusal import Refusal
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.label_sets import LabelCell
+from metaadapter.files.stored_zip import zip_entry
+from metaadapter.files.table_file import Row, csv_table
+from metaadapter.workflow.prediction.prediction_rows import OF_BOXES
+from metaadapter.workflow.prediction.predictions import NONE_OF_THESE, Prediction
+
+UNSURE = "unsure"
+HEADER = (
+    *("picture", "answer", "probability", "runner_up", "runner_up_probability", "known"),
+    *("unfamiliar", "labelled", "id"),
+)
+# The columns for pictures in boxes, as `metaadapter predict --out` names them.
+BOX_CELLS = (*(column.name for column in OF_BOXES[:6]), "time")
+NOT_IN_FOLDER_NAMES = '/\\:*?"<>|'
+LEFT_OUT_FILE = "pictures left out.txt"
+PLACE_OF_TABLE = "TABLE OF PICTURES\n"
+
+
+class SortedPicture(NamedTuple):
+    """A picture with the class that it is sorted into."""
+
+    id: str
+    name: str
+    answer: str
+    """The name of the class or of a pile; a class of that name gives the pile a number."""
+    folder: str
+    prediction: Prediction | None
+    """`None` for a labelled picture."""
+
+
+def sorted_pictures(
+    contents: Contents, predictions: Mapping[str, Prediction], threshold: float
+) -> list[SortedPicture]:
+    """Every picture with a label or a prediction: the pictures of each class, then of the tray.
+
+    A prediction with a probability below the threshold goes to the pile `UNSURE`; the prediction
+    for an unfamiliar picture to the pile `NONE_OF_THESE`, as does a picture that is labelled so.
+    Other labels stay as they are. With several labels there is a row for each class of a picture,
+    and no pile `UNSURE`.
+    """
+    pictures = []
+    names = contents.class_names
+    taken = {_key(name) for name in names.values()}
+    unsure, none_of_these = _free(UNSURE, taken), _free(NONE_OF_THESE, taken)
+    folders = folder_names([*names.values(), unsure, none_of_these])
+    piles_of = {NONE: none_of_these, UNSURE: unsure} | names
+    for label, pile in contents.piles().items():
+        for key in pile:
+            name, prediction = contents.pictures[key].name, predictions.get(key)
+            if label is not None:
+                answers, prediction = [label], None
+            elif prediction is None or prediction.label not in contents.classes:
+                continue
+            elif prediction.unfamiliar:
+                answers = [NONE]
+            elif prediction.labels is None and prediction.probability < threshold:
+                answers = [UNSURE]
+            else:
+                answers = [*(prediction.labels or (prediction.label,))]
+            for one in answers:
+                if (answer := piles_of.get(one)) is not None:
+                    pictures.append(SortedPicture(key, name, answer, folders[answer], prediction))
+    return pictures
+
+
+def prediction_table(pictures: list[SortedPicture], contents: Contents) -> bytes:
+    """A CSV file with one row per picture; spreadsheets take no name in it for a formula.
+
+    Several classes of a picture stand in one cell. With boxes the table also has the columns of
+    `metaadapter predict --out` for boxes and times.
+    """
+    has_boxes = any(contents.pictures[picture.id].crop for picture in pictures)
+    answers = defaultdict[str, list[str]](list)
+    for picture in pictures:
+        answers[picture.id].append(picture.answer)
+    rows = list[Row]()
+    for picture in {picture.id: picture for picture in pictures}.values():
+        prediction = picture.prediction
+        is_none = contents.pictures[picture.id].labels == (NONE,)
+        numbers: tuple[object, ...] = ("", "", "", "", "yes" if is_none else "", "yes")
+        if prediction is not None:
+            runner_up = contents.classes.get(prediction.runner_up)
+            numbers = (
+                prediction.probability,
+                "" if runner_up is None else runner_up.name,
+                prediction.runner_up_probability,
+                "" if prediction.known is None else prediction.known,
+                "yes" if prediction.unfamiliar else "",
+                "",
+            )
+        boxes = _box_cells(contents.pictures[picture.id]) if has_boxes else ()
+        answer = LabelCell(frozenset(answers[picture.id])).text
+        rows.append((picture.name, answer, *numbers, picture.id, *boxes))
+    return csv_table((*HEADER, *BOX_CELLS) if has_boxes else HEADER, rows)
+
+
+def label_manifest(contents: Contents) -> bytes:
+    """A manifest of the labelled pictures, under the names with which they were added.
+
+    It is refused if two pictures have one name: both would get the labels of both.
+    """
+    labelled = [entry for _, entry in contents.ordered_pictures if entry.labels]
+    name, n = max(
+        Counter(entry.name for entry in labelled).items(), key=itemgetter(1), default=("", 0)
+    )
+    if n > 1:
+        raise Refusal(
+            409,
+            "same-name",
+            f"{n} labelled pictures are named {name!r}, so a table cannot tell them apart. "
+            "Download the pictures in folders instead.",
+            n=n,
+            name=name,
+        )
+    names = contents.class_names
+    rows = [(entry.name, _label_cell(entry, names)) for entry in labelled]
+    return csv_table(("path", "label"), rows)
+
+
+def _label_cell(entry: PictureEntry, names: dict[str, str]) -> str:
+    """The labels of a picture in one cell; `names` are those of the classes by their ids."""
+    return LabelCell(frozenset(names[label] for label in entry.labels if label != NONE)).text
+
+
+def whole_pictures(pictures: Iterable[SortedPicture], contents: Contents) -> list[SortedPicture]:
+    """The pictures with frames in place of their boxes.
+
+    A frame whose boxes have several answers belongs into no folder, and is left out.
+    """
+    whole, folders = dict[str, SortedPicture](), defaultdict[str, set[str]](set)
+    for picture in pictures:
+        crop = contents.pictures[picture.id].crop
+        key = picture.id if crop is None else crop.frame
+        whole[key] = picture._replace(id=key)
+        folders[key].add(picture.folder)
+    return [picture for key, picture in whole.items() if len(folders[key]) == 1]
+
+
+def move_script(pictures: Iterable[SortedPicture]) -> bytes:
+    """A shell script that moves the user's own files into folders named by class.
+
+    Memory cards repeat names, so the script knows each picture by its SHA-256, not by its name.
+    """
+    table = "".join(f"{picture.id} {picture.folder}/{picture.name}\n" for picture in pictures)
+    script = (files("metaadapter.apps.page") / "moves.sh").read_text("utf-8")
+    return script.replace(PLACE_OF_TABLE, table).encode()
+
+
+def _box_cells(entry: PictureEntry) -> tuple[object, ...]:
+    crop, time = entry.crop, entry.time or ""
+    if crop is None:
+        return (*("",) * (len(BOX_CELLS) - 1), time)
+    return (*crop.sides, crop.category, crop.confidence, time)
+
+
+def zip_pieces(pictures: list[SortedPicture], read: Callable[[str], bytes]) -> Iterator[bytes]:
+    """Yield, in pieces, a zip file of the pictures in folders named by class.
+
+    `read` returns the content of a picture. A picture that cannot be read is left out, and a text
+    file in the zip file says so.
+    """
+    pipe = _Pipe()
+    left_out: list[str] = []
+    taken = {_key(picture.folder) for picture in pictures}
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:
+        for picture in pictures:
+            try:
+                content = read(picture.id)
+            except UnreadableImage as error:
+                left_out.append(f"{picture.answer}: {picture.name}: {error.reason}\n")
+                continue
+            file = folder_name(picture.name.split("/")[-1])
+            name = _free(f"{picture.folder}/{file}", taken)
+            archive.writestr(zip_entry(name), content)
+            yield pipe.take()
+        if left_out:
+            entry = zip_entry(_free(LEFT_OUT_FILE, taken))
+            archive.writestr(entry, "".join(["These pictures are left out:\n", *left_out]))
+    yield pipe.take()
+
+
+def folder_names(answers: Iterable[str]) -> dict[str, str]:
+    """A folder name for each answer; they differ on every system, also where case is ignored."""
+    taken: set[str] = set()
+    # An answer that is a folder name already keeps it.
+    own = sorted(answers, key=lambda answer: folder_name(answer) != answer)
+    return {answer: _free(folder_name(answer), taken) for answer in own}
+
+
+def folder_name(answer: str) -> str:
+    """The name of a class as a folder name that every system allows."""
+    plain = "".join("_" if letter in NOT_IN_FOLDER_NAMES else letter for letter in answer)
+    return plain.strip(" .") or "_"
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, with a number before its ending if it is taken; it is taken from then on."""
+    folder, slash, file = name.rpartition("/")
+    stem, dot, suffix = file.rpartition(".")
+    free, number = name, 1
+    while _key(free) in taken:
+        number += 1
+        numbered = f"{stem} ({number}){dot}{suffix}" if stem else f"{file} ({number})"
+        free = f"{folder}{slash}{numbered}"
+    taken.add(_key(free))
+    return free
+
+
+def _key(name: str) -> str:
+    """A value that is equal for names that some system takes for the same."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+class _Pipe(io.RawIOBase):
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: object) -> int:
+        content = bytes(piece)  # type: ignore[call-overload]
+        self._pieces.append(content)
+        return len(content)
+
+    def take(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)

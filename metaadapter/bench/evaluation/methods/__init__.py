@@ -1,0 +1,1 @@
+"""Methods of an evaluation, by name."""

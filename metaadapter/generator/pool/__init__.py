@@ -1,0 +1,1 @@
+"""Unlabelled pictures of a task, and what they add to the adapter."""

@@ -1,0 +1,1 @@
+"""The ridge regression of a task: its weights, its temperature and its left-out answers."""
