@@ -26,7 +26,6 @@ from metaadapter.bench.evaluation.sets.name_level import made_names_note
 from metaadapter.bench.evaluation.several_bench import SeveralBench
 from metaadapter.bench.evaluation.summary import records
 from metaadapter.bench.evaluation.tables import table_files
-from metaadapter.bench.sequences.sequence_bench import SequenceBench
 from metaadapter.errors import UsageError
 from metaadapter.features.device import choose_device
 from metaadapter.files.checksums import write_document
@@ -162,4 +161,8 @@ def bench_of(config: EvaluationConfig) -> type[Bench]:
     """Return the kind of draws that a configuration asks for."""
     if config.several:
         return SeveralBench
-    return SequenceBench if config.continual else TaskBench
+    if not config.continual:
+        return TaskBench
+    from metaadapter.bench.sequences.sequence_bench import SequenceBench
+
+    return SequenceBench

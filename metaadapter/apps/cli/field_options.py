@@ -86,8 +86,11 @@ def read_cut(
 
     The first file has the boxes of the labelled pictures, and the last one those of the pool.
     """
-    from metaadapter.apps.field.detections import pool_boxes, read_detections, surest_boxes
     from metaadapter.workflow.labelled_pictures import Cut
+
+    if not files:
+        return Cut()
+    from metaadapter.apps.field.detections import pool_boxes, read_detections, surest_boxes
 
     if len(files) > 2 or (len(files) == 2 and pool is None):
         raise UsageError(
@@ -95,7 +98,7 @@ def read_cut(
             f"got {len(files)} files{'' if pool else ' without --unlabelled'}"
         )
     labelled = unlabelled = None
-    if files and support is not None:
+    if support is not None:
         boxes = read_detections(files[0])
         labelled = partial(
             surest_boxes,
@@ -103,7 +106,7 @@ def read_cut(
             min_confidence=min_confidence,
             source=support,
         )
-    if files and pool is not None:
+    if pool is not None:
         boxes = read_detections(files[-1])
         if labelled is not None and len(files) == 1:  # its warnings come with the labelled pictures
             boxes = replace(boxes, warnings=())

@@ -16,7 +16,6 @@ from metaadapter.bench.evaluation.methods.method import PictureAnswers, PictureT
 from metaadapter.errors import UsageError
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.labs.tuning import tune_inside
 from metaadapter.workflow.fit_adapter import predict_adapter
 from metaadapter.workflow.labelled_support import labelled_support
 
@@ -32,6 +31,8 @@ SEED = 0
 
 
 def _inside(task: PictureTask) -> PictureAnswers:
+    from metaadapter.labs.tuning import tune_inside
+
     encoder, generator = task.encoder, load_generator("default")
     if not isinstance(encoder, FrozenEncoder):
         raise UsageError(
