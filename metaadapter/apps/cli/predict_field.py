@@ -130,7 +130,7 @@ class FieldRun:
     def _require_writable(self, kind: str, path: Path) -> None:
         """Raise an error if there is no place, or something that no earlier export has written."""
         from metaadapter.apps.cli.outputs import require_replaceable
-        from metaadapter.data.boxes.formats import WRITTEN
+        from metaadapter.data.boxes.formats import FORMATS
         from metaadapter.data.boxes.written_files import require_place
         from metaadapter.files.output_folder import is_stream
 
@@ -139,7 +139,7 @@ class FieldRun:
                 raise UsageError(f"--export {path} is a file; {kind} is a folder of files")
             require_place(path)
         elif kind != "camtrap-dp" and not is_stream(path):
-            require_replaceable("--export", path, {**WRITTEN, **OF_TRAPS}[kind])
+            require_replaceable("--export", path, OF_TRAPS.get(kind) or FORMATS[kind].written)
         if kind == "camtrap-dp":
             from metaadapter.apps.field.camtrap_package import CamtrapPackage
 

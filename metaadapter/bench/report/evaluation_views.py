@@ -27,6 +27,12 @@ from metaadapter.files.plain_text import in_markdown, one_line
 
 # A gain or loss of this many points gives a cell its full colour.
 STRONGEST = 10
+SECTIONS = (
+    *("integrity", "accuracy", "gain", "strangers", "ranks", "time", "calibration"),
+    *("metrics", "errors", "how"),
+)
+"""The sections of the page in their order; `templates/sections/` has a template for each, which
+reads `result`, an `EvaluationResult`, and is empty where the result has nothing for it."""
 STRANGER_METRICS_OF_A_TERMINAL = ("unknown_auroc", "far_auroc")
 
 
@@ -152,6 +158,7 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
             *(figures.accuracy_by_shots, figures.accuracy_by_names, figures.reliability),
         ),
         result=result,
+        sections=SECTIONS,
         overall=overall,
         judged=words.part_suffix(result.judged),
         notes=words.method_notes(result.methods),

@@ -17,6 +17,11 @@ from metaadapter.data.crop import Box
 from metaadapter.files.output_folder import write_output
 
 
+def is_cvat(content: object) -> bool:
+    """Return whether a content is the root element of CVAT's XML."""
+    return isinstance(content, Element) and content.tag == "annotations"
+
+
 def read_cvat(root: Element) -> Listing:
     """Read the element `annotations`; other content is a `ValueError`.
 

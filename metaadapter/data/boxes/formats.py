@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
+from xml.etree.ElementTree import Element
 
 from pydantic import ValidationError
 
 from metaadapter.data.boxes.coco import is_coco, read_coco, write_coco
-from metaadapter.data.boxes.cvat import read_cvat, write_cvat
+from metaadapter.data.boxes.cvat import is_cvat, read_cvat, write_cvat
 from metaadapter.data.boxes.label_studio import (
     is_label_studio,
     read_label_studio,
@@ -18,35 +18,47 @@ from metaadapter.data.boxes.label_studio import (
 )
 from metaadapter.data.boxes.listing import Listing, checked
 from metaadapter.data.boxes.megadetector import is_megadetector, read_megadetector
-from metaadapter.data.boxes.voc import read_voc, voc_files, write_voc
+from metaadapter.data.boxes.voc import is_voc, read_voc, write_voc
 from metaadapter.data.boxes.xml_tree import parse_xml
-from metaadapter.data.boxes.yolo import read_yolo, write_yolo, yolo_names
+from metaadapter.data.boxes.yolo import is_yolo, read_yolo, write_yolo
 from metaadapter.errors import DataError, UsageError
 from metaadapter.files.regular_files import regular
 from metaadapter.files.strict_json import parse_json
 from metaadapter.files.url import Url
 
-WRITERS: Mapping[str, Callable[[Listing, Path], None]] = {
-    "coco": write_coco,
-    "yolo": write_yolo,
-    "voc": write_voc,
-    "cvat": write_cvat,
-    "label-studio": write_label_studio,
+
+class Format(NamedTuple):
+    """A format of boxes.
+
+    A content is a folder or a YAML file, as a path; the root element of XML; or a value of JSON.
+    Readers and writers raise a `ValueError` for what they cannot read or write.
+    """
+
+    recognizes: Callable[[Any], bool]
+    """Whether a content has this format, by its beginning."""
+    read: Callable[[Any], Listing]
+    write: Callable[[Listing, Path], None] | None = None
+    """Write a file, or a folder; `None` for formats that are only read."""
+    written: bytes = b""
+    """A pattern of the beginning of a file that an earlier run has written; "" for a folder."""
+
+
+FORMATS: Mapping[str, Format] = {
+    "yolo": Format(is_yolo, read_yolo, write_yolo),
+    "voc": Format(is_voc, read_voc, write_voc),
+    "cvat": Format(is_cvat, read_cvat, write_cvat, rb"\A.{0,200}<name>metaadapter"),
+    "coco": Format(is_coco, read_coco, write_coco, rb'\A\{"info": \{"description": "metaadapter'),
+    "label-studio": Format(
+        is_label_studio,
+        read_label_studio,
+        write_label_studio,
+        rb'\A\[.{0,65536}"model_version": "metaadapter|\A\[\]\Z',
+    ),
+    "megadetector": Format(is_megadetector, read_megadetector),
 }
-WRITTEN = {
-    "coco": rb'\A\{"info": \{"description": "metaadapter',
-    "cvat": rb"\A.{0,200}<name>metaadapter",
-    "label-studio": rb'\A\[.{0,65536}"model_version": "metaadapter|\A\[\]\Z',
-}
-"""The beginnings of the files that an earlier run has written; the other formats are folders."""
+"""Name, as in `--export` → format. The first that recognizes a content reads it."""
 BOM = b"\xef\xbb\xbf"
 ENDINGS = (".json", ".xml", ".yaml", ".yml")
-OF_JSON = (
-    (is_coco, read_coco),
-    (is_label_studio, read_label_studio),
-    (is_megadetector, read_megadetector),
-)
-Read: TypeAlias = Callable[[], Listing]
 EXPECTED = (
     "expected boxes of COCO, YOLO (a folder with data.yaml), Pascal VOC, CVAT (XML for images), "
     "Label Studio, MegaDetector or SpeciesNet"
@@ -74,13 +86,16 @@ def recognized(source: Path) -> Listing | None:
 
 def _read(source: Path) -> Listing | None:
     try:
-        read = _folder(source) if source.is_dir() else _file(source)
-        if read is not None and isinstance(source, Url):
+        content = _content(source)
+        named = next((one for one in FORMATS.values() if one.recognizes(content)), None)
+        if named is None and isinstance(content, Element):
+            raise ValueError(f"its XML is <{content.tag}>, neither CVAT's nor Pascal VOC's")
+        if named is not None and isinstance(source, Url):
             raise UsageError(
                 f"{source} has boxes, and boxes are read from a drive alone: copy it there with "
                 "its pictures, and name the copy"
             )
-        return None if read is None else checked(read())
+        return None if named is None else checked(named.read(content))
     except OSError as error:
         raise DataError(f"cannot read the boxes {source}: {error.strerror}") from error
     except ValidationError as error:
@@ -94,39 +109,19 @@ def _read(source: Path) -> Listing | None:
 
 def write_boxes(listing: Listing, name: str, place: Path) -> None:
     """Write a listing in the format of a name; what the format cannot hold is a `DataError`."""
+    write = FORMATS[name].write
+    assert write is not None, name
     try:
-        WRITERS[name](listing, place)
+        write(listing, place)
     except ValueError as error:
         raise DataError(f"cannot write {place} in the format {name}: {error}") from error
 
 
-def _folder(folder: Path) -> Read | None:
-    if (names := yolo_names(folder)) is not None:
-        return partial(read_yolo, names)
-    files = voc_files(folder)
-    return partial(read_voc, files, folder) if files else None
-
-
-def _file(file: Path) -> Read | None:
-    if file.suffix.lower() in (".yaml", ".yml"):
-        return partial(read_yolo, file)
-    content = regular(file).read_bytes().removeprefix(BOM).lstrip()
+def _content(source: Path) -> Any:
+    """Return the content of a source, as in `Format`."""
+    if source.is_dir() or source.suffix.lower() in (".yaml", ".yml"):
+        return source
+    content = regular(source).read_bytes().removeprefix(BOM).lstrip()
     if content[:1] == b"<":
-        return partial(_xml, content)
-    return _json(parse_json(content)) if content[:1] in (b"{", b"[") else None
-
-
-def _xml(content: bytes) -> Listing:
-    root = parse_xml(content)
-    if root.tag == "annotation":
-        raise ValueError("it is one file of Pascal VOC; give the folder of these files")
-    if root.tag == "annotations":
-        return read_cvat(root)
-    raise ValueError(f"its XML is <{root.tag}>, neither CVAT's nor Pascal VOC's")
-
-
-def _json(value: Any) -> Read | None:
-    for is_format, read in OF_JSON:
-        if is_format(value):
-            return partial(read, value)
-    return None
+        return parse_xml(content)
+    return parse_json(content) if content[:1] in (b"{", b"[") else None

@@ -7,7 +7,6 @@ the sets of the challenge itself the first pixel has the number 1, so boxes lie 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element, tostring
 
@@ -26,7 +25,14 @@ ALL = "default"
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
-def voc_files(folder: Path) -> list[Path]:
+def is_voc(content: object) -> bool:
+    """Return whether a content is a folder of this format; one of its files is a `ValueError`."""
+    if isinstance(content, Element) and content.tag == "annotation":
+        raise ValueError("it is one file of Pascal VOC; give the folder of these files")
+    return isinstance(content, Path) and content.is_dir() and bool(_files(content))
+
+
+def _files(folder: Path) -> list[Path]:
     """The files in a folder of this format; none if it has another one.
 
     They are in its folder `Annotations`, or beside the pictures; in a bucket only the former.
@@ -38,11 +44,11 @@ def voc_files(folder: Path) -> list[Path]:
     return files if files and _is_annotation(files[0]) else []
 
 
-def read_voc(files: Sequence[Path], root: Path) -> Listing:
-    """Read files below a folder; other content is a `ValueError` that names the file."""
+def read_voc(root: Path) -> Listing:
+    """Read a folder; other content is a `ValueError` that names the file."""
     splits = _splits(root)
     remarks, frames = defaultdict[str, list[str]](list), list[FrameDetections]()
-    for file in files:
+    for file in _files(root):
         try:
             element = parse_xml(regular(file).read_bytes())
             inner = file.relative_to(root / FOLDER if (root / FOLDER).is_dir() else root)

@@ -28,7 +28,14 @@ LABELS, NAMES, USUAL = "labels", "classes.txt", ("data.yaml", "data.yml", "datas
 MOST_BYTES = 2**20  # of a file of names; a thousand names take 20 kB
 
 
-def yolo_names(folder: Path) -> Path | None:
+def is_yolo(content: object) -> bool:
+    """Return whether a content is a folder of this format, or the YAML file of one."""
+    if not isinstance(content, Path):
+        return False
+    return not content.is_dir() or _names_of(content) is not None
+
+
+def _names_of(folder: Path) -> Path | None:
     """The file with the names of the classes in a folder of this format; `None` in another one."""
     # A class may be called "labels", too; its folder has pictures.
     labels = folder / LABELS
@@ -41,8 +48,9 @@ def yolo_names(folder: Path) -> Path | None:
     return folder / NAMES if has_labels and is_regular(folder / NAMES) else None
 
 
-def read_yolo(names: Path) -> Listing:
-    """Read the folder of a file of names; other content is a `ValueError` that names the file."""
+def read_yolo(source: Path) -> Listing:
+    """Read a folder, or that of a YAML file; other content is a `ValueError` that names a file."""
+    names = (_names_of(source) if source.is_dir() else None) or source
     folder = names.parent
     facts = _facts(names)
     categories = _categories(facts.get("names"))

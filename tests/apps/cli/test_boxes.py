@@ -16,13 +16,14 @@ from PIL import Image
 
 from metaadapter.adapter.files import load_adapter
 from metaadapter.apps.cli.app import main
-from metaadapter.data.boxes.formats import WRITERS, read_boxes, write_boxes
+from metaadapter.data.boxes.formats import FORMATS, read_boxes, write_boxes
 from metaadapter.data.boxes.frame_detections import WHOLE, Detection, FrameDetections
 from metaadapter.data.boxes.listing import Listing
 from metaadapter.data.crop import Box
 
 COLOURS = {"heron": (40, 90, 200), "red fox": (220, 70, 20)}
 BOXES = {"heron": Box(0.0625, 0.25, 0.3125, 0.5), "red fox": Box(0.5625, 0.25, 0.3125, 0.5)}
+WRITERS = [name for name, one in FORMATS.items() if one.write]
 PAGE = Path(__file__).parents[3] / "docs/how-to/fiftyone.md"
 
 

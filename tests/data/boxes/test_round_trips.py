@@ -11,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metaadapter.data.boxes.formats import WRITERS, read_boxes, write_boxes
+from metaadapter.data.boxes.formats import FORMATS, read_boxes, write_boxes
 from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
 from metaadapter.data.boxes.listing import Listing
 from metaadapter.data.crop import Box
@@ -86,7 +86,7 @@ def written(listing, name, folder):
     return place
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", [name for name, one in FORMATS.items() if one.write])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(listing=listings())
 def test_format__written_and_read__has_the_same_boxes(name, listing):
