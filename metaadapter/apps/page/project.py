@@ -184,7 +184,13 @@ def _features(folder: Path, encoder: ImageEncoder, owner: str, notes: list[str])
     """Open the stored features; damaged ones are encoded again, with one more note."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        features = KeptFeatures(folder, Recipe.of(encoder), owner)
+        features = KeptFeatures(
+            folder,
+            Recipe.of(encoder),
+            owner,
+            to_continue="add a picture",
+            instead="start `serve` with another folder",
+        )
     notes += [str(warning.message) for warning in caught]
     return features
 

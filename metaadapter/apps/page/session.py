@@ -7,6 +7,7 @@ them only if they ask to.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -214,7 +215,11 @@ class Session:
             work()
         except Exception as error:
             known = error if isinstance(error, MetaAdapterError) else machine_error(error)
-            sentence = str(known or f"unexpected {type(error).__name__}: {error}")
+            if known is None:
+                logging.getLogger(__name__).error("the work of the page failed", exc_info=error)
+                sentence = f"Unexpected {type(error).__name__}: {error}"
+            else:
+                sentence = as_sentence(known)
             with self._state:
                 self._error = Refusal(500, "machine" if known else "unexpected", sentence)
 
@@ -232,7 +237,8 @@ class Session:
             self._encoded |= encoded
             self.unreadable |= reasons
             if reasons:
-                self._error = _left_out(len(reasons))
+                entries = self.project.history.contents.pictures
+                self._error = _left_out(len(entries.keys() & self.unreadable))
             is_last = not self._waiting()
             self._n_done = 0 if is_last else self._n_done + len(crops)
             self._new_revision()

@@ -44,8 +44,18 @@ class KeptFeatures:
 
     rows: Float16[np.ndarray, "places views dim"]
 
-    def __init__(self, folder: Path, recipe: Recipe, owner: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        recipe: Recipe,
+        owner: str,
+        *,
+        to_continue: str = "run the same command",
+        instead: str = "choose another --out",
+    ) -> None:
         """Open the features in a folder of `owner`, as in "the feature store birds/".
+
+        The errors of failed writes end in `instead`, and in how `to_continue`.
 
         Raises:
             IncompatibleArtifact: The features in the folder have another recipe.
@@ -58,8 +68,9 @@ class KeptFeatures:
         self._row_bytes = 2 * self._shape[0] * self._shape[1]
         self._waiting: dict[str, Float16[np.ndarray, "views dim"]] = {}
         self._committed_at = time.monotonic()
+        self._to_continue, self._instead = to_continue, instead
         require_no_link(folder)
-        with write_errors(owner):
+        with write_errors(owner, instead=instead):
             folder.mkdir(parents=True, exist_ok=True)
             self.database = repaired(folder / DATABASE_FILE, PURPOSE, owner=owner)
             try:
@@ -117,8 +128,8 @@ class KeptFeatures:
     def commit(self, items: Iterable[Item] = ()) -> None:
         """Write added features to disk, with further records of the database in the same step."""
         items, n_kept = [*items], len(self.hashes) - len(self._waiting)
-        kept = f"{n_kept} pictures are finished and kept; run the same command to continue"
-        with write_errors(self._owner, kept):
+        kept = f"{n_kept} pictures are finished and kept; {self._to_continue} to continue"
+        with write_errors(self._owner, kept, instead=self._instead):
             if self._waiting:
                 rows = np.stack([*self._waiting.values()]).astype("<f2").tobytes()
                 # What a killed process wrote without a commit is cut off.

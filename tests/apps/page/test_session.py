@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from metaadapter.apps.page import snapshot as module
 from metaadapter.apps.page.changes import add_classes, add_pictures
-from metaadapter.apps.page.contents import Edit
+from metaadapter.apps.page.contents import Edit, Origin
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.session import Session
 from tests.apps.page.conftest import COLOURS
@@ -63,6 +65,29 @@ def test_answers__with_few_pictures_a_class__learn_from_the_tray_and_with_many_d
                 assert session._state.wait_for(lambda: session.results.pool, timeout=60)
             assert sorted(session.results.pool) == sorted(tray)
             assert session.results.stored.config.n_unlabelled == 4
+
+
+def test_full_disk__stops_the_encoding_until_an_edit_finds_space(opened, fill, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with opened() as project:
+        tray = fill(project, shots=1, tray=20)
+        with monkeypatch.context() as patch, Session(project) as session:
+            patch.setattr("metaadapter.features.store.kept_features.open_after", full)
+            patch.setattr("metaadapter.features.store.kept_features.COMMIT_SECONDS", 0)
+            until = time.monotonic() + 60
+            while (error := session.work())["error"] is None and time.monotonic() < until:
+                time.sleep(0.01)
+            patch.undo()
+            session.change(lambda history: history.undo(Origin()))
+            session.change(lambda history: history.redo(Origin()))
+
+            assert sorted(session.wait_for_results().answers) == sorted(tray)
+
+    assert error["kind"] == "machine"
+    assert error["error"].startswith("Cannot write")
+    assert "add a picture to continue" in error["error"]
 
 
 @pytest.mark.parametrize(

@@ -285,7 +285,9 @@ class Project extends EventTarget {
     if (changed) this.#changed();
     if (work.revision !== this.revision) await this.#load();
     if (this.answered !== this.revision) await this.#loadAnswers();
-    return work.busy || this.answered !== this.revision ? SOON : LATER;
+    const failed = ["machine", "unexpected"].includes(work.kind); // the next edit tries again
+    const goesOn = !failed && (work.busy || this.answered !== this.revision);
+    return goesOn ? SOON : LATER;
   }
 
   #loadAgain() {
