@@ -54,6 +54,7 @@ class PredictionTable:
         self._folder = TemporaryDirectory() if is_stream(path) else None
         place = database_of(path if self._folder is None else Path(self._folder.name, "table"))
         self._is_new = not place.exists()
+        self._again = "begins again" if job is None else "resumes there"
         self._log = repaired(
             place,
             PURPOSE,
@@ -124,7 +125,7 @@ class PredictionTable:
         elif kind and issubclass(kind, KeyboardInterrupt) and self.n_rows:
             raise Interrupted(
                 f"interrupted; the predictions so far, for {self.n_rows} pictures, are in "
-                f"{self._log.path}; the same command resumes there"
+                f"{self._log.path}; the same command {self._again}"
             ) from error
 
     def _begin(self) -> None:

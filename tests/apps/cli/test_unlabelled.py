@@ -15,8 +15,10 @@ def test_predict__together__says_what_the_pictures_changed(run, adapter, picture
     alone = run("predict", adapter, tmp_path / "dusk")
     together = run("predict", adapter, tmp_path / "dusk", "--together")
 
-    command = f"metaadapter predict {adapter} {tmp_path / 'dusk'} --together"
-    assert f"predict them together: {command}" in alone.err
+    sets = run("predict", adapter, tmp_path / "dusk", "--sets", "0.9")
+    command = f"metaadapter predict {adapter} {tmp_path / 'dusk'}"
+    assert f"predict them together: {command} --together" in alone.err
+    assert f"predict them together: {command} … --together" in sets.err
     assert "21 unlabelled picture(s): " in together.err
     assert "it is expected to gain" in together.err
 

@@ -161,6 +161,11 @@ def test_table__interrupted__says_where_the_rows_are(tmp_path):
     assert answer(tmp_path / "a.csv", *PARTS)[0] == ["first"]
 
 
+def test_table__of_no_job__says_that_the_command_begins_again(tmp_path):
+    with pytest.raises(Interrupted, match=r"the same command begins again"):
+        answer(tmp_path / "a.csv", "first", job=None, error=KeyboardInterrupt())
+
+
 def test_table__ended_before_its_first_row__leaves_what_was_there(tmp_path):
     file = tmp_path / "a.csv"
     with pytest.raises(DataError):

@@ -139,10 +139,12 @@ def predict(
     if new_adapter is not None:
         store_adapter(new_adapter, output.predicted.adapter)
         n_unlabelled = output.predicted.adapter.config.n_unlabelled
-        console.note(f"{new_adapter}: the adapter, made with {n_unlabelled} unlabelled pictures")
+        learned = f"made with {n_unlabelled} unlabelled pictures" if n_unlabelled else "unchanged"
+        console.note(f"{new_adapter}: the adapter, {learned}")
     if detections is None:
         _note_boxes(console, request)
-    remedy = remedy_of_shift(adapter, images, has_more=field is not None)
+    options = (sort, top, labelled, reject, keep, sets, sure, out, encoder)
+    remedy = remedy_of_shift(adapter, images, has_more=any(options) or field is not None)
     show_predicted(console, request, output, table_file, listing, remedy, labelled=labelled)
 
 
