@@ -1,4 +1,4 @@
-"""Adapters: their weights, the predictions that they give, and their files."""
+"""Adapters: their weights, the logits and probabilities that these give, and their files."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Read folders and manifests of pictures, decode pictures, and write files safely."""
+"""Pictures and their labels: folders, manifests, tar files and boxes; and decoding."""
 
 import lazy_loader
 

@@ -16,7 +16,9 @@ from metaadapter.data.inputs import name_of, open_readable
 from metaadapter.data.packed import Packed
 from metaadapter.data.table import ImageRow, ImageTable
 from metaadapter.files.machine_errors import is_of_network
+from metaadapter.files.progress import tell
 
+TIMES_AT_ONCE = 256  # between two reports of the progress
 EXIF_TIME = "%Y:%m:%d %H:%M:%S"
 OFFSET = re.compile(r"[+-]\d\d:\d\d")
 # A series has pictures of one folder, each taken at most this long after the one before.
@@ -57,6 +59,8 @@ def with_series(table: ImageTable) -> ImageTable:
     """
     folders = defaultdict[Path, list[tuple[datetime, int]]](list)
     for number, row in enumerate(table.rows):
+        if number % TIMES_AT_ONCE == 0:
+            tell("times", number, len(table.rows))
         time = None if row.group else capture_time(row.file)
         if time is not None:
             # A folder may have times with and without an offset, which Python does not compare.

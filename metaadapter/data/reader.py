@@ -97,9 +97,12 @@ def _select_split(table: ImageTable, source: Path, split: str | None, labelled: 
     splits = table.splits
     listed = ", ".join(f"{name} ({n})" for name, n in splits.items())
     if split is None and labelled and len(splits) > 1:
+        first = "train" if "train" in splits else next(iter(splits))
+        has_folder = (source / first).is_dir()
+        inner = f"give one of them, such as {source / first}, or " if has_folder else ""
         raise UsageError(
-            f"{source} is divided into {listed}: choose a split, or {ALL_SPLITS!r}; `metaadapter "
-            f"encode --split {next(iter(splits))}` makes a store of one, which every command takes"
+            f"{source} is divided into {listed}: {inner}choose a split, or {ALL_SPLITS!r}; "
+            f"`metaadapter encode --split {first}` makes a store of one, which every command takes"
         )
     if split is None or split == ALL_SPLITS:
         return table

@@ -35,7 +35,7 @@ def regular(path: Path) -> Path:
     return path
 
 
-def expanded(name: str | Path) -> Path:
+def expanded(name: str | os.PathLike[str]) -> Path:
     """Return a place with the home of a user in the place of `~`; an unknown user's `~` stays."""
     place = as_place(name)
     try:
@@ -99,7 +99,7 @@ def given_path(path: str | os.PathLike[str]) -> Path:
 
 def given_places(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
     """Return the places of files and folders; a text or path by itself is one place."""
-    return [as_place(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    return [expanded(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
 
 
 def given_texts(texts: str | Iterable[str]) -> list[str]:

@@ -18,8 +18,7 @@ from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoders.encoder_by_name import load_encoder
-from metaadapter.files.regular_files import given_path, given_texts
-from metaadapter.files.url import as_place
+from metaadapter.files.regular_files import expanded, given_path, given_texts
 from metaadapter.workflow.accuracy import LabelScores
 from metaadapter.workflow.class_texts import ClassNames, Texts, empty_names, unread_names
 from metaadapter.workflow.fit_adapter import Mode, fit_pictures
@@ -168,10 +167,10 @@ def adapt(
     load = partial(load_encoder, device=device, precision=precision, templates=templates)
     reading = Reading(load, selection)
     tree = None if tree is None else given_path(tree)
-    pool = None if unlabelled is None else as_place(unlabelled)
+    pool = None if unlabelled is None else expanded(unlabelled)
     has_names = class_names is not None and bool(class_names.are_given or tree or several)
     labelled = read_support(
-        None if support is None else as_place(support),
+        None if support is None else expanded(support),
         reading,
         encoder=encoder,
         reads_names=has_names or bool(templates or tune),
@@ -186,7 +185,7 @@ def adapt(
     if tune is not None:
         labelled = tune(labelled, texts)
     if background is not None:  # after the names, as this class has none
-        labelled = with_background(labelled, as_place(background), texts or {}, reading)
+        labelled = with_background(labelled, expanded(background), texts or {}, reading)
     pictures = rows = None
     if pool is not None:
         pictures = read_unlabelled(pool, labelled, reading, cut=cut.unlabelled)

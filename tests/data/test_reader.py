@@ -70,7 +70,7 @@ SPLITS = ("train/fox/1.jpg", "train/lynx/2.jpg", "test/fox/3.jpg")
             (*SPLITS, "test/lynx/4.jpg"),
             None,
             UsageError,
-            r"is divided into test \(2\), train \(2\): choose a split",
+            r"is divided into test \(2\), train \(2\): give one of them, such as .*train, or",
         ),
         (SPLITS[:2], "val", UsageError, r"split 'val' was asked for, but .* into train \(2\)"),
         (("fox/1.jpg", "lynx/2.jpg"), "train", UsageError, "is not divided into splits"),
