@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from metaadapter.files.hub import fetch, files_in
+
 TOKEN = "hf_reader"
 # Variables of the hub, beside HF_TOKEN, that give a token.
 OTHER_ACCOUNTS = ("HUGGING_FACE_HUB_TOKEN", "HF_OIDC_RESOURCE")
@@ -164,12 +166,16 @@ def running_hub() -> Any:
             thread.join()
 
 
+def forget_downloads() -> None:
+    """Let this process ask the hub again."""
+    files_in.cache_clear()
+    fetch.cache_clear()
+
+
 @contextmanager
 def hub_for_tests(monkeypatch: Any, folder: Any) -> Any:
     """Yield a hub that this process takes for the real one, with an empty cache in a folder."""
     from huggingface_hub import close_session, constants
-
-    from metaadapter.files.hub import forget_downloads
 
     with running_hub() as hub:
         template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"

@@ -23,7 +23,7 @@ from metaadapter.files.checksums import write_document
 def seal_encoder(folder: Path) -> None:
     """Write `encoder.json` for the files that are now in an encoder's folder."""
     model, _ = open_clip.create_model_from_pretrained(f"local-dir:{folder}", weights_only=True)
-    files = [folder / CONFIG_FILE, *sorted(weights_files(folder)), folder / WHITENING_FILE]
+    files = [folder / CONFIG_FILE, *weights_files(folder), folder / WHITENING_FILE]
     write_document(
         folder / PROOF_FILE,
         {"schema": SCHEMA, "digest": digest_weights(model)},

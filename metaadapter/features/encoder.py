@@ -146,13 +146,10 @@ class FrozenEncoder(ImageEncoder):
         Args:
             name: "tiny", which is in the package; "tiny-128", the same at 128 instead of 224
                 pixels, 2.6 times as fast; "MODEL/TAG" of open_clip, from the hub or its cache;
-                "MODEL/FILE" with a weights file; "hf-hub:ORGANISATION/MODEL" or
-                "hf-hub:ORGANISATION/MODEL@REVISION", a model of open_clip, transformers or timm on
-                the hub; a folder with such a model; or "timm:MODEL". "+text:" and another of these
-                names take the text tower and the temperature of that model, whose features must be
-                as wide.
-                "+timm:" and a model of timm, as a name, MODEL/FILE or folder, adds a second image
-                tower, as in "tiny+timm:vit_small_patch14_dinov2.lvd142m".
+                "hf-hub:ORGANISATION/MODEL" or "hf-hub:ORGANISATION/MODEL@REVISION", a model of
+                open_clip, transformers or timm on the hub; a folder with such a model; or
+                "timm:MODEL". "+timm:" and a model of timm, or a folder with one, adds a second
+                image tower, as in "tiny+timm:vit_small_patch14_dinov2.lvd142m".
             device: "cpu", "cuda", "mps"; the fastest on this machine if None or "auto".
             precision: "fp32", "bf16", or on a GPU "fp16".
             templates: "simple", "openai-imagenet", or your own, each with one `{}`; in a list they

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -130,12 +129,6 @@ def fetch(name: HubName, owner: str, *patterns: str) -> Path:
     return Path(folder)
 
 
-def forget_downloads() -> None:
-    """Ask the hub again, for example in a process that runs for days."""
-    files_in.cache_clear()
-    fetch.cache_clear()
-
-
 def cached_folder(name: HubName) -> Path | None:
     """Return the folder of a revision in the cache of the hub, which may lack files; None if none.
 
@@ -152,23 +145,6 @@ def cached_folder(name: HubName) -> Path | None:
     except (HFValidationError, LocalEntryNotFoundError):
         return None
     return Path(folder)
-
-
-def warn_of_download(name: HubName, kind: str, named_by: str, patterns: Sequence[str]) -> None:
-    """Warn of an artifact of the hub that another one names and that is not on this machine yet.
-
-    It holds no code that runs, but anybody may have made the other and chosen it, and it is large.
-    """
-    from huggingface_hub import constants
-
-    folder = cached_folder(name)
-    is_here = folder is not None and any(any(folder.glob(pattern)) for pattern in patterns)
-    if not (is_here or constants.HF_HUB_OFFLINE):
-        warnings.warn(
-            f"{named_by} names the {kind} {name}, which is not on this machine: it is fetched from "
-            f"{constants.ENDPOINT}/{name.repository} into {constants.HF_HUB_CACHE}",
-            stacklevel=2,
-        )
 
 
 @contextmanager

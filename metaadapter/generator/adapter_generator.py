@@ -24,7 +24,6 @@ from metaadapter.files.hub import (
     is_hub_name,
     place_of,
     some_files,
-    warn_of_download,
 )
 from metaadapter.files.regular_files import given_path
 from metaadapter.generator.ridge.closed_form import ClosedForm
@@ -203,10 +202,8 @@ def generator_id(generator: AdapterGenerator) -> str:
     return joined_hash(parts)[:12]
 
 
-def fetched_generator(name: str | Path, *, named_by: str = "") -> Path:
+def fetched_generator(name: str | Path) -> Path:
     """Return the folder of a generator on the hub, in the hub's cache.
-
-    If an artifact names it and not the user, `named_by` is the artifact, for a warning.
 
     Raises:
         UsageError: The hub has no such repository or revision.
@@ -221,8 +218,6 @@ def fetched_generator(name: str | Path, *, named_by: str = "") -> Path:
             f"{parsed} is not a generator: expected {CONFIG_FILE} and {WEIGHTS_FILE} in the "
             f"repository; it has {some_files(files)}"
         )
-    if named_by:
-        warn_of_download(parsed, "generator", named_by, needed)
     return fetch(parsed, owner, *needed)
 
 

@@ -68,10 +68,8 @@ def shared_generator(name: str | Path | AdapterGenerator) -> tuple[AdapterGenera
     return _shared(str(name), str(Path.cwd()), changed)
 
 
-def generator_folder(name: str | Path, *, named_by: str = "") -> Path:
+def generator_folder(name: str | Path) -> Path:
     """Return the folder of a generator by its name; one on the hub is downloaded.
-
-    If an artifact names it and not the user, `named_by` is the artifact, for a warning.
 
     Raises:
         UsageError: The hub has no such repository or revision.
@@ -80,7 +78,7 @@ def generator_folder(name: str | Path, *, named_by: str = "") -> Path:
     """
     if name == "default":
         return SHIPPED
-    return fetched_generator(name, named_by=named_by) if is_hub_name(name) else given_path(name)
+    return fetched_generator(name) if is_hub_name(name) else given_path(name)
 
 
 def recorded_name(name: str | Path) -> str:

@@ -153,7 +153,7 @@ def generator_that_predicted(
     """Return the generator of that name; `IncompatibleArtifact` if its identity has changed."""
     if not isinstance(name, AdapterGenerator):
         _, place = user_code_and_folder(str(name))
-        generator_folder(place or name, named_by="the adapter")
+        generator_folder(place or name)
     generator, current = shared_generator(name)
     if current != identity:
         shown = CUSTOM if isinstance(name, AdapterGenerator) else str(name)

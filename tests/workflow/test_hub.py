@@ -12,19 +12,15 @@ from metaadapter import (
     DataError,
     MetaAdapterClassifier,
     UsageError,
-    adapt,
-    add,
 )
 from metaadapter.adapter import load_adapter, store_adapter
-from metaadapter.files.hub import forget_downloads
 from metaadapter.generator import (
     Generator,
-    GeneratorConfig,
     generator_id,
     load_generator,
     save_generator,
 )
-from tests.fake_hub import hub_for_tests
+from tests.fake_hub import forget_downloads, hub_for_tests
 
 NAME = "acme/birds"
 
@@ -111,31 +107,6 @@ def test_load__generator_of_the_hub__is_that_of_the_folder(hub, tmp_path):
     assert not again.training
 
 
-def test_add__generator_that_only_an_adapter_names__is_told_before_it_is_fetched(
-    hub, labelled, encoder, tmp_path, monkeypatch
-):
-    from huggingface_hub import constants
-
-    small = Generator(GeneratorConfig(width=8, n_layers=1, n_heads=2))
-    save_generator(small, tmp_path / "small")
-    upload(hub, tmp_path / "small", "acme/generator")
-    adapted = adapt(labelled, encoder=str(encoder), generator="hf-hub:acme/generator")
-    adapted.save(tmp_path / "own")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "another machine"))
-    forget_downloads()
-    name = adapted.adapter.config.generator
-    message = (
-        f"the adapter names the generator {name}, .*: it is fetched from "
-        f"{hub.url}/acme/generator into "
-    )
-    pictures = sorted(labelled.rglob("*.png"))
-
-    with pytest.warns(UserWarning, match=message):
-        add(tmp_path / "own", "zebra", pictures[:1])
-    forget_downloads()
-    add(tmp_path / "own", "okapi", pictures[-1:])  # warnings are errors
-
-
 def test_offline__cache__is_read_and_a_commit_needs_no_network(hub, own, offline):
     commit = upload(hub, own)
     load_adapter(f"hf-hub:{NAME}")
@@ -181,18 +152,18 @@ def test_load__only_files_of_an_adapter_are_fetched(hub, own):
     assert not hub.asked("GET", "folder/")
 
 
-def test_predict__encoder_that_only_an_adapter_names__is_told_before_it_is_fetched(
+def test_predict__encoder_of_the_hub_that_an_adapter_names__is_fetched(
     hub, hub_encoder, own, labelled
 ):
     from metaadapter import predict
 
+    expected = predict(own, [labelled]).predictions()
     stored = load_adapter(own)
     origin = stored.config.origin.model_copy(update={"encoder": hub_encoder})
     config = stored.config.model_copy(update={"origin": origin})
     store_adapter(own, type(stored)(stored.weights, config, stored.support))
-    message = rf"birds names the encoder {hub_encoder}, .* fetched from {hub.url}/acme/clip into"
 
-    with pytest.warns(UserWarning, match=message):
-        predict(own, [labelled])
-    forget_downloads()
-    predict(own, [labelled])  # the encoder is here now: warnings are errors
+    assert [one.label for one in predict(own, [labelled]).predictions()] == [
+        one.label for one in expected
+    ]
+    assert hub.asked("GET", "/acme/clip/resolve/")

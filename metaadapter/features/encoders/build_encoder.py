@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, final
 
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
-
-from metaadapter.errors import UsageError
 from metaadapter.features.encoders import encoder_source
-from metaadapter.features.encoders.encoder_model import EncoderModel, TwoTowers
+from metaadapter.features.encoders.encoder_model import EncoderModel
 from metaadapter.features.encoders.encoder_source import EncoderSource
 from metaadapter.features.encoders.open_clip_model import build_open_clip
 from metaadapter.features.encoders.timm_tower import build_second, build_timm
 from metaadapter.features.encoders.transformers_model import build_transformers
-from metaadapter.features.fingerprint import PROBE_SENTENCE, probe_picture
+from metaadapter.features.fingerprint import probe_picture
 from metaadapter.files.checksums import read_document
 from metaadapter.files.hub import cache_alone_if_unreachable
 from metaadapter.files.silence import silence
@@ -58,47 +52,8 @@ def build_model(source: EncoderSource) -> EncoderModel:
         else:
             model = build_timm(source) if source.library == "timm" else build_open_clip(source)
         model = model._replace(digest=digest)
-        if source.text is not None:
-            model = _with_texts(model, build_model(source.text), source)
         if source.second is not None:
             probe = model.preprocess(probe_picture())[None]
             second = build_second(source.second, probe, model.network.visual.preprocess_cfg)
             model = model._replace(second=second)
     return model
-
-
-@final
-class TextsOf(nn.Module):
-    """The text tower of a model, without its image tower."""
-
-    def __init__(self, network: Any) -> None:
-        super().__init__()
-        self.network = network
-        network.visual = None
-
-    def forward(self, tokens: Int[Tensor, "n length"]) -> Float[Tensor, "n dim"]:
-        """Return the features of sentences."""
-        features: Tensor = self.network.encode_text(tokens)
-        return features
-
-
-def _with_texts(model: EncoderModel, other: EncoderModel, source: EncoderSource) -> EncoderModel:
-    assert source.text is not None
-    if other.tokenize is None:
-        raise UsageError(
-            f"the encoder {source.text.name} has no text tower; name another after +text:"
-        )
-    with torch.inference_mode():
-        pixels = model.preprocess(probe_picture())[None]
-        width = model.network.eval().encode_image(pixels).shape[1]
-        text_width = other.network.eval().encode_text(other.tokenize([PROBE_SENTENCE])).shape[1]
-    if width != text_width:
-        raise UsageError(
-            f"the towers of {source.name} do not fit: the features of pictures are {width} wide "
-            f"and those of texts {text_width}; name a text tower that was trained with the image "
-            "tower"
-        )
-    texts = other.network
-    bias = getattr(texts, "logit_bias", None)
-    network = TwoTowers(model.network.visual, TextsOf(texts), texts.logit_scale, bias)
-    return EncoderModel(network, model.preprocess, other.tokenize)

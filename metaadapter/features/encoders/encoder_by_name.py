@@ -9,8 +9,7 @@ from pathlib import Path
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoder import FrozenEncoder
-from metaadapter.features.encoders.encoder_source import EncoderSource, resolve_encoder
-from metaadapter.features.encoders.hub import warn_of_downloads
+from metaadapter.features.encoders.encoder_source import resolve_encoder
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.files.machine_errors import is_shortage
 from metaadapter.files.user_code import explain, is_user_code, load_user_code
@@ -47,7 +46,7 @@ def load_encoder(
     """
     if not is_user_code(name):
         if remembered_by is not None:
-            _known(name, remembered_by)
+            _require_known(name, remembered_by)
         return FrozenEncoder.load(
             name,
             device=device,
@@ -82,25 +81,9 @@ def load_encoder(
     return encoder
 
 
-def require_no_file(name: str, remembered_by: str) -> None:
-    """Raise `UsageError` if a name that an adapter remembers is MODEL/FILE.
-
-    Anybody may have made the adapter, and FILE may be any file of the user, so only the user may
-    name it. A folder must hold a configuration of an encoder.
-    """
-    if is_user_code(name):
-        return  # `load_encoder` refuses it
-    if file := _known(name, remembered_by).named_file:
-        raise UsageError(
-            f"{remembered_by} was made with the encoder {name}, and a single file such as {file} "
-            f"is read only if you name it: if you trust it, give --encoder {name}"
-        )
-
-
-def _known(name: str, remembered_by: str) -> EncoderSource:
-    warn_of_downloads(name, remembered_by)
+def _require_known(name: str, remembered_by: str) -> None:
     try:
-        return resolve_encoder(name)
+        resolve_encoder(name)
     except UsageError as error:
         raise UsageError(
             f"{remembered_by} was made with the encoder {name!r}, and {error}. If the encoder was "

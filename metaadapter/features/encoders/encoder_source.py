@@ -20,7 +20,6 @@ TINY = Path(__file__).parents[2] / "assets" / "tiny"
 # The names of the encoder in the package, each with its picture size; None for its own size.
 EMBEDDED: dict[str, int | None] = {"tiny": None, "tiny-128": 128}
 CONFIG_FILE = "open_clip_config.json"
-TEXT_SEPARATOR = "+text:"
 SEPARATOR, TIMM = "+timm:", "timm:"
 LOCAL = "local-dir:"
 SAFE_SUFFIX = ".safetensors"
@@ -38,40 +37,25 @@ class EncoderSource:
     """The tag or the name of the weights, for people."""
     library: Literal["open_clip", "transformers", "timm"] = "open_clip"
     """An encoder of timm is an image tower, without texts."""
-    tag: str | None = None
-    """The weights that open_clip fetches; None for those in a folder or file."""
-    file: Path | None = None
-    """The weights in a single file, or those that timm reads in a folder."""
     folder: Path | None = None
-    """The folder of the weights and their whitening; None for a tag or a file."""
+    """The folder of the weights and their whitening; None for weights of the hub by their tag."""
     image_size: int | None = None
     second: EncoderSource | None = None
     """The model of timm that is the second image tower."""
-    text: EncoderSource | None = None
-    """The encoder whose text tower is used in place of its own."""
 
     @property
     def files(self) -> str:
         """The weights, and the configuration of a folder, as a subject of error messages."""
         if self.folder is None:
-            return f"the weights {self.file or self.weights}"
+            return f"the weights {self.weights}"
         config = CONFIG_FILE if self.library == "open_clip" else TRANSFORMERS_CONFIG
-        files = (self.folder / config, *sorted(weights_files(self.folder)))
+        files = (self.folder / config, *weights_files(self.folder))
         return f"the files {', '.join(map(str, files))}"
 
     @property
     def is_fetched(self) -> bool:
         """Whether open_clip or timm fetches a part by its name, from the hub or from its cache."""
-        is_by_name = self.tag is not None or (self.library == "timm" and self.file is None)
-        return is_by_name or (self.second is not None and self.second.is_fetched)
-
-    @property
-    def named_file(self) -> str:
-        """The weights file in the name, as in MODEL/FILE; "" if the name has none."""
-        if self.file is not None and self.folder is None:
-            return str(self.file)
-        parts = (part for part in (self.text, self.second) if part is not None)
-        return next(filter(None, (part.named_file for part in parts)), "")
+        return self.folder is None or (self.second is not None and self.second.is_fetched)
 
 
 def resolve_encoder(name: str) -> EncoderSource:
@@ -80,10 +64,6 @@ def resolve_encoder(name: str) -> EncoderSource:
     if separator:
         source, second = resolve_encoder(first), _timm(second_name)
         return replace(source, name=f"{source.name}+{second.name}", second=second)
-    first, separator, text_name = name.partition(TEXT_SEPARATOR)
-    if separator:
-        source, text = resolve_encoder(first), resolve_encoder(text_name)
-        return replace(source, name=f"{source.name}{TEXT_SEPARATOR}{text.name}", text=text)
     if name.startswith(PREFIX):
         folder = hub_folder(name)
         # The cache names a folder by its commit.
@@ -102,10 +82,7 @@ def resolve_encoder(name: str) -> EncoderSource:
     tags = open_clip.list_pretrained_tags_by_model(model)
     tag = weights.lower().replace("-", "_")  # open_clip accepts both spellings
     if tag in tags:
-        return EncoderSource(f"{model}/{tag}", model, tag, tag=tag)
-    if weights and is_regular(file := expanded(weights)):
-        file = file.resolve()
-        return EncoderSource(f"{model}/{file}", model, file.name, file=file)
+        return EncoderSource(f"{model}/{tag}", model, tag)
     raise UsageError(_unknown_weights(model, weights, tags))
 
 
@@ -118,13 +95,10 @@ def _folder(folder: Path) -> EncoderSource:
         raise DataError(
             f"the folder {folder} is no encoder: expected {CONFIG_FILE} in it, or "
             f"{TRANSFORMERS_CONFIG} of a model of transformers or timm, as in a model folder of a "
-            "hub; for a single weights file write MODEL/FILE"
+            "hub"
         )
     # Without weights open_clip would continue with random ones.
-    weights = weights_files(folder)
-    if no_files := [file for file in weights if not is_regular(file)]:
-        raise DataError(f"{no_files[0]} of the encoder {folder} is no file that can be read")
-    if not weights:
+    if not weights_files(folder):
         raise DataError(
             f"the encoder folder {folder} has {CONFIG_FILE} but no weights; "
             "put open_clip_model.safetensors next to it"
@@ -144,7 +118,7 @@ def _transformers(folder: Path) -> EncoderSource:
 
 
 def _timm(name: str) -> EncoderSource:
-    """Find the model after `timm:`: a model of timm, MODEL/FILE, or a folder."""
+    """Find the model after `timm:`: a model of timm, or a folder with one."""
     import timm
 
     if name and (folder := expanded(name)).is_dir():
@@ -154,52 +128,32 @@ def _timm(name: str) -> EncoderSource:
                 "weights in it, as timm.models.save_for_hf writes them and the hub has them"
             )
         folder = folder.resolve()
-        model, file = f"{LOCAL}{folder}", _weights_of_timm(folder)
-        return EncoderSource(
-            f"{TIMM}{folder}", model, str(folder), "timm", file=file, folder=folder
-        )
+        if not weights_files(folder):
+            raise DataError(
+                f"the folder {folder} has {TRANSFORMERS_CONFIG} but no weights; put "
+                f"model{SAFE_SUFFIX} next to it"
+            )
+        model = f"{LOCAL}{folder}"
+        return EncoderSource(f"{TIMM}{folder}", model, str(folder), "timm", folder=folder)
     if name.startswith(("/", "./", "../", "~")):
         raise UsageError(f"there is no folder {name}; expected the folder of a model of timm")
-    model, _, weights = name.partition("/")
-    if not timm.is_model(model):
-        near = get_close_matches(model, timm.list_models(), n=4, cutoff=0.5)
+    if not timm.is_model(name):
+        near = get_close_matches(name, timm.list_models(), n=4, cutoff=0.5)
         hint = f"did you mean {', '.join(near)}? " if near else ""
         raise UsageError(
-            f"timm has no model {model!r}: {hint}expected the name of one of its models as in "
-            "tiny+timm:vit_small_patch14_dinov2.lvd142m, MODEL/FILE with a weights file, or a "
-            "folder; timm.list_pretrained() lists all"
+            f"timm has no model {name!r}: {hint}expected the name of one of its models as in "
+            "tiny+timm:vit_small_patch14_dinov2.lvd142m, or a folder with one; "
+            "timm.list_pretrained() lists all"
         )
-    if not weights:
-        return EncoderSource(f"{TIMM}{model}", model, model, "timm")
-    file = expanded(weights)
-    if not is_regular(file):
-        raise UsageError(f"there is no weights file {weights} for the model {model} of timm")
-    file = file.resolve()
-    return EncoderSource(f"{TIMM}{model}/{file}", model, f"{model}/{file}", "timm", file=file)
-
-
-def _weights_of_timm(folder: Path) -> Path:
-    files = sorted(file for file in folder.iterdir() if is_regular(file))
-    for suffix in WEIGHTS_SUFFIXES:
-        if file := next((file for file in files if file.suffix == suffix), None):
-            return file
-    raise DataError(
-        f"the folder {folder} has {TRANSFORMERS_CONFIG} but no weights; put model{SAFE_SUFFIX} "
-        "next to it"
-    )
+    return EncoderSource(f"{TIMM}{name}", name, name, "timm")
 
 
 def weights_files(folder: Path) -> list[Path]:
-    """Return the weights in an encoder folder, of which open_clip reads one."""
-    return [
-        file
-        for file in folder.iterdir()
-        # In a hub's folder the links of files that were never downloaded lead to nothing.
-        if file.suffix in WEIGHTS_SUFFIXES
-        and file.name != WHITENING_FILE
-        and file.exists()
-        and not file.is_dir()
-    ]
+    """Return the files of weights in an encoder folder, the preferred one first."""
+    # In a hub's folder the links of files that were never downloaded lead to nothing.
+    files = [file for file in folder.iterdir() if file.suffix in WEIGHTS_SUFFIXES]
+    weights = [file for file in files if file.name != WHITENING_FILE and is_regular(file)]
+    return sorted(weights, key=lambda file: (WEIGHTS_SUFFIXES.index(file.suffix), file.name))
 
 
 def _unknown_model(name: str, model: str, models: Sequence[str]) -> str:
@@ -219,11 +173,12 @@ def _unknown_model(name: str, model: str, models: Sequence[str]) -> str:
 
 def _unknown_weights(model: str, weights: str, tags: Sequence[str]) -> str:
     known = ", ".join(f"{model}/{tag}" for tag in tags) or f"none for {model}"
-    listing = f"open_clip knows {known}; a weights file works too: {model}/FILE"
+    listing = (
+        f"open_clip knows {known}; other weights are read from a folder with {CONFIG_FILE} beside "
+        "them"
+    )
     if not weights:
         return f"the encoder {model!r} is an architecture without weights: {listing}"
-    if "/" in weights or weights.endswith(WEIGHTS_SUFFIXES):
-        return f"there is no weights file {weights} for the encoder {model}"
     near = get_close_matches(weights.lower(), tags, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return f"unknown weights {weights!r} for {model}: {hint}{listing}"

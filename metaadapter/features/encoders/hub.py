@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from metaadapter.errors import DataError
 from metaadapter.features.encoders.transformers_model import CONFIG_FILE, WEIGHTS, family_in
-from metaadapter.files.hub import PREFIX, HubName, fetch, warn_of_download
+from metaadapter.files.hub import PREFIX, HubName, fetch
 
 SETTINGS = ("*.json", "*.txt", "*.model")
 # The files of weights in the order of preference. The last of each kind is a pickle, of which only
@@ -46,10 +45,3 @@ def hub_folder(name: str) -> Path:
         "its weights may hold program code and are never read; a pull request there may have safe "
         f"ones: {PREFIX}{parsed.repository}@refs/pr/N"
     )
-
-
-def warn_of_downloads(name: str, named_by: str) -> None:
-    """Warn of models of the hub in an encoder's name that are not on this machine yet."""
-    for model in re.findall(rf"{PREFIX}[^+]+", name):
-        weights = (*OPEN_CLIP_WEIGHTS, *TIMM_WEIGHTS)
-        warn_of_download(HubName.parse(model), "encoder", named_by, weights)

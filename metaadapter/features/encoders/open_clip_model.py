@@ -14,8 +14,6 @@ from metaadapter.features.encoders.encoder_model import EncoderModel
 from metaadapter.features.encoders.encoder_source import EncoderSource
 from metaadapter.files.machine_errors import is_shortage
 
-PREPROCESS_KEYS = ("mean", "std", "interpolation", "resize_mode")
-
 
 def build_open_clip(source: EncoderSource) -> EncoderModel:
     """Build the model on the CPU in float32; its weights come from the disk or from the hub."""
@@ -24,12 +22,11 @@ def build_open_clip(source: EncoderSource) -> EncoderModel:
     try:
         network, preprocess = open_clip.create_model_from_pretrained(
             source.model,
-            source.tag or (source.file and str(source.file)),
+            None if source.folder else source.weights,
             weights_only=True,
             force_image_size=source.image_size,
             # open_clip only warns about weights trained with QuickGELU in a model without it.
             force_quick_gelu=_tag(source).get("quick_gelu", False),
-            **_preprocessing_of_file(source),
         )
     except Exception as error:
         if is_shortage(error):
@@ -41,19 +38,7 @@ def build_open_clip(source: EncoderSource) -> EncoderModel:
 def _tag(source: EncoderSource) -> dict[str, Any]:
     import open_clip
 
-    return dict(open_clip.get_pretrained_cfg(source.model, source.tag or ""))
-
-
-def _preprocessing_of_file(source: EncoderSource) -> dict[str, Any]:
-    """Return the preprocessing that all tags of the architecture share; {} if they differ."""
-    import open_clip
-
-    if source.file is None:
-        return {}
-    tags = open_clip.list_pretrained_tags_by_model(source.model)
-    configs = [open_clip.get_pretrained_cfg(source.model, tag) for tag in tags]
-    choices = [{f"image_{key}": config[key] for key in PREPROCESS_KEYS} for config in configs]
-    return choices[0] if choices and all(choice == choices[0] for choice in choices) else {}
+    return dict(open_clip.get_pretrained_cfg(source.model, source.weights))
 
 
 def _tokenizer(source: EncoderSource) -> Callable[[list[str]], Tensor]:

@@ -15,7 +15,11 @@ from torch import Tensor, nn
 
 from metaadapter.errors import DataError, IncompatibleArtifact, MetaAdapterError
 from metaadapter.features.encoders.encoder_model import EncoderModel, TwoTowers
-from metaadapter.features.encoders.encoder_source import SAFE_SUFFIX, EncoderSource
+from metaadapter.features.encoders.encoder_source import (
+    SAFE_SUFFIX,
+    EncoderSource,
+    weights_files,
+)
 from metaadapter.features.fingerprint import probe_picture
 from metaadapter.files.machine_errors import is_shortage
 
@@ -86,9 +90,9 @@ def _network(source: EncoderSource, size: int | None) -> nn.Module:
     import timm
 
     weights: dict[str, Any] = {"pretrained": True}
-    if source.file is not None:
+    if source.folder is not None:
         # With these tensors timm reads no file itself: some of its versions run code in a pickle.
-        tensors = _tensors(source.file)
+        tensors = _tensors(weights_files(source.folder)[0])
         weights["pretrained_cfg_overlay"] = {"source": "", "file": None, "state_dict": tensors}
     try:
         sized: dict[str, Any] = {} if size is None else {"img_size": size}
@@ -138,7 +142,7 @@ def _require_row(tower: TimmTower, picture: Tensor) -> None:
 
 def _explain(source: EncoderSource, error: Exception) -> MetaAdapterError:
     reason = " ".join(str(error).split())[:300]
-    if source.file is None and _is_network_error(error):
+    if source.folder is None and _is_network_error(error):
         from timm import get_pretrained_cfg
 
         # A name without a tag means a repository with one.
@@ -151,12 +155,12 @@ def _explain(source: EncoderSource, error: Exception) -> MetaAdapterError:
         )
     if isinstance(error, pickle.UnpicklingError):
         return IncompatibleArtifact(
-            f"the weights {source.file} of a model of timm are damaged or hold program "
-            "code, which is never run; expected tensors only, best as .safetensors"
+            f"{source.files} of a model of timm are damaged or hold program code, which is never "
+            "run; expected tensors only, best as .safetensors"
         )
     return IncompatibleArtifact(
-        f"the model {source.file or source.model} of timm cannot be used: expected an image tower "
-        f"with matching weights and pooled features; timm says: {reason}"
+        f"the model {source.weights} of timm cannot be used: expected an image tower with matching "
+        f"weights and pooled features; timm says: {reason}"
     )
 
 

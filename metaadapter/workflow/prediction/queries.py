@@ -19,7 +19,7 @@ from metaadapter.data.table import CompactRows, ImageRow
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures, is_store, pictures_of_split
-from metaadapter.features.encoders.encoder_by_name import load_encoder, require_no_file
+from metaadapter.features.encoders.encoder_by_name import load_encoder
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
 from metaadapter.features.store.feature_store import FeatureStore
@@ -59,8 +59,6 @@ def load_base_encoder(
             f"{owner} was made from features and does not name their encoder; name that encoder "
             "with encoder=… (--encoder)"
         )
-    if override is None:
-        require_no_file(name, owner)
     remembered_by = owner if override is None else None
     load = partial(
         load_encoder, name, device=device, precision=precision, remembered_by=remembered_by

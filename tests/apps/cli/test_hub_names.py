@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.adapter import load_adapter
-from metaadapter.files.hub import forget_downloads
-from tests.fake_hub import hub_for_tests
+from tests.fake_hub import forget_downloads, hub_for_tests
 
 NAME = "hf-hub:acme/animals"
 

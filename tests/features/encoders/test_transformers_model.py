@@ -179,22 +179,6 @@ def test_fingerprint__other_preprocessing_or_settings__is_another(loaded, copied
     assert not load(folder).fingerprint.matches(known)
 
 
-def test_text_tower_of_another_model__is_read_in_place_of_its_own(saved, loaded, photos):
-    pictures, texts = saved("clip_vision_model")[0], saved("clip")[0]
-
-    encoder = load(f"{pictures}+text:{texts}", templates="{}")
-
-    assert encoder.name == f"{pictures}+text:{texts}"
-    np.testing.assert_array_equal(
-        encoder.encode_texts(SENTENCES), loaded("clip").encode_texts(SENTENCES)
-    )
-    np.testing.assert_array_equal(
-        encoder.encode_images(photos), loaded("clip_vision_model").encode_images(photos)
-    )
-    assert encoder.logit_scale == loaded("clip").logit_scale
-    assert not encoder.fingerprint.matches(loaded("clip_vision_model").fingerprint)
-
-
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
