@@ -56,8 +56,7 @@ class Detections:
         names = [*_names(path, folders)]
         # The files of YOLO's predictions do not tell the ending of a picture's name.
         names += [name.removesuffix(path.suffix) for name in names]
-        frame = next((self.frames[name] for name in names if name in self.frames), None)
-        return frame and frame.of_picture(path)
+        return next((self.frames[name] for name in names if name in self.frames), None)
 
     def animals(
         self, path: Path, folders: Sequence[Path], min_confidence: float

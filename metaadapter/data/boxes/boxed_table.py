@@ -65,17 +65,13 @@ def _rows(
     def leave_out(fate: str) -> None:
         remarks[f"{fate} and are left out"].append(frame.file)
 
-    size = _size(path)
+    size = _size(path) if frame.size else None
     if frame.size and size and not _same_shape(frame.size, size):
         leave_out(
             "pictures have other proportions than when their boxes were drawn, as after a turn by "
             "EXIF data,"
         )
         return
-    if frame.in_pixels and size is None:
-        leave_out("pictures cannot be measured, but have boxes in pixels,")
-        return
-    frame = frame.of_size(size) if size else frame
     if not frame.detections:
         leave_out("pictures have no box")
     boxes = list[tuple[Detection, str]]()

@@ -27,8 +27,8 @@ from metaadapter.files.strict_json import json_text
 class _Image(BaseModel):
     id: int | str
     file_name: str
-    width: Pixels | None = None
-    height: Pixels | None = None
+    width: Pixels
+    height: Pixels
 
 
 class _Category(BaseModel):
@@ -62,7 +62,7 @@ def read_coco(value: Any) -> Listing:
     """
     model = _Coco.model_validate(value)
     names = {str(category.id): category.name for category in model.categories}
-    sizes = {str(image.id): (image.width or 0, image.height or 0) for image in model.images}
+    sizes = {str(image.id): (image.width, image.height) for image in model.images}
     boxes, remarks = defaultdict[str, list[Detection]](list), defaultdict[str, list[str]](list)
     for number, annotation in enumerate(model.annotations):
         image, category = str(annotation.image_id), str(annotation.category_id)
@@ -72,15 +72,11 @@ def read_coco(value: Any) -> Listing:
         if annotation.iscrowd or not annotation.bbox:
             remarks[NO_RECTANGLE].append(f"image {image}")
         else:
-            box = Box(*annotation.bbox)
-            box = box.in_fractions(sizes[image]) if min(sizes[image]) else box
+            box = Box(*annotation.bbox).in_fractions(sizes[image])
             boxes[image].append(Detection(names[category], annotation.score, box))
     frames = [
         FrameDetections(
-            image.file_name,
-            tuple(boxes[str(image.id)]),
-            in_pixels=not min(sizes[str(image.id)]),
-            size=sizes[str(image.id)] if min(sizes[str(image.id)]) else None,
+            image.file_name, tuple(boxes[str(image.id)]), size=(image.width, image.height)
         )
         for image in model.images
     ]

@@ -66,11 +66,11 @@ def _frame(image: Element, remarks: Mapping[str, list[str]]) -> FrameDetections:
         if box is None:
             remarks[NO_RECTANGLE].append(f"{file}: {shape.tag}")
             continue
-        if shape.tag != "tag" and size is not None:
+        if shape.tag != "tag":
             box = box.in_fractions(size)
         boxes.append(Detection(shape.get("label", ""), 1.0, box))
     split = image.get("subset") or None
-    return FrameDetections(file, tuple(boxes), in_pixels=size is None, size=size, split=split)
+    return FrameDetections(file, tuple(boxes), size=size, split=split)
 
 
 def _add_shape(image: Element, detection: Detection, size: tuple[int, int]) -> None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 from metaadapter.data.crop import Box
-from metaadapter.data.decode import upright_size
-from metaadapter.data.inputs import UnreadableImage
 
 ANIMAL = "animal"
 """The category whose boxes are classified; boxes of others, such as "person", are not."""
@@ -40,8 +37,6 @@ class FrameDetections(NamedTuple):
     detections: tuple[Detection, ...]
     failure: str = ""
     """Why the frame has no boxes, if the detector could not read it."""
-    in_pixels: bool = False
-    """Whether the sides of the boxes are numbers of pixels of the upright picture."""
     size: tuple[int, int] | None = None
     """The width and height of the picture in pixels, if the file has them."""
     split: str | None = None
@@ -65,23 +60,3 @@ class FrameDetections(NamedTuple):
         """The detections with at least this confidence, the most confident first."""
         chosen = (box for box in self.detections if box.confidence >= confidence)
         return tuple(sorted(chosen, key=lambda box: -box.confidence))
-
-    def of_picture(self, path: Path) -> FrameDetections:
-        """These detections with boxes in fractions; the header of the picture gives its size."""
-        if not self.in_pixels or not self.detections:
-            return self
-        try:
-            return self.of_size(upright_size(path))
-        except UnreadableImage as error:
-            return self._replace(detections=(), failure=error.reason, in_pixels=False)
-
-    def of_size(self, size: tuple[int, int]) -> FrameDetections:
-        """These detections with boxes in fractions of a picture of a size in pixels."""
-        if not self.in_pixels or not self.detections:
-            return self
-        boxes = [box._replace(box=box.box.in_fractions(size)) for box in self.detections]
-        within = tuple(box for box in boxes if box.box.is_within)
-        reason = "its boxes lie outside the picture, which may have been resized since"
-        return self._replace(
-            detections=within, failure=self.failure if within else reason, in_pixels=False
-        )

@@ -12,8 +12,8 @@ from metaadapter.data.crop import Box
 
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1.001)]
 """A confidence or score; single precision may exceed 1 a little."""
-Pixels: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
-"""The width or height of a picture; 0 if it is not known."""
+Pixels: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
+"""The width or height of a picture."""
 MOST_NAMED = 3
 CUT = "boxes reach beyond their pictures, and are cut at the edge"
 NO_RECTANGLE = "boxes are no upright rectangles in their pictures, and are left out"
@@ -75,7 +75,7 @@ def checked(listing: Listing) -> Listing:
     for frame in listing.frames:
         kept = list[Detection]()
         for detection in frame.detections:
-            box, fate = _within(detection.box, frame.in_pixels)
+            box, fate = _within(detection.box)
             if fate:
                 remarks.setdefault(fate, []).append(f"{frame.file}: {[*detection.box]}")
             if box is not None:
@@ -102,13 +102,13 @@ def plain(number: float) -> float:
     return float(f"{number:.12g}")
 
 
-def _within(box: Box, in_pixels: bool) -> tuple[Box | None, str]:
+def _within(box: Box) -> tuple[Box | None, str]:
     """The part of a box in its picture, and the fate to tell the user, "" for a usual box."""
-    if min(box.width, box.height) > 0 and (in_pixels or box.is_within):
+    if box.is_within:
         return box, ""
     left, top = max(box.left, 0.0), max(box.top, 0.0)
     right, bottom = min(box.left + box.width, 1.0), min(box.top + box.height, 1.0)
     part = Box.of_corners(left, top, right, bottom)
-    if not in_pixels and min(box.width, box.height) > 0 and part.is_within:
+    if min(box.width, box.height) > 0 and part.is_within:
         return part, CUT
     return None, NO_RECTANGLE

@@ -1,8 +1,6 @@
-"""The JSON formats of detectors: MegaDetector's two, and SpeciesNet's two.
+"""The JSON formats of detectors: MegaDetector's, and SpeciesNet's two.
 
 - MegaDetector's, format 1.0 to 1.6: https://lila.science/megadetector-output-format
-- PytorchWildlife's: `annotations` of parallel lists, with boxes as corners in pixels:
-  https://github.com/microsoft/CameraTraps (`post_process.py`)
 - SpeciesNet's `predictions.json`: https://github.com/google/cameratrapai. Version 4 classifies
   frames, version 5 boxes. Its model of whole images reports its classification as a box of the
   category "0" around the frame.
@@ -13,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pydantic import AliasChoices, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from metaadapter.data.boxes.frame_detections import ANIMAL, Detection, FrameDetections
 from metaadapter.data.boxes.listing import Listing, Share
@@ -21,7 +19,6 @@ from metaadapter.data.crop import Box
 
 # MegaDetector's categories, for its early files and SpeciesNet's files, which do not list them.
 USUAL_CATEGORIES = {"1": ANIMAL, "2": "person", "3": "vehicle"}
-WILDLIFE_CATEGORIES = {"0": ANIMAL, "1": "person", "2": "vehicle"}
 WHOLE_IMAGE = "0"
 # SpeciesNet's labels: an identifier, class, order, family, genus, species, common name.
 N_PARTS = 7
@@ -29,16 +26,14 @@ N_PARTS = 7
 
 def is_megadetector(value: Any) -> bool:
     """Return whether parsed JSON has the form of one of the formats."""
-    return isinstance(value, dict) and (
-        "predictions" in value or "images" in value or _is_wildlife(value)
-    )
+    return isinstance(value, dict) and ("predictions" in value or "images" in value)
 
 
 def read_megadetector(value: Any) -> Listing:
     """Read parsed JSON; other content is a `ValidationError` of pydantic, or a `ValueError`."""
-    kind: type[_MegaDetector | _PytorchWildlife | _SpeciesNet]
+    kind: type[_MegaDetector | _SpeciesNet]
     kind = _SpeciesNet if "predictions" in value else _MegaDetector
-    model = (_PytorchWildlife if _is_wildlife(value) else kind).model_validate(value)
+    model = kind.model_validate(value)
     return Listing("MegaDetector", model.categories, [*model.frames()], model.info)
 
 
@@ -120,41 +115,6 @@ class _MegaDetector(BaseModel):
             yield FrameDetections(image.file, boxes, failure)
 
 
-class _WildlifeImage(BaseModel):
-    img_id: str
-    bbox: list[tuple[float, float, float, float]]
-    category: list[int] = Field(validation_alias=AliasChoices("category", "det_category"))
-    confidence: list[Share] = Field(validation_alias=AliasChoices("confidence", "det_confidence"))
-
-
-class _PytorchWildlife(BaseModel):
-    annotations: list[_WildlifeImage]
-    given: dict[str, str] | None = Field(
-        None, validation_alias=AliasChoices("categories", "det_categories")
-    )
-
-    @property
-    def info(self) -> dict[str, Any]:
-        return {"detector": "PytorchWildlife"}
-
-    @property
-    def categories(self) -> dict[str, str]:
-        return self.given or WILDLIFE_CATEGORIES
-
-    def frames(self) -> Iterator[FrameDetections]:
-        for image in self.annotations:
-            facts = zip(image.category, image.confidence, image.bbox, strict=True)
-            boxes = tuple(
-                _Detection(
-                    category=str(category),
-                    conf=confidence,
-                    bbox=Box.of_corners(*corners),
-                ).read(self.categories)
-                for category, confidence, corners in facts
-            )
-            yield FrameDetections(image.img_id, boxes, in_pixels=True)
-
-
 class _Prediction(BaseModel):
     filepath: str
     detections: list[_SpeciesDetection] | None = None
@@ -227,13 +187,6 @@ class _SpeciesNet(BaseModel):
                 "SpeciesNet's classifier alone made it (--classifier_only), so it has no boxes; "
                 "run SpeciesNet without that option"
             )
-
-
-def _is_wildlife(value: Mapping[str, Any]) -> bool:
-    images = value.get("annotations")
-    return isinstance(images, list) and all(
-        isinstance(image, dict) and "img_id" in image for image in images[:1]
-    )
 
 
 def _species(scores: Iterable[tuple[str, float]]) -> dict[str, float]:

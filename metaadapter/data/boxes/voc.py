@@ -76,10 +76,11 @@ def _frame(root: Element, file: Path, remarks: defaultdict[str, list[str]]) -> F
             raise ValueError("an object has no bndbox")
         places = [f"bndbox/{side}" for side in CORNERS]
         box = Box.of_corners(*(number_of(text_of(item, place), place) for place in places))
-        box = box if size is None else box.in_fractions(size)
         score = number_of(text_of(item, "confidence") or "1", "confidence")
-        boxes.append(Detection(text_of(item, "name"), min(max(score, 0.0), 1.0), box))
-    return FrameDetections(name, tuple(boxes), in_pixels=size is None, size=size)
+        boxes.append(
+            Detection(text_of(item, "name"), min(max(score, 0.0), 1.0), box.in_fractions(size))
+        )
+    return FrameDetections(name, tuple(boxes), size=size)
 
 
 def write_voc(listing: Listing, folder: Path) -> None:

@@ -6,6 +6,7 @@ import re
 from typing import Any, NoReturn
 from xml.etree.ElementTree import Element, ParseError, SubElement, TreeBuilder, XMLParser
 
+MOST_PIXELS = 1_000_000  # in the width or the height of a picture
 # XML 1.0 has no form for these characters.
 NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -46,13 +47,12 @@ def number_of(text: str, name: str) -> float:
         raise ValueError(f"expected a number as {name}, got {text[:80]!r}") from None
 
 
-def size_of(width: str, height: str) -> tuple[int, int] | None:
-    """The size of a picture; `None` if it is not given, or 0."""
-    try:
-        sides = (int(float(width)), int(float(height)))
-    except (ValueError, OverflowError):
-        return None
-    return sides if min(sides) > 0 and max(sides) <= 1_000_000 else None
+def size_of(width: str, height: str) -> tuple[int, int]:
+    """The size of a picture in pixels; a `ValueError` if it is not given, or 0."""
+    sides = (number_of(width, "width"), number_of(height, "height"))
+    if not all(1 <= side <= MOST_PIXELS for side in sides):
+        raise ValueError(f"expected a size from 1 to {MOST_PIXELS:,} pixels, got {sides}")
+    return int(sides[0]), int(sides[1])
 
 
 def _text(value: object) -> str:

@@ -3,10 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from metaadapter.apps.field.detections import read_detections
-from metaadapter.data.boxes.frame_detections import Detection
 from metaadapter.data.crop import Box
 from metaadapter.errors import DataError
 
@@ -129,34 +127,6 @@ def test_of__subfolder_of_the_run__finds_the_frame_of_its_own_camera(write_json)
 
     assert read.of(Path("frames/b/1.jpg"), [Path("frames/b")]).file == "b/1.jpg"
     read.require_some([Path("frames/b/1.jpg")], [Path("frames/b")])
-
-
-@pytest.mark.parametrize("classifies", [False, True])
-def test_pytorch_wildlife__its_own_json__gives_boxes(write_json, tmp_path, classifies):
-    """As its `save_detection_json` and `save_detection_classification_json` write it."""
-    (tmp_path / "a").mkdir()
-    Image.new("RGB", (200, 100)).save(tmp_path / "a/1.jpg")
-    kind = "det_" if classifies else ""
-    image = {
-        "img_id": "/home/ann/a/1.jpg",
-        "bbox": [[20, 20, 80, 60], [100, 0, 200, 50]],
-        f"{kind}category": [0, 1],
-        f"{kind}confidence": [0.9, 0.8],
-    }
-    value = {"annotations": [image], f"{kind}categories": None}
-    if classifies:
-        image |= {"clf_category": [7, 7], "clf_confidence": [0.9, 0.9]}
-        value |= {"det_categories": {"0": "animal", "1": "person"}, "clf_categories": {"7": "fox"}}
-
-    read = read_detections(write_json(value))
-    matched = read.matched([tmp_path / "a/1.jpg"], [tmp_path])
-    frame = matched.of(tmp_path / "a/1.jpg", [tmp_path])
-
-    assert read.classified == {"animal"}
-    assert frame.detections == (
-        Detection("animal", 0.9, Box(0.1, 0.2, pytest.approx(0.3), 0.4)),
-        Detection("person", 0.8, Box(0.5, 0.0, 0.5, 0.5)),
-    )
 
 
 @pytest.mark.parametrize(

@@ -40,17 +40,23 @@ def test_xml__with_entities__is_refused(tmp_path, content):
         ("1.xml", "<annotations><track/></annotations>", "CVAT for images 1.1"),
         (
             "1.xml",
-            '<annotations><image name="1"><box label="a" xtl="x"/></image></annotations>',
+            '<annotations><image name="1" width="9" height="9"><box xtl="x"/></image></annotations>',
             "the image '1' is wrong: expected a number as xtl, got 'x'",
         ),
         (
             "1.xml",
-            '<annotations><image name="1"><polygon points="1,2;"/></image></annotations>',
+            '<annotations><image name="1" width="9" height="9"><polygon points="1,2;"/></image>'
+            "</annotations>",
             "the image '1' is wrong: expected a number as points, got ''",
+        ),
+        (
+            "1.xml",
+            '<annotations><image name="1" width="0" height="9"/></annotations>',
+            "the image '1' is wrong: expected a size from 1 to 1,000,000 pixels",
         ),
         ("1.xml", "<annotation/>", "give the folder of these files"),
         ("1.json", "[" * 100_000, "nested too deeply"),
-        ("1.json", coco(images=[IMAGE | {"width": -1}]), r"images\.0\.width"),
+        ("1.json", coco(images=[IMAGE | {"width": 0}]), r"images\.0\.width"),
         ("1.json", coco(images=[IMAGE | {"width": 10**400}]), r"images\.0\.width"),
         ("1.json", coco(images=[IMAGE, IMAGE]), "several images of one id"),
         ("1.json", coco(annotations=[BOX | {"category_id": 2}]), "the category 2, which the file"),

@@ -113,9 +113,6 @@ def _read_frame(
         return "its picture is missing; add it again"
     if frame.failure:
         return f"the detector reports: {frame.failure}"
-    frame = frame.of_picture(path)
-    if frame.failure:
-        return frame.failure
     time, boxes = capture_time(path), frame.above(0.0)
     animals = tuple(
         box for box in boxes if box.category in classified and box.confidence >= MIN_CONFIDENCE
