@@ -40,7 +40,8 @@ def test_xml__with_entities__is_refused(tmp_path, content):
         ("1.xml", "<annotations><track/></annotations>", "CVAT for images 1.1"),
         (
             "1.xml",
-            '<annotations><image name="1" width="9" height="9"><box xtl="x"/></image></annotations>',
+            '<annotations><image name="1" width="9" height="9"><box xtl="x"/></image>'
+            "</annotations>",
             "the image '1' is wrong: expected a number as xtl, got 'x'",
         ),
         (
