@@ -24,6 +24,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.data.reader import read_images
 from metaadapter.features.blocks import BLOCKS
+from metaadapter.features.encoded_pictures import encode_rows
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoders.encoder_source import TINY
 from metaadapter.features.whitening import WHITENING_FILE, Whitening
@@ -64,8 +65,9 @@ def main() -> None:
     (folder / WHITENING_FILE).unlink(missing_ok=True)
     seal_encoder(folder)  # without the whitening, until it is measured
     encoder = FrozenEncoder.load(str(folder), blocks=["joint", *args.blocks])
-    paths = [row.path for row in read_images(args.pictures, labelled=False).rows]
-    rows, unread = encoder.encode_images(paths, on_error="skip")
+    pictures = read_images(args.pictures, labelled=False).rows
+    encoded = encode_rows(pictures, encoder, views=1, seed=0)
+    rows, unread = encoded.features, encoded.quarantined
     columns = np.cumsum(encoder.blocks)[:-1]
     parts = np.split(rows, columns, axis=1)
     names = list(encoder.look_blocks)

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Literal, NamedTuple, Protocol, TypeAlias, get_args, runtime_checkable
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
@@ -26,7 +26,6 @@ from metaadapter.errors import UsageError
 from metaadapter.features.views import n_looks, view_pixels
 from metaadapter.files.machine_errors import is_shortage
 
-OnError = Literal["raise", "skip"]
 Features: TypeAlias = Float16[np.ndarray, "views dim"]
 Outcome: TypeAlias = str | UnreadableImage
 """The content hash of a picture, or why it cannot be read."""
@@ -83,7 +82,7 @@ class Pipeline:
             None.
         fixed_batches: Fill up each batch to `batch_size`, and divide torch's threads as for many
             batches: the last digits of a feature depend on both, but not on the other pictures.
-        on_error: "raise" ends with the first picture that cannot be read.
+        skips: Go on after a picture that cannot be read, which is an outcome, too.
     """
 
     encoder: LookEncoder
@@ -92,11 +91,9 @@ class Pipeline:
     batch_size: int | None = None
     workers: int | None = None
     fixed_batches: bool = False
-    on_error: OnError = "skip"
+    skips: bool = True
 
     def __post_init__(self) -> None:
-        if self.on_error not in get_args(OnError):
-            raise UsageError(f"on_error must be 'raise' or 'skip', got {self.on_error!r}")
         for option in ("views", "batch_size", "workers"):
             value = getattr(self, option)
             if value is not None and value < 1:
@@ -192,7 +189,7 @@ class Pipeline:
                 return _Read(sha256)
             return _Read(sha256, self._pixels(picture, upright))
         except UnreadableImage as error:
-            if self.on_error == "raise":
+            if not self.skips:
                 raise
             # The error itself would keep its frames, and with them pixels.
             return _Read(UnreadableImage(error.path, error.reason))

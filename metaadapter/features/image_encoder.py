@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, Protocol, final, overload, runtime_checkable
+from typing import Protocol, final, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from metaadapter.data.inputs import ImageInput, UnreadableImage
+from metaadapter.data.inputs import ImageInput
 from metaadapter.errors import UsageError
 from metaadapter.features.device import choose_device
 from metaadapter.features.encoding_loop import encode_pictures
@@ -114,7 +114,6 @@ class ImageEncoder(Protocol):
         """The widths of the blocks of a feature, look by look; () for a single block."""
         return look_widths(self.dim, self.zoom, tuple(self.look_blocks.values()))
 
-    @overload
     def encode_images(
         self,
         images: Iterable[ImageInput] | np.ndarray,
@@ -122,29 +121,7 @@ class ImageEncoder(Protocol):
         views: int = 1,
         seed: int = 0,
         batch_size: int | None = None,
-        on_error: Literal["raise"] = "raise",
-    ) -> Float32[np.ndarray, "n dim"]: ...
-
-    @overload
-    def encode_images(
-        self,
-        images: Iterable[ImageInput] | np.ndarray,
-        *,
-        views: int = 1,
-        seed: int = 0,
-        batch_size: int | None = None,
-        on_error: Literal["skip"],
-    ) -> tuple[Float32[np.ndarray, "n dim"], dict[int, UnreadableImage]]: ...
-
-    def encode_images(
-        self,
-        images: Iterable[ImageInput] | np.ndarray,
-        *,
-        views: int = 1,
-        seed: int = 0,
-        batch_size: int | None = None,
-        on_error: Literal["raise", "skip"] = "raise",
-    ) -> np.ndarray | tuple[np.ndarray, dict[int, UnreadableImage]]:
+    ) -> Float32[np.ndarray, "n dim"]:
         """Encode pictures to one unit feature each, the same as in a feature store.
 
         Each view is rounded to float16 and back, as a store keeps it.
@@ -155,24 +132,12 @@ class ImageEncoder(Protocol):
             views: The picture and `views` − 1 random crops are averaged into one feature.
             seed: The seed of the random crops.
             batch_size: The number of looks at a time, by default a fast one for the device.
-            on_error: With "raise", a picture that cannot be read ends the call with its error.
-
-        Returns:
-            The features (n, D), float32. With `on_error="skip"` a pair: the features of the
-            readable pictures, in order, and the errors of the others by their index in `images`.
 
         Raises:
-            UnreadableImage: A picture cannot be read.
+            UnreadableImage: A picture cannot be read; `encode_rows` leaves such pictures out.
             UsageError: `images` is not a list of pictures, or an argument is out of range.
         """
-        pipeline = Pipeline(self, views, seed, batch_size, on_error=on_error)
-        features, contents = encode_pictures(images, pipeline)
-        if on_error == "raise":
-            return features
-        errors = {
-            n: error for n, error in enumerate(contents) if isinstance(error, UnreadableImage)
-        }
-        return features, errors
+        return encode_pictures(images, Pipeline(self, views, seed, batch_size, skips=False))[0]
 
 
 @final

@@ -47,14 +47,14 @@ def tell(stage: Stage, done: int, total: int, rate: float = 0.0) -> None:
         show(Progress(stage, done, total, rate))
 
 
-def meter(stage: Stage, total: int, *, done: int = 0) -> Callable[[int], float]:
+def meter(stage: Stage, total: int) -> Callable[[int], float]:
     """Return a function that counts further items, shows the progress, and returns the rate."""
-    started, n_before = time.monotonic(), done
+    started, done = time.monotonic(), 0
 
     def advance(n_items: int) -> float:
         nonlocal done
         done += n_items
-        rate = (done - n_before) / max(time.monotonic() - started, 1e-9)
+        rate = done / max(time.monotonic() - started, 1e-9)
         tell(stage, done, total, rate)
         return rate
 

@@ -14,6 +14,8 @@ from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoders.encoder_model import EncoderModel
 from metaadapter.features.encoders.encoder_source import EncoderSource
+from metaadapter.features.encoding_loop import encode_pictures
+from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.views import joint_columns, view_pixels
 
 # What a feature loses on the way through a float16, as a store keeps it.
@@ -99,20 +101,20 @@ def test_images__paths_bytes_open_pictures_and_arrays__give_the_same_to_the_last
     np.testing.assert_array_equal(features, clip.encode_images(opened, views=2))
 
 
-def test_images__unreadable__raise_or_are_skipped_with_their_reason(clip, photos, tmp_path):
+def test_images__unreadable__raise_or_are_outcomes_with_their_reason(clip, photos, tmp_path):
     (tmp_path / "fox.jpg").write_text("no picture")
     images = [photos[0], tmp_path / "fox.jpg", photos[1], b"", tmp_path / "none.png"]
 
-    features, skipped = clip.encode_images(images, on_error="skip")
+    features, outcomes = encode_pictures(images, Pipeline(clip))
 
     np.testing.assert_array_equal(features, clip.encode_images(photos[:2]))
-    assert {number: (error.path, error.reason) for number, error in skipped.items()} == {
-        1: (tmp_path / "fox.jpg", skipped[1].reason),
-        3: ("a picture of 0 bytes", "the file is empty"),
-        4: (tmp_path / "none.png", "there is no such file"),
-    }
-    assert skipped[1].reason.startswith("not a picture of a known kind")
-    assert clip.encode_images(photos[:2], on_error="skip")[1] == {}
+    errors = [(one.path, one.reason) for one in outcomes if isinstance(one, UnreadableImage)]
+    assert errors == [
+        (tmp_path / "fox.jpg", outcomes[1].reason),
+        ("a picture of 0 bytes", "the file is empty"),
+        (tmp_path / "none.png", "there is no such file"),
+    ]
+    assert outcomes[1].reason.startswith("not a picture of a known kind")
     with pytest.raises(UnreadableImage, match=r"cannot read .*fox\.jpg"):
         clip.encode_images(images[1:2])
 

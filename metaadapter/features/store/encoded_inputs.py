@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import islice
 from typing import final
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Float16, Int
 
-from metaadapter.data.inputs import UnreadableImage, inputs_digest
+from metaadapter.data.inputs import UnreadableImage
 from metaadapter.data.table import ImageRow
 from metaadapter.features.encoding_pipeline import Outcome, Pipeline
 from metaadapter.features.store.feature_store import FeatureStore
@@ -21,8 +20,6 @@ from metaadapter.features.store.stored_pictures import StoredPicture, equal_pict
 from metaadapter.features.store.writer import gathered
 from metaadapter.files.progress import meter
 
-# The record of the outcomes of successive inputs.
-INPUTS = "inputs"
 UNKNOWN = -1
 
 
@@ -36,26 +33,22 @@ class EncodedInputs:
     def __init__(
         self, rows: Sequence[ImageRow], kept: KeptFeatures, before: FeatureStore | None
     ) -> None:
-        """Read the outcomes of an unfinished run, if these inputs are the same files as then."""
         self._rows, self._kept, self._before = rows, kept, before
         self._hashes = [] if before is None else before.rows.of_pictures("sha256").tolist()
         """The content hashes of the store before."""
         self._stored = {sha256: place for place, sha256 in enumerate(self._hashes)}
         self._places = np.full(len(rows), UNKNOWN, np.int64)
         self._reasons: dict[int, str] = {}
-        self._n_done = 0
-        """The number of first inputs with an outcome on disk."""
-        self._resume()
 
     def encode(self, pipeline: Pipeline) -> tuple[int, float]:
         """Read each input once, and encode the contents that are new.
 
         Return the number of encoded contents, and the pictures that were read per second.
         """
-        number, n_new, rate = self._n_done, 0, 0.0
-        advance = meter("encode", len(self._rows), done=number)
+        number, n_new, rate = 0, 0, 0.0
+        advance = meter("encode", len(self._rows))
         try:
-            pictures = (row.picture for row in islice(self._rows, number, None))
+            pictures = (row.picture for row in self._rows)
             for part in pipeline.run(pictures, self._is_known):
                 self._kept.add(part.features)
                 for outcome in part.outcomes:
@@ -63,10 +56,10 @@ class EncodedInputs:
                     number += 1
                 n_new += len(part.features)
                 if self._kept.is_due:
-                    self._commit(number)
+                    self._kept.commit()
                 rate = advance(len(part.outcomes))
         finally:
-            self._commit(number)
+            self._kept.commit()
         return n_new, rate
 
     @property
@@ -124,32 +117,3 @@ class EncodedInputs:
             self._places[number] = place
         else:
             self._places[number] = len(self._hashes) + self._kept.places[outcome]
-
-    def _commit(self, n_done: int) -> None:
-        """Write the features and the outcomes of the inputs before the number `n_done`."""
-        first, numbers = self._n_done, range(self._n_done, n_done)
-        value = {
-            "first": first,
-            "digest": inputs_digest(self._rows[first:n_done]),
-            "outcomes": [
-                {"unreadable": self._reasons[n]} if n in self._reasons else self._sha256(n)
-                for n in numbers
-            ],
-        }
-        self._kept.commit([(INPUTS, str(first), value)] if numbers else ())
-        self._n_done = n_done
-
-    def _resume(self) -> None:
-        for record in self._kept.database.records(INPUTS):
-            first, outcomes = record.value["first"], record.value["outcomes"]
-            rows = self._rows[first : first + len(outcomes)]
-            # A record of other inputs is followed by one of what was encoded in their place.
-            if (
-                first == self._n_done
-                and all(isinstance(one, dict) or self._is_known(one) for one in outcomes)
-                and inputs_digest(rows) == record.value["digest"]
-            ):
-                for number, (row, one) in enumerate(zip(rows, outcomes, strict=True), first):
-                    is_read = isinstance(one, str)
-                    self._set(number, one if is_read else UnreadableImage(row.path, *one.values()))
-                self._n_done += len(rows)

@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import final
@@ -16,7 +16,6 @@ from jaxtyping import Float16
 
 from metaadapter.features.origin import Recipe
 from metaadapter.files.checksums import content_hash
-from metaadapter.files.db import Item
 from metaadapter.files.output_folder import open_after, require_no_link, write_errors
 from metaadapter.files.regular_files import regular
 from metaadapter.files.salvage import repaired
@@ -38,7 +37,6 @@ class KeptFeatures:
     Attributes:
         hashes: The content hash of the features at each place.
         places: Content hash → place, also of features that are not committed yet.
-        database: It also takes records of the caller.
         rows: The committed features by place, read-only, on disk.
     """
 
@@ -72,7 +70,7 @@ class KeptFeatures:
         require_no_link(folder)
         with write_errors(owner, instead=instead):
             folder.mkdir(parents=True, exist_ok=True)
-            self.database = repaired(folder / DATABASE_FILE, PURPOSE, owner=owner)
+            self._database = repaired(folder / DATABASE_FILE, PURPOSE, owner=owner)
             try:
                 self._read(recipe)
             except BaseException:
@@ -80,14 +78,14 @@ class KeptFeatures:
                 raise
 
     def _read(self, recipe: Recipe) -> None:
-        if stored := self.database.latest(RECIPE):
+        if stored := self._database.latest(RECIPE):
             recipe.require_same(Recipe.model_validate(stored[""]), self._folder.parent)
         else:
-            self.database.add(RECIPE, "", recipe.model_dump())
+            self._database.add(RECIPE, "", recipe.model_dump())
         require_no_link(self._file)
         self._file.touch()
         with regular(self._file).open("rb") as file:
-            for record in self.database.records(FEATURES):
+            for record in self._database.records(FEATURES):
                 contents = record.value["contents"]
                 rows = file.read(len(contents) * self._row_bytes)
                 if content_hash(rows) != record.value["sha256"]:
@@ -96,7 +94,7 @@ class KeptFeatures:
                         "pictures, so later pictures are encoded again",
                         stacklevel=4,
                     )
-                    self.database.truncate(record.number - 1)
+                    self._database.truncate(record.number - 1)
                     break
                 self.places |= zip(contents, count(len(self.hashes)))
                 self.hashes += contents
@@ -125,9 +123,9 @@ class KeptFeatures:
         """Whether the last commit was long enough ago for another one."""
         return time.monotonic() - self._committed_at >= COMMIT_SECONDS
 
-    def commit(self, items: Iterable[Item] = ()) -> None:
-        """Write added features to disk, with further records of the database in the same step."""
-        items, n_kept = [*items], len(self.hashes) - len(self._waiting)
+    def commit(self) -> None:
+        """Write added features to disk."""
+        n_kept = len(self.hashes) - len(self._waiting)
         kept = f"{n_kept} pictures are finished and kept; {self._to_continue} to continue"
         with write_errors(self._owner, kept, instead=self._instead):
             if self._waiting:
@@ -138,16 +136,14 @@ class KeptFeatures:
                     file.flush()
                     os.fsync(file.fileno())
                 block = {"contents": [*self._waiting], "sha256": content_hash(rows)}
-                items.insert(0, (FEATURES, str(n_kept), block))
-            if items:
-                self.database.append(items)
-            self._waiting = {}
-            self._map()
+                self._database.add(FEATURES, str(n_kept), block)
+                self._waiting = {}
+                self._map()
         self._committed_at = time.monotonic()
 
     def close(self) -> None:
         """End the lock of the database."""
-        self.database.close()
+        self._database.close()
 
     def remove(self) -> None:
         """Delete the folder, once its features are in a store."""
