@@ -82,22 +82,6 @@ class Span:
     """The support in coordinates of the span: each block has as many as there are rows."""
     factor_PTRR: Float[Tensor, "P T R R"]
 
-    def project(self, rows_TXD: Float[Tensor, "T X D"]) -> Float[Tensor, "T X C"]:
-        """Return any rows in coordinates of the span, and one more for their part outside.
-
-        Inner products with vectors in the span stay, with 0 as the last coordinate of these; so do
-        lengths. Inner products between the rows do not.
-        """
-        own, widths = self.own.in_blocks(rows_TXD.dtype), list(self.own.widths)
-        blocks = zip(torch.split(rows_TXD, widths, -1), own, strict=True)
-        products_PTXR = torch.stack([rows @ of_span.mT for rows, of_span in blocks])
-        inside_PTXR = torch.linalg.solve_triangular(
-            self.factor_PTRR.mT, products_PTXR.to(self.factor_PTRR), upper=True, left=False
-        )
-        left_TX = rows_TXD.square().sum(-1) - inside_PTXR.square().sum((0, -1))
-        outside_TX1 = left_TX.clamp(min=0).sqrt()[..., None]
-        return torch.cat([*inside_PTXR, outside_TX1], -1).to(rows_TXD)
-
     def lift(self, weights: AdapterWeights) -> AdapterWeights:
         """Return adapters that were predicted from `support` in the encoder's own coordinates."""
         named = weights.tensors()

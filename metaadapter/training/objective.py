@@ -27,7 +27,6 @@ from metaadapter.training.loss_terms import (
     pool_loss,
     query_loss,
 )
-from metaadapter.training.task_span import in_span
 
 Adapt = Callable[[AdapterWeights, Support], AdapterWeights]
 OwnLoss = Callable[[Episodes, AdapterWeights, AdapterGenerator], Tensor]
@@ -49,7 +48,6 @@ def objective(
     """
     predict: Callable[[Support], AdapterWeights] = generator
     if isinstance(generator, Generator) and not (own or weights.pool):
-        episodes = in_span(episodes, twins=weights.draws > 0)
         predict = partial(generator, known=False)
     support = Support.of_batch(episodes.batch, episodes.logit_scale, episodes.blocks)
     of_parts = {}
