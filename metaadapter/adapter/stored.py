@@ -21,7 +21,7 @@ from metaadapter.adapter.layout import (
     TOWERS_FILE,
     WEIGHTS_FILE,
 )
-from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
+from metaadapter.adapter.support import Support
 from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.tensor_fields import require_shapes
 from metaadapter.adapter.weights import AdapterWeights
@@ -154,8 +154,11 @@ def _support_of(
     of_labels = (n,) if config.several is None else (n, n_way)
     if (rows.shape, labels.shape, text.shape) != ((n, width), of_labels, (n_way, width)):
         raise ValueError(f"the shapes in {SUPPORT_FILE} do not fit those in {CONFIG_FILE}")
-    least, end = (0, n_way) if config.several is None else (UNKNOWN, SHOWN + 1)
-    if labels.is_floating_point() or not ((labels >= least) & (labels < end)).all():
+    if config.several is None:
+        fits = not labels.is_floating_point() and bool(((labels >= 0) & (labels < n_way)).all())
+    else:
+        fits = labels.dtype is torch.bool
+    if not fits:
         raise ValueError(f"a label in {SUPPORT_FILE} is not a class in {CONFIG_FILE}")
     pool = tensors.get("pool", rows[:0]).float()
     if pool.shape != (config.n_unlabelled, width):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Int, Int8
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import one_hot
 from torch.nn.utils.rnn import pad_sequence
@@ -14,9 +14,6 @@ from episodes import EpisodeBatch
 from metaadapter.adapter.tensor_fields import TensorFields
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import UsageError
-
-SHOWN, UNKNOWN = 1, -1
-"""The label of a class that a picture shows, and of one that it may show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +47,8 @@ class Support(TensorFields):
     pictures_TPD: Float[Tensor, "T P D"] | None = None
     """With several labels a picture: every picture once, also those of no class. In the fields
     above, a picture of several classes is in each of them. `None` if a picture has one label."""
-    labels_TPN: Int8[Tensor, "T P N"] | None = None
-    """1 where one of these pictures shows a class, 0 where not, −1 where that is not known."""
+    shows_TPN: Bool[Tensor, "T P N"] | None = None
+    """True where one of these pictures shows a class."""
 
     @classmethod
     def of_tasks(
@@ -98,7 +95,7 @@ class Support(TensorFields):
     def of_rows(
         cls,
         rows: Float[Tensor, "n D"],
-        labels: Int[Tensor, " n"] | Int8[Tensor, "n N"],
+        labels: Int[Tensor, " n"] | Bool[Tensor, "n N"],
         text: Float[Tensor, "N D"],
         *,
         logit_scale: float | None = None,
@@ -109,16 +106,16 @@ class Support(TensorFields):
         """Build the support of one task.
 
         Labels are 0 … N − 1, one for each row; or with several labels a picture the rows of
-        `labels_TPN`. `rows`, `views`, `text` and `pool` (the unlabelled pictures) are unit rows; a
+        `shows_TPN`. `rows`, `views`, `text` and `pool` (the unlabelled pictures) are unit rows; a
         class without a text has a row of zeros.
         """
         if labels.ndim == 2:
-            picture_M, class_M = (labels == SHOWN).nonzero(as_tuple=True)
+            picture_M, class_M = labels.nonzero(as_tuple=True)
             support = cls.of_rows(
                 rows[picture_M], class_M, text, logit_scale=logit_scale, blocks=blocks
             )
             order = tuple(picture_M[list(support.order)].tolist())
-            return replace(support, order=order, pictures_TPD=rows[None], labels_TPN=labels[None])
+            return replace(support, order=order, pictures_TPD=rows[None], shows_TPN=labels[None])
         pictures, mask = _sort_by_class(rows, labels, len(text))
         support = cls.of_tasks(
             pictures[None], text[None], mask[None], logit_scale=logit_scale, blocks=blocks
@@ -165,20 +162,20 @@ class Support(TensorFields):
         (present_NK,) = self.present_TNK
         return self.support_TNKD[0][present_NK], present_NK.nonzero()[:, 0]
 
-    def pictures(self) -> tuple[Float[Tensor, "n D"], Int8[Tensor, "n N"]]:
-        """Return the pictures of the one task, each once, and their targets as in `labels_TPN`.
+    def pictures(self) -> tuple[Float[Tensor, "n D"], Bool[Tensor, "n N"]]:
+        """Return the pictures of the one task, each once, and the classes that they show.
 
-        With one label a picture, the targets of a picture sum to 1.
+        With one label a picture, it shows one class.
         """
-        if self.pictures_TPD is None or self.labels_TPN is None:
+        if self.pictures_TPD is None or self.shows_TPN is None:
             rows, numbers = self.labelled_rows()
-            return rows, one_hot(numbers, self.n_way).to(torch.int8)
-        return self.pictures_TPD[0], self.labels_TPN[0]
+            return rows, one_hot(numbers, self.n_way).bool()
+        return self.pictures_TPD[0], self.shows_TPN[0]
 
     @property
     def has_label_sets(self) -> bool:
         """Whether a picture may have several labels."""
-        return self.labels_TPN is not None
+        return self.shows_TPN is not None
 
     @property
     def present_TNK(self) -> Bool[Tensor, "T N K"]:

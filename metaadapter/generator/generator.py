@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter.support import SHOWN, Support
+from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.files.strict_json import json_text
@@ -249,7 +249,7 @@ class LeftOutPredictions:
 def left_out_of_sets(support: Support, constants: ClosedForm) -> LeftOutPredictions:
     """Predict each picture of one task of several labels by the regression on the others."""
     left_out_NC = independent_classes(support, constants).left_out_NC.cpu()
-    is_shown_NC = support.pictures()[1].cpu() == SHOWN
+    is_shown_NC = support.pictures()[1].cpu()
     is_alone_N = (is_shown_NC & (is_shown_NC.sum(0) == 1)).any(1)
     return LeftOutPredictions(left_out_NC.log(), None, ~is_alone_N)
 

@@ -144,22 +144,19 @@ def label_scores(
     p_NC: Float[np.ndarray, "n C"],
     shows_NC: Bool[np.ndarray, "n C"],
     threshold_C: Float[np.ndarray, " C"],
-    known_NC: Bool[np.ndarray, "n C"] | None = None,
 ) -> LabelScores:
     """Return the scores of probabilities of pictures whose classes are known."""
     from sklearn.metrics import average_precision_score, f1_score
 
-    known_NC = np.ones_like(shows_NC) if known_NC is None else known_NC
     precision, f1, hindsight = [], [], []
-    for p, shows, known, threshold in zip(p_NC.T, shows_NC.T, known_NC.T, threshold_C, strict=True):
-        p, shows = p[known], shows[known]
+    for p, shows, threshold in zip(p_NC.T, shows_NC.T, threshold_C, strict=True):
         if shows.all() or not shows.any():
             continue
         precision.append(average_precision_score(shows, p))
         f1.append(f1_score(shows, p >= threshold, zero_division=0))
         hindsight.append(best_f1(p, shows))
     means = [100 * float(np.mean(of)) if of else np.nan for of in (precision, f1, hindsight)]
-    error = calibration_error(p_NC[known_NC], shows_NC[known_NC])
+    error = calibration_error(p_NC.ravel(), shows_NC.ravel())
     return LabelScores(means[0], means[1], means[2], error, len(precision))
 
 

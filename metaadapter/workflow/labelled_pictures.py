@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
@@ -15,12 +14,7 @@ from jaxtyping import Float
 from metaadapter.data.boxes.boxed_table import MIN_CONFIDENCE
 from metaadapter.data.capture_time import are_whole_frames, with_series
 from metaadapter.data.class_names import alike_labels, spelled_alike
-from metaadapter.data.label_sets import (
-    LabelCell,
-    absent_warnings,
-    joined,
-    one_row_per_picture,
-)
+from metaadapter.data.label_sets import joined, labels_in, one_row_per_picture
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import CompactRows, ImageTable
 from metaadapter.errors import DataError, UsageError
@@ -74,8 +68,6 @@ class Cut:
 
 WHOLE = Cut()
 """Pictures are used as they are."""
-Several: TypeAlias = Literal["all", "partial"]
-"""Several labels a picture; if "partial", a class that is not among them may yet be shown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,22 +83,19 @@ class LabelledPictures:
     """The text feature of each class, if a store has them and no encoder is loaded."""
     descriptions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Label → sentences about the class that came with the pictures."""
-    several: Several | None = None
-    """With several labels a picture, of which the label is a cell such as "fox;snow"."""
+    several: bool = False
+    """Whether a picture may have several labels, in a cell such as "fox;snow"."""
 
     @property
     def counts(self) -> dict[str, int]:
         """Label → number of pictures, sorted by label."""
-        return dict(sorted(_counts(self.pictures.labels, self.several).items()))
+        return dict(sorted(_counts(self.pictures.labels, several=self.several).items()))
 
 
-def _counts(cells: Iterable[str], several: Several | None) -> Counter[str]:
+def _counts(cells: Iterable[str], *, several: bool) -> Counter[str]:
     """Return label → number of the pictures, with these cells, that show it."""
     return Counter(
-        label
-        for cell in cells
-        for label in ([cell] if several is None else LabelCell.of(cell).shown)
-        if label
+        label for cell in cells for label in (labels_in(cell) if several else [cell]) if label
     )
 
 
@@ -118,7 +107,7 @@ def read_support(
     reads_names: bool = False,
     check_labels: Callable[[tuple[str, ...]], object] = lambda _: None,
     cut: Callable[[ImageTable], ImageTable] | None = None,
-    several: Several | None = None,
+    several: bool = False,
 ) -> LabelledPictures:
     """Encode labelled pictures, or read them from a store; a `source` of `None` has no pictures.
 
@@ -137,20 +126,21 @@ def read_support(
         table = read_images(
             source,
             split=selection.split,
-            n_classes=2 if several is None else 1,
+            n_classes=1 if several else 2,
             pictures=selection.pictures,
             min_confidence=selection.min_confidence,
         )
-        table = with_series(table) if several is None else one_row_per_picture(table)
-        check_labels(_classes([row.label or "" for row in table.rows], several, f"{source}"))
+        table = one_row_per_picture(table) if several else with_series(table)
+        cells = [row.label or "" for row in table.rows]
+        check_labels(_classes(cells, f"{source}", several=several))
         table = table if cut is None else cut(table)
         name = encoder or "tiny"
-        of_places = several is None and (
+        of_places = not several and (
             any(row.box for row in table.rows) or are_whole_frames(table.rows, table.classes)
         )
         blocks = default_blocks(selection.blocks, name, of_places=of_places)
         loaded = load(name, zoom=selection.zoom, blocks=blocks)
-        return _encode(table, loaded, reading, several)
+        return _encode(table, loaded, reading, several=several)
     require_pictures(source, cut)
     store, from_store = FeatureStore.open(source), None
     recipe = store.origin
@@ -159,12 +149,12 @@ def read_support(
         from_store = load(encoder)
     elif reads_names:
         from_store = load(store.encoder, remembered_by=f"the feature store {source}")
-    return _read_store(store, from_store, selection, several)
+    return _read_store(store, from_store, selection, several=several)
 
 
-def _classes(cells: Iterable[str], several: Several | None, owner: str) -> tuple[str, ...]:
+def _classes(cells: Iterable[str], owner: str, *, several: bool) -> tuple[str, ...]:
     """Return the sorted classes of these labels; `DataError` with fewer than two."""
-    classes = tuple(sorted(_counts(cells, several)))
+    classes = tuple(sorted(_counts(cells, several=several)))
     if len(classes) < 2:
         raise DataError(
             f"expected labels of at least two classes in {owner}, got "
@@ -183,16 +173,16 @@ def require_pictures(store: Path, cut: object) -> None:
 
 
 def _encode(
-    table: ImageTable, encoder: ImageEncoder, reading: Reading, several: Several | None
+    table: ImageTable, encoder: ImageEncoder, reading: Reading, *, several: bool
 ) -> LabelledPictures:
     selection, cells = reading.selection, [row.label or "" for row in table.rows]
     drawn = draw_shots(cells, selection.shots, selection.seed)
     rows = CompactRows(table.rows[number] for number in drawn)
     views, seed = selection.views or 1, selection.seed
     pictures = encode_rows(rows, encoder, views=views, seed=seed)
-    if several is not None:
+    if several:
         # Equal pictures with different labels are one picture here, and no contradiction.
-        pictures = _without_copies(replace(pictures, warnings=(*absent_warnings(cells),)))
+        pictures = _without_copies(replace(pictures, warnings=()))
     labelled = LabelledPictures(
         replace(pictures, warnings=(*table.warnings, *pictures.warnings)),
         Origin.of(encoder, views, seed),
@@ -201,7 +191,8 @@ def _encode(
         descriptions=table.descriptions,
         several=several,
     )
-    if unread := sorted({*_classes(cells, several, "the pictures")} - labelled.counts.keys()):
+    wanted = _classes(cells, "the pictures", several=several)
+    if unread := sorted({*wanted} - labelled.counts.keys()):
         raise DataError(
             f"no picture of class {', '.join(map(repr, unread))} can be read: "
             f"{'; '.join(map(str, pictures.quarantined[:3]))}; "
@@ -242,7 +233,8 @@ def _read_store(
     store: FeatureStore,
     encoder: ImageEncoder | None,
     selection: Selection,
-    several: Several | None,
+    *,
+    several: bool,
 ) -> LabelledPictures:
     _require_as_stored(selection, store)
     owner = f"the feature store {store.folder}"
@@ -250,14 +242,11 @@ def _read_store(
         store.fingerprint.require_match(encoder.fingerprint, owner=owner)
     pictures = read_store(store, split=selection.split)
     pictures = pictures.select([i for i, label in enumerate(pictures.labels) if label])
-    if several is not None:
+    if several:
         pictures = _without_copies(pictures)
-        notes = absent_warnings(pictures.labels)
-    else:
-        alike = alike_labels(pictures.labels)
-        notes = [spelled_alike(alike)] if alike else []
-    pictures = replace(pictures, warnings=(*pictures.warnings, *notes))
-    _classes(pictures.labels, several, owner)
+    elif alike := alike_labels(pictures.labels):
+        pictures = replace(pictures, warnings=(*pictures.warnings, spelled_alike(alike)))
+    _classes(pictures.labels, owner, several=several)
     return LabelledPictures(
         pictures.select(draw_shots(pictures.labels, selection.shots, selection.seed)),
         store.origin,

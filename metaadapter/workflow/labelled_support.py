@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int8
+from jaxtyping import Bool, Float, Float32
 
-from metaadapter.adapter.support import SHOWN, Support
+from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import unit_rows
-from metaadapter.data.label_sets import LabelSets
+from metaadapter.data.label_sets import shows_matrix
 from metaadapter.errors import UsageError
 from metaadapter.workflow.class_texts import sentence_features, text_features
 from metaadapter.workflow.labelled_pictures import LabelledPictures
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def labelled_support(
     X: Float[np.ndarray, "n D"],
-    labels: Sequence[Any] | Int8[np.ndarray, "n N"],
+    labels: Sequence[Any] | Bool[np.ndarray, "n N"],
     classes: Sequence[Any],
     class_texts: Mapping[Any, Any] | None,
     encoder: ImageEncoder | None,
@@ -35,13 +35,13 @@ def labelled_support(
 ) -> Support:
     """Return the support in float32, in the order of `classes`, which may have no pictures.
 
-    Labels are one of the classes for each row, or rows of `Support.labels_TPN`. `class_texts` is as
+    Labels are one of the classes for each row, or rows of `Support.shows_TPN`. `class_texts` is as
     for `text_features`. Rows of X have any length, `views` have length 1.
     """
     rows = unit_rows(X)
     if isinstance(labels, np.ndarray):
         targets = torch.from_numpy(labels)
-        pictures, numbers = np.nonzero(labels == SHOWN)
+        pictures, numbers = np.nonzero(labels)
     else:
         number_of = {label: number for number, label in enumerate(classes)}
         numbers = np.array([number_of[label] for label in labels], dtype=np.int64)
@@ -95,10 +95,9 @@ def support_of(
     if names is not None and labelled.stored_texts is not None:
         texts = {label: text for label, text in labelled.stored_texts.items() if label in names}
     width = pictures.features.shape[1]
-    labels: Sequence[str] | Int8[np.ndarray, "n N"] = pictures.labels
-    if labelled.several is not None:
-        sets = LabelSets.of(pictures.labels, classes)
-        labels = sets.labels_NC(partial=labelled.several == "partial")
+    labels: Sequence[str] | Bool[np.ndarray, "n N"] = pictures.labels
+    if labelled.several:
+        labels = shows_matrix(pictures.labels, classes)
     support = labelled_support(
         pictures.features,
         labels,

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int, Int8
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
+from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify, probabilities, shown_labels
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.generator.adapter_generator import AdapterGenerator
@@ -37,17 +37,16 @@ class LeftOut:
 
     pictures: Int[Tensor, " n"]
     """The place of each left-out picture in the support's `pictures`."""
-    targets: Int8[Tensor, "n N"]
-    """1 for a class that a picture shows, 0 for one that it does not, −1 if that is not known."""
+    targets: Bool[Tensor, "n N"]
+    """The classes that a picture shows."""
     probabilities: Float[Tensor, "n N"]
     answers: Bool[Tensor, "n N"]
     """The most probable class; with several labels all classes that reach their threshold."""
 
     @property
     def correct(self) -> Bool[Tensor, " n"]:
-        """Whether the answers are those of the targets, as far as these are known."""
-        is_wrong_nN = self.answers != (self.targets == SHOWN)
-        return ~(is_wrong_nN & (self.targets != UNKNOWN)).any(-1)
+        """Whether the answers are the targets."""
+        return (self.answers == self.targets).all(-1)
 
 
 def leave_one_out(
@@ -72,7 +71,7 @@ def leave_one_out(
     shown, group = shown.to(rows), torch.arange(len(rows)) if group is None else group
     group = group.to(rows.device)
     counts = torch.ones_like(group, dtype=torch.bool)
-    for of_class in (targets == SHOWN).mT:
+    for of_class in targets.mT:
         counts &= ~of_class | (len(torch.unique(group[of_class])) > 1)
     (chosen,) = (counts if left_out is None else counts & left_out.to(counts.device)).nonzero().T
     if not len(chosen):
@@ -169,7 +168,7 @@ def estimate_accuracy(pictures: EncodedPictures, stored: StoredAdapter) -> LeftO
     mistakes = [
         LeftOutMistake(
             pictures.paths[stored.support.order[int(left_out.pictures[i])]],
-            label=str(config.classes[int(left_out.targets[i].argmax())]),
+            label=str(config.classes[int(left_out.targets[i].int().argmax())]),
             predicted=str(config.classes[int(left_out.probabilities[i].argmax())]),
             probability=float(left_out.probabilities[i].max()),
         )
@@ -185,16 +184,10 @@ def estimate_scores(stored: StoredAdapter) -> LabelScores | None:
     They are those of the adapter's thresholds; `None` if each picture has one label.
     """
     support, thresholds = stored.support, stored.weights.label_thresholds
-    if support is None or support.labels_TPN is None or thresholds is None:
+    if support is None or thresholds is None:
         return None
     generator, _ = shared_generator(stored.config.generator)
-    (labels_NC,) = support.labels_TPN.numpy()
+    shows_NC = support.pictures()[1].numpy()
     left_out_NC = independent_classes(support, generator.closed_form).left_out_NC.numpy()
-    shows_NC = labels_NC == SHOWN
     several = shows_NC.sum(0) > 1
-    return label_scores(
-        left_out_NC[:, several],
-        shows_NC[:, several],
-        thresholds.numpy()[several],
-        labels_NC[:, several] != UNKNOWN,
-    )
+    return label_scores(left_out_NC[:, several], shows_NC[:, several], thresholds.numpy()[several])

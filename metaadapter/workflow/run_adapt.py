@@ -13,7 +13,7 @@ from metaadapter.adapter.label_tree_file import fitted_tree, read_label_tree
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.class_names import require_own_spelling
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.label_sets import NO_LABEL, LabelCell, hints
+from metaadapter.data.label_sets import NO_LABEL, hints, labels_in
 from metaadapter.errors import UsageError
 from metaadapter.features.device import Precision
 from metaadapter.features.encoded_pictures import EncodedPictures
@@ -28,7 +28,6 @@ from metaadapter.workflow.labelled_pictures import (
     LabelledPictures,
     Reading,
     Selection,
-    Several,
     read_support,
 )
 from metaadapter.workflow.left_out_accuracy import (
@@ -70,7 +69,7 @@ class Adapted:
     def warnings(self) -> tuple[str, ...]:
         """Warnings about the labelled pictures and the classes."""
         labelled, texts = self.labelled, self.texts or {}
-        if labelled.several is not None:
+        if labelled.several:
             return (*labelled.pictures.warnings, *_warnings_of_sets(labelled))
         of_names = empty_names(texts)
         if texts and self.adapter.has_no_texts:
@@ -121,7 +120,7 @@ def adapt(
     unlabelled: Path | str | None = None,
     background: Path | str | None = None,
     tree: Path | str | None = None,
-    several: Several | None = None,
+    several: bool = False,
     encoder: str | None = None,
     device: str = "auto",
     precision: Precision = "fp32",
@@ -143,8 +142,8 @@ def adapt(
         unlabelled: Pictures of the same kind without labels, which the generator reads too.
         background: Pictures that show nothing of interest; they become a class without a name.
         tree: A file with the parents of the classes, as for `read_label_tree`.
-        several: Whether pictures may show several classes or none: `"all"` if their labels, such as
-            "fox;snow", are complete, `"partial"` if others may be shown too. Copies count once.
+        several: Whether pictures may show several classes or none, with labels such as "fox;snow".
+            Copies count once.
         encoder: The name of the encoder; that of a feature store, or `tiny`, by default.
         device: The device that encodes.
         precision: The number format that the encoder computes in.
@@ -160,7 +159,7 @@ def adapt(
         IncompatibleArtifact: A feature store was made by another encoder.
     """
     selection, classes = selection or Selection(), given_texts(classes)
-    if several is not None:
+    if several:
         given: dict[str, object] = {"unlabelled": unlabelled, "background": background}
         given |= {"tree": tree, "tune": tune, "shots": selection.shots}
         _require_one_forward_pass(given, support, mode)
@@ -206,7 +205,7 @@ def _require_one_forward_pass(
 
 
 def _warnings_of_sets(labelled: LabelledPictures) -> Iterator[str]:
-    shown = [LabelCell.of(cell).shown for cell in labelled.pictures.labels]
+    shown = [labels_in(cell) for cell in labelled.pictures.labels]
     if always := sorted(frozenset.intersection(*shown)):
         yield (
             f"all pictures show {', '.join(always)}, so nothing tells how a picture without looks; "

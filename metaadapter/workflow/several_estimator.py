@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from jaxtyping import Float, Int8
+from jaxtyping import Bool, Float
 from sklearn.preprocessing import MultiLabelBinarizer
 from sklearn.utils.validation import check_array
 
-from metaadapter.adapter.support import SHOWN, UNKNOWN
 from metaadapter.data.class_names import require_own_spelling
 from metaadapter.errors import UsageError
 from metaadapter.workflow.classifier_base import checked
@@ -21,10 +20,9 @@ class SeveralLabelsClassifier(MetaAdapterClassifier):
     """A few-shot classifier of pictures that show several classes each, or none.
 
     Rows of X are features from one encoder, of any width; they are scaled to length 1. y is an
-    indicator matrix (n, C) of 0 and 1, in which NaN stands for a label that is not known, or a list
-    with the labels of each picture. `classes_` are the labels in the order of the columns: 0 to
-    C − 1 for an indicator matrix without texts. What needs one label, such as `predict_known`, is
-    refused.
+    indicator matrix (n, C) of 0 and 1, or a list with the labels of each picture. `classes_` are
+    the labels in the order of the columns: 0 to C − 1 for an indicator matrix without texts. What
+    needs one label, such as `predict_known`, is refused.
 
     Args:
         class_texts: label → a vector from the encoder's text tower, or a name if `encoder` is
@@ -56,19 +54,19 @@ class SeveralLabelsClassifier(MetaAdapterClassifier):
 
     def _labelled(
         self, X: Any, y: Any
-    ) -> tuple[Float[np.ndarray, "n D"], Int8[np.ndarray, "n C"], np.ndarray]:
+    ) -> tuple[Float[np.ndarray, "n D"], Bool[np.ndarray, "n C"], np.ndarray]:
         X = checked(self, X)
-        classes, labels_NC = _labels(y, [*(self.class_texts or {})])
-        if len(labels_NC) != len(X):
+        classes, shows_NC = _labels(y, [*(self.class_texts or {})])
+        if len(shows_NC) != len(X):
             raise UsageError(
-                f"X has {len(X)} rows and y {len(labels_NC)}; give the labels of each row"
+                f"X has {len(X)} rows and y {len(shows_NC)}; give the labels of each row"
             )
-        if len(empty := np.flatnonzero(~(labels_NC == SHOWN).any(0))):
+        if len(empty := np.flatnonzero(~shows_NC.any(0))):
             raise UsageError(
                 f"expected a picture of each class, but none shows {classes[empty[0]]!r}; leave "
                 "its column out, or add a picture"
             )
-        return X, labels_NC, np.asarray(classes)
+        return X, shows_NC, np.asarray(classes)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return an indicator matrix: 1 where a probability is at least the class's threshold."""
@@ -98,37 +96,36 @@ class SeveralLabelsClassifier(MetaAdapterClassifier):
         return tags
 
 
-def _labels(y: Any, named: list[Any]) -> tuple[list[Any], Int8[np.ndarray, "n C"]]:
-    """Return the classes, and the labels as in `Support.labels_TPN`."""
+def _labels(y: Any, named: list[Any]) -> tuple[list[Any], Bool[np.ndarray, "n C"]]:
+    """Return the classes, and whether each row shows them."""
     if isinstance(y, list | tuple) and any(_is_label_list(labels) for labels in y):
         binarizer = MultiLabelBinarizer()
-        labels_NC = binarizer.fit_transform(y)
+        shows_NC = binarizer.fit_transform(y)
         classes = binarizer.classes_.tolist()
         if not classes:
             raise UsageError("y has no label at all; give the labels of some rows")
         require_own_spelling(map(str, classes), "the labels in y")
-        return classes, labels_NC.astype(np.int8)
+        return classes, shows_NC.astype(bool)
     y = _indicator(y)
     if named and len(named) != y.shape[1]:
         raise UsageError(
             f"y has {y.shape[1]} columns and class_texts {len(named)} labels; give a text for each "
             "column, in their order, or y as a list of lists of labels"
         )
-    return named or [*range(y.shape[1])], np.where(np.isnan(y), UNKNOWN, y).astype(np.int8)
+    return named or [*range(y.shape[1])], y.astype(bool)
 
 
 def _indicator(y: Any) -> Float[np.ndarray, "n C"]:
     wanted = (
-        "expected y as an indicator matrix of 0, 1 and NaN (not known), or as a list of lists of "
-        "labels that are strings"
+        "expected y as an indicator matrix of 0 and 1, or as a list of lists of labels that are "
+        "strings"
     )
     try:
-        y = check_array(y, dtype=np.float64, ensure_all_finite="allow-nan")
+        matrix: np.ndarray = check_array(y, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise UsageError(f"{wanted}, but y is of another form: {error}") from error
-    if not np.isin(y[~np.isnan(y)], (0, 1)).all():
+    if not np.isin(matrix, (0, 1)).all():
         raise UsageError(f"{wanted}, but y has other numbers")
-    matrix: np.ndarray = y
     return matrix
 
 

@@ -6,33 +6,27 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from metaadapter.data.label_sets import (
-    LabelCell,
-    LabelSets,
     joined,
+    label_cell,
+    labels_in,
     one_row_per_picture,
+    shows_matrix,
 )
 from metaadapter.data.reader import read_images
-from metaadapter.errors import DataError
 
 
-def test_absent_labels_and_pictures_of_nothing() -> None:
-    assert LabelCell.of("fox;!lynx") == (frozenset({"fox"}), frozenset({"lynx"}))
-    assert LabelCell.of("none of these").text == "none of these"
+def test_labels_of_a_cell_and_pictures_of_nothing() -> None:
+    assert labels_in("fox | lynx;") == {"fox", "lynx"}
+    assert label_cell(labels_in("none of these")) == "none of these"
     assert joined(["none of these", "fox"]) == "fox"
-    with pytest.raises(DataError, match="both"):
-        LabelCell.of("fox;!fox")
 
 
-def test_the_matrix_says_what_is_known() -> None:
-    sets = LabelSets.of(["b;a", "none of these", "a;!b"])
-    assert sets.classes == ("a", "b")
-    np.testing.assert_array_equal(sets.shows_NC, [[1, 1], [0, 0], [1, 0]])
-    np.testing.assert_array_equal(sets.labels_NC(partial=False), sets.shows_NC)
-    np.testing.assert_array_equal(sets.labels_NC(partial=True), [[1, 1], [-1, -1], [1, 0]])
+def test_the_matrix_says_which_classes_pictures_show() -> None:
+    matrix = shows_matrix(["b;a", "none of these", "a"], ["a", "b"])
+    np.testing.assert_array_equal(matrix, [[1, 1], [0, 0], [1, 0]])
 
 
 def _pictures(folder: Path, *names: str) -> None:

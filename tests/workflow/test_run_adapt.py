@@ -110,7 +110,7 @@ def test_adapt__pictures_that_are_likely_to_hurt__are_in_the_warnings(adapted, l
 
 def test_adapt__several_labels__exclude_what_needs_one_label(adapted, labelled, unlabelled):
     with pytest.raises(UsageError, match="several labels exclude unlabelled, mode 'finetune'"):
-        adapted(labelled, several="all", unlabelled=unlabelled, mode="finetune")
+        adapted(labelled, several=True, unlabelled=unlabelled, mode="finetune")
 
 
 def test_adapt__several_labels_and_a_class_that_cannot_be_read__is_refused(adapted, tmp_path):
@@ -119,4 +119,4 @@ def test_adapt__several_labels_and_a_class_that_cannot_be_read__is_refused(adapt
     (tmp_path / "m.csv").write_text("path,label\n1.png,fox;snow\n2.png,fox;owl\n")
 
     with pytest.raises(DataError, match="no picture of class 'owl' can be read"):
-        adapted(tmp_path / "m.csv", several="all")
+        adapted(tmp_path / "m.csv", several=True)

@@ -24,7 +24,7 @@ def show_adapted(console: Console, out: Path, adapted: Adapted, tuning: TuningSt
         of_pool = console.warn_of_pictures("the unlabelled", pool.warnings, pool.quarantined)
         unreadable = of_pool["quarantined"]
     about = console.warn_of_pictures("the labelled", adapted.warnings, pictures.quarantined)
-    several = adapted.labelled.several is not None
+    several = adapted.labelled.several
     if console.json_output:
         about["quarantined"] += unreadable
         content = _of_several(adapted) if several else _of_one_label(adapted, tuning)
@@ -83,7 +83,6 @@ def _of_several(adapted: Adapted) -> dict[str, Any]:
     assert thresholds is not None
     return {
         "thresholds": dict(zip(adapted.counts, thresholds.tolist(), strict=True)),
-        "partial": adapted.labelled.several == "partial",
         "leave_one_out": scores and scores.to_dict(),
     }
 

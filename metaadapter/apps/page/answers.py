@@ -143,7 +143,7 @@ def fit(
     """Predict an adapter from labelled pictures and the texts of their classes."""
     origin = Origin.of(encoder)
     labelled = LabelledPictures(task.pictures, origin, encoder.logit_scale, encoder)
-    labelled = replace(labelled, several="all" if task.several else None)
+    labelled = replace(labelled, several=task.several)
     return fit_pictures(labelled, task.texts, pool=pool)
 
 

@@ -23,7 +23,7 @@ from metaadapter.data.boxes.frame_detections import Detection
 from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.crop import Box
 from metaadapter.data.decode import crop_hash
-from metaadapter.data.label_sets import ABSENT, SEPARATORS
+from metaadapter.data.label_sets import SEPARATORS
 from metaadapter.files.plain_text import one_line
 from metaadapter.workflow.prediction.predictions import NONE_OF_THESE
 
@@ -191,12 +191,11 @@ def takes_one_label(what: str) -> Refusal:
 def require_plain_names(names: Iterable[str]) -> None:
     """Refuse names that a manifest of several labels would read as something else."""
     for name in names:
-        if SEPARATORS.search(name) or name.startswith(ABSENT):
+        if SEPARATORS.search(name):
             raise Refusal(
                 409,
                 "name-separator",
-                f"The name {name!r} has ; or |, which stand between labels, or begins with "
-                f"{ABSENT}, which marks a label that is absent. Choose another name.",
+                f"The name {name!r} has ; or |, which stand between labels. Choose another name.",
                 name=name,
             )
 

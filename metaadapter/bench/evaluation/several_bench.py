@@ -27,7 +27,7 @@ from metaadapter.bench.evaluation.metrics import Tables, plain
 from metaadapter.bench.evaluation.sets.evaluation_set import EvaluationSet
 from metaadapter.bench.evaluation.tables import draw_table
 from metaadapter.bench.peers.several_labels import SEVERAL_PEERS, predicted_adapter
-from metaadapter.data.label_sets import LabelSets
+from metaadapter.data.label_sets import shown_classes, shows_matrix
 from metaadapter.errors import DataError, UsageError
 from metaadapter.features.encoders.encoder_by_name import load_encoder
 from metaadapter.features.store.feature_store import FeatureStore
@@ -49,7 +49,7 @@ class SeveralRows(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeveralSet:
-    """The pictures of a set with complete labels."""
+    """The pictures of a set in which one may have several labels."""
 
     data: EvaluationSet
     """The set, in which each combination of labels is a class."""
@@ -65,24 +65,25 @@ class SeveralSet:
         """Read the labels of a set's store; `device` encodes the names of the classes."""
         store = FeatureStore.open(folder)
         cells = store.rows.of_pictures("label").astype(str).tolist()
-        sets = LabelSets.of(cells)
-        if len(sets.classes) < 2:
+        classes = shown_classes(cells)
+        if len(classes) < 2:
             raise DataError(
                 f"expected labels of at least two classes, such as fox;snow, in the feature store "
-                f"{store.folder}, got {', '.join(sets.classes) or 'none'}"
+                f"{store.folder}, got {', '.join(classes) or 'none'}"
             )
         encoder = load_encoder(
             store.encoder, device=device, zoom=data.zoom, blocks=store.origin.block_names
         )
-        names = dict(zip(sets.classes, sets.classes, strict=True))
-        texts = text_features(names, sets.classes, data.text_CD.shape[1], encoder)
-        return cls(data, tuple(cells), sets.classes, sets.shows_NC, torch.from_numpy(texts).float())
+        names = dict(zip(classes, classes, strict=True))
+        texts = text_features(names, classes, data.text_CD.shape[1], encoder)
+        text_CD = torch.from_numpy(texts).float()
+        return cls(data, tuple(cells), classes, shows_matrix(cells, classes), text_CD)
 
     def support(self, rows: SeveralRows) -> Support:
-        """Return the support of a task; all its labels are known."""
+        """Return the support of a task."""
         return Support.of_rows(
             self.data.look_up(torch.from_numpy(rows.support)),
-            torch.from_numpy(self.shows_NC[rows.support][:, rows.ways].astype(np.int8)),
+            torch.from_numpy(self.shows_NC[rows.support][:, rows.ways]),
             self.text_CD[rows.ways],
             logit_scale=self.data.logit_scale,
             blocks=self.data.blocks,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from jaxtyping import Float32
 
-from metaadapter.data.label_sets import ABSENT, SEPARATORS
+from metaadapter.data.label_sets import SEPARATORS, labels_in
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.prompts import names_at_a_time, readable_name
 from metaadapter.files.progress import meter
@@ -45,7 +45,4 @@ def encode_class_texts(
 
 
 def _labels(name: str) -> list[str]:
-    if not SEPARATORS.search(name) and not name.startswith(ABSENT):
-        return [name]
-    parts = {part.strip() for part in SEPARATORS.split(name)} - {""}
-    return sorted(part for part in parts if not part.startswith(ABSENT))
+    return sorted(labels_in(name)) if SEPARATORS.search(name) else [name]

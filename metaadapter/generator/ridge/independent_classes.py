@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int8
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter.support import SHOWN, UNKNOWN, Support
+from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import DataError
 from metaadapter.generator.block_weights import weighed
 from metaadapter.generator.network_share import usual_shots
 from metaadapter.generator.ridge.closed_form import ClosedForm
-from metaadapter.generator.ridge.dual_ridge import masked_ridge
+from metaadapter.generator.ridge.dual_ridge import dual_ridge, left_out_residuals
 from metaadapter.generator.ridge.regression import regression
 
 MOST_PICTURES = 4096
@@ -26,8 +26,6 @@ It was chosen on composed pictures of two validation sets (docs/explanation/seve
 NOISE_SHOTS = 2.0
 """With more positives a class than this, the noise falls: the features of a picture of several
 things are near the mean of theirs, which the regression takes apart."""
-UNKNOWN_NOISE = 4.0
-"""The noise of a label that is not known, in units of that of a known one: it is a weak no."""
 USUAL_SLOPE, SLOPE_DEVIATION = 8.0, 6.0
 """The normal prior of the slope that all classes share."""
 LEAST_SLOPE = 0.3
@@ -68,35 +66,32 @@ def independent_classes(support: Support, constants: ClosedForm) -> IndependentC
     Raises:
         DataError: There are too many pictures, or a class is in none.
     """
-    rows_ND, label_NC = support.pictures()
-    _require(rows_ND, label_NC)
+    rows_ND, is_shown_NC = support.pictures()
+    _require(is_shown_NC)
     problem = regression(weighed(support.exact), constants)
     canonical = problem.support
     rows_ND = rows_ND.to(canonical.shots_TNKD)
     centre_D, scale_D = canonical.image_centre_TD[0], canonical.scale_TD[0]
     z_ND = (rows_ND - centre_D) * scale_D
     prior_CD = TRUST * problem.prior_TND()[0]
-    known_NC, shows_NC = label_NC != UNKNOWN, (label_NC == SHOWN).to(z_ND)
-    weight_NC = torch.where(known_NC, 1.0, 1 / UNKNOWN_NOISE).to(z_ND)
-    mean_C = (weight_NC * shows_NC).sum(0) / weight_NC.sum(0)
+    n, shows_NC = len(z_ND), is_shown_NC.to(z_ND)
+    mean_C = shows_NC.mean(0)
     usual_T = usual_shots(canonical.n_shot_TN).to(z_ND)
     noise = constants.ridge * float((NOISE_SHOTS / usual_T).clamp(max=1).sqrt())
     wanted_NC = shows_NC - mean_C - z_ND @ prior_CD.mT
-    solved = masked_ridge(
-        z_ND @ z_ND.mT + constants.intercept,
-        torch.cat([wanted_NC, torch.ones_like(wanted_NC)], 1),
-        torch.cat([known_NC] * 2, 1),
-        noise,
-        UNKNOWN_NOISE * noise,
+    values_TNX, factor_TNN = dual_ridge(
+        (z_ND @ z_ND.mT + constants.intercept)[None],
+        wanted_NC.new_ones(1, n, dtype=torch.bool),
+        torch.cat([wanted_NC, wanted_NC.new_ones(n, 1)], 1)[None],
+        wanted_NC.new_full((1, n), noise),
     )
-    values_NC, residual_NC = (part[:, : len(mean_C)] for part in solved)
+    values_NC = values_TNX[0, :, :-1]
+    residual_NX = left_out_residuals(values_TNX, factor_TNN)[0]
     # The mean of the other pictures is lower by the fall. Their targets then grow by it, and the
     # left-out score by the fall times what they predict with all targets 1.
-    constant_NC = 1 - solved[1][:, len(mean_C) :]
-    others_NC = (weight_NC.sum(0) - weight_NC).clamp(min=1 / UNKNOWN_NOISE)
-    fall_NC = weight_NC * (shows_NC - mean_C) / others_NC
-    above_NC = shows_NC - mean_C - residual_NC + fall_NC * constant_NC
-    calibration = calibrate_labels(above_NC, shows_NC > 0, weight_NC)
+    fall_NC = (shows_NC - mean_C) / max(1, n - 1)
+    above_NC = shows_NC - mean_C - residual_NX[:, :-1] + fall_NC * (1 - residual_NX[:, -1:])
+    calibration = calibrate_labels(above_NC, is_shown_NC)
     slope = calibration.slope
     raw_CD = (prior_CD + values_NC.mT @ z_ND) * scale_D
     level_C = constants.intercept * values_NC.sum(0) - raw_CD @ centre_D
@@ -110,12 +105,13 @@ def independent_classes(support: Support, constants: ClosedForm) -> IndependentC
     return IndependentClasses(weights, calibration.left_out_NC)
 
 
-def _require(rows_ND: Float[Tensor, "n D"], label_NC: Int8[Tensor, "n C"]) -> None:
-    if len(rows_ND) > MOST_PICTURES:
+def _require(is_shown_NC: Bool[Tensor, "n C"]) -> None:
+    if len(is_shown_NC) > MOST_PICTURES:
         raise DataError(
-            f"several labels take at most {MOST_PICTURES} pictures, got {len(rows_ND)}; give fewer"
+            f"several labels take at most {MOST_PICTURES} pictures, got {len(is_shown_NC)}; give "
+            "fewer"
         )
-    if not (label_NC == SHOWN).any(0).all():
+    if not is_shown_NC.any(0).all():
         raise DataError("expected a picture of each class; leave out classes without one")
 
 
@@ -133,9 +129,7 @@ class LabelCalibration(NamedTuple):
 
 
 def calibrate_labels(
-    above_NC: Float[Tensor, "n C"],
-    shows_NC: Bool[Tensor, "n C"],
-    weight_NC: Float[Tensor, "n C"],
+    above_NC: Float[Tensor, "n C"], shows_NC: Bool[Tensor, "n C"]
 ) -> LabelCalibration:
     """Return the most probable slope and biases, given the scores of left-out pictures.
 
@@ -144,16 +138,14 @@ def calibrate_labels(
     Then the slope is sharpened, and the biases are found again. A class with one positive has
     only its name left without it, and does not count for the slope.
     """
-    above_NC, weight_NC = above_NC.double(), weight_NC.double()
-    target_NC = shows_NC.double()
+    above_NC, target_NC = above_NC.double(), shows_NC.double()
     n_positive_C = target_NC.sum(0)
-    share_C = ((weight_NC * target_NC).sum(0) + 0.5) / (weight_NC.sum(0) + 1)
-    odds_C = torch.logit(share_C)
-    counted_NC = weight_NC * (n_positive_C > 1)
-    slope = _fit(above_NC, odds_C, target_NC, counted_NC, None)[0].clamp(min=LEAST_SLOPE)
+    odds_C = torch.logit((n_positive_C + 0.5) / (len(target_NC) + 1))
+    counts_C = n_positive_C > 1
+    slope = _fit(above_NC, odds_C, target_NC, counts_C, None)[0].clamp(min=LEAST_SLOPE)
     usual = len(n_positive_C) / (1 / n_positive_C.clamp(min=1)).sum()
     slope = slope * (SHARPENING / usual).exp()
-    offsets = _fit(above_NC, odds_C, target_NC, weight_NC, slope)
+    offsets = _fit(above_NC, odds_C, target_NC, torch.ones_like(counts_C), slope)
     bias_C = odds_C + offsets[1] + offsets[2:]
     p_NC = (slope * above_NC + bias_C).sigmoid()
     return LabelCalibration(slope, bias_C, best_thresholds(p_NC, n_positive_C), p_NC)
@@ -163,12 +155,12 @@ def _fit(
     above_NC: Float[Tensor, "n C"],
     odds_C: Float[Tensor, " C"],
     target_NC: Float[Tensor, "n C"],
-    weight_NC: Float[Tensor, "n C"],
+    counts_C: Bool[Tensor, " C"],
     slope: Float[Tensor, ""] | None,
 ) -> Float[Tensor, " P"]:
     """Return the slope, the common bias and the bias of each class, by Newton's method.
 
-    The posterior is concave. A given slope is kept.
+    The posterior is concave. Classes that do not count keep their prior; a given slope is kept.
     """
     mean = above_NC.new_zeros(2 + len(odds_C))
     mean[0] = USUAL_SLOPE if slope is None else slope
@@ -178,11 +170,11 @@ def _fit(
     estimate = mean.clone()
     for _ in range(STEPS):
         p_NC = (estimate[0] * above_NC + odds_C + estimate[1] + estimate[2:]).sigmoid()
-        slack_NC = weight_NC * (p_NC - target_NC)
+        slack_NC = counts_C * (p_NC - target_NC)
         of_slope, of_class_C = (slack_NC * above_NC).sum(), slack_NC.sum(0)
         gradient = torch.cat([torch.stack([of_slope, of_class_C.sum()]), of_class_C])
         gradient = gradient + (estimate - mean) / deviation**2
-        hessian = _hessian(weight_NC * p_NC * (1 - p_NC), above_NC)
+        hessian = _hessian(counts_C * p_NC * (1 - p_NC), above_NC)
         step = torch.linalg.solve(hessian + torch.diag(deviation**-2), gradient)
         # A longer step could overshoot where all probabilities are near 0 or 1.
         estimate = estimate - step * (1 / step.abs().amax().clamp(min=1))

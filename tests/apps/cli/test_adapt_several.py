@@ -14,7 +14,7 @@ from tests.apps.cli.conftest import Run
 def test_predict_answers_with_all_labels(
     adapt: Callable[..., Run], run: Callable[..., Run], manifest: Path, tmp_path: Path
 ) -> None:
-    made = adapt(manifest, "--several", "all", "--json").document
+    made = adapt(manifest, "--several", "--json").document
     assert made["schema"] == "metaadapter.adapt-several/1"
     assert made["n_pictures"] == 18
     assert set(made["thresholds"]) == {"heron", "lynx", "red_fox"}
@@ -37,16 +37,9 @@ def test_pictures_of_nothing_that_are_missing_are_asked_for(
     adapt: Callable[..., Run], manifest: Path
 ) -> None:
     asked = "no picture is labelled 'none of these'"
-    assert asked in " ".join(adapt(manifest, "--several", "all", "--json").document["warnings"])
+    assert asked in " ".join(adapt(manifest, "--several", "--json").document["warnings"])
     manifest.write_text(manifest.read_text().replace(",heron\n", ",none of these\n", 1))
-    assert asked not in " ".join(adapt(manifest, "--several", "all", "--json").document["warnings"])
-
-
-def test_partial_labels_and_absent_ones(adapt: Callable[..., Run], manifest: Path) -> None:
-    text = manifest.read_text().replace("0.png,heron\n", "0.png,heron;!lynx\n", 1)
-    manifest.write_text(text)
-    made = adapt(manifest, "--several", "partial", "--json").document
-    assert made["partial"] is True
+    assert asked not in " ".join(adapt(manifest, "--several", "--json").document["warnings"])
 
 
 @pytest.mark.parametrize(
@@ -68,7 +61,7 @@ def test_what_needs_one_label_refuses(
     arguments: list[str],
     words: str,
 ) -> None:
-    adapt(manifest, "--several", "all")
+    adapt(manifest, "--several")
     places = {"adapter": tmp_path / "adapter", "pictures": manifest.parent, "new": tmp_path / "new"}
     result = run(*(argument.format(**places) for argument in arguments))
     assert result.code in (2, 4)

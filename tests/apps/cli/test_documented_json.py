@@ -51,7 +51,7 @@ def agrees(document, schema):
     [
         ("encode/1", "encode {labelled} --out {out} --encoder {encoder}"),
         ("adapt/1", "adapt {labelled} --out {out} --encoder {encoder}"),
-        ("adapt-several/1", "adapt {labelled} --several all --out {out} --encoder {encoder}"),
+        ("adapt-several/1", "adapt {labelled} --several --out {out} --encoder {encoder}"),
         ("add/1", "add {adapter} wolf {labelled}/lynx --out {out}"),
         ("add/1", "add {adapter} wolf --text wolf --out {out}"),
         ("predict/1", "predict {adapter} {labelled}"),

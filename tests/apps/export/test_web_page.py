@@ -87,7 +87,7 @@ def test_web_page__in_chromium__answers_as_predict_does(tmp_path, kind):
     if kind == NONE_OF_THESE:
         (photos / "hat").rename(photos / kind)
     made = ["adapt", str(photos), "--out", str(adapter), "--encoder", "tiny-128"]
-    assert main([*made, *(["--several", "all"] if kind == "several labels" else [])]) == 0
+    assert main([*made, *(["--several"] if kind == "several labels" else [])]) == 0
     assert main(["export", str(adapter), "--web", str(site)]) == 0
     pictures = [path for label in ("hat", "shoes") for path in (DEMO / label).iterdir()]
     stored = load_adapter(adapter, several=True)

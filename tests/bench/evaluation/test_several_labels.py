@@ -50,7 +50,7 @@ def test_a_draw_has_its_shots_and_no_query_in_the_support(mixed: MixedPictures) 
 def test_each_method_learns_mixed_pictures(mixed: MixedPictures, fit: SeveralMethod) -> None:
     draw = draw_several("mixed", mixed.shows, None, 12, seed=0)
     rows, texts = torch.from_numpy(mixed.rows).float(), torch.from_numpy(mixed.texts).float()
-    labels = torch.from_numpy(mixed.shows[draw.support].astype(np.int8))
+    labels = torch.from_numpy(mixed.shows[draw.support])
     support = Support.of_rows(rows[draw.support], labels, texts, logit_scale=30.0)
     p, threshold = fit(support, rows[draw.queries])
     shows = mixed.shows[draw.queries]

@@ -20,7 +20,6 @@ from metaadapter.generator.ridge.independent_classes import (
     SHARPENING,
     SLOPE_DEVIATION,
     TRUST,
-    UNKNOWN_NOISE,
     USUAL_SLOPE,
     best_thresholds,
     calibrate_labels,
@@ -30,11 +29,10 @@ from metaadapter.generator.ridge.regression import regression
 from tests.several_tasks import MixedPictures
 
 
-def _support(known: np.ndarray | None = None) -> Support:
-    """The support of mixed pictures, of which only some labels may be known."""
+def _support() -> Support:
+    """The support of mixed pictures."""
     made = MixedPictures()
-    labels = np.where(True if known is None else known, made.shows, -1).astype(np.int8)
-    return Support.of_rows(*map(torch.from_numpy, (made.rows, labels, made.texts)))
+    return Support.of_rows(*map(torch.from_numpy, (made.rows, made.shows, made.texts)))
 
 
 def _slow_scores(support: Support, x: np.ndarray, kept=slice(None)) -> np.ndarray:
@@ -51,20 +49,15 @@ def _slow_scores(support: Support, x: np.ndarray, kept=slice(None)) -> np.ndarra
 
     columns = []
     for label in labels[kept].T:
-        y, c = (label == 1).astype(float), len(columns)
-        weight = np.where(label >= 0, 1.0, 1 / UNKNOWN_NOISE)
-        mean = (weight * y).sum() / weight.sum()
-        matrix = z @ z.T + constants.intercept + np.diag(noise / weight)
-        values = np.linalg.solve(matrix, y - mean - z @ prior[c])
+        y, c = label.astype(float), len(columns)
+        matrix = z @ z.T + constants.intercept + noise * np.eye(len(z))
+        values = np.linalg.solve(matrix, y - y.mean() - z @ prior[c])
         columns.append(zx @ prior[c] + (zx @ z.T + constants.intercept) @ values)
     return np.stack(columns, 1)
 
 
-@pytest.mark.parametrize("partial", [False, True])
-def test_logits_are_slope_times_the_score_of_each_class_alone_plus_a_bias(partial: bool) -> None:
-    made = MixedPictures()
-    known = made.shows | (np.random.default_rng(1).random(made.shows.shape) < 0.5)
-    support = _support(known if partial else None)
+def test_logits_are_slope_times_the_score_of_each_class_alone_plus_a_bias() -> None:
+    support = _support()
     weights = independent_classes(support, ClosedForm()).weights.task(0)
     x = MixedPictures(seed=5).rows
     logits = classify(torch.from_numpy(x), weights).numpy()
@@ -77,20 +70,14 @@ def test_logits_are_slope_times_the_score_of_each_class_alone_plus_a_bias(partia
     )
 
 
-@pytest.mark.parametrize("partial", [False, True])
-def test_left_out_predictions_are_those_of_a_solution_without_the_picture(partial: bool) -> None:
+def test_left_out_predictions_are_those_of_a_solution_without_the_picture() -> None:
     """Also the mean that a score is compared with is that of the other pictures."""
-    shows = MixedPictures().shows
-    known = shows | (np.random.default_rng(1).random(shows.shape) < 0.5)
-    support = _support(known if partial else None)
+    support = _support()
     predicted = independent_classes(support, ClosedForm())
-    rows, labels = (part.numpy() for part in support.pictures())
-    weight = np.where(labels >= 0, 1.0, 1 / UNKNOWN_NOISE)
+    rows, shows = (part.numpy() for part in support.pictures())
     n = np.arange(len(rows))
     above = np.concatenate([_slow_scores(support, rows[[m]], n != m) for m in n])
-    fitted = calibrate_labels(
-        torch.from_numpy(above), torch.from_numpy(shows), torch.from_numpy(weight)
-    )
+    fitted = calibrate_labels(torch.from_numpy(above), torch.from_numpy(shows))
     torch.testing.assert_close(predicted.left_out_NC, fitted.left_out_NC, atol=1e-8, rtol=0)
     torch.testing.assert_close(predicted.weights.label_thresholds[0], fitted.threshold_C)
 
@@ -111,7 +98,7 @@ def test_the_order_of_pictures_and_classes_and_a_rotation_change_nothing() -> No
 
 def test_a_task_without_texts_or_with_a_class_in_all_pictures_has_probabilities() -> None:
     rows, labels = _support().pictures()
-    labels[:, 0] = 1
+    labels[:, 0] = True
     support = Support.of_rows(rows, labels, torch.zeros(4, rows.shape[1], dtype=rows.dtype))
     p = probabilities(rows, independent_classes(support, ClosedForm()).weights.task(0))
     assert p.isfinite().all()
@@ -135,9 +122,7 @@ def test_the_calibration_is_the_maximum_that_scipy_finds() -> None:
     slope = minimize(loss, mean, method="BFGS", options={"gtol": 1e-8}).x[0]
     slope *= np.exp(SHARPENING * (1 / shows.sum(0)).mean())
     rest = minimize(lambda found: loss(np.append(slope, found)), mean[1:], options={"gtol": 1e-8}).x
-    got = calibrate_labels(
-        torch.from_numpy(above), torch.from_numpy(shows), torch.ones(shows.shape)
-    )
+    got = calibrate_labels(torch.from_numpy(above), torch.from_numpy(shows))
     assert float(got.slope) == pytest.approx(slope, rel=1e-4)
     wanted = expit(slope * above + odds + rest[0] + rest[1:])
     np.testing.assert_allclose(got.left_out_NC.numpy(), wanted, atol=1e-4)

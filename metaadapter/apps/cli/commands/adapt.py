@@ -45,12 +45,8 @@ Out = Annotated[
     Output(),
 ]
 Several = Annotated[
-    Literal["all", "partial"] | None,
-    Option(
-        "--several",
-        help="Pictures may show several classes or none: fox;snow. partial: further classes may "
-        "be shown, and !fox says that there is no fox.",
-    ),
+    bool,
+    Option("--several", help="Pictures may show several classes or none: fox;snow."),
     Needs("SUPPORT"),
     Excludes(OF_ONE_LABEL),
 ]
@@ -125,7 +121,7 @@ def adapt(
     support: Support = None,
     *,
     out: Out,
-    several: Several = None,
+    several: Several = False,
     names: Names = None,
     unlabelled: Unlabelled = None,
     background: Background = None,

@@ -18,7 +18,7 @@ from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.entries import NONE, PictureEntry
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.label_sets import LabelCell
+from metaadapter.data.label_sets import label_cell
 from metaadapter.files.stored_zip import zip_entry
 from metaadapter.files.table_file import Row, csv_table
 from metaadapter.workflow.prediction.prediction_rows import OF_BOXES
@@ -109,7 +109,7 @@ def prediction_table(pictures: list[SortedPicture], contents: Contents) -> bytes
                 "",
             )
         boxes = _box_cells(contents.pictures[picture.id]) if has_boxes else ()
-        answer = LabelCell(frozenset(answers[picture.id])).text
+        answer = label_cell(answers[picture.id])
         rows.append((picture.name, answer, *numbers, picture.id, *boxes))
     return csv_table((*HEADER, *BOX_CELLS) if has_boxes else HEADER, rows)
 
@@ -139,7 +139,7 @@ def label_manifest(contents: Contents) -> bytes:
 
 def _label_cell(entry: PictureEntry, names: dict[str, str]) -> str:
     """The labels of a picture in one cell; `names` are those of the classes by their ids."""
-    return LabelCell(frozenset(names[label] for label in entry.labels if label != NONE)).text
+    return label_cell(names[label] for label in entry.labels if label != NONE)
 
 
 def whole_pictures(pictures: Iterable[SortedPicture], contents: Contents) -> list[SortedPicture]:
