@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -36,11 +34,9 @@ class RandomTasks:
     def support(self) -> Support:
         return self.with_scale(None)
 
-    def with_scale(
-        self, logit_scale: float | Tensor | None, views: Tensor | None = None
-    ) -> Support:
+    def with_scale(self, logit_scale: float | Tensor | None) -> Support:
         parts = self.pictures, self.text, self.mask, self.classes
-        return replace(Support.of_tasks(*parts, logit_scale=logit_scale), views_TNKVD=views)
+        return Support.of_tasks(*parts, logit_scale=logit_scale)
 
     @property
     def canonical(self) -> CanonicalSupport:

@@ -34,8 +34,6 @@ class Support(TensorFields):
     """True where there is a class."""
     logit_scale_T: Float[Tensor, " T"] | None = None
     """The encoder's inverse temperature, 100 for most CLIPs; `None` if it is unknown."""
-    views_TNKVD: Float[Tensor, "T N K V D"] | None = None
-    """Unit rows of the V views that each picture is the mean of; `None` if they were not kept."""
     blocks: tuple[int, ...] = ()
     """Widths of the blocks of the features, from left to right; () for one block."""
     pool_TUD: Float[Tensor, "T U D"] | None = None
@@ -99,14 +97,13 @@ class Support(TensorFields):
         text: Float[Tensor, "N D"],
         *,
         logit_scale: float | None = None,
-        views: Float[Tensor, "n V D"] | None = None,
         blocks: tuple[int, ...] = (),
         pool: Float[Tensor, "u D"] | None = None,
     ) -> Support:
         """Build the support of one task.
 
         Labels are 0 … N − 1, one for each row; or with several labels a picture the rows of
-        `shows_TPN`. `rows`, `views`, `text` and `pool` (the unlabelled pictures) are unit rows; a
+        `shows_TPN`. `rows`, `text` and `pool` (the unlabelled pictures) are unit rows; a
         class without a text has a row of zeros.
         """
         if labels.ndim == 2:
@@ -120,11 +117,8 @@ class Support(TensorFields):
         support = cls.of_tasks(
             pictures[None], text[None], mask[None], logit_scale=logit_scale, blocks=blocks
         )
-        support = support.with_pool(pool)
-        support = replace(support, order=tuple(labels.argsort(stable=True).tolist()))
-        if views is None:
-            return support
-        return replace(support, views_TNKVD=_sort_by_class(views, labels, len(text))[0][None])
+        order = tuple(labels.argsort(stable=True).tolist())
+        return replace(support.with_pool(pool), order=order)
 
     @property
     def n_tasks(self) -> int:

@@ -61,19 +61,6 @@ def is_hub_name(name: str | Path) -> bool:
     return (name.as_posix() if isinstance(name, Path) else name).startswith(PREFIX)
 
 
-def place_of(name: str | Path, revision: str | None) -> Path:
-    """Return a folder or file of this machine, or the path of hf-hub:NAME@REVISION.
-
-    A name without the prefix means the hub if nothing of that name is on this machine.
-    """
-    if revision is None and (is_hub_name(name) or Path(name).exists()):
-        return Path(name)
-    text = str(name).removeprefix(PREFIX)
-    if revision is not None and "@" in text:
-        raise UsageError(f"{name} names a revision already; leave revision={revision!r} out")
-    return Path(f"{PREFIX}{text}" + (f"@{revision}" if revision else ""))
-
-
 @cache
 def files_in(name: HubName, owner: str) -> tuple[str, ...]:
     """Return the names of the files of a repository that lie in no folder.

@@ -21,8 +21,6 @@ from metaadapter.files.hub import (
     HubName,
     fetch,
     files_in,
-    is_hub_name,
-    place_of,
     some_files,
 )
 from metaadapter.files.regular_files import given_path
@@ -145,26 +143,6 @@ class AdapterGenerator(nn.Module, ABC):
                 f"of metaadapter: {error}; {REMEDY}"
             ) from error
         return generator.eval()
-
-    @final
-    @classmethod
-    def from_pretrained(cls, name: str, *, revision: str | None = None) -> Self:
-        """Load a generator of this class from the Hugging Face hub, or from a folder.
-
-        Only tensors and settings are read; no code of a repository runs. Without a network, or with
-        HF_HUB_OFFLINE=1, the cache of the hub is read.
-
-        Args:
-            name: ORGANISATION/NAME, or a folder.
-            revision: A branch, a tag or a commit.
-
-        Raises:
-            UsageError: The hub has no such repository or revision.
-            DataError: It is not on this machine and cannot be downloaded, or it is damaged.
-            IncompatibleArtifact: It is not a generator of this class and version.
-        """
-        place = place_of(name, revision)
-        return cls.from_folder(fetched_generator(place) if is_hub_name(place) else place)
 
     @final
     @property

@@ -77,10 +77,7 @@ class DomainShift:
         """Return the support with its pictures moved by a fraction of the distance; unit rows."""
         offset_TD = fraction_T[:, None] * (self.across_TD + self.along_TD)
         pictures_TNKD = _moved(support.support_TNKD, offset_TD[:, None, None], support)
-        views = support.views_TNKVD
-        if views is not None:
-            views = _moved(views, offset_TD[:, None, None, None], support)
-        return replace(support, support_TNKD=pictures_TNKD, views_TNKVD=views)
+        return replace(support, support_TNKD=pictures_TNKD)
 
 
 def _above(value_T: Tensor, threshold: float, width: float) -> Float[Tensor, " T"]:

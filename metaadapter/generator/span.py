@@ -134,7 +134,6 @@ def span_of(support: Support) -> Span | None:
         support,
         support_TNKD=rows_TRC[:, :n_shots].reshape(*support.support_mask_TNK.shape, n_coordinates),
         text_TND=rows_TRC[:, n_shots:],
-        views_TNKVD=None,
         blocks=support.blocks and (n_rows,) * len(widths),
     )
     return Span(own, changed, factor_PTRR)

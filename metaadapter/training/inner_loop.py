@@ -11,7 +11,7 @@ from torch import Tensor
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.workflow.gradient_steps import support_loss
+from metaadapter.workflow.gradient_steps import support_objective
 
 ANCHOR = 1.0
 """The weight of the term that pulls the steps back to the predicted values."""
@@ -53,7 +53,7 @@ def _gradients(
     with torch.enable_grad():
         classes, bias = (x if x.requires_grad else x.detach().requires_grad_() for x in point)
         current = replace(start, classes=classes, class_bias=bias)
-        loss_T = support_loss(current, support)
+        loss_T = support_objective(current, support)(current)
         loss_T = loss_T + ANCHOR * _distance(current, start, support.present_TNK)
         return torch.autograd.grad(loss_T.sum(), (classes, bias), create_graph=second)
 

@@ -46,8 +46,7 @@ def fine_tune(
     standard error of the gain (Breiman's rule). A task keeps its prediction if no class has two
     pictures, if its steps end in numbers that are not finite, or if it has a pool: with a pool, no
     steps gained accuracy reliably (docs/explanation/gradient-steps.md). `settings.n_steps` can
-    force steps. If the support has views, the steps learn from each view of a picture, but the
-    start is predicted from the pictures.
+    force steps.
 
     Args:
         generator: The generator that predicts the start.

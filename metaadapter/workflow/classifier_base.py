@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metaadapter.adapter.known import known_of_classes, prediction_sets
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.unit_rows import as_array, unit_rows
+from metaadapter.adapter.unit_rows import as_array
 from metaadapter.adapter.weights import AdapterWeights, probabilities
 from metaadapter.errors import UsageError
 from metaadapter.features.logit_scale import read_logit_scale
@@ -120,7 +120,7 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
                 some = checked(self, some, first=start, reset=False)
             yield torch.from_numpy(np.array(some, dtype=np.float64))
 
-    def _read(self, X: Any, y: Any, views: Any = None) -> tuple[Support, ImageEncoder | None]:
+    def _read(self, X: Any, y: Any) -> tuple[Support, ImageEncoder | None]:
         """Return the support in float32, with classes in `classes_` order, and the encoder.
 
         Sets `classes_`, `logit_scale_`, `n_features_in_` and `n_shots_`.
@@ -138,7 +138,6 @@ class AdapterClassifier(ClassifierMixin, BaseEstimator):
             self.class_texts,
             encoder,
             logit_scale=self.logit_scale_,
-            views=None if views is None else _unit_views(views, X.shape),
             blocks=getattr(self, "blocks", ()),
         )
         self.n_shots_ = support.present_TNK[0].sum(-1).numpy()
@@ -198,21 +197,3 @@ def loaded_encoder(encoder: ImageEncoder | str | None) -> ImageEncoder | None:
             f"None; got {encoder!r}"
         )
     return encoder
-
-
-def _unit_views(views: Any, shape: tuple[int, int]) -> Float32[torch.Tensor, "n V D"]:
-    views = check_array(
-        as_array(views),
-        dtype=(np.float64, np.float32),
-        allow_nd=True,
-        ensure_2d=False,
-        ensure_all_finite=False,
-    )
-    if views.ndim != 3 or views.shape[::2] != shape:
-        n, width = shape
-        raise UsageError(
-            f"views must have the shape ({n}, views of each picture, {width}), because X has the "
-            f"shape {shape}; got {views.shape}"
-        )
-    require_finite(views, "views")
-    return unit_rows(views)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
@@ -19,16 +18,13 @@ from metaadapter.adapter.files import load_adapter, store_adapter
 from metaadapter.adapter.label_tree import LabelTree, SureAnswer
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.task_signature import TaskSignature
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import AdapterWeights, probabilities
 from metaadapter.errors import IncompatibleArtifact, UsageError
-from metaadapter.features.origin import Origin
-from metaadapter.files.hub import place_of
 from metaadapter.files.regular_files import given_path
 from metaadapter.files.user_code import is_user_code
 from metaadapter.generator.adapter_generator import AdapterGenerator
-from metaadapter.workflow.class_texts import descriptions, is_described, text_names
+from metaadapter.workflow.class_texts import is_described
 from metaadapter.workflow.classifier_base import AdapterClassifier, checked, loaded_encoder
 from metaadapter.workflow.estimator_inputs import (
     label_array,
@@ -44,7 +40,6 @@ from metaadapter.workflow.prediction.query_shift import QuerySample
 
 if TYPE_CHECKING:
     from metaadapter.features.image_encoder import ImageEncoder
-    from metaadapter.features.towers.config import InsideConfig
 
 
 def _part(path: str) -> Any:
@@ -87,23 +82,11 @@ class MetaAdapterClassifier(AdapterClassifier):
     """The adapter's weights, float64."""
     support_: Support | None = _part("support")
     """The features that the adapter was predicted from; `None` if it was loaded without them."""
-    signature_: TaskSignature | None = _part("signature")
-    """Class means, if only these were kept from the support; else `None`."""
     generator_id_: str = _part("config.generator_id")
     """The identity of the generator that predicted the adapter."""
-    picture_hashes_: tuple[str, ...] = _part("picture_hashes")
-    """The SHA-256 digests of the support's pictures, as far as they are known."""
-    origin_: Origin = _part("config.origin")
-    """The encoder and views that the features come from, as far as they are known."""
-    blocks_: tuple[int, ...] = _part("config.blocks")
-    """The widths of the blocks that the features consist of; () for a single block."""
     n_steps_: int = _part("config.n_steps")
     """The number of gradient steps that `fit` took; 0 in mode `"one_shot"`, with unlabelled
     pictures, and if no number of steps helps left-out pictures."""
-    inside_: InsideConfig | None = _part("config.inside")
-    """The configuration of adapters in the encoder's image tower; `None` without any."""
-    towers_: Mapping[str, torch.Tensor] = _part("towers")
-    """The tensors of `inside_`, from the loaded adapter or from `encoder`."""
 
     def __init__(
         self,
@@ -126,7 +109,7 @@ class MetaAdapterClassifier(AdapterClassifier):
         self.blocks = blocks
         self.tree = tree
 
-    def fit(self, X: Any, y: Any, *, views: Any = None, unlabelled: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, *, unlabelled: Any = None) -> Self:
         """Predict an adapter from a support; a fit that fails leaves the estimator as it was.
 
         If the towers of the encoder were trained, the probabilities are calibrated for that.
@@ -135,8 +118,6 @@ class MetaAdapterClassifier(AdapterClassifier):
             X: (n, D) features of the labelled pictures; n may be 0 if `class_texts` names the
                 classes, which gives zero-shot CLIP.
             y: (n,) labels of the pictures.
-            views: (n, V, D) features of V views of each picture, whose mean is the row of X; the
-                gradient steps of mode `"finetune"` learn from them.
             unlabelled: (u, D) features of unlabelled pictures, of these classes or of others, which
                 the generator reads too (docs/explanation/pool.md).
 
@@ -147,10 +128,8 @@ class MetaAdapterClassifier(AdapterClassifier):
             raise UsageError(f"mode must be 'one_shot' or 'finetune', got {self.mode!r}")
         if self.fine_tuning is not None and self.mode != "finetune":
             raise UsageError(f"fine_tuning is for mode='finetune' only, got mode={self.mode!r}")
-        if views is not None and self.mode != "finetune":
-            raise UsageError(f"views are for mode='finetune' only, got mode={self.mode!r}")
         with unchanged_on_error(self):
-            support, encoder = self._read(X, y, views)
+            support, encoder = self._read(X, y)
             self.stored_ = fit_support(
                 support,
                 self.classes_.tolist(),
@@ -191,28 +170,21 @@ class MetaAdapterClassifier(AdapterClassifier):
         for line in [] if shift is None else shift.lines("pass them to fit as unlabelled"):
             warnings.warn(line, stacklevel=3)
 
-    def add_class(
-        self,
-        label: Any,
-        X: Any = None,
-        *,
-        text: Any = None,
-        picture_hashes: Sequence[str] = (),
-    ) -> Self:
+    def add_class(self, label: Any, X: Any = None, *, text: Any = None) -> Self:
         """Add one class later; the vectors and biases of the other classes do not change.
 
         Args:
             label: A new label: text if the other labels are text, else a number.
             X: (n, D) features of pictures of the class; `None` if the class has only a text.
             text: A vector for the class, or a name or [name, sentence, …] for `encoder` to read.
-            picture_hashes: SHA-256 digests of these pictures, to recognize them among queries.
 
         Raises:
             UsageError: The label exists or is of the wrong kind, neither pictures nor a text are
                 given, or the adapter was saved without its support features.
             IncompatibleArtifact: Another generator predicted the adapter.
         """
-        self.require_addable(label)
+        check_is_fitted(self)
+        require_addable(self.stored_, label, self.generator)
         if X is None and text is None:
             raise UsageError(f"class {label!r} needs pictures (X), a text, or both")
         is_read = isinstance(text, str) or is_described(text)
@@ -220,60 +192,21 @@ class MetaAdapterClassifier(AdapterClassifier):
         none = np.empty((0, self.n_features_in_))
         rows = unit_rows(none if X is None else checked(self, X, reset=False))
         self._set_stored(
-            add_class(
-                self.stored_,
-                label,
-                rows,
-                text,
-                encoder=encoder,
-                generator=self.generator,
-                picture_hashes=picture_hashes,
-            )
+            add_class(self.stored_, label, rows, text, encoder=encoder, generator=self.generator)
         )
         if text is not None:
             self.class_texts = {**(self.class_texts or {}), label: text}
         return self
 
-    def require_addable(self, label: Any) -> tuple[Support, AdapterGenerator]:
-        """Return the support and the generator for `add_class`; call this before encoding pictures.
-
-        Raises:
-            UsageError: `add_class` does not accept the label.
-            IncompatibleArtifact: Another generator predicted the adapter.
-        """
-        check_is_fitted(self)
-        return require_addable(self.stored_, label, self.generator)
-
-    def save(
-        self,
-        folder: str | Path,
-        *,
-        origin: Origin | None = None,
-        class_names: Mapping[Any, str] | None = None,
-        picture_hashes: Sequence[str] | None = None,
-    ) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write the adapter as a configuration, safetensors and a card: no pickle, no picture.
 
         Args:
             folder: A new or empty folder, a skill file (a new name that ends in `.adapter`), or an
                 adapter to replace.
-            origin: The encoder and views of the features; by default those of `encoder`, or of the
-                adapter that was loaded.
-            class_names: label → name to store, if `class_texts` holds vectors.
-            picture_hashes: SHA-256 digests of pictures to store in addition to `picture_hashes_`.
         """
         check_is_fitted(self)
-        stored, changes = self.stored_, dict[str, Any]()
-        if origin is not None:
-            changes["origin"] = origin
-        if class_names:
-            classes = stored.config.classes
-            changes["class_names"] = text_names(class_names, classes)
-            changes["descriptions"] = descriptions(class_names, classes)
-        hashes = dict.fromkeys((*stored.picture_hashes, *(picture_hashes or ())))
-        config = stored.config.model_copy(update=changes)
-        stored = replace(stored, config=config, picture_hashes=tuple(hashes))
-        store_adapter(given_path(folder), stored)
+        store_adapter(given_path(folder), self.stored_)
 
     @classmethod
     def load(
@@ -286,7 +219,8 @@ class MetaAdapterClassifier(AdapterClassifier):
         """Read a saved adapter.
 
         Args:
-            folder: A folder or a skill file that `save` wrote.
+            folder: A folder or a skill file that `save` wrote, or one on the hub:
+                hf-hub:ORGANISATION/NAME, perhaps with /FILE.adapter and @REVISION.
             encoder: The encoder that the adapter was made with, or its name. If the adapter has
                 parts in the image tower, the `adapted_encoder` is accepted too.
             generator: The generator that predicted the adapter: to add classes, if it is your own.
@@ -324,34 +258,6 @@ class MetaAdapterClassifier(AdapterClassifier):
         )
         classifier._set_stored(stored)
         return classifier
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        name: str,
-        *,
-        revision: str | None = None,
-        encoder: ImageEncoder | str | None = None,
-        generator: str | Path | AdapterGenerator | None = None,
-    ) -> Self:
-        """Load an adapter from the Hugging Face hub, or from a folder or skill file.
-
-        Only tensors and settings are read; no code of a repository runs. Without a network, or with
-        HF_HUB_OFFLINE=1, the cache of the hub is read.
-
-        Args:
-            name: ORGANISATION/NAME, or ORGANISATION/NAME/FILE.adapter for one of several skill
-                files; or a path.
-            revision: A branch, a tag or a commit.
-            encoder: As for `load`.
-            generator: As for `load`.
-
-        Raises:
-            UsageError: The hub has no such repository, revision or file.
-            DataError: It is not on this machine and cannot be downloaded, or it is damaged.
-            IncompatibleArtifact: It is not an adapter, or it belongs to another encoder.
-        """
-        return cls.load(place_of(name, revision), encoder=encoder, generator=generator)
 
     def _set_stored(self, stored: StoredAdapter) -> None:
         self.stored_ = stored

@@ -101,8 +101,7 @@ def fit_support(
         tree=None if tree is None else dict(tree.parents),
         several=len(support.pictures()[0]) if support.has_label_sets else None,
     )
-    support, hashes = replace(support, views_TNKVD=None), tuple(picture_hashes)
-    return StoredAdapter(weights, config, support, hashes, towers=parts.towers)
+    return StoredAdapter(weights, config, support, tuple(picture_hashes), towers=parts.towers)
 
 
 def completed(

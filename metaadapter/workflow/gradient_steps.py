@@ -99,16 +99,17 @@ def support_objective(
     """Return a function from adapters to the cross-entropy of each task; 0 without a shot.
 
     These adapters may differ from `start` only in class vectors and biases; the rest is computed
-    once. If the support has views, the cross-entropy is the mean over all views.
+    once.
     """
-    views_TNKVD = support.views_TNKVD
-    if views_TNKVD is None:
-        views_TNKVD = support.support_TNKD[..., None, :]
-    has_view_TX = support.present_TNK.flatten(1).repeat_interleave(views_TNKVD.shape[3], -1)
-    read_views = _reader(start, views_TNKVD.flatten(1, 3))
+    present_TM = support.present_TNK.flatten(1)
+    adapted_TMD = apply_adapter(support.support_TNKD.flatten(1, 2), start)
+    scaled_TMD = start.logit_scale[:, None, None] * adapted_TMD
 
     def loss_of(weights: AdapterWeights) -> Tensor:
-        return -mean_where(_own(read_views(weights)).flatten(1), has_view_TX)
+        # With the class vectors on the right, torch takes eight times as long for the batched
+        # product in their gradient.
+        logits_TMN = (weights.classes @ scaled_TMD.mT).mT + weights.class_bias[:, None]
+        return -mean_where(_own(logits_TMN).flatten(1), present_TM)
 
     return loss_of
 
@@ -118,28 +119,8 @@ def own_log_probability(weights: AdapterWeights, support: Support) -> Float[Tens
     return _own(classify(support.support_TNKD.flatten(1, 2), weights))
 
 
-def support_loss(weights: AdapterWeights, support: Support) -> Float[Tensor, " T"]:
-    """Return the mean cross-entropy of each task's labelled pictures; 0 if it has none."""
-    log_p_TNK = own_log_probability(weights, support)
-    return -mean_where(log_p_TNK.flatten(1), support.present_TNK.flatten(1))
-
-
-def _reader(start: AdapterWeights, rows_TXD: Tensor) -> Callable[[AdapterWeights], Tensor]:
-    """Return `classify` for fixed rows, where all that the steps do not change is computed once."""
-    adapted_TXD = apply_adapter(rows_TXD, start)
-    scaled_TXD = start.logit_scale[:, None, None] * adapted_TXD
-
-    def read(weights: AdapterWeights) -> Tensor:
-        # With the class vectors on the right, torch takes eight times as long for the batched
-        # product in their gradient.
-        logits_TXN = (weights.classes @ scaled_TXD.mT).mT
-        return logits_TXN + weights.class_bias[:, None]
-
-    return read
-
-
-def _own(logits_TXN: Tensor) -> Tensor:
-    """Return (T, N, X / N) log-probabilities of own classes; X / N rows of each class in turn."""
-    n_tasks, n_rows, n_way = logits_TXN.shape
-    log_p_TNXN = logits_TXN.log_softmax(-1).reshape(n_tasks, n_way, n_rows // n_way, n_way)
-    return log_p_TNXN.diagonal(dim1=1, dim2=3).mT
+def _own(logits_TMN: Tensor) -> Float[Tensor, "T N K"]:
+    """Return the log-probabilities of own classes, from logits of the pictures class by class."""
+    n_tasks, n_places, n_way = logits_TMN.shape
+    log_p_TNKN = logits_TMN.log_softmax(-1).reshape(n_tasks, n_way, n_places // n_way, n_way)
+    return log_p_TNKN.diagonal(dim1=1, dim2=3).mT

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import unit_rows
@@ -30,13 +30,12 @@ def labelled_support(
     encoder: ImageEncoder | None,
     *,
     logit_scale: float | None = None,
-    views: Float32[torch.Tensor, "n V D"] | None = None,
     blocks: Sequence[int] = (),
 ) -> Support:
     """Return the support in float32, in the order of `classes`, which may have no pictures.
 
     Labels are one of the classes for each row, or rows of `Support.shows_TPN`. `class_texts` is as
-    for `text_features`. Rows of X have any length, `views` have length 1.
+    for `text_features`. Rows of X have any length.
     """
     rows = unit_rows(X)
     if isinstance(labels, np.ndarray):
@@ -65,7 +64,6 @@ def labelled_support(
         targets,
         torch.from_numpy(texts),
         logit_scale=logit_scale,
-        views=views,
         blocks=blocks,
     )
 

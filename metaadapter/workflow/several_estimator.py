@@ -44,7 +44,7 @@ class SeveralLabelsClassifier(MetaAdapterClassifier):
     ) -> None:
         super().__init__(class_texts, generator=generator, encoder=encoder, blocks=blocks)
 
-    def fit(self, X: Any, y: Any) -> Self:  # type: ignore[override]  # takes no pool, no views
+    def fit(self, X: Any, y: Any) -> Self:  # type: ignore[override]  # takes no pool
         """Predict the adapter; the columns of an indicator are the labels of `class_texts`.
 
         Raises:

@@ -49,7 +49,7 @@ def test_of_tasks__pictures_alone__fills_in_the_rest():
     assert support.support_mask_TNK.all()
     assert support.class_mask_TN.shape == (2, 3)
     assert support.class_mask_TN.all()
-    assert support.logit_scale_T is support.views_TNKVD is None
+    assert support.logit_scale_T is None
     assert (support.n_tasks, support.n_way) == (2, 3)
 
 
@@ -67,18 +67,6 @@ def test_labelled_rows__of_rows__are_the_same_rows_class_by_class(same_support, 
     assert support.order == tuple(order.tolist())
     again = Support.of_rows(result, classes, support.text_TND[0], logit_scale=20.0)
     assert same_support(again, support)
-
-
-def test_of_rows__views__go_with_their_pictures():
-    draw = torch.Generator().manual_seed(0)
-    rows, views = unit(draw, 5, 6), unit(draw, 5, 2, 6)
-    labels = torch.tensor([1, 0, 1, 1, 0])
-
-    support = Support.of_rows(rows, labels, unit(draw, 2, 6), views=views)
-
-    for c, n_shot in ((0, 2), (1, 3)):
-        assert torch.equal(support.support_TNKD[0, c, :n_shot], rows[labels == c])
-        assert torch.equal(support.views_TNKVD[0, c, :n_shot], views[labels == c])
 
 
 @given(seed=SEEDS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -126,15 +125,6 @@ def test_move__to_a_shifted_pool__brings_the_centres_together_and_keeps_lengths(
     assert after < 0.5 * before
     for part in torch.split(moved.support_TNKD, BLOCKS, -1):
         torch.testing.assert_close(part.norm(dim=-1), torch.full((1, 5, 4), 0.5**0.5).double())
-
-
-def test_move__moves_views_with_their_pictures():
-    support, *_ = drawn((20,) * 5, offset=1.0)
-    views = support.support_TNKD[..., None, :].repeat(1, 1, 1, 2, 1)
-
-    moved = Generator().in_domain_of_pool(replace(support, views_TNKVD=views))
-
-    torch.testing.assert_close(moved.views_TNKVD[..., 1, :], moved.support_TNKD)
 
 
 @pytest.mark.parametrize("n_shot", [1, 4, 16])

@@ -126,39 +126,6 @@ def test_finetune__steps__are_those_of_fine_tune_and_are_kept(data, tmp_path):
     assert "9 gradient steps" in (tmp_path / "adapter" / "README.md").read_text()
 
 
-def test_finetune__views__are_those_of_each_picture_whatever_their_order(data):
-    rng = np.random.default_rng(3)
-    views = data.X[:, None] + 0.05 * rng.standard_normal((len(data.X), 2, data.X.shape[1]))
-    settings = FineTune(n_steps=9)
-    first, second = (
-        MetaAdapterClassifier(data.texts, mode="finetune", fine_tuning=settings) for _ in range(2)
-    )
-    order = rng.permutation(len(data.X))
-
-    first.fit(data.X, data.y, views=views)
-    second.fit(data.X[order], data.y[order], views=7 * views[order])
-
-    # The steps know no order of pictures; the folds that choose their number would.
-    np.testing.assert_allclose(first.adapter_.classes, second.adapter_.classes, atol=1e-5)
-    kept_views = data.as_kept(views).unflatten(0, (4, 3))[None]
-    support = replace(data.support, views_TNKVD=kept_views)
-    tuned = fine_tune(load_generator("default"), support, settings)
-    np.testing.assert_allclose(first.adapter_.classes, tuned.weights.classes[0], atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("mode", "shape", "message"),
-    [
-        ("one_shot", (12, 2, 32), "views are for mode='finetune' only, got mode='one_shot'"),
-        ("finetune", (12, 32), r"shape \(12, views of each picture, 32\).* got \(12, 32\)"),
-        ("finetune", (11, 2, 32), r"got \(11, 2, 32\)"),
-    ],
-)
-def test_finetune__views_that_do_not_fit__are_refused(data, mode, shape, message):
-    with pytest.raises(UsageError, match=message):
-        MetaAdapterClassifier(data.texts, mode=mode).fit(data.X, data.y, views=np.ones(shape))
-
-
 def test_add_class__later__leaves_the_others_untouched(data):
     X, y, texts, bees = data.without("bee")
     classifier = MetaAdapterClassifier(texts).fit(X, y)
@@ -338,20 +305,6 @@ def test_add_class__by_a_generator_with_other_weights_or_constants__is_refused(d
             classifier.add_class("eel", data.X_new[:2])
     classifier.generator = load_generator("closed-form")
     assert "eel" in classifier.add_class("eel", data.X_new[:2]).classes_
-
-
-def test_add_class__picture_hashes__are_saved_with_the_others(tmp_path):
-    X = np.eye(6, 8)
-    classifier = MetaAdapterClassifier(logit_scale=100.0).fit(X[:4], ["a", "a", "b", "b"])
-
-    classifier.add_class("c", X[4:], picture_hashes=["4th", "5th"])
-    classifier.save(tmp_path, picture_hashes=["0th", "1st", "2nd", "3rd"])
-
-    loaded = MetaAdapterClassifier.load(tmp_path)
-    assert set(loaded.picture_hashes_) == {"0th", "1st", "2nd", "3rd", "4th", "5th"}
-    loaded.add_class("d", X[:1], picture_hashes=["6th"]).save(tmp_path)
-    assert "6th" in MetaAdapterClassifier.load(tmp_path).picture_hashes_
-    assert "0th" in MetaAdapterClassifier.load(tmp_path).picture_hashes_
 
 
 def test_predict__many_rows__agree_with_all_at_once(data, tmp_path, monkeypatch):

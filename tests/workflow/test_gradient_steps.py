@@ -153,13 +153,6 @@ def task(make_tasks):
     return task
 
 
-@pytest.fixture
-def views(task):
-    draw = torch.Generator().manual_seed(1)
-    noise = torch.randn(2, 4, 3, N_VIEWS, 24, generator=draw, dtype=torch.float64)
-    return normalize(task.pictures[..., None, :] + 0.1 * noise, dim=-1)
-
-
 def there(task, t):
     return task.mask[t].nonzero().tolist()
 
@@ -176,25 +169,21 @@ def test_own_log_probability__is_that_of_a_slow_loop(shipped, task):
 
 
 @pytest.mark.parametrize("stretch", [1.0, 1.1])
-def test_support_objective__views__is_that_of_a_slow_loop(shipped, task, views, stretch):
-    support = task.with_scale(None, views)
+def test_support_objective__is_that_of_a_slow_loop(shipped, task, stretch):
+    support = task.support
     start = shipped.predict(support)
     moved = replace(start, classes=stretch * start.classes)
 
     loss = support_objective(start, support)(moved)
 
     for t, weights in enumerate(map(moved.task, range(2))):
-        seen = [
-            log_probabilities(view, weights)[c]
-            for c, k in there(task, t)
-            for view in views[t, c, k]
-        ]
+        seen = [log_probabilities(task.pictures[t, c, k], weights)[c] for c, k in there(task, t)]
         assert float(loss[t]) == pytest.approx(-sum(seen) / len(seen))
 
 
-def test_support_objective__task_without_a_shot__is_0_with_a_gradient_of_0(shipped, task, views):
+def test_support_objective__task_without_a_shot__is_0_with_a_gradient_of_0(shipped, task):
     task.mask[0] = False
-    support = task.with_scale(20.0, views)
+    support = task.with_scale(20.0)
     start = shipped.predict(support)
     start.classes.requires_grad_()
 

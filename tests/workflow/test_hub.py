@@ -76,7 +76,7 @@ def test_load__adapter_of_the_hub__is_that_of_the_folder(hub, own, same_support)
     stored, again = load_adapter(own), load_adapter(f"hf-hub:{NAME}")
     same(stored, again)
     assert same_support(stored.support, again.support)
-    classifier = MetaAdapterClassifier.from_pretrained(NAME)
+    classifier = MetaAdapterClassifier.load(f"hf-hub:{NAME}")
     assert torch.equal(classifier.adapter_.classes, stored.weights.classes)
 
 
@@ -99,7 +99,7 @@ def test_load__generator_of_the_hub__is_that_of_the_folder(hub, tmp_path):
     save_generator(generator, tmp_path / "generator")
     commit = upload(hub, tmp_path / "generator", "acme/generator")
 
-    again = Generator.from_pretrained("acme/generator")
+    again = load_generator("hf-hub:acme/generator")
     assert generator_id(again) == generator_id(generator)
     assert again.config == generator.config
     pinned = load_generator(f"hf-hub:acme/generator@{commit}")
