@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -21,7 +20,7 @@ SCALING_DEVIATION = 0.7
 # CLIP's cones: pictures shrink to 0.4–1, texts to 0.3–1 of their length; an offset of 1 is added.
 LEAST_IMAGE_LENGTH, LEAST_TEXT_LENGTH = 0.4, 0.3
 
-Tasks = Int[Tensor, " k"] | slice
+Tasks = Int[Tensor, " k"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +108,7 @@ def change(
     chosen_T11: Bool[Tensor, "T 1 1"],
     changed: Callable[[Tensor, Tasks], Tensor],
 ) -> None:
-    """Replace the rows of the chosen tasks in place by what `changed` makes of them.
-
-    A GPU changes those of all tasks and keeps some, because the host would wait to count them.
-    """
-    if rows.device.type != "cpu":
-        rows.copy_(torch.where(chosen_T11, changed(rows, slice(None)), rows))
-        return
+    """Replace the rows of the chosen tasks in place by what `changed` makes of them."""
     tasks_k = chosen_T11.flatten().nonzero()[:, 0]
     if len(tasks_k):
         rows[tasks_k] = changed(rows[tasks_k], tasks_k)

@@ -21,14 +21,7 @@ def uniform(
 ) -> Float[Tensor, ...]:
     """Draw float64 numbers in [0, 1) on the generator's device; all devices get the same ones."""
     drawn = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64)
-    return upload(drawn, device)
-
-
-def upload(tensor: Tensor, device: torch.device) -> Tensor:
-    """Return the tensor on a device; a GPU copies it later, in order, and the host goes on."""
-    if device.type != "cuda" or tensor.device.type == "cuda":
-        return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)
+    return drawn.to(device)
 
 
 def log_uniform(ends: tuple[int, int], uniform_T: Float[Tensor, " T"]) -> Int[Tensor, " T"]:
@@ -158,7 +151,7 @@ class TaskDraw:
     def normal(self, *shape: int) -> Tensor:
         """Return standard normal numbers."""
         numbers = torch.randn(shape, generator=self.generator, device=self.generator.device)
-        return upload(numbers, self.text_TND.device).to(self.text_TND.dtype)
+        return numbers.to(self.text_TND)
 
     def normal_T1D(self) -> Tensor:
         """Return one random vector for each task."""

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from episodes.draws import uniform, upload
+from episodes.draws import uniform
 from episodes.errors import EpisodeError
 from episodes.pools import FOREIGN
 from episodes.sampler import EpisodeSampler
@@ -84,7 +84,7 @@ class Mixture:
         foreign_TUD = self._foreign(number, is_stranger_TU.shape, generator)
         if foreign_TUD is None:
             return episodes
-        chosen_TU = upload(is_stranger_TU & is_chosen_T1, foreign_TUD.device)
+        chosen_TU = (is_stranger_TU & is_chosen_T1).to(foreign_TUD.device)
         pool_TUD = torch.where(chosen_TU[..., None], foreign_TUD, episodes.pool_TUD)
         return replace(episodes, pool_TUD=pool_TUD)
 

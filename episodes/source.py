@@ -13,7 +13,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from episodes.draws import upload
 from episodes.errors import EpisodeError
 from episodes.label_index import LabelIndex
 from episodes.spec import EpisodeSpec
@@ -43,7 +42,7 @@ class StoredFeatures:
     def look_up(self, rows: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
         """Return the rows with these numbers."""
         read = torch.from_numpy(self._read(rows.flatten().cpu().numpy()))
-        return upload(read.reshape(*rows.shape, self.shape[2]), self.device)
+        return read.reshape(*rows.shape, self.shape[2]).to(self.device)
 
     def parts(self) -> Iterator[Float[Tensor, "part V D"]]:
         """Yield all features in the order of the pictures, some at a time."""

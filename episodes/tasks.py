@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import embedding
 
-from episodes.draws import uniform, upload
+from episodes.draws import uniform
 from episodes.source import StoredFeatures, TaskSource
 
 # T tasks, N ways, K shots, Q queries (of a class in row numbers, of a task in features), O pictures
@@ -70,8 +70,6 @@ class EpisodeBatch:
 
     def __post_init__(self) -> None:
         labels = self.query_labels_TQ
-        if labels.device.type != "cpu":
-            return  # the host would wait for the device; `gather` gives correct labels
         is_valid = self.class_mask_TN.gather(1, labels.clamp(min=0)) | (labels < 0)
         if not is_valid.all():
             task = int((~is_valid).nonzero()[0, 0])
@@ -134,7 +132,7 @@ def gather(
     n_views, table_rD = source.features_nVD.shape[1], _table(source)
 
     def on_device(tensor: Tensor) -> Tensor:
-        return upload(tensor, table_rD.device)
+        return tensor.to(table_rD.device)
 
     of_task = rows.support_TNK, rows.twin_TNK, rows.query_TNQ, rows.off_class_TO, rows.pool_TU
     support, twin, query, off_class, pool = (
@@ -199,13 +197,13 @@ def _look_up(
     def picked(rows: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape D"]:
         if isinstance(table_rD, StoredFeatures):
             return table_rD.look_up(rows)
-        return embedding(upload(rows, table_rD.device), table_rD)
+        return embedding(rows.to(table_rD.device), table_rD)
 
     is_padding = rows < 0
     if not is_padding.any():
         return picked(rows)
     features = picked(rows.clamp(min=0))
     # Only padding is overwritten, because a mask would read all features again.
-    places = upload(is_padding.flatten().nonzero()[:, 0], features.device)
+    places = is_padding.flatten().nonzero()[:, 0].to(features.device)
     features.flatten(0, -2).index_fill_(0, places, 0.0)
     return features

@@ -197,13 +197,10 @@ class Support(TensorFields):
 
     def own_and_present(self, rows: slice) -> tuple[Int[Tensor, "T R"], Bool[Tensor, "T R"]]:
         """Return the classes of these of the M places, and where there is a picture."""
-        present_TR = self.present_TNK.flatten(1)[:, rows]
-        return self._class_of_place(rows).expand(present_TR.shape), present_TR
-
-    def _class_of_place(self, rows: slice) -> Int[Tensor, " R"]:
-        _, n_way, n_shot = self.support_mask_TNK.shape
-        places_M = torch.arange(n_way * n_shot, device=self.support_mask_TNK.device)
-        return places_M[rows] // max(1, n_shot)
+        n_shot, present_TM = self.support_mask_TNK.shape[2], self.present_TNK.flatten(1)
+        places_R = torch.arange(present_TM.shape[1], device=present_TM.device)[rows]
+        present_TR = present_TM[:, rows]
+        return (places_R // max(1, n_shot)).expand(present_TR.shape), present_TR
 
     @property
     def n_pictures_T(self) -> Float[Tensor, " T"]:
@@ -286,44 +283,10 @@ class Support(TensorFields):
         """
         return self.head(self.text_TND)
 
-    def head_behind_adapter(
-        self,
-        classes_TND: Float[Tensor, "T N D"],
-        down_TRD: Float[Tensor, "T R D"],
-        up_TDR: Float[Tensor, "T D R"],
-        visual_ratio: float,
-    ) -> AdapterWeights:
-        """Return `head` behind a visual adapter, normalise(x + visual_ratio · up ReLU(down x))."""
-        n_tasks, n_hidden, width = down_TRD.shape
-        return self.head(
-            classes_TND,
-            centre=classes_TND.new_zeros(n_tasks, width),
-            down=down_TRD.detach(),
-            bias=classes_TND.new_zeros(n_tasks, n_hidden),
-            up=up_TDR.detach(),
-            visual_ratio=classes_TND.new_full((n_tasks,), visual_ratio),
-        )
-
-    def cross_entropy_T(
-        self, logits_TRN: Float[Tensor, "T R N"], rows: slice = slice(None)
-    ) -> Float[Tensor, " T"]:
-        """Return the mean cross-entropy of logits of `rows_TMD`; 0 without any picture.
-
-        If the logits are those of some `rows` of the M places, return their share of the mean.
-        """
-        if not self.class_mask_TN.all():
-            # A finite value in place of −∞ keeps 0 · −∞ out of the sum.
-            logits_TRN = logits_TRN.masked_fill(~self.class_mask_TN[:, None], -1e9)
-        log_TRN = logits_TRN.log_softmax(-1)
-        own_R1 = self._class_of_place(rows)[:, None]
-        own_TR = log_TRN.gather(-1, own_R1.expand(self.n_tasks, -1, 1))[..., 0]
-        present_TR = self.present_TNK.flatten(1)[:, rows]
-        return -(own_TR * present_TR).sum(1) / self.n_pictures_T
-
 
 def is_all(mask: Bool[Tensor, ...]) -> bool:
-    """Return whether a mask is true everywhere; `False` on other devices, which would wait."""
-    return mask.device.type == "cpu" and bool(mask.all())
+    """Return whether a mask is true everywhere."""
+    return bool(mask.all())
 
 
 def _sort_by_class(

@@ -162,12 +162,6 @@ class TrainConfig(Strict):
             )
         return self
 
-    @property
-    def own_code(self) -> dict[str, str]:
-        """FILE.py:NAME of the user's own code → its kind, "generator" or "loss"."""
-        own = {name: "loss" for name, weight in self.loss.own.items() if weight}
-        return own | ({self.generator: "generator"} if self.generator else {})
-
     def plain(self) -> dict[str, Any]:
         """Return the values as plain Python objects that JSON and TOML can hold."""
         return self.model_dump(mode="json", by_alias=True)

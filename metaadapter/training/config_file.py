@@ -104,12 +104,8 @@ def _resolve_paths(config: TrainConfig, folder: Path) -> TrainConfig:
     def absolute(path: str) -> str:
         return str(find_path(path, folder))
 
-    def own_code(name: str) -> str:
-        file, _, attribute = name.rpartition(":")
-        return f"{absolute(file)}:{attribute}"
-
     content = config.plain()
-    data, loss = content["data"], content["loss"]
+    data = content["data"]
     data["root"] = absolute(data["root"])
     for source in (*data["sources"], *data["validation_classes"], *data["validation_domains"]):
         if source["classes"]:
@@ -117,8 +113,8 @@ def _resolve_paths(config: TrainConfig, folder: Path) -> TrainConfig:
     if content["start"] not in (None, "default"):
         content["start"] = absolute(content["start"])
     if content["generator"]:
-        content["generator"] = own_code(content["generator"])
-    loss["own"] = {own_code(name): weight for name, weight in loss["own"].items()}
+        file, _, name = content["generator"].rpartition(":")
+        content["generator"] = f"{absolute(file)}:{name}"
     return TrainConfig.model_validate(content)
 
 

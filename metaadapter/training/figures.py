@@ -6,11 +6,9 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain
 from statistics import fmean
 from typing import Any, Literal
 
-import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
@@ -124,15 +122,10 @@ class StepFigures:
 
 
 def step_figures(draws: Sequence[Mapping[str, Tensor]], grad_norm: Tensor) -> StepFigures:
-    """Return the figures of a step from the loss terms of its draws by name.
-
-    This reads the results from the device, once for all, and so waits for it.
-    """
-    values = [*(term.detach() for draw in draws for term in draw.values()), grad_norm]
-    # On a GPU, a loss that has no adapter (NaN) and a norm without gradients are on the CPU.
-    device = next((one.device for one in values if one.device.type != "cpu"), grad_norm.device)
-    *numbers, norm = torch.stack([one.to(device, torch.float64) for one in values]).tolist()
+    """Return the figures of a step from the loss terms of its draws by name."""
     of_terms = defaultdict[str, list[float]](list)
-    for name, number in zip(chain.from_iterable(draws), numbers, strict=True):
-        of_terms[name].append(number)
-    return StepFigures({name: fmean(numbers) for name, numbers in of_terms.items()}, norm)
+    for draw in draws:
+        for name, term in draw.items():
+            of_terms[name].append(float(term.detach()))
+    terms = {name: fmean(numbers) for name, numbers in of_terms.items()}
+    return StepFigures(terms, float(grad_norm))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -12,12 +12,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, softplus
 
 from episodes import EpisodeBatch, Episodes
-from episodes.draws import upload
 from metaadapter.adapter.known import FRACTIONS, known_logits
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.errors import UsageError
-from metaadapter.files.user_code import user_code_and_folder
 from metaadapter.generator.adapter_generator import AdapterGenerator
 
 
@@ -72,7 +70,7 @@ def _pinball(
     values_TQ: Float[Tensor, "T Q"], mask_TQ: Bool[Tensor, "T Q"], quantiles_TG: Tensor | None
 ) -> Float[Tensor, " T"]:
     assert quantiles_TG is not None  # known_logits has checked it
-    below_G = 1 - upload(torch.tensor(FRACTIONS, dtype=values_TQ.dtype), values_TQ.device)
+    below_G = 1 - values_TQ.new_tensor(FRACTIONS)
     over_TQG = values_TQ[..., None] - quantiles_TG[:, None]
     pinball_TQG = torch.maximum(below_G * over_TQG, (below_G - 1) * over_TQG)
     pinball_TQ = (pinball_TQG / (below_G * (1 - below_G)).sqrt()).mean(-1)
@@ -124,8 +122,8 @@ _NO_QUERY = (
 class LossWeights:
     """The weight of each loss term; a term with weight 0 is not computed.
 
-    `query` must be above 0, unless only `known` and `pool` have weights. Wrong weights and wrong
-    names of losses of your own raise `UsageError`.
+    `query` must be above 0, unless only `known` and `pool` have weights. Wrong weights raise
+    `UsageError`.
     """
 
     query: float = 1.0
@@ -141,20 +139,8 @@ class LossWeights:
     known: float = 0.0
     """The loss of the known head (`known_loss`), whose network learns only from this term."""
 
-    own: Mapping[str, float] = field(default_factory=dict)
-    """The weights of your own losses, by FILE.py:FUNCTION; the log has each as FUNCTION."""
-
     def __post_init__(self) -> None:
-        shipped = [name for name in asdict(self) if name != "own"]
-        names = [*shipped, *map(_function, self.own)]
-        for name in self.own:
-            if user_code_and_folder(name) != (name, ""):
-                raise UsageError(f"expected FILE.py:FUNCTION as a key of loss.own, got {name!r}")
-            if names.count(_function(name)) > 1:
-                raise UsageError(
-                    f"two loss terms are named {_function(name)}; rename the function in {name}"
-                )
-        for name, weight in self.by_name.items():
+        for name, weight in asdict(self).items():
             if not 0 <= weight < math.inf:
                 raise UsageError(
                     f"the weight of the loss term {name} must be a number of at least 0, got "
@@ -165,21 +151,9 @@ class LossWeights:
 
     def are_of(self, *names: str) -> bool:
         """Return whether only these terms have weights."""
-        return not any(weight for name, weight in self.by_name.items() if name not in names)
-
-    @property
-    def by_name(self) -> dict[str, float]:
-        """The weight of each term by name; the name of your own loss is that of its function."""
-        shipped = asdict(self)
-        own = shipped.pop("own")
-        return shipped | {_function(name): weight for name, weight in own.items()}
+        return not any(weight for name, weight in asdict(self).items() if name not in names)
 
 
 def weighted_sum(terms: Mapping[str, Float[Tensor, ""]], weights: LossWeights) -> Float[Tensor, ""]:
     """Return the loss: the sum of the terms, each times its weight."""
-    by_name = weights.by_name
-    return torch.stack([by_name[name] * term for name, term in terms.items()]).sum()
-
-
-def _function(name: str) -> str:
-    return name.rpartition(":")[2]
+    return torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()

@@ -18,9 +18,7 @@ def stream(seed: int, name: str) -> torch.Generator:
 
 
 @contextmanager
-def streams_of_step(
-    seed: int, step: int, device: torch.device
-) -> Iterator[Mapping[str, torch.Generator]]:
+def streams_of_step(seed: int, step: int) -> Iterator[Mapping[str, torch.Generator]]:
     """Yield the streams of one step by their use, and seed torch's global state.
 
     They follow from these numbers, so a resumed run draws the same ones. The user's code may draw
@@ -28,8 +26,6 @@ def streams_of_step(
     """
     own = f"step {step}"
     streams = {use: stream(seed, f"{use} in {own}") for use in USES}
-    if device.type == "cuda":  # which then draws the noise of all pictures itself
-        streams["perturb"] = torch.Generator(device).manual_seed(streams["perturb"].initial_seed())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream(seed, own).initial_seed())
         yield streams

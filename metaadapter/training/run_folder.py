@@ -67,7 +67,7 @@ def hold_run(folder: Path, *, is_new: bool) -> Iterator[None]:
 
 def write_config(folder: Path, config: TrainConfig, config_text: str | None) -> None:
     """Write the configuration for `open_run`, and the text of a new run's TOML file."""
-    document = {"schema": RUN_SCHEMA, "code": _code_identities(config), **config.plain()}
+    document = {"schema": RUN_SCHEMA, "code": _code_of(config), **config.plain()}
     with write_errors(f"the training run {folder}"):
         contents = {} if config_text is None else {CONFIG: config_text}
         write_document(folder / RESOLVED, document, contents)
@@ -76,60 +76,40 @@ def write_config(folder: Path, config: TrainConfig, config_text: str | None) -> 
 def open_run(folder: Path, overrides: Sequence[str] = ()) -> TrainConfig:
     """Read the configuration of a run, with overrides as for `load_config`."""
     content = _stored(folder)
-    # The identities of code do not belong to the configuration.
+    # The identity of code does not belong to the configuration.
     values = {key: value for key, value in content.items() if key not in ("schema", "code")}
     return resolved_config(values, overrides, folder / RESOLVED)
 
 
 def require_same(folder: Path, config: TrainConfig) -> None:
-    """Raise `UsageError` if a run began with another configuration or other code of the user."""
-    differences = config_differences(open_run(folder), config)
-    if differences:
+    """Raise `UsageError` if a run began with another configuration or other code of the user.
+
+    `data.root` may differ, because the same stores may have moved.
+    """
+    now = config.plain()
+    before = open_run(folder).plain()
+    before["data"]["root"] = now["data"]["root"]
+    if changed := [key for key in now if before[key] != now[key]]:
         raise UsageError(
             f"the run {folder} was started with another configuration, which a resumed run cannot "
-            "change. Leave the configuration out, or start a new run. The differences are:\n  "
-            + "\n  ".join(differences[:10])
+            f"change: {', '.join(changed)} differ. Leave the configuration out, or start a new run"
         )
-    before = _stored(folder)["code"]
-    changed = [name for name, now in _code_identities(config).items() if before.get(name) != now]
-    if changed:
+    if _stored(folder)["code"] != _code_of(config):
         raise UsageError(
-            f"the code of {', '.join(changed)}, or of a module that it imports, has changed since "
+            f"the code of {config.generator}, or of a module that it imports, has changed since "
             f"the run {folder} began. Restore it, or start a new run with --out"
         )
-
-
-def config_differences(old: TrainConfig, new: TrainConfig) -> list[str]:
-    """Return `key: old → new` for every value in which two configurations differ.
-
-    `data.root` is left out, because the same stores may have moved.
-    """
-    before, now = _flat(old.plain()), _flat(new.plain())
-    keys = [key for key in {**before, **now} if key != "data.root"]
-    return [
-        f"{key}: {before.get(key, 'absent')} → {now.get(key, 'absent')}"
-        for key in keys
-        if before.get(key) != now.get(key)
-    ]
 
 
 def _stored(folder: Path) -> dict[str, Any]:
     return read_document(folder / RESOLVED, RUN_SCHEMA, REMEDY)[0]
 
 
-def _code_identities(config: TrainConfig) -> dict[str, str]:
-    return {
-        name: code_identity(load_user_code(name, kind=kind))
-        for name, kind in config.own_code.items()
-    }
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict | list):
-        return {prefix: value}
-    entries = value.items() if isinstance(value, dict) else enumerate(value)
-    parts = [_flat(entry, f"{prefix}.{key}".removeprefix(".")) for key, entry in entries]
-    return {key: leaf for part in parts for key, leaf in part.items()}
+def _code_of(config: TrainConfig) -> str:
+    """Return the identity of the user's generator; "" without one."""
+    if not config.generator:
+        return ""
+    return code_identity(load_user_code(config.generator, kind="generator"))
 
 
 def _require_empty(folder: Path) -> None:

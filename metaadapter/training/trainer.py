@@ -16,7 +16,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from episodes import Mixture
 from episodes.perturb import perturb
 from metaadapter.errors import DataError
-from metaadapter.files.user_code import load_user_code
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.figures import Moment, StepFigures, Validation, step_figures
@@ -52,13 +51,7 @@ class Trainer:
         self.best: Validation | None = None
         self._mixture, self._validator = mixture, validator
         self._skipped_in_a_row = 0
-        self._device = device
         self._network = new_generator(config).to(device)
-        self._own_losses = {
-            name.rpartition(":")[2]: load_user_code(name, kind="loss")
-            for name, kind in config.own_code.items()
-            if kind == "loss"
-        }
         self._optimizer = make_optimizer(self._network, config.optim.lr)
         averaging = get_ema_multi_avg_fn(config.optim.ema)  # type: ignore[no-untyped-call]
         self._average = AveragedModel(self._network, multi_avg_fn=averaging).eval()
@@ -139,7 +132,7 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = lr
         self._optimizer.zero_grad()
-        with streams_of_step(self.config.seed, self.step, self._device) as random:
+        with streams_of_step(self.config.seed, self.step) as random:
             draws = [self._backward(random) for _ in range(optim.draws_per_step)]
         norm = clip_grad_norm_(self._network.parameters(), MOST_GRADIENT)
         figures = step_figures(draws, norm)
@@ -171,12 +164,12 @@ class Trainer:
             pools=config.loss.pool > 0,
         )
         episodes = perturb(episodes, config.perturb, random["perturb"])
-        inner, adapt, own = config.inner, None, self._own_losses
+        inner, adapt = config.inner, None
         if inner.steps:
             adapt = partial(adapt_steps, n_steps=inner.steps, lr=inner.lr, order=inner.order)
         try:
-            with own_code_errors("generator", config.generator):
-                terms = objective(self._network, episodes, config.loss, adapt=adapt, own=own)
+            with own_code_errors(config.generator):
+                terms = objective(self._network, episodes, config.loss, adapt=adapt)
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             return {"total": torch.tensor(math.nan)}
         if not terms:  # no task had a picture left for a pool
@@ -212,7 +205,7 @@ class Trainer:
         if self._validator.is_empty:
             return None
         try:
-            with own_code_errors("generator", self.config.generator):
+            with own_code_errors(self.config.generator):
                 validation = self._validator(self._averaged, self.step)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             raise DataError(

@@ -39,7 +39,6 @@ from metaadapter.workflow.unlabelled_pictures import (
     PoolEffect,
     pool_effect,
     read_unlabelled,
-    with_background,
 )
 
 BY_LABEL = ClassNames()
@@ -118,7 +117,6 @@ def adapt(
     class_names: ClassNames | None = BY_LABEL,
     selection: Selection | None = None,
     unlabelled: Path | str | None = None,
-    background: Path | str | None = None,
     tree: Path | str | None = None,
     several: bool = False,
     encoder: str | None = None,
@@ -140,7 +138,6 @@ def adapt(
             the pictures only.
         selection: The pictures that are used, and how they are encoded.
         unlabelled: Pictures of the same kind without labels, which the generator reads too.
-        background: Pictures that show nothing of interest; they become a class without a name.
         tree: A file with the parents of the classes, as for `read_label_tree`.
         several: Whether pictures may show several classes or none, with labels such as "fox;snow".
             Copies count once.
@@ -160,8 +157,8 @@ def adapt(
     """
     selection, classes = selection or Selection(), given_texts(classes)
     if several:
-        given: dict[str, object] = {"unlabelled": unlabelled, "background": background}
-        given |= {"tree": tree, "tune": tune, "shots": selection.shots}
+        given: dict[str, object] = {"unlabelled": unlabelled, "tree": tree, "tune": tune}
+        given |= {"shots": selection.shots}
         _require_one_forward_pass(given, support, mode)
     load = partial(load_encoder, device=device, precision=precision, templates=templates)
     reading = Reading(load, selection)
@@ -183,8 +180,6 @@ def adapt(
     parents = _label_tree(tree, texts or labelled.counts)
     if tune is not None:
         labelled = tune(labelled, texts)
-    if background is not None:  # after the names, as this class has none
-        labelled = with_background(labelled, expanded(background), texts or {}, reading)
     pictures = rows = None
     if pool is not None:
         pictures = read_unlabelled(pool, labelled, reading, cut=cut.unlabelled)

@@ -1,8 +1,8 @@
-"""Unlabelled pictures: the pool that a generator reads, its effect, and the background class."""
+"""Unlabelled pictures: the pool that a generator reads, and its effect."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError, UsageError
@@ -32,28 +31,6 @@ from metaadapter.workflow.prediction.queries import open_store
 
 # More unlabelled pictures change an adapter little, and make its folder large.
 MOST_UNLABELLED = 4000
-BACKGROUND = "background"
-"""The label of background pictures."""
-MOST_BACKGROUND = 100
-"""The most background pictures to use: more teach little, and slow each prediction."""
-
-
-def with_background(
-    labelled: LabelledPictures, source: Path, named: Collection[str], reading: Reading
-) -> LabelledPictures:
-    """Return labelled pictures with up to `MOST_BACKGROUND` from `source` as class `BACKGROUND`."""
-    if BACKGROUND in map(same_label_spelling, {*labelled.pictures.labels, *named}):
-        raise UsageError(
-            f"background pictures (--background) become a class {BACKGROUND!r}, but there is such "
-            "a class already; leave background (--background) out, or rename that class"
-        )
-    pictures = read_unlabelled(source, labelled, reading, kind=BACKGROUND)
-    if not len(pictures):
-        raise DataError(f"background (--background) {source} repeats labelled pictures; add others")
-    rows = tuple(picture._replace(label=BACKGROUND) for picture in pictures.pictures)
-    parts = (labelled.pictures, replace(pictures, pictures=rows))
-    width = labelled.pictures.features.shape[1]
-    return replace(labelled, pictures=EncodedPictures.joined(parts, width=width))
 
 
 def read_unlabelled(
@@ -62,7 +39,6 @@ def read_unlabelled(
     reading: Reading,
     *,
     cut: Callable[[ImageTable], ImageTable] | None = None,
-    kind: str = "unlabelled",
 ) -> EncodedPictures:
     """Read the pictures of a pool, or the parts of them that `cut` returns, and `draw_new`."""
     seed = reading.selection.seed
@@ -74,7 +50,7 @@ def read_unlabelled(
         pictures = replace(pictures, warnings=(*queries.warnings, *warnings))
     else:
         pictures = _encode(source, labelled, reading, cut)
-    return draw_new(pictures, labelled.pictures.sha256, seed, kind)
+    return draw_new(pictures, labelled.pictures.sha256, seed)
 
 
 def _encode(
@@ -109,34 +85,31 @@ def _encode(
     return replace(pictures, warnings=(*table.warnings, *pictures.warnings, *warnings))
 
 
-def draw_new(
-    pictures: EncodedPictures, labelled: Sequence[str], seed: int, kind: str = "unlabelled"
-) -> EncodedPictures:
-    """Draw pictures, but no copies of one another or of labelled ones; warn of those left out.
+def draw_new(pictures: EncodedPictures, labelled: Sequence[str], seed: int) -> EncodedPictures:
+    """Draw at most `MOST_UNLABELLED` pictures, but no copies of one another or of labelled ones.
 
-    `labelled` has SHA-256 digests; a picture without a digest counts as no copy. At most
-    `MOST_BACKGROUND` pictures of the kind `BACKGROUND` are drawn, else `MOST_UNLABELLED`.
+    `labelled` has SHA-256 digests; a picture without a digest counts as no copy. Warnings tell of
+    pictures that are left out.
     """
     seen, new = set(labelled), []
     for number, sha256 in enumerate(pictures.sha256):
         if not sha256 or sha256 not in seen:
             new.append(number)
             seen.add(sha256)
-    places, warnings = _drawn(len(new), seed, kind)
+    places, warnings = _drawn(len(new), seed)
     if n_copies := len(pictures) - len(new):
-        copies = f"{n_copies} {kind} picture(s) are copies of labelled ones or of one another"
+        copies = f"{n_copies} unlabelled picture(s) are copies of labelled ones or of one another"
         warnings = (f"{copies}, and were left out", *warnings)
     drawn = pictures.select([new[place] for place in places])
     return replace(drawn, warnings=(*pictures.warnings, *warnings))
 
 
-def _drawn(n: int, seed: int, kind: str = "unlabelled") -> tuple[list[int], tuple[str, ...]]:
+def _drawn(n: int, seed: int) -> tuple[list[int], tuple[str, ...]]:
     """Return the sorted numbers of the drawn pictures, and a warning if not all are drawn."""
-    n_most = MOST_BACKGROUND if kind == BACKGROUND else MOST_UNLABELLED
-    if n <= n_most:
+    if n <= MOST_UNLABELLED:
         return list(range(n)), ()
-    drawn = np.random.default_rng(seed).permutation(n)[:n_most]
-    warning = f"of {n} {kind} pictures {n_most} are used, drawn by the seed {seed}"
+    drawn = np.random.default_rng(seed).permutation(n)[:MOST_UNLABELLED]
+    warning = f"of {n} unlabelled pictures {MOST_UNLABELLED} are used, drawn by the seed {seed}"
     return sorted(drawn.tolist()), (f"{warning}: more would change little",)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 
@@ -89,24 +89,6 @@ def test_parts__of_any_support__are_those_of_a_slow_loop(seed):
         expected = [(row, c) for c, own in enumerate(shots) for row in own]
         assert labels.tolist() == [c for _, c in expected]
         assert all(torch.equal(row, own) for row, (own, _) in zip(rows, expected, strict=True))
-
-
-@given(seed=SEEDS)
-def test_cross_entropy__of_any_logits__is_that_of_torch_over_the_classes_there(seed):
-    support = support_of(seed)
-    draw = torch.Generator().manual_seed(seed)
-    logits = torch.randn(2, 12, 4, generator=draw, dtype=torch.float64)
-
-    result = support.cross_entropy_T(logits)
-
-    for t, there_N in enumerate(support.class_mask_TN):
-        counts_M = support.targets_TMN[t].any(-1)
-        if not counts_M.any():
-            assert result[t] == 0
-            continue
-        labels = support.targets_TMN[t][counts_M][:, there_N].argmax(-1)
-        expected = cross_entropy(logits[t][counts_M][:, there_N], labels)
-        torch.testing.assert_close(result[t], expected)
 
 
 def test_repeated_and_kept__leave_a_picture_out_of_each():

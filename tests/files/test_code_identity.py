@@ -9,7 +9,7 @@ OWN = """\
 import json
 from os import path
 
-from metaadapter.adapter.divergence import symmetric_divergence
+from metaadapter.training.divergence import symmetric_divergence
 
 import helper
 

@@ -1,4 +1,4 @@
-"""A generator and a loss of a user, as `test_own_parts.py` names them."""
+"""Generators of a user, as `test_own_parts.py` names them."""
 
 from __future__ import annotations
 
@@ -34,11 +34,6 @@ class Blend(AdapterGenerator):
         there_TN = support.class_mask_TN.to(warmth_TN.dtype)
         warmth_T11 = ((warmth_TN * there_TN).sum(-1) / there_TN.sum(-1))[:, None, None]
         return support.head(classes_TND * (0.1 + warmth_T11))
-
-
-def length(episodes, adapters, generator) -> torch.Tensor:
-    """The mean squared length of the class vectors."""
-    return adapters.classes.square().sum(-1).mean()
 
 
 class Nothing(AdapterGenerator):

@@ -4,7 +4,7 @@ import pytest
 
 from metaadapter.errors import DataError
 from metaadapter.training.config import InnerConfig
-from metaadapter.training.run_folder import config_differences, open_run
+from metaadapter.training.run_folder import open_run
 
 
 def test_load_config__file__has_its_values_and_the_defaults_of_all_others(load):
@@ -53,15 +53,6 @@ def test_load_config__override__is_read_as_toml_or_as_a_bare_word(load, override
         ("generator='own.py:Own@run/best'", r"expected generator as FILE\.py:CLASS, got 'own\.py"),
         ("generator='own.py:Own'", "exclude one another; keep one"),
         (
-            "loss.own={zeros=1.0}",
-            r"loss: expected FILE\.py:FUNCTION as a key of loss\.own, got 'zeros'",
-        ),
-        (
-            "loss.own={'a.py:query'=1}",
-            r"loss: two loss terms are named query; rename .* a\.py:query",
-        ),
-        ("loss.own={'a.py:x'=-1}", r"loss: the weight of the loss term x must be a number of at"),
-        (
             "loss.query=0",
             r"loss: the weight of the loss term query must be above 0",
         ),
@@ -74,11 +65,9 @@ def test_load_config__wrong_key_or_value__says_what_was_expected(load, override,
         load(override)
 
 
-def test_resolved__written_and_read__is_the_same_configuration(start, load):
+def test_resolved__written_and_read__is_the_same_configuration(start):
     folder, config, _ = start("run", "optim.lr=0.1", "optim.steps=2")
 
     read = open_run(folder)
 
     assert read == config
-    assert config_differences(read, config) == []
-    assert config_differences(read, load("optim.steps=2")) == ["optim.lr: 0.1 → 0.01"]

@@ -181,16 +181,3 @@ def test_query_loss__unequal_ways_and_queries__weigh_each_task_alike(episodes):
     correct, wrong = -math.log(math.e / (1 + math.e)), -math.log(1 / (1 + math.e))
     third = (2 * correct + wrong) / 3 / math.log(2)
     assert float(value) == pytest.approx((1 + 1 + third) / 3, rel=1e-6)
-
-
-def test_objective__loss_of_one_s_own__sees_tasks_adapters_and_generator(generator, episodes):
-    def size(tasks, adapters, network):
-        assert tasks is episodes
-        assert network is generator
-        return adapters.classes.square().mean()
-
-    terms = objective(generator, episodes, LossWeights(), own={"size": size})
-
-    adapters = generator(Support.of_batch(episodes.batch, episodes.logit_scale))
-    assert list(terms) == ["query", "size"]
-    torch.testing.assert_close(terms["size"], adapters.classes.square().mean())

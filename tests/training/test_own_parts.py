@@ -27,12 +27,10 @@ def parts(tmp_path):
 
 @pytest.fixture
 def own(config_file, parts, tmp_path):
-    """Start and stop a run of the user's generator and loss."""
+    """Start and stop a run of the user's generator."""
     text = config_file.read_text(encoding="utf-8")
     network = text[text.index("[network]") : text.index("[optim]")]
-    text = 'generator = "own_parts.py:Blend"\n' + text.replace(
-        network, '[loss.own]\n"own_parts.py:length" = 0.1\n\n'
-    )
+    text = 'generator = "own_parts.py:Blend"\n' + text.replace(network, "")
     path = tmp_path / "own.toml"
     path.write_text(text, encoding="utf-8")
 

@@ -224,7 +224,7 @@ def test_train__resumed_after_the_split_was_edited__names_the_source(stopped_on_
 def test_train__resumed_with_another_configuration__is_refused(start, load):
     folder, _, _ = start("run", **stop_at(2))
 
-    with pytest.raises(UsageError, match=r"optim\.lr: 0\.01 → 0\.5"):
+    with pytest.raises(UsageError, match="cannot change: optim differ"):
         train(folder, load("optim.lr=0.5"))
 
 

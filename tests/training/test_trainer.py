@@ -87,7 +87,7 @@ def test_trainer__many_draws_a_step__have_the_gradient_of_their_mean(make_traine
     gradients = []
 
     for trainer, n_draws in ((one, 1), (two, 2)):
-        with streams_of_step(0, 0, torch.device("cpu")) as random:
+        with streams_of_step(0, 0) as random:
             for _ in range(2 // n_draws):
                 trainer._optimizer.zero_grad()
                 for _ in range(n_draws):

@@ -14,11 +14,10 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.files.regular_files import is_regular
 from metaadapter.workflow.class_texts import require_label
 from metaadapter.workflow.prediction.predictions import NONE_OF_THESE
-from metaadapter.workflow.unlabelled_pictures import BACKGROUND
 
 EMPTY = "empty"
 """The label of a frame without detections."""
-NOTHING = frozenset({BACKGROUND, EMPTY, "blank"})
+NOTHING = frozenset({"background", EMPTY, "blank"})
 PEOPLE, VEHICLES = frozenset({"person", "human", "people"}), frozenset({"vehicle", "car"})
 
 

@@ -51,6 +51,39 @@ def descend(
                 schedule.step()
 
 
+def cross_entropy_T(
+    support: Support, logits_TRN: Float[Tensor, "T R N"], rows: slice = slice(None)
+) -> Float[Tensor, " T"]:
+    """Return the mean cross-entropy of logits of the pictures; 0 without any picture.
+
+    If the logits are those of some `rows` of the M places, return their share of the mean.
+    """
+    # A finite value in place of −∞ keeps 0 · −∞ out of the sum.
+    logits_TRN = logits_TRN.masked_fill(~support.class_mask_TN[:, None], -1e9)
+    own_TR, present_TR = support.own_and_present(rows)
+    own_TR = logits_TRN.log_softmax(-1).gather(-1, own_TR[..., None])[..., 0]
+    return -(own_TR * present_TR).sum(1) / support.n_pictures_T
+
+
+def head_behind_adapter(
+    support: Support,
+    classes_TND: Float[Tensor, "T N D"],
+    down_TRD: Float[Tensor, "T R D"],
+    up_TDR: Float[Tensor, "T D R"],
+    visual_ratio: float,
+) -> AdapterWeights:
+    """Return heads behind a visual adapter, normalise(x + visual_ratio · up ReLU(down x))."""
+    n_tasks, n_hidden, width = down_TRD.shape
+    return support.head(
+        classes_TND,
+        centre=classes_TND.new_zeros(n_tasks, width),
+        down=down_TRD.detach(),
+        bias=classes_TND.new_zeros(n_tasks, n_hidden),
+        up=up_TDR.detach(),
+        visual_ratio=classes_TND.new_full((n_tasks,), visual_ratio),
+    )
+
+
 def task_res(support: Support) -> AdapterWeights:
     """Return adapters: logits s · cos(x, t_c + 0.5 r_c); Adam trains the residual r from zero.
 
@@ -62,7 +95,7 @@ def task_res(support: Support) -> AdapterWeights:
 
     def loss_T() -> torch.Tensor:
         classes_TND = normalize(start_TND + RESIDUAL_SCALE * residual_TND, dim=-1)
-        return support.cross_entropy_T(support.scale_T11 * rows_TMD @ classes_TND.mT)
+        return cross_entropy_T(support, support.scale_T11 * rows_TMD @ classes_TND.mT)
 
     descend(loss_T, torch.optim.Adam([residual_TND], lr=2e-3), 200)
     trained_TND = start_TND + RESIDUAL_SCALE * residual_TND.detach()
@@ -92,10 +125,10 @@ def clip_adapter(support: Support, *, start: AdapterWeights | None = None) -> Ad
     def loss_T() -> torch.Tensor:
         moved_TMD = (rows_TMD @ down_TRD.mT).relu() @ up_TDR.mT
         adapted_TMD = normalize(rows_TMD + ratio * moved_TMD, dim=-1)
-        return support.cross_entropy_T(support.scale_T11 * adapted_TMD @ text_TND.mT)
+        return cross_entropy_T(support, support.scale_T11 * adapted_TMD @ text_TND.mT)
 
     descend(loss_T, torch.optim.Adam([down_TRD, up_TDR], lr=1e-3), 200)
-    return support.head_behind_adapter(text_TND, down_TRD, up_TDR, ratio)
+    return head_behind_adapter(support, text_TND, down_TRD, up_TDR, ratio)
 
 
 def cross_modal_probe(support: Support) -> AdapterWeights:
@@ -114,7 +147,7 @@ def cross_modal_probe(support: Support) -> AdapterWeights:
     ruled_out_T1N = ~support.class_mask_TN[:, None]
 
     def loss_T() -> torch.Tensor:
-        pictures_T = support.cross_entropy_T(support.scale_T11 * rows_TMD @ classes_TND.mT)
+        pictures_T = cross_entropy_T(support, support.scale_T11 * rows_TMD @ classes_TND.mT)
         logits_TNN = support.scale_T11 * text_TND @ classes_TND.mT
         log_TNN = logits_TNN.masked_fill(ruled_out_T1N, -1e9).log_softmax(-1)
         own_TN = log_TNN.diagonal(dim1=-2, dim2=-1) * named_TN
@@ -155,7 +188,7 @@ def _probe_from_texts(support: Support, penalty_TN: Tensor) -> AdapterWeights:
     def loss_T() -> torch.Tensor:
         logits_TMN = support.scale_T11 * rows_TMD @ normalize(classes_TND, dim=-1).mT
         moved_TN = (classes_TND - start_TND).square().sum(-1)
-        return support.cross_entropy_T(logits_TMN) + (penalty_TN * moved_TN).sum(-1)
+        return cross_entropy_T(support, logits_TMN) + (penalty_TN * moved_TN).sum(-1)
 
     optimizer = torch.optim.SGD([classes_TND], lr=0.1, momentum=0.9)
     descend(loss_T, optimizer, 300, cosine=True)
@@ -189,7 +222,7 @@ def rla(support: Support) -> AdapterWeights:
 
     def loss_T() -> torch.Tensor:
         adapted_TMD = normalize(rows_TMD + rows_TMD @ change_TDD.mT, dim=-1)
-        fit_T = support.cross_entropy_T(support.scale_T11 * adapted_TMD @ classes_TND.mT)
+        fit_T = cross_entropy_T(support, support.scale_T11 * adapted_TMD @ classes_TND.mT)
         return fit_T + anchor_T * change_TDD.square().sum((1, 2))
 
     # The middle of the authors' range of learning rates, 1e-5 to 1e-2; with the penalty the rate
@@ -198,4 +231,4 @@ def rla(support: Support) -> AdapterWeights:
     both_signs_RD = torch.cat([torch.eye(width), -torch.eye(width)]).to(classes_TND)
     down_TRD = both_signs_RD.expand(n_tasks, -1, -1)
     up_TDR = torch.cat([change_TDD, -change_TDD], dim=-1)
-    return support.head_behind_adapter(classes_TND, down_TRD, up_TDR, 1.0)
+    return head_behind_adapter(support, classes_TND, down_TRD, up_TDR, 1.0)

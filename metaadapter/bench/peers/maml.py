@@ -11,7 +11,13 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
-from metaadapter.bench.peers.descent import RATIO, RESIDUAL_SCALE, descend
+from metaadapter.bench.peers.descent import (
+    RATIO,
+    RESIDUAL_SCALE,
+    cross_entropy_T,
+    descend,
+    head_behind_adapter,
+)
 
 N_STEPS = 10
 VISUAL_RATIO = RATIO / (1 - RATIO)
@@ -45,14 +51,14 @@ def maml(support: Support, learned: Start, *, moves_adapter: bool = True) -> Ada
 
     def loss_T() -> torch.Tensor:
         logits_TMN = logits(rows_TMD, start_TND, down_TRD, up_TDR, residual_TND, support.scale_T11)
-        return weight_T * support.cross_entropy_T(logits_TMN)
+        return weight_T * cross_entropy_T(support, logits_TMN)
 
     # Plain SGD moves by rate times gradient, so a factor of the loss acts as the rate of a task.
     weight_T = loss_weight(support.n_pictures_T, support.n_shot_T) / support.scale_T.square()
     rate = float(learned.log_rate.exp())
     descend(loss_T, torch.optim.SGD(moving, lr=rate), N_STEPS)
     classes_TND = normalize(start_TND + RESIDUAL_SCALE * residual_TND.detach(), dim=-1)
-    return support.head_behind_adapter(classes_TND, down_TRD, up_TDR, VISUAL_RATIO)
+    return head_behind_adapter(support, classes_TND, down_TRD, up_TDR, VISUAL_RATIO)
 
 
 def anil(support: Support, learned: Start) -> AdapterWeights:

@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import LogitFunction, classify
-from metaadapter.bench.peers.descent import descend
+from metaadapter.bench.peers.descent import cross_entropy_T, descend
 
 # The authors' defaults; they search for better values on validation pictures, which is left out.
 ALPHA, BETA = 1.17, 1.0
@@ -49,7 +49,7 @@ def tip_adapter_f(support: Support) -> LogitFunction:
             affinity_TRM = (BETA * rows_TMD[:, rows] @ keys_TMD.mT).add_(offset_TM[:, None]).exp_()
             # The keys lie class by class, so that no product with one-hot rows is needed.
             affinity_TRNK = affinity_TRM.view(*affinity_TRM.shape[:2], n_way, n_shot)
-            yield support.cross_entropy_T(from_text_TRN + ALPHA * affinity_TRNK.sum(-1), rows)
+            yield cross_entropy_T(support, from_text_TRN + ALPHA * affinity_TRNK.sum(-1), rows)
 
     optimizer = torch.optim.AdamW([keys_TMD], lr=LEARNING_RATE, eps=EPSILON)
     descend(losses_T, optimizer, N_STEPS, cosine=True)

@@ -27,7 +27,7 @@ def dual_ridge(
     )
     matrix_TMM = gram_TMM.detach().clone()
     matrix_TMM.diagonal(dim1=1, dim2=2).add_(noise_TM.detach())
-    factor_TMM = _factored(matrix_TMM)
+    factor_TMM: Tensor = torch.linalg.cholesky(matrix_TMM)
     # Contiguous: some CPU builds of torch fail on an expanded right-hand side.
     wanted_TMN = (residual_TMN * present_TM[..., None]).contiguous()
     values_TMN = torch.cholesky_solve(wanted_TMN.detach(), factor_TMM)
@@ -37,15 +37,6 @@ def dual_ridge(
         left_TMN = wanted_TMN - gram_TMM @ values_TMN - noise_TM[..., None] * values_TMN
         values_TMN = values_TMN + torch.cholesky_solve(left_TMN, factor_TMM)
     return values_TMN, factor_TMM
-
-
-def _factored(matrix_TMM: Float[Tensor, "T M M"]) -> Float[Tensor, "T M M"]:
-    """Return the Cholesky factors; without one, training gets NaN, and others `LinAlgError`."""
-    if not torch.is_grad_enabled():
-        factor_TMM: Tensor = torch.linalg.cholesky(matrix_TMM)
-        return factor_TMM
-    factor_TMM, fault_T = torch.linalg.cholesky_ex(matrix_TMM)  # the host need not wait to check it
-    return torch.where((fault_T != 0)[:, None, None], torch.nan, factor_TMM)
 
 
 def left_out_residuals(

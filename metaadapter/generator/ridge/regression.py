@@ -135,10 +135,7 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
     # Thousands of shots need float64, which Apple's GPU does not have.
     solver = torch.float32 if support.shots_TNKD.device.type == "mps" else torch.float64
     mask_TX = support.shot_mask_TNK.flatten(1)
-    n_places = mask_TX.shape[1]
-    # Padding costs a GPU less than it costs the host to wait until it has counted.
-    if mask_TX.device.type == "cpu" or n_places > constants.most_rows:
-        n_places = max(mask_TX.sum(1).tolist(), default=0)
+    n_places = max(mask_TX.sum(1).tolist(), default=0)
     is_large = n_places > constants.most_rows
     n_rows = 0 if is_large else n_places
     places_TM = (~mask_TX).to(torch.int8).argsort(dim=1, stable=True)[:, :n_rows]

@@ -138,7 +138,7 @@ class PredictionOptions:
         if self.reject and UNKNOWN in map(str, stored.config.classes):
             raise UsageError(
                 f"the adapter {owner} has a class {UNKNOWN!r}, and reject (--reject) gives this "
-                "label too; adapt again with that folder as background (--background), or omit it"
+                "label too; adapt again with another name for the class, or leave reject out"
             )
         if self.sure is not None:
             require_fraction(self.sure, "sure (--sure)")

@@ -13,12 +13,10 @@ from metaadapter.apps.cli.app import main
 def places(tmp_path_factory, labelled, unlabelled, encoder):
     folder = tmp_path_factory.mktemp("sources")
     places = {"labelled": labelled, "unlabelled": unlabelled, "nowhere": folder / "nowhere"}
-    for name in ("store", "background", "broken"):
+    for name in ("store", "broken"):
         places[name] = folder / name
     encode = ["encode", labelled, "--out", places["store"], "--encoder", encoder, "--quiet"]
     assert main([*map(str, encode)]) == 0
-    shutil.copytree(labelled, places["background"])
-    (places["background"] / "lynx").rename(places["background"] / "background")
     places["spelled"] = shutil.copytree(labelled, folder / "spelled")
     (places["spelled"] / "lynx").rename(places["spelled"] / "heron_")
     places["broken"].mkdir()
@@ -57,7 +55,7 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
         ("--names heron,heron", 2, "--names has 'heron' more than once"),
         ("--names heron,lynx --describe fox=red", 2, "there is no class 'fox'"),
         # pictures from elsewhere
-        # unlabelled pictures and background
+        # unlabelled pictures
         (
             "{labelled} --unlabelled {nowhere}",
             3,
@@ -69,8 +67,6 @@ def places(tmp_path_factory, labelled, unlabelled, encoder):
             4,
             "Only one encoder zooms into each picture",
         ),
-        ("{labelled} --background {labelled}", 3, "repeats labelled pictures"),
-        ("{background} --background {unlabelled}", 2, "there is such a class already"),
         # weights inside the encoder
         ("{labelled} --inside bottleneck --encoder tiny,precision=bf16", 2, "trained in fp32"),
         ("{labelled} --inside bottleneck --unlabelled {store}", 2, "{store} is a feature store"),

@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metaadapter.adapter.files import load_adapter
 from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
-from metaadapter.workflow.unlabelled_pictures import BACKGROUND
 
 
 @pytest.fixture(scope="session")
@@ -82,17 +80,3 @@ def test_predict__table_and_list__have_columns_for_what_is_unfamiliar_and_for_se
         assert row["label"] in row["set"].split(" | ")
     marks = [line.split("\t")[6] for line in listed]
     assert marks == ["unfamiliar" if mark else "" for mark in expected]
-
-
-def test_adapt__background__is_a_class_without_a_name(
-    run, adapt, labelled, strange, unlabelled, tmp_path
-):
-    result = adapt(labelled, "--background", strange, "--json")
-
-    assert result.document["counts"] == {BACKGROUND: 4, "heron": 3, "lynx": 3, "red_fox": 3}
-    stored = load_adapter(tmp_path / "adapter")
-    assert stored.config.class_names[0] == ""
-    assert not stored.support.text_TND[0, 0].any()
-    document = run("predict", tmp_path / "adapter", strange, unlabelled, "--json").document
-    is_background = [row["label"] == BACKGROUND for row in document["predictions"]]
-    assert is_background == 4 * [True] + 6 * [False]

@@ -13,6 +13,8 @@ from torch.nn.functional import cross_entropy, normalize
 
 from metaadapter.adapter.weights import classify, logits_of
 from metaadapter.bench.peers.by_name import PEERS
+from metaadapter.bench.peers.descent import cross_entropy_T
+from tests.adapter.test_support import support_of
 
 SHOTS = (3, 1, 2)
 
@@ -213,3 +215,21 @@ def test_tip_adapter_f__keys__agree(make_support, pictures_of, scale, query, siz
 
     result = logits_of(PEERS["Tip-Adapter-F"](support), query)[0]
     torch.testing.assert_close(result, logits(query[0]).detach())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_cross_entropy__of_any_logits__is_that_of_torch_over_the_classes_there(seed):
+    support = support_of(seed)
+    draw = torch.Generator().manual_seed(seed)
+    logits = torch.randn(2, 12, 4, generator=draw, dtype=torch.float64)
+
+    result = cross_entropy_T(support, logits)
+
+    for t, there_N in enumerate(support.class_mask_TN):
+        counts_M = support.targets_TMN[t].any(-1)
+        if not counts_M.any():
+            assert result[t] == 0
+            continue
+        labels = support.targets_TMN[t][counts_M][:, there_N].argmax(-1)
+        expected = cross_entropy(logits[t][counts_M][:, there_N], labels)
+        torch.testing.assert_close(result[t], expected)

@@ -17,7 +17,6 @@ from metaadapter.errors import DataError, UsageError
 OF_ONE_LABEL = (
     "--names",
     "--unlabelled",
-    "--background",
     "--detections",
     "--mode",
     "--inside",
@@ -58,14 +57,6 @@ Names = Annotated[
 Unlabelled = Annotated[
     Path | None,
     Option(metavar="PICTURES", help="Unlabelled pictures of the same kind, in any number."),
-    MayBeUrl(),
-]
-Background = Annotated[
-    Path | None,
-    Option(
-        metavar="PICTURES",
-        help="Pictures of nothing, such as empty frames; a class without a name.",
-    ),
     MayBeUrl(),
 ]
 Detections = Annotated[
@@ -124,7 +115,6 @@ def adapt(
     several: Several = False,
     names: Names = None,
     unlabelled: Unlabelled = None,
-    background: Background = None,
     tree: Tree = None,
     detections: Detections = None,
     pictures: Annotated[field_options.PicturesOfBoxes, Needs("SUPPORT")] = None,
@@ -149,7 +139,7 @@ def adapt(
 
     if support is None and names is None:
         raise UsageError("give labelled pictures (SUPPORT), or names of classes: --names fox,lynx")
-    _require_pictures(support, unlabelled, background, are_trained_on=inside is not None)
+    _require_pictures(support, unlabelled, are_trained_on=inside is not None)
     choice = read_encoder(encoder)
     console = Console()
     require_adapter_folder(out)  # fail here, not after minutes of encoding
@@ -175,7 +165,6 @@ def adapt(
             class_names=class_names,
             selection=choice.selection(pictures=of_boxes, min_confidence=min_confidence),
             unlabelled=unlabelled,
-            background=background,
             tree=tree,
             several=several,
             **choice.place,
@@ -200,15 +189,14 @@ def class_list(names: str | None) -> list[str]:
 
 
 def _require_pictures(
-    support: Path | None, unlabelled: Path | None, background: Path | None, *, are_trained_on: bool
+    support: Path | None, unlabelled: Path | None, *, are_trained_on: bool
 ) -> None:
     """Raise an error for a missing source, or for a store if the encoder is trained on it."""
     from metaadapter.features.encoded_pictures import is_store
 
-    for name, place in (("--unlabelled", unlabelled), ("--background", background)):
-        if place is not None and not place.exists():
-            raise DataError(f"{name} {place}: there is no such file or folder")
-    for place in (support, unlabelled, background):
+    if unlabelled is not None and not unlabelled.exists():
+        raise DataError(f"--unlabelled {unlabelled}: there is no such file or folder")
+    for place in (support, unlabelled):
         if are_trained_on and place is not None and is_store(place):
             raise UsageError(
                 f"{place} is a feature store, and --inside changes the features: give the pictures"

@@ -75,7 +75,7 @@ def _train(
 ) -> RunSummary:
     from metaadapter.training.run import train as meta_train
 
-    command = ["metaadapter", "train", *([str(config)] if config and settings.own_code else [])]
+    command = ["metaadapter", "train", *([str(config)] if config and settings.generator else [])]
     command += ["--resume", str(folder), *([] if device == "auto" else ["--device", device])]
     how_to_continue = f"To continue:\n  {shlex.join(command)}"
     try:
@@ -111,9 +111,9 @@ def _open(
         return resume or out or Path("runs") / config.stem, load_config(config, changes)
     assert resume is not None
     settings = open_run(resume, changes)
-    if settings.own_code:
+    if settings.generator:
         raise UsageError(
-            f"the run {resume} uses code outside metaadapter, {', '.join(settings.own_code)}, and "
+            f"the run {resume} uses code outside metaadapter, {settings.generator}, and "
             "--resume alone never runs such code. If you trust it, also give the configuration "
             f"that names it: metaadapter train CONFIG --resume {shlex.quote(str(resume))}"
         )

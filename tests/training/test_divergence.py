@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn.functional import kl_div
 
-from metaadapter.adapter.divergence import divergence, symmetric_divergence
 from metaadapter.adapter.support import Support
+from metaadapter.training.divergence import divergence, symmetric_divergence
 
 
 def softmax(logits):
