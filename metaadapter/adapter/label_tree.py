@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-MOST_CLASSES = 20_000
 # Sums of probabilities are exact to about this much.
 ROUNDING = 1e-9
 
