@@ -4,6 +4,5 @@ from .figures import Moment as Moment
 from .figures import Validation as Validation
 from .inner_loop import adapt_steps as adapt_steps
 from .run import train as train
-from .run_folder import config_differences as config_differences
 from .run_folder import open_run as open_run
 from .run_summary import RunSummary as RunSummary

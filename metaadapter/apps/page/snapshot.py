@@ -30,10 +30,11 @@ from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.features.views import mean_of_views
 from metaadapter.workflow.class_texts import says_nothing
 from metaadapter.workflow.prediction.predictions import NONE_OF_THESE
-from metaadapter.workflow.unlabelled_pictures import MOST_BACKGROUND
 
 # Rows that are classified at a time, so that a large tray takes little memory.
 ROWS_AT_ONCE = 512
+MOST_OF_NONE = 100
+"""The most pictures of none of the classes: more teach little, and slow each prediction."""
 
 
 class EncodedRow(NamedTuple):
@@ -128,10 +129,10 @@ class Snapshot:
 
     @property
     def labelled(self) -> list[str]:
-        """The pictures to learn from: those with a class, and up to `MOST_BACKGROUND` of none."""
+        """The pictures to learn from: those with a class, and up to `MOST_OF_NONE` of none."""
         of_none = [picture for picture, entry in self.pictures.items() if entry.labels == (NONE,)]
         # In the order of their hashes, so that a further one replaces at most one of them.
-        left_out = {*sorted(of_none)[MOST_BACKGROUND:]}
+        left_out = {*sorted(of_none)[MOST_OF_NONE:]}
         return [
             picture
             for picture, entry in self.pictures.items()
