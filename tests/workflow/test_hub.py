@@ -15,7 +15,6 @@ from metaadapter import (
 )
 from metaadapter.adapter import load_adapter, store_adapter
 from metaadapter.generator import (
-    Generator,
     generator_id,
     load_generator,
     save_generator,
