@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
@@ -202,30 +201,13 @@ def _upright_rgb(
         )
     require_cheap_strips(path, image)
     with loading:
-        _load(image)
+        image.load()
     # Pillow turns TIFF pictures while loading, so the orientation is read afterwards.
     turn = UPRIGHT.get(_orientation(image))
     rgb = _to_rgb(image)
     upright = rgb if turn is None else rgb.transpose(turn)
     upright.info = {}  # with an orientation in here, the next reader would turn it again
     return upright
-
-
-def _load(image: Image.Image) -> None:
-    if not is_large(image) or threading.current_thread() is not threading.main_thread():
-        image.load()
-        return
-    # A signal reaches the main thread only between two steps of Python, not within a decoder.
-    loaded: Future[object] = Future()
-
-    def load() -> None:
-        try:
-            loaded.set_result(image.load())
-        except BaseException as error:
-            loaded.set_exception(error)
-
-    threading.Thread(target=load, name="decode", daemon=True).start()
-    loaded.result()
 
 
 def open_image(path: Path | str, file: BufferedIOBase, *, of_pixels: bool = False) -> Image.Image:

@@ -19,7 +19,7 @@ from metaadapter.errors import DataError
 from metaadapter.files.regular_files import regular
 from metaadapter.files.strict_json import parse_json
 
-LABEL, FACTS, TEXT = "cls", "json", "txt"
+LABEL, FACTS = "cls", "json"
 LABEL_KEYS = ("label", "class", "category")
 MOST_TEXT_BYTES = 65_536
 # Of the errors of `tarfile`, the last ones come from sizes and names that make no sense.
@@ -29,8 +29,7 @@ DAMAGE = (tarfile.TarError, ValueError, OverflowError, EOFError)
 def list_tar(container: Path, warnings: list[str]) -> Iterator[ImageRow]:
     """Yield the pictures of a tar file in their order; damage ends the list with a warning.
 
-    The label is the content of the member `.cls`, else `label`, `class` or `category` in `.json`,
-    else the content of `.txt` if there is no `.json`.
+    The label is the content of the member `.cls`, else `label`, `class` or `category` in `.json`.
 
     Raises:
         DataError: The file cannot be read, or is no uncompressed tar file.
@@ -87,8 +86,6 @@ def _pictures(
     label = _text(beside[LABEL], texts) if LABEL in beside else ""
     if not label and FACTS in beside:
         label = _label(beside[FACTS], texts)
-    elif not label and TEXT in beside:
-        label = _text(beside[TEXT], texts)
     for member in pictures:
         path = packed_name(container, member.name)
         folders = path.relative_to(container).parts[:-1]

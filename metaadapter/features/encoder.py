@@ -189,17 +189,13 @@ class FrozenEncoder(ImageEncoder):
                 different marks never mix.
         """
         changed = copy.copy(self)
-        changed.base, changed.parts, changed.network = self, None, self.copied_network()
+        changed.base, changed.parts, changed.network = self, None, shared_copy(self.network)
         change(changed.network)
         changed.network.eval().to(self.device)
         digest = content_hash(f"{self.fingerprint.digest} {mark}")[:16]
         changed.mark, changed.weights = mark, f"{self.weights}, adapted inside"
         changed.fingerprint = changed._fingerprint(digest)
         return changed
-
-    def copied_network(self) -> nn.Module:
-        """Return a `shared_copy` of the network, which may be changed."""
-        return shared_copy(self.network)
 
     def encode_pixels(
         self, batch: Float[Tensor, "batch 3 height width"]
@@ -220,23 +216,16 @@ class FrozenEncoder(ImageEncoder):
         """Whether the model has a text tower."""
         return self._has_texts
 
-    def encode_texts(
-        self, names: Sequence[str], *, templates: str | Sequence[str] | None = None
-    ) -> Float32[np.ndarray, "n dim"]:
+    def encode_texts(self, names: Sequence[str]) -> Float32[np.ndarray, "n dim"]:
         """Encode names such as "red fox": the mean over all templates, scaled to length 1.
 
-        Args:
-            names: Names of classes.
-            templates: As for `load`; the encoder's own if None.
-
         Raises:
-            UsageError: `names` is not a list, a name is empty, or a template is wrong.
+            UsageError: `names` is not a list, or a name is empty.
         """
-        chosen = resolve_templates(templates, self.templates)
         require_names(names)
         if not names or not self.reads_texts:
             return np.zeros((len(names), self.dim), dtype=np.float32)
-        rows = mean_over_templates(names, chosen, self._encode_sentences)
+        rows = mean_over_templates(names, self.templates, self._encode_sentences)
         return self.as_wide_as_pictures(rows.numpy())
 
     def _fingerprint(self, digest: str) -> Fingerprint:

@@ -27,7 +27,6 @@ from metaadapter.features.fingerprint import (
 )
 from metaadapter.features.logit_scale import read_logit_scale
 from metaadapter.features.networks import ImageNetwork
-from metaadapter.features.prompts import readable_name
 from metaadapter.features.views import join_looks, look_at, look_widths, n_looks, unit_rows
 
 
@@ -150,9 +149,9 @@ class ModelEncoder(ImageEncoder):
         name: The name of the encoder; after `--encoder FILE.py:FACTORY` it is FILE.py:FACTORY.
         model: Maps preprocessed pictures (n, 3, H, W) to features (n, D) of any scale.
         preprocess: Maps an upright RGB picture to a tensor (3, H, W).
-        texts: The text features of classes in the space of the pictures: a mapping from class name
-            to vector (D,), or a function from a list of n names to an array (n, D), with the D of
-            the model. If None, adapters are predicted from pictures only.
+        texts: The text features of classes in the space of the pictures: a function from a list of
+            n names to an array (n, D), with the D of the model. It is also called with a sentence
+            that is no name. If None, adapters are predicted from pictures only.
         logit_scale: The inverse temperature of a picture's cosine with a text; None if unknown.
         zoom: Encode the whole picture and its middle: better for most photographs, in twice the
             time. The features are then 2 D wide.
@@ -168,7 +167,7 @@ class ModelEncoder(ImageEncoder):
         model: nn.Module,
         preprocess: Callable[[Image.Image], Tensor],
         *,
-        texts: Mapping[str, np.ndarray] | Callable[[Sequence[str]], np.ndarray] | None = None,
+        texts: Callable[[Sequence[str]], np.ndarray] | None = None,
         logit_scale: float | None = None,
         zoom: bool = True,
         device: str | None = None,
@@ -180,10 +179,9 @@ class ModelEncoder(ImageEncoder):
         self.device = choose_device(device)
         digest = digest_weights(model)
         self._model = model.eval().requires_grad_(False).to(self.device)
-        self._encode_names = _by_name(texts) if isinstance(texts, Mapping) else texts
+        self._encode_names = texts
         picture = self.encode_looks(self.look(probe_picture())[None])[0]
-        # A mapping has no vector for the probe sentence.
-        sentence = self._texts([PROBE_SENTENCE], len(picture))[0] if callable(texts) else None
+        sentence = None if texts is None else self._texts([PROBE_SENTENCE], len(picture))[0]
         self.fingerprint = Fingerprint.of(name, picture, sentence, digest=digest)
 
     def encode_pixels(
@@ -230,18 +228,3 @@ class ModelEncoder(ImageEncoder):
                 f"features of its model; got {rows.shape}"
             )
         return self.as_wide_as_pictures(unit_rows(rows))
-
-
-def _by_name(texts: Mapping[str, np.ndarray]) -> Callable[[Sequence[str]], np.ndarray]:
-    vectors = {readable_name(name): vector for name, vector in texts.items()}
-
-    def look_up(names: Sequence[str]) -> np.ndarray:
-        missing = [name for name in names if readable_name(name) not in vectors]
-        if missing:
-            raise UsageError(
-                f"the encoder has no text for the class {missing[0]!r}; it has texts for "
-                f"{', '.join(map(repr, list(vectors)[:5]))}{', …' if len(vectors) > 5 else ''}"
-            )
-        return np.stack([vectors[readable_name(name)] for name in names])
-
-    return look_up

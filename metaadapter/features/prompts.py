@@ -55,11 +55,6 @@ def resolve_templates(
     return (templates,)
 
 
-def fill_template(template: str, name: str) -> str:
-    """Put a class name into a template."""
-    return template.replace(PLACEHOLDER, name)
-
-
 def mean_over_templates(
     names: Sequence[str],
     templates: Sequence[str],
@@ -70,7 +65,9 @@ def mean_over_templates(
     n_names = names_at_a_time(templates)
     for start in range(0, len(names), n_names):
         batch = names[start : start + n_names]
-        sentences = [fill_template(template, name) for name in batch for template in templates]
+        sentences = [
+            template.replace(PLACEHOLDER, name) for name in batch for template in templates
+        ]
         features = encode(sentences).reshape(len(batch), len(templates), -1)
         rows.append(normalize(features.mean(1), dim=-1))
     return torch.cat(rows)

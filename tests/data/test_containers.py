@@ -41,7 +41,7 @@ def test_tar__of_webdataset__pictures_are_those_of_files_with_their_labels(make_
     members = {}
     for (key, content), ending, label in zip(
         contents.items(),
-        ("cls", "json", "txt"),
+        ("cls", "json", "cls"),
         (b"fox\n", b'{"class": "red fox"}', b"lynx"),
         strict=True,
     ):

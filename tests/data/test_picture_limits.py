@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
-from PIL import Image
 
 from benchmarks.robustness.costly_pictures import (
     jpeg_of_scans,
@@ -14,7 +11,6 @@ from benchmarks.robustness.costly_pictures import (
     tiff_of_strips,
     tiff_of_tile,
 )
-from metaadapter.data import decode
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
 
@@ -40,20 +36,3 @@ def test_decode__costly_file__is_refused_by_its_name(tmp_path, content, message)
         decode_image(tmp_path / "a.jpg")
 
     assert caught.value.path == tmp_path / "a.jpg"
-
-
-@pytest.mark.parametrize("is_large", [True, False])
-def test_decode__large_picture__leaves_the_main_thread_to_signals(monkeypatch, is_large):
-    loaders = []
-
-    class Picture(Image.Image):
-        def load(self):
-            loaders.append(threading.current_thread())
-            return super().load()
-
-    monkeypatch.setattr(decode, "is_large", lambda _: is_large)
-    picture = Picture()
-    picture.im, picture._mode, picture._size = Image.new("RGB", (3, 2)).im, "RGB", (3, 2)
-
-    assert decode_image(picture).size == (3, 2)
-    assert (loaders[0] is threading.main_thread()) is not is_large

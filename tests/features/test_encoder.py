@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import open_clip
 import pytest
@@ -54,7 +56,8 @@ def test_architecture__texts__are_those_of_open_clips_zero_shot_classifier(archi
 
     templates = ("a photo of a {}.", "{}")
 
-    rows = encoder.encode_texts(WORDS[:2], templates=templates)
+    encoder.templates = templates
+    rows = encoder.encode_texts(WORDS[:2])
 
     expected = open_clip.build_zero_shot_classifier(
         encoder.network, encoder.tokenize, WORDS[:2], templates
@@ -128,9 +131,11 @@ def test_images__views__are_averaged_as_unit_features(clip, photos):
 
 
 def test_texts__templates__each_unit_then_mean_then_unit(clip):
-    templates = ["{}", "a photo of a {}.", "the {}, far away"]
+    templates = ("{}", "a photo of a {}.", "the {}, far away")
+    clip = copy.copy(clip)
+    clip.templates = templates
 
-    rows = clip.encode_texts(WORDS, templates=templates)
+    rows = clip.encode_texts(WORDS)
 
     for word, row in zip(WORDS, rows, strict=True):
         sentences = [template.replace("{}", word) for template in templates]

@@ -13,15 +13,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.towers.config import InsideConfig
 from metaadapter.features.towers.places import Place
 
 PREFIX = "inside/"
 # The name of a bottleneck as a submodule of its block.
 PART = "inside"
-# The errors that arise when weights do not fit a network.
-MISFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, ValueError)
 
 
 @final
@@ -92,27 +89,20 @@ def inside_tensors(network: nn.Module) -> dict[str, Tensor]:
 def restore_inside(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Put bottlenecks with weights from `inside_tensors` into a network, a `shared_copy`.
 
-    Raises:
-        IncompatibleArtifact: The weights do not fit the network.
+    Weights that do not fit the network are an error of PyTorch, or a `LookupError`.
     """
     weights: dict[str, dict[str, Tensor]] = {}
     for full_name, tensor in tensors.items():
         name, _, weight = full_name.removeprefix(PREFIX).rpartition("/")
         weights.setdefault(name, {})[weight] = tensor.float()
     for name, own in weights.items():
-        try:
-            down = own["down.weight"]
-            # On the meta device the weights, which are replaced, take no memory and no random
-            # numbers; the declared shapes may exceed the memory.
-            with torch.device("meta"):
-                part = Bottleneck(down.shape[1], down.shape[0], is_map=down.ndim == 4)
-            part.load_state_dict(own, assign=True)
-            _insert(network, name, part.requires_grad_(False))
-        except MISFIT as error:
-            reason = " ".join(str(error).split()) + " is missing" * isinstance(error, KeyError)
-            raise IncompatibleArtifact(
-                f"the bottleneck at {name} does not fit the encoder: {reason}"
-            ) from error
+        down = own["down.weight"]
+        # On the meta device the weights, which are replaced, take no memory and no random numbers;
+        # the declared shapes may exceed the memory.
+        with torch.device("meta"):
+            part = Bottleneck(down.shape[1], down.shape[0], is_map=down.ndim == 4)
+        part.load_state_dict(own, assign=True)
+        _insert(network, name, part.requires_grad_(False))
 
 
 def _insert(network: nn.Module, name: str, part: Bottleneck) -> None:

@@ -28,7 +28,11 @@ def encoder(**more):
 def with_texts():
     rng = np.random.default_rng(0)
     texts = {name: rng.standard_normal(24) for name in ("heron", "lynx", "red_fox")}
-    return encoder(texts=texts, logit_scale=20.0)
+    own = {name.replace("_", " "): vector for name, vector in texts.items()}
+    return encoder(
+        texts=lambda names: np.stack([own.get(name, np.ones(24)) for name in names]),
+        logit_scale=20.0,
+    )
 
 
 def fails():
@@ -103,7 +107,7 @@ def test_own_encoder__store_that_names_code__runs_it_only_if_the_user_names_it(
     ("factory", "more", "message"),
     [
         ("nothing", "", "should return an ImageEncoder, such as a ModelEncoder; it returned built"),
-        ("fails", "", "cannot be made: KeyError: 'weights' (mine.py, line 25)"),
+        ("fails", "", "cannot be made: KeyError: 'weights' (mine.py, line 29)"),
         ("absent", "", "has no 'absent'"),
         ("Bare", "", ":Bare lacks fingerprint and preprocess; see ImageEncoder"),
         ("encoder", ",precision=bf16", "sets device, precision and templates itself"),

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch.nn.functional import gelu
 
-from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.networks import shared_copy
 from metaadapter.features.towers.config import InsideConfig
 from metaadapter.features.towers.inside import (
@@ -77,23 +76,3 @@ def test_bottleneck__of_each_layout__is_down_gelu_up_beside_its_input(is_map):
     expected = tokens + middle @ up.T + bottleneck.up.bias
     result = result.flatten(2).mT if is_map else result
     torch.testing.assert_close(result, expected)
-
-
-@pytest.mark.parametrize(
-    ("name", "tensor", "message"),
-    [
-        ("/down.weight", None, "resblocks.0 does not fit .*: 'down.weight' is missing"),
-        ("/down.weight", torch.zeros(4, 9), "resblocks.0 does not fit .*mismatch"),
-        ("/up.bias", None, "resblocks.0 does not fit .*Missing"),
-        ("/other", torch.zeros(1), "resblocks.0 does not fit .*Unexpected"),
-    ],
-)
-def test_restore__of_damaged_adapters__names_the_place(make_network, name, tensor, message):
-    network, full = make_network("vit"), f"inside/{BLOCK}{name}"
-    tensors = inside_tensors(inserted(network))
-    changed = {key: item for key, item in tensors.items() if key != full}
-    if tensor is not None:
-        changed[full] = tensor
-
-    with pytest.raises(IncompatibleArtifact, match=message):
-        restore_inside(shared_copy(network), changed)
