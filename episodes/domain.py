@@ -52,8 +52,6 @@ class Domain:
     """The factor on each coordinate in tasks that are scaled."""
     deviation_T11: Float[Tensor, "T 1 1"]
     """The standard deviation of the noise; 0 in tasks without."""
-    has_noise: bool
-    """Whether there can be noise; if not, no numbers are drawn for it."""
     cone: Cone
 
     def moved(self, pictures: Float[Tensor, "T *shape D"]) -> Float[Tensor, "T *shape D"]:
@@ -61,8 +59,7 @@ class Domain:
         before_TXD = pictures.flatten(1, -2)
         rows_TXD, noisy_T11 = before_TXD.clone(), self.deviation_T11 > 0
         change(rows_TXD, self.scaled_T11, lambda rows, tasks: rows * self.stretch_T1D[tasks])
-        if self.has_noise:
-            change(rows_TXD, noisy_T11, self._with_noise)
+        change(rows_TXD, noisy_T11, self._with_noise)
         is_longer_T11 = self.scaled_T11 | noisy_T11
         change(rows_TXD, is_longer_T11, lambda rows, tasks: unit(rows, was=before_TXD[tasks]))
         self.cone.squeeze(rows_TXD)
@@ -100,7 +97,7 @@ def draw_domain(
         Cone(in_cone_T11, 1 - draw.uniform(1 - least), normalize(draw.normal_T1D(), dim=-1))
         for least in (LEAST_IMAGE_LENGTH, LEAST_TEXT_LENGTH)
     )
-    return Domain(draw, scaled_T11, stretch_T1D, deviation_T11, noise > 0, pictures), texts
+    return Domain(draw, scaled_T11, stretch_T1D, deviation_T11, pictures), texts
 
 
 def change(

@@ -180,7 +180,7 @@ class Support(TensorFields):
     def shots_TNKD(self) -> Float[Tensor, "T N K D"]:
         """The pictures, zeros where there is none."""
         present_TNK = self.present_TNK
-        if is_all(present_TNK):
+        if present_TNK.all():
             return self.support_TNKD  # a copy of wide rows takes long
         return self.support_TNKD.masked_fill(~present_TNK[..., None], 0.0)
 
@@ -282,11 +282,6 @@ class Support(TensorFields):
             UsageError: The encoder's temperature is unknown.
         """
         return self.head(self.text_TND)
-
-
-def is_all(mask: Bool[Tensor, ...]) -> bool:
-    """Return whether a mask is true everywhere."""
-    return bool(mask.all())
 
 
 def _sort_by_class(

@@ -10,7 +10,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.network import Corrections
-from metaadapter.generator.ridge.linear_ridge import NormalEquations, ridge_of
+from metaadapter.generator.ridge.linear_ridge import NormalEquations, normal_equations
 from metaadapter.generator.ridge.regression import Regression
 
 
@@ -35,7 +35,8 @@ def assemble(
     pictured_T = support.image_mask_TN.any(-1)
     pictured_T1 = pictured_T[:, None]
     if problem.is_large:
-        classes_TND = (ridge or ridge_of(problem, noise_TX)).vectors_TND(prior_TND)
+        ridge = ridge or normal_equations(support.shots_TNKD, noise_TX)
+        classes_TND = ridge.vectors_TND(prior_TND)
         # As in small tasks, all classes that have only a name change by the same vector.
         own_TND = problem.above_other_names((classes_TND - prior_TND).mT).mT
         classes_TND = classes_TND - own_TND

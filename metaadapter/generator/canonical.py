@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter.support import Support, is_all
+from metaadapter.adapter.support import Support
 
 SPREAD_FLOOR = 1e-6
 
@@ -69,7 +69,7 @@ def canonicalise(support: Support) -> CanonicalSupport:
     image_centre_TD = masked_mean(support.means_TND, shot_mask_TNK.any(-1))
     raw_TNKD = support.shots_TNKD
     shots_TNKD = raw_TNKD - image_centre_TD[:, None, None]
-    if not is_all(shot_mask_TNK):
+    if not shot_mask_TNK.all():
         shots_TNKD = shots_TNKD * shot_mask_TNK[..., None]
     block_square_TP = _block_squares(support, shots_TNKD)
     image_spread_T = _spread(block_square_TP.sum(-1))

@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaadapter.adapter.support import Support, is_all
+from metaadapter.adapter.support import Support
+from metaadapter.generator.canonical import mean_where
 from metaadapter.generator.chunks import row_chunks
 from metaadapter.generator.cosines import without_itself
 
@@ -129,7 +130,7 @@ def _cosines(
         own.append(own_cosine_TR)
         around_TRN = (cosines_TRN - other_T[:, None, None]).scatter_(-1, own_TR[..., None], 0.0)
         rivals_TRN = cosines_TRN.scatter_(-1, own_TR[..., None], -torch.inf)
-        if not (is_all(pictured_TN) and is_all(present_TR)):
+        if not (pictured_TN.all() and present_TR.all()):
             missing_TRN = ~pictured_TN[:, None] | ~present_TR[..., None]
             around_TRN = around_TRN.masked_fill_(missing_TRN, 0.0)
             rivals_TRN = rivals_TRN.masked_fill_(missing_TRN, -torch.inf)
@@ -174,7 +175,5 @@ def _mean_and_spread(
     values_TX: Float[Tensor, "T X"], mask_TX: Bool[Tensor, "T X"]
 ) -> tuple[Float[Tensor, " T"], Float[Tensor, " T"]]:
     """Return mean and standard deviation of the values in a mask; zeros if it is empty."""
-    n_T = mask_TX.sum(-1).clamp(min=1).to(values_TX.dtype)
-    mean_T = values_TX.masked_fill(~mask_TX, 0.0).sum(-1) / n_T
-    around_TX = (values_TX - mean_T[:, None]).masked_fill(~mask_TX, 0.0)
-    return mean_T, (around_TX.square().sum(-1) / n_T).sqrt()
+    mean_T = mean_where(values_TX, mask_TX)
+    return mean_T, mean_where((values_TX - mean_T[:, None]).square(), mask_TX).sqrt()

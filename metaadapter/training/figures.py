@@ -107,25 +107,10 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-@dataclass(frozen=True, slots=True)
-class StepFigures:
-    """The figures of all draws of a step, and the norm of the gradient."""
-
-    terms: dict[str, float]
-    """Means over the draws that have the term."""
-    grad_norm: float
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether the step can be made: there is a loss, and loss and gradient are finite."""
-        return math.isfinite(self.terms.get("total", math.nan) + self.grad_norm)
-
-
-def step_figures(draws: Sequence[Mapping[str, Tensor]], grad_norm: Tensor) -> StepFigures:
-    """Return the figures of a step from the loss terms of its draws by name."""
+def mean_terms(draws: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
+    """Return the loss terms by name: means over the draws of a step that have the term."""
     of_terms = defaultdict[str, list[float]](list)
     for draw in draws:
         for name, term in draw.items():
             of_terms[name].append(float(term.detach()))
-    terms = {name: fmean(numbers) for name, numbers in of_terms.items()}
-    return StepFigures(terms, float(grad_norm))
+    return {name: fmean(numbers) for name, numbers in of_terms.items()}

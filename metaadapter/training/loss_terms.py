@@ -17,6 +17,7 @@ from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.errors import UsageError
 from metaadapter.generator.adapter_generator import AdapterGenerator
+from metaadapter.generator.canonical import mean_where
 
 
 def query_loss(logits_TQN: Float[Tensor, "T Q N"], batch: EpisodeBatch) -> Float[Tensor, ""]:
@@ -51,7 +52,9 @@ def known_loss(weights: AdapterWeights, episodes: Episodes) -> Float[Tensor, " T
     known_TQ = known_logits(batch.query_TQD, fixed)
     unknown_TO = known_logits(episodes.off_class_TOD, fixed)
     is_known_TQ, is_unknown_TO = batch.query_labels_TQ >= 0, episodes.off_class_mask_TO
-    entropy_T = _mean(softplus(-known_TQ), is_known_TQ) + _mean(softplus(unknown_TO), is_unknown_TO)
+    entropy_T = mean_where(softplus(-known_TQ), is_known_TQ) + mean_where(
+        softplus(unknown_TO), is_unknown_TO
+    )
     apart_TX = (known_TQ[..., None] - unknown_TO[:, None]).flatten(1)
     both_TX = (is_known_TQ[..., None] & is_unknown_TO[:, None]).flatten(1)
     with torch.no_grad():
@@ -60,7 +63,7 @@ def known_loss(weights: AdapterWeights, episodes: Episodes) -> Float[Tensor, " T
         own_TQ = log_p_TQN.gather(-1, ways_TQ1)[..., 0].clamp(min=-20.0)
     return (
         entropy_T
-        + _mean(softplus(-apart_TX), both_TX)
+        + mean_where(softplus(-apart_TX), both_TX)
         + _pinball(known_TQ.detach(), is_known_TQ, fixed.known_quantiles)
         + _pinball(own_TQ, is_known_TQ, fixed.own_quantiles)
     )
@@ -74,11 +77,7 @@ def _pinball(
     over_TQG = values_TQ[..., None] - quantiles_TG[:, None]
     pinball_TQG = torch.maximum(below_G * over_TQG, (below_G - 1) * over_TQG)
     pinball_TQ = (pinball_TQG / (below_G * (1 - below_G)).sqrt()).mean(-1)
-    return _mean(pinball_TQ, mask_TQ)
-
-
-def _mean(values_TX: Float[Tensor, "T X"], mask_TX: Bool[Tensor, "T X"]) -> Float[Tensor, " T"]:
-    return values_TX.masked_fill(~mask_TX, 0.0).sum(-1) / mask_TX.sum(-1).clamp(min=1)
+    return mean_where(pinball_TQ, mask_TQ)
 
 
 # Added to the loss in a denominator, because below this loss little is left to improve.

@@ -68,15 +68,13 @@ def objective(
         # Without a twin, the second prediction of a task would be zero-shot CLIP.
         has_twin_TQ = counts_TQ & twin_mask_TNK.any(-1).any(-1, keepdim=True)
         terms["draws"] = symmetric_divergence(logits_TQN, logits(predict(twin)), has_twin_TQ)
-    unadapted = support.zero_shot()
     # Zero-shot CLIP cannot judge a class without a text, but would give it the logit 0.
     is_named_T1 = (batch.text_TND.any(-1) | ~batch.class_mask_TN).all(-1, keepdim=True)
     counts_TO = episodes.off_class_mask_TO & is_named_T1
     if weights.off_class and counts_TO.any():
-        target_TON, predicted_TON = (
-            classify(episodes.off_class_TOD, adapters) for adapters in (unadapted, predicted)
-        )
-        terms["off_class"] = divergence(target_TON, predicted_TON, counts_TO)
+        rows_TOD = episodes.off_class_TOD
+        target_TON = classify(rows_TOD, support.zero_shot())
+        terms["off_class"] = divergence(target_TON, classify(rows_TOD, predicted), counts_TO)
     return terms | of_parts
 
 

@@ -8,8 +8,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from metaadapter.errors import DataError
 from metaadapter.generator.adapter_generator import generator_id
 from metaadapter.generator.pretrained import SHIPPED
@@ -39,10 +37,8 @@ class RunSummary:
     """The validation of the generator in `best/`."""
     generator: str
     """The identity of the weights in `best/`."""
-    n_parameters: int
     seed: int
     device: str
-    threads: int
     data: dict[str, list[dict[str, Any]]]
     versions: dict[str, str]
 
@@ -95,10 +91,8 @@ def summarise(
         before=trainer.first,
         best=trainer.best,
         generator=generator_id(generator),
-        n_parameters=sum(parameter.numel() for parameter in generator.parameters()),
         seed=trainer.config.seed,
         device=device,
-        threads=torch.get_num_threads(),
         data=sources,
         versions=installed_versions(),
     )

@@ -98,7 +98,6 @@ class LoadedSource:
     tasks: TaskSource
     classes: tuple[str, ...]
     """Names, in the order of the labels."""
-    encoder: str
     digest: str
     """A hash that changes with any feature, label, text or class name."""
     stores: tuple[str, ...] = ()
@@ -109,7 +108,7 @@ class LoadedSource:
         """Return the facts of the source for a model card."""
         return {
             "name": self.tasks.name,
-            "encoder": self.encoder,
+            "encoder": self.tasks.encoder,
             "stores": list(self.stores),
             "n_pictures": len(self.tasks.labels_n),
             "weight": self.tasks.weight,
@@ -162,7 +161,6 @@ def load_source(
     return LoadedSource(
         tasks,
         classes,
-        encoder=stores[0].encoder,
         digest=_digest([classes, tasks.logit_scale, [store.identity for store in stores]]),
         stores=config.stores,
         folders=tuple(store.folder for store in stores),
@@ -207,5 +205,5 @@ def _synthetic(
     source = synthetic_source(config.name, generator=generator, weight=config.weight, **settings)
     classes = tuple(f"{config.name} {number}" for number in range(shape.n_classes))
     digest = _digest(shape.model_dump())
-    source = replace(source, spec=spec, classes=classes)
-    return LoadedSource(source, classes, encoder="synthetic", digest=digest)
+    source = replace(source, spec=spec, classes=classes, encoder="synthetic")
+    return LoadedSource(source, classes, digest)

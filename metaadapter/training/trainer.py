@@ -18,7 +18,7 @@ from episodes.perturb import perturb
 from metaadapter.errors import DataError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.config import TrainConfig
-from metaadapter.training.figures import Moment, StepFigures, Validation, step_figures
+from metaadapter.training.figures import Moment, Validation, mean_terms
 from metaadapter.training.inner_loop import adapt_steps
 from metaadapter.training.loss_terms import weighted_sum
 from metaadapter.training.new_generator import new_generator
@@ -134,16 +134,17 @@ class Trainer:
         self._optimizer.zero_grad()
         with streams_of_step(self.config.seed, self.step) as random:
             draws = [self._backward(random) for _ in range(optim.draws_per_step)]
-        norm = clip_grad_norm_(self._network.parameters(), MOST_GRADIENT)
-        figures = step_figures(draws, norm)
+        norm = float(clip_grad_norm_(self._network.parameters(), MOST_GRADIENT))
+        terms = mean_terms(draws)
         self.step += 1
-        self._update(figures)
+        # A step needs a loss, and a finite gradient.
+        self._update(terms, is_finite=math.isfinite(terms.get("total", math.nan) + norm))
         seconds = time.monotonic() - started
         return Moment(
             step=self.step,
-            terms=figures.terms,
+            terms=terms,
             lr=lr,
-            grad_norm=figures.grad_norm,
+            grad_norm=norm,
             tasks_per_second=optim.tasks_per_step / seconds,
             n_skipped=self.n_skipped,
             validation=self._validate() if self.is_due else None,
@@ -178,9 +179,8 @@ class Trainer:
         (total / config.optim.draws_per_step).backward()  # type: ignore[no-untyped-call]
         return {**terms, "total": total.detach()}
 
-    def _update(self, figures: StepFigures) -> None:
-        terms = figures.terms
-        if figures.is_finite:
+    def _update(self, terms: Mapping[str, float], *, is_finite: bool) -> None:
+        if is_finite:
             self._optimizer.step()
             self._average.update_parameters(self._network)
             self._skipped_in_a_row = 0

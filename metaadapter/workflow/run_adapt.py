@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -95,15 +95,6 @@ class Adapted:
     def pool_effect(self) -> PoolEffect | None:
         """The effect of the unlabelled pictures on the predictions; `None` without any."""
         return None if self.unlabelled is None else pool_effect(self.adapter)
-
-    @cached_property
-    def estimate_without_pool(self) -> LeftOutEstimate | None:
-        """The `estimate` without the unlabelled pictures; `None` if there are none."""
-        support = self.adapter.support
-        if support is None or support.pool_TUD is None:
-            return None
-        bare = replace(self.adapter, support=support.with_pool(None))
-        return estimate_accuracy(self.labelled.pictures, bare)
 
     def save(self, path: Path | str) -> None:
         """Write the adapter to a folder, or to a skill file `NAME.adapter`."""

@@ -57,7 +57,6 @@ def show_adapted(console: Console, out: Path, adapted: Adapted, tuning: TuningSt
 
 def _of_one_label(adapted: Adapted, tuning: TuningStep | None) -> dict[str, Any]:
     config, estimate, effect = adapted.adapter.config, adapted.estimate, adapted.pool_effect
-    bare = adapted.estimate_without_pool
     return {
         **config.model_dump(include={"mode", "n_steps"}),
         "descriptions": {
@@ -65,8 +64,7 @@ def _of_one_label(adapted: Adapted, tuning: TuningStep | None) -> dict[str, Any]
             for label, text in (adapted.texts or {}).items()
             if isinstance(text, list)
         },
-        "unlabelled": effect
-        and {**asdict(effect), "leave_one_out_without": bare and bare.accuracy},
+        "unlabelled": effect and asdict(effect),
         "inside": tuning and tuning.inside and inside_document(tuning.inside),
         "leave_one_out": estimate and estimate.accuracy,
         "mistakes": [mistake._asdict() for mistake in estimate.mistakes] if estimate else [],
@@ -119,10 +117,7 @@ def _note_estimate(console: Console, adapted: Adapted) -> None:
 
 
 def _note_pool(console: Console, adapted: Adapted) -> None:
-    effect, bare = adapted.pool_effect, adapted.estimate_without_pool
-    if bare is not None:
-        start = "… and" if adapted.estimate else "estimate"
-        console.note(f"{start} without the unlabelled ones: {bare.accuracy}")
+    effect = adapted.pool_effect
     if adapted.unlabelled is not None and not len(adapted.unlabelled):
         console.note("no unlabelled picture is left to learn from")
     console.note(*(effect.lines() if effect else ()))

@@ -6,8 +6,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from metaadapter.adapter.support import is_all
-
 
 def dual_ridge(
     gram_TMM: Float[Tensor, "T M M"],
@@ -20,7 +18,7 @@ def dual_ridge(
     y is the residual, and `gram_TMM` has the inner products of the pictures z. Also return the
     Cholesky factor of gram + noise, without gradients.
     """
-    if not is_all(present_TM):
+    if not present_TM.all():
         gram_TMM = gram_TMM * (present_TM[:, :, None] & present_TM[:, None])
     learns = torch.is_grad_enabled() and any(
         part.requires_grad for part in (gram_TMM, residual_TMN, noise_TM)

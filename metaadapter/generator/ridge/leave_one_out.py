@@ -11,7 +11,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from metaadapter.adapter.known import doubt_of
-from metaadapter.adapter.support import is_all
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.known_scalars import Likeness, likeness
 from metaadapter.generator.network_share import MOST_WAYS, share_of_ways, usual_shots
@@ -20,7 +19,7 @@ from metaadapter.generator.ridge.linear_ridge import (
     LeftOutScores,
     NormalEquations,
     left_out_scores,
-    ridge_of,
+    normal_equations,
 )
 from metaadapter.generator.ridge.regression import Regression
 from metaadapter.generator.ridge.temperature import log_likelihood, posterior_scale
@@ -75,7 +74,9 @@ def leave_one_out(problem: Regression, *, known: bool = True) -> LeftOut:
     # A class with many pictures must not decide the temperature of the others.
     weight_TN = (usual_shots(n_shot_TN)[:, None] / n_shot_TN.clamp(min=1)).clamp(max=1)
     weight_TN = weight_TN * (n_shot_TN > 1)
-    ridge = ridge_of(problem, problem.noise_TX()) if problem.is_large else None
+    ridge = None
+    if problem.is_large:
+        ridge = normal_equations(problem.support.shots_TNKD, problem.noise_TX())
     base_T, parts = _base_scale_T(problem, ridge), _parts(problem, ridge)
 
     def likelihood(steps_S: Float[Tensor, " S"]) -> Float[Tensor, "T S"]:
@@ -168,7 +169,7 @@ def _weakened(problem: Regression, part: LeftOutScores) -> LeftOutScores:
     support = problem.support
     factor_T11 = weakening(support, problem.constants.weakening)[:, None, None]
     scores_TRN = factor_T11 * part.scores_TRN
-    if not is_all(support.raw.class_mask_TN):
+    if not support.raw.class_mask_TN.all():
         scores_TRN = scores_TRN.masked_fill(~support.raw.class_mask_TN[:, None], -torch.inf)
     return part._replace(scores_TRN=scores_TRN)
 

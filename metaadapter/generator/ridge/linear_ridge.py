@@ -70,11 +70,6 @@ def normal_equations(
     return NormalEquations(gram_TDD, factor_TDD, torch.cat(pulls, 1))
 
 
-def ridge_of(problem: Regression, noise_TX: Float[Tensor, "T X"]) -> NormalEquations:
-    """Return the ridge of a regression."""
-    return normal_equations(problem.support.shots_TNKD, noise_TX)
-
-
 def left_out_scores(problem: Regression, ridge: NormalEquations) -> Iterator[LeftOutScores]:
     """Predict each picture by the untrained ridge of the others, in chunks of rows.
 

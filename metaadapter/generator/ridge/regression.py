@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from metaadapter.adapter.support import is_all
 from metaadapter.generator.canonical import CanonicalSupport
 from metaadapter.generator.network_share import network_share, usual_shots
 from metaadapter.generator.ridge.closed_form import ClosedForm
@@ -161,7 +160,7 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
 
 
 def _at_places(rows_TXD: Tensor, places_TM: Tensor, present_TM: Tensor) -> Tensor:
-    if places_TM.shape[1] == rows_TXD.shape[1] and is_all(present_TM):
+    if places_TM.shape[1] == rows_TXD.shape[1] and present_TM.all():
         return rows_TXD  # the places are all in order, and a copy of wide rows takes long
     tasks_T1 = torch.arange(len(places_TM), device=places_TM.device)[:, None]
     return rows_TXD[tasks_T1, places_TM] * present_TM[..., None]

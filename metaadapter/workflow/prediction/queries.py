@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -105,11 +105,6 @@ class StoredQueries:
         # A range is read at once, numbers one by one.
         some = slice(start, stop) if self.split is None else self.numbers[start:stop]
         return replace(self.pictures(some), warnings=() if start else self.warnings)
-
-    def parts(self) -> Iterator[EncodedPictures]:
-        """Read all pictures, `STORED_AT_ONCE` at a time."""
-        for start in range(0, len(self), STORED_AT_ONCE):
-            yield self.read(start, start + STORED_AT_ONCE)
 
     def pictures(self, some: slice | Int[np.ndarray, " m"]) -> EncodedPictures:
         """Read the features of the pictures of the store with these numbers."""

@@ -10,7 +10,7 @@ import torch
 from metaadapter.generator import chunks
 from metaadapter.generator.ridge.closed_form import ClosedForm
 from metaadapter.generator.ridge.leave_one_out import fitted_own_T, leave_one_out
-from metaadapter.generator.ridge.linear_ridge import left_out_scores, normal_equations, ridge_of
+from metaadapter.generator.ridge.linear_ridge import left_out_scores, normal_equations
 from metaadapter.generator.ridge.regression import regression
 
 LARGE = ClosedForm(most_rows=4)
@@ -69,7 +69,8 @@ def mean_of_classes(scores, targets):
 def test_left_out_scores__refitted_without_each_picture__agree(uneven, chunked):
     problem = regression(uneven.canonical, LARGE)
 
-    parts = list(left_out_scores(problem, ridge_of(problem, problem.noise_TX())))
+    ridge = normal_equations(problem.support.shots_TNKD, problem.noise_TX())
+    parts = list(left_out_scores(problem, ridge))
 
     scores = torch.cat([part.scores_TRN for part in parts], 1)[0]
     expected = refitted(problem)
