@@ -13,7 +13,7 @@ CALLERS = {
     "apps.advice": {"apps.page"},
     "apps.export": set(),
     "apps.field": {"apps.page", "apps.cli.predict_field"},
-    "apps.library": {"bench.sequences"},
+    "apps.library": set(),
     "apps.page": set(),
     "bench": set(),
     "bench.sequences": set(),

@@ -15,10 +15,11 @@ from torch import Tensor
 from metaadapter.adapter.files import load_adapter
 from metaadapter.adapter.known import known_of_classes
 from metaadapter.adapter.stored import StoredAdapter
+from metaadapter.adapter.task_means import TaskMeans
 from metaadapter.adapter.weights import probabilities
 from metaadapter.apps.library.compose import compose
+from metaadapter.apps.library.domains import domains
 from metaadapter.apps.library.entry import ClassMeans, Entry
-from metaadapter.apps.library.task_means import TaskMeans, domains
 from metaadapter.errors import UsageError
 from metaadapter.features.fingerprint import Fingerprint
 

@@ -14,8 +14,8 @@ from torch.nn.functional import logsigmoid
 
 from metaadapter.adapter.known import known_logits
 from metaadapter.adapter.support import Support
+from metaadapter.adapter.task_means import TaskMeans
 from metaadapter.adapter.weights import AdapterWeights, classify
-from metaadapter.apps.library.task_means import TaskMeans
 from metaadapter.bench.sequences.learner import Learner, Questions, gated, merged, shared
 
 Fit = Callable[[Support], AdapterWeights]

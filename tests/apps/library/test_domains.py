@@ -15,7 +15,7 @@ from metaadapter.adapter.unit_rows import unit_rows
 from metaadapter.adapter.weights import probabilities
 from metaadapter.apps.library import route
 from metaadapter.apps.library.compose import compose
-from metaadapter.apps.library.task_means import MOST_FAR, domains
+from metaadapter.apps.library.domains import MOST_FAR, domains
 
 WIDTH = 24
 

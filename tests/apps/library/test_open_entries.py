@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 
 from metaadapter import AdapterLibrary
 from metaadapter.adapter.known import known_probabilities
-from metaadapter.apps.library import route, task_means
+from metaadapter.apps.library import domains, route
 from metaadapter.features.fingerprint import Fingerprint
 
 WIDTH = 12
@@ -18,7 +18,7 @@ WIDTH = 12
 @pytest.fixture
 def apart(monkeypatch):
     """Every entry is a domain of its own."""
-    monkeypatch.setattr(task_means, "MOST_FAR", -1.0)
+    monkeypatch.setattr(domains, "MOST_FAR", -1.0)
 
 
 def pictures_of(library, name, n=4, seed=0, spread=0.1):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from metaadapter.apps.library.task_means import TaskMeans
+from metaadapter.adapter.task_means import TaskMeans
 
 WIDTH = 16
 
