@@ -4,7 +4,6 @@ from .evaluation.summary import Estimate as Estimate
 from .peers.by_name import PEERS as PEERS
 from .peers.by_name import POOL_PEERS as POOL_PEERS
 from .peers.by_name import Peer as Peer
-from .peers.classifier import PeerClassifier as PeerClassifier
 from .run import Evaluation as Evaluation
 from .run import evaluate as evaluate
 from .sequences.learner import Learner as Learner

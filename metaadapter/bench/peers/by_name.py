@@ -23,12 +23,12 @@ from metaadapter.bench.peers.descent import (
     zs_lp,
 )
 from metaadapter.bench.peers.gda import gda
-from metaadapter.bench.peers.label_graphs import label_spreading, zlap
 from metaadapter.bench.peers.logistic_probe import logistic_probe, self_training
 from metaadapter.bench.peers.lp_plus_plus import lp_plus_plus
 from metaadapter.bench.peers.prototypes import proto_net, prototypes, ss_text, text_mean
 from metaadapter.bench.peers.ridge_towards_text import ridge_towards_text
 from metaadapter.bench.peers.tip_adapter import tip_adapter, tip_adapter_f
+from metaadapter.bench.peers.zlap import zlap
 
 Peer = Callable[[Support], AdapterWeights | LogitFunction]
 """A function that takes the support of T tasks and returns their adapters, stacked along T, or a
@@ -57,7 +57,6 @@ PEERS: dict[str, Peer] = {
 
 POOL_PEERS: dict[str, Peer] = {
     "ZLaP": zlap,
-    "label spreading": label_spreading,
     "self-training": self_training,
     "CORAL": coral,
     "T3A": t3a,

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 from torch import Tensor
 
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.tensor_fields import require_shapes
 from metaadapter.adapter.weights import AdapterWeights, LogitFunction
 from metaadapter.bench.peers.maml import Start, anil, maml
 from metaadapter.bench.peers.meta_adapter import Attention, meta_adapter
 from metaadapter.bench.peers.meta_qda import Prior, meta_qda
-from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.files.checksums import read_document, write_document
+from metaadapter.errors import UsageError
+from metaadapter.files.checksums import read_document
 from metaadapter.files.code_identity import code_identity
 
 CONFIG_FILE, WEIGHTS_FILE = "peer.json", "model.safetensors"
 SCHEMA = "metaadapter.peer/1"
-REMEDY = "restore it from a copy, or train the peer again"
+REMEDY = "restore it from a copy of the repository"
 SHIPPED = Path(__file__).parents[2] / "assets" / "peers"
 
 
@@ -70,8 +68,7 @@ class MetaPeer:
     def _unfit(self, difference: str) -> str:
         return (
             f"the weights of {self.name} are for features of width {self.width} from the encoder "
-            f"{' or '.join(sorted(self.encoders))}, but {difference}. Leave {self.name} out, or "
-            "train it for them: docs/reference/peers.md"
+            f"{' or '.join(sorted(self.encoders))}, but {difference}; leave {self.name} out"
         )
 
     @property
@@ -85,61 +82,17 @@ class MetaPeer:
         return digest.hexdigest()[:12]
 
 
-def load_meta_peer(name: str | Path) -> MetaPeer:
-    """Load a peer of `META_PEERS` with its shipped weights, or from a `save_meta_peer` folder."""
-    folder = shipped_folder(str(name)) if str(name) in META_PEERS else Path(name)
-    if str(name) in META_PEERS and not is_meta_peer(folder):
+def load_meta_peer(name: str) -> MetaPeer:
+    """Load a peer of `META_PEERS` with the weights that ship with the repository."""
+    folder = shipped_folder(name)
+    if not (folder / CONFIG_FILE).is_file():
         raise UsageError(
-            f"the weights of {name} are not part of the installed wheel. They are in the "
-            f"repository: give the folder metaadapter/assets/peers/{folder.name} of a copy of it, "
-            "or install that copy with pip install --editable"
-        )
-    if not is_meta_peer(folder):
-        raise UsageError(
-            f"there is no meta-trained peer {str(name)!r}; choose {', '.join(META_PEERS)}, or a "
-            f"folder that holds {CONFIG_FILE} and {WEIGHTS_FILE}"
+            f"the weights of {name} are not part of the installed wheel; they are in the "
+            "repository: install a copy of it with pip install --editable"
         )
     config, proof = read_document(folder / CONFIG_FILE, SCHEMA, REMEDY)
-    try:
-        stored = load(proof.read(WEIGHTS_FILE))
-        expected = {field.name for field in fields(META_PEERS[config["peer"]].learned)}
-        if set(stored) != expected:
-            raise ValueError(f"expected tensors {sorted(expected)}, got {sorted(stored)}")
-        learned = {key: tensor.float() for key, tensor in stored.items()}
-        require_shapes(META_PEERS[config["peer"]].learned, learned, D=config["width"])
-        encoders = frozenset(config["encoders"])
-        if not all(isinstance(encoder, str) for encoder in encoders):
-            raise ValueError("expected the names of encoders as strings")
-        peer = MetaPeer(config["peer"], config["width"], encoders, learned)
-    except DataError:
-        raise
-    except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
-        raise IncompatibleArtifact(
-            f"{folder} does not hold a meta-trained peer of this version of metaadapter "
-            f"({error!r}); {REMEDY}"
-        ) from error
-    if not all(tensor.isfinite().all() for tensor in learned.values()):
-        raise DataError(f"{folder / WEIGHTS_FILE} holds weights that are NaN or infinite; {REMEDY}")
-    return peer
-
-
-def save_meta_peer(peer: MetaPeer, folder: Path) -> None:
-    """Write `peer.json` and `model.safetensors` together; weights in half precision."""
-    folder.mkdir(parents=True, exist_ok=True)
-    half = {name: tensor.half().contiguous() for name, tensor in peer.learned.items()}
-    config = {
-        "schema": SCHEMA,
-        "peer": peer.name,
-        "width": peer.width,
-        "encoders": sorted(peer.encoders),
-    }
-    weights = save(half, metadata={"format": "pt"})
-    write_document(folder / CONFIG_FILE, config, {WEIGHTS_FILE: weights})
-
-
-def is_meta_peer(folder: Path) -> bool:
-    """Return whether a folder holds a meta-trained peer."""
-    return (folder / CONFIG_FILE).is_file()
+    learned = {key: tensor.float() for key, tensor in load(proof.read(WEIGHTS_FILE)).items()}
+    return MetaPeer(name, config["width"], frozenset(config["encoders"]), learned)
 
 
 def shipped_folder(name: str) -> Path:

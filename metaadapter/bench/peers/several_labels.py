@@ -18,6 +18,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import probabilities
+from metaadapter.bench.peers.descent import descend
 from metaadapter.generator.pretrained import shared_generator
 
 HALF = 0.5
@@ -100,12 +101,7 @@ def task_res_per_class(support: Support, queries_QD: Float[Tensor, "Q D"]) -> An
         moved = normalize(text + ALPHA * residual, dim=-1)
         return log_slope.exp() * features @ moved.mT + bias
 
-    with torch.enable_grad():
-        for _ in range(STEPS):
-            loss = binary_cross_entropy_with_logits(logits(rows), target)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+    descend(lambda: binary_cross_entropy_with_logits(logits(rows), target), optimizer, STEPS)
     with torch.no_grad():
         return Answers.at_half(logits(queries).sigmoid().cpu().numpy())
 

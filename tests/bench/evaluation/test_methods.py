@@ -79,7 +79,7 @@ def test_resolve_names__groups__are_written_out_once():
     assert resolve_names(("all",))[:2] == ("default", "closed-form")
     others = ("Meta-Adapter", "MAML", "MetaQDA")
     assert resolve_names(("ANIL", "meta-peers")) == ("ANIL", *others)
-    assert resolve_names(("T3A", "pool-peers"))[:3] == ("T3A", "ZLaP", "label spreading")
+    assert resolve_names(("T3A", "pool-peers"))[:3] == ("T3A", "ZLaP", "self-training")
     labelled_alone = tuple(f"{name}@labelled" for name in POOL_PEERS)
     assert resolve_names(("pool-peers@labelled",)) == labelled_alone
     assert resolve_names(("peers@joint",)) == tuple(f"{name}@joint" for name in PEERS)

@@ -36,7 +36,6 @@ from metaadapter.bench.evaluation.methods.picture_methods import (
 from metaadapter.bench.peers.by_name import PEERS, POOL_PEERS, Peer
 from metaadapter.bench.peers.meta_trained import (
     META_PEERS,
-    is_meta_peer,
     load_meta_peer,
     shipped_folder,
 )
@@ -75,7 +74,7 @@ def load_method(name: str) -> Method:
     Names are the keys of `PEERS`, `POOL_PEERS`, `META_PEERS` and `PICTURE_METHODS`; "default";
     "closed-form"; "finetune" (gradient steps from the prediction of "default", as many as improve
     the answers on left-out pictures); "finetune@K" (K such steps); FILE.py:FUNCTION; and folders of
-    generators and meta-trained peers. A suffix changes the method: with @joint it sees only the
+    generators. A suffix changes the method: with @joint it sees only the
     joint block of features, with @labelled no pool; with @ and a key of `SCORES`, this score
     decides whether a picture shows any of the classes.
     """
@@ -88,10 +87,9 @@ def load_method(name: str) -> Method:
         return _with_score(name)
     if name in UNTRAINED_PEERS:
         return Method(name, "", UNTRAINED_PEERS[name], UNTRAINED)
-    if name in META_PEERS or (name not in GENERATORS and is_meta_peer(Path(name))):
+    if name in META_PEERS:
         meta_peer = load_meta_peer(name)
-        folder = shipped_folder(name) if name in META_PEERS else Path(name)
-        card = read_meta_training(folder, META_PEERS_STUDIED)
+        card = read_meta_training(shipped_folder(name), META_PEERS_STUDIED)
         # Such peers were trained on the joint features.
         return Method(name, meta_peer.identity, meta_peer, card, sees_joint_alone=True)
     if name == FINE_TUNED or name.startswith(AT):
@@ -172,7 +170,7 @@ def _generator(name: str) -> Method:
         hint = f" (name a function in this file: {name}:FUNCTION)" if name.endswith(".py") else ""
         raise UsageError(
             f"no method {name!r}{hint}; there are: {', '.join(KNOWN)}, folders of "
-            "generators and of meta-trained peers, and FILE.py:FUNCTION; a name may end with "
+            "generators, and FILE.py:FUNCTION; a name may end with "
             f"@joint, @labelled or {', '.join(SCORED)}"
         ) from error
     folder = generator_folder(name)

@@ -1,28 +1,13 @@
-"""Label spreading and ZLaP."""
+"""ZLaP."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from sklearn.semi_supervised import LabelSpreading
 
 from metaadapter.adapter.weights import logits_of
 from metaadapter.bench.peers.by_name import POOL_PEERS
-
-
-@pytest.mark.parametrize("shots", [(3, 1, 2), (2, 2), (0, 3, 1)])
-def test_label_spreading__scikit_learn__agrees(make_support, add_pool, pictures_of, query, shots):
-    support = add_pool(make_support(shots), 9)
-    rows, labels = (tensor.numpy() for tensor in pictures_of(support))
-    known = np.concatenate([rows, support.pool_TUD[0].numpy()])
-
-    result = logits_of(POOL_PEERS["label spreading"](support), query)[0]
-
-    spread = LabelSpreading().fit(known, np.concatenate([labels, np.full(9, -1)]))
-    wanted = torch.zeros_like(result)
-    wanted[:, spread.classes_] = torch.from_numpy(spread.predict_proba(query[0].numpy()))
-    torch.testing.assert_close(result.exp(), wanted, atol=1e-5, rtol=1e-5)
 
 
 def nearest(x, candidates, k):

@@ -1,16 +1,11 @@
-"""Peers that spread labels through a graph: ZLaP, and scikit-learn's label spreading.
-
-ZLaP is by Stojnić et al. (CVPR 2024), label spreading by Zhou et al. (2003).
-"""
+"""ZLaP (Stojnić et al., CVPR 2024): labels that spread through a graph of pictures and texts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from sklearn.semi_supervised import LabelSpreading
 from torch import Tensor
 
 from metaadapter.adapter.support import Support
@@ -65,31 +60,3 @@ def _strongest(cosines_QV: Float[Tensor, "Q V"], n_kept: int) -> Float[Tensor, "
     """Return the largest cosines of each row; 0 elsewhere, and instead of a negative cosine."""
     kept = cosines_QV.topk(min(n_kept, cosines_QV.shape[1]), dim=-1)
     return torch.zeros_like(cosines_QV).scatter(-1, kept.indices, kept.values.clamp(min=0))
-
-
-def label_spreading(support: Support) -> LogitFunction:
-    """Return a function with probabilities ∝ Σ_j exp(−20 ‖x − x_j‖²) F_jc.
-
-    F_jc are the final labels of all pictures j. All settings are scikit-learn's. Texts and
-    temperature are not used: a class without a picture is never predicted, and without any picture
-    all classes are equally probable.
-    """
-    return answers(support, _fit_spreading)
-
-
-def _fit_spreading(task: Task) -> Callable[[Tensor], Tensor]:
-    n_way, pictured = len(task.text_ND), np.unique(task.labels_M.cpu().numpy())
-    spread = LabelSpreading()
-    if len(pictured):
-        unlabelled = np.full(len(task.pool_UD), -1)
-        labels = np.concatenate([unlabelled, task.labels_M.cpu().numpy()])
-        spread.fit(task.points_PD.cpu().numpy(), labels)
-
-    def scores(rows_QD: Float[Tensor, "Q D"]) -> Float[Tensor, "Q N"]:
-        p_QN = rows_QD.new_zeros(len(rows_QD), n_way)
-        if len(pictured) and len(rows_QD):
-            predicted = spread.predict_proba(rows_QD.cpu().numpy())
-            p_QN[:, pictured] = torch.from_numpy(predicted).to(p_QN)
-        return log_probabilities(p_QN)
-
-    return scores
