@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple, final
 
 from metaadapter.bench.evaluation.metrics import Tables
@@ -41,24 +40,16 @@ class CellResult(NamedTuple):
     tables: Tables
 
 
-def read_cells(folder: Path) -> dict[Cell, CellResult]:
-    """Return the finished cells of an evaluation; `DataError` if their file is damaged."""
-    with Database(folder / CELLS_FILE, PURPOSE, writes=False) as database:
-        return _results(database)
-
-
-def _results(database: Database) -> dict[Cell, CellResult]:
-    results = (CellResult(**value) for value in database.latest(KIND).values())
-    return {(cell := Cell(*result.cell)): result._replace(cell=cell) for result in results}
-
-
 @final
 class FinishedCells:
     """Finished cells in a database that is open for writing; the last result of a cell counts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.results = _results(database)
+        results = (CellResult(**value) for value in database.latest(KIND).values())
+        self.results = {
+            (cell := Cell(*result.cell)): result._replace(cell=cell) for result in results
+        }
 
     def measure_missing(
         self,

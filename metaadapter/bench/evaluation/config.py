@@ -54,13 +54,11 @@ class EvaluationConfig(DrawConfig):
     """Folders of stores whose pictures are further queries, if their classes are not in the set; a
     set gets no strangers from its own stores."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)] = ("default", "peers")
-    """Names of methods, folders of generators and peers, and groups as in `resolve_names`; with
+    """Names of methods, folders of generators, and groups as in `resolve_names`; with
     `continual`, names of learners as in `load_learner`, and "peers" for all peers among them; with
     `several`, among `METHODS_OF_SEVERAL`."""
     names: tuple[NameLevel, ...] = (OWN,)
     """Levels of class texts as in `with_names`; each set is measured once at each level."""
-    metrics: tuple[str, ...] = ()
-    """The user's own metrics, as FILE.py:FUNCTION."""
     tree: str | None = None
     """A file with the label tree of all classes, for figures of its levels and sure answers."""
 

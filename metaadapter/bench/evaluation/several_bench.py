@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
@@ -154,8 +153,8 @@ class SeveralBench(Bench):
         return data.to_dict() | {**sizes, "near_copies": 0, "left_out": left_out}
 
     def draw(self, store: str, n_shot: int, seed: int) -> SeveralRows:
-        """Return the task of a set, a number of shots and a seed; the last result is cached."""
-        return _last_draw(self, store, n_shot, seed)
+        """Return the task of a set, a number of shots and a seed."""
+        return draw_several(store, self._sets[store].shows_NC, self.config.ways, n_shot, seed)
 
     def measure(self, cell: Cell) -> Tables:
         """Measure a cell and return its scores, as fractions of 1."""
@@ -191,11 +190,6 @@ class SeveralBench(Bench):
         cells = [self._sets[data.name].cells[number] for number in pictures["picture"]]
         # A support of fewer shots is no part of a larger one, so each has a task of its own.
         return pictures.assign(task=n_shot, **{"class": cells})
-
-
-@lru_cache(maxsize=1)
-def _last_draw(bench: SeveralBench, store: str, n_shot: int, seed: int) -> SeveralRows:
-    return draw_several(store, bench._sets[store].shows_NC, bench.config.ways, n_shot, seed)
 
 
 def load_several(name: str) -> Measured:

@@ -1,4 +1,4 @@
-"""The tables of an evaluation, in pandas and in CSV and Parquet files."""
+"""The tables of an evaluation, in pandas and in CSV files."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ def gathered(results: Iterable[CellResult], name: str) -> dict[str, list[Any]]:
 
 
 def _rows(rows: pd.DataFrame) -> pd.DataFrame:
-    own_metrics = [name for name in rows if name not in TASK_COLUMNS]
-    rows = rows[[*TASK_COLUMNS[: -len(COSTS)], *own_metrics, *COSTS]]
+    of_tree = [name for name in rows if name not in TASK_COLUMNS]
+    rows = rows[[*TASK_COLUMNS[: -len(COSTS)], *of_tree, *COSTS]]
     of_part = {part: group.reset_index(drop=True) for part, group in rows.groupby("part")}
     if "new" not in of_part:
         return rows
@@ -184,17 +184,15 @@ def table(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
 
 
 def table_files(tables: Mapping[str, pd.DataFrame]) -> dict[str, Content]:
-    """Return file name → content: each table as CSV; the rows also as Parquet."""
+    """Return file name → content: each table as CSV."""
     files = {f"{name}.csv": content(rows) for name, rows in tables.items() if name != "draws"}
     if "draws" in tables:
         files["draws.csv.gz"] = content(tables["draws"], packed=True)
-    if len(tables.get("rows", ())):
-        files["rows.parquet"] = content(tables["rows"], ".parquet")
     return files
 
 
-def content(rows: pd.DataFrame, ending: str = ".csv", *, packed: bool = False) -> Content:
-    """Return the content of a file with this ending."""
+def content(rows: pd.DataFrame, *, packed: bool = False) -> Content:
+    """Return the content of a CSV file, compressed if `packed`."""
     columns = [Column(name, _kind(name)) for name in rows]
 
     def cells() -> Iterator[Sequence[object]]:
@@ -204,7 +202,7 @@ def content(rows: pd.DataFrame, ending: str = ".csv", *, packed: bool = False) -
             yield from known.itertuples(index=False, name=None)
 
     def write(file: IO[bytes]) -> None:
-        table_content(ending, columns, cells())(file)
+        table_content(".csv", columns, cells())(file)
 
     def write_packed(file: IO[bytes]) -> None:
         with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed_file:

@@ -44,8 +44,6 @@ class NamesAxis:
     levels: tuple[str, ...]
     zero_shot: Mapping[str, float]
     """Level → accuracy of the names alone, the mean over the sets; "own" is a level, too."""
-    means: Mapping[str, Mapping[int, Mapping[str, float]]]
-    """Method → number of shots → level → figure, the mean over the sets."""
     best: Mapping[str, Mapping[int, AgainstBest]]
     """Level → number of shots → the best peer there."""
     mean_best: Mapping[int, AgainstBest]
@@ -122,13 +120,8 @@ def _compared(
         return {n: str(means[n][list(peers)].idxmax()) for n in shots}
 
     best = {level: best_peers(table) for level, table in tasks.items()}
-    means = {level: _over_sets(tasks[level]) for level in levels}
     envelope = {n: sum(tasks[level][n, best[level][n]] for level in levels) for n in shots}
     return {
-        "means": {
-            method: {n: {level: float(means[level][n, method]) for level in levels} for n in shots}
-            for method in together.columns.unique("method")
-        },
         "best": {
             level: {
                 n: _against(table[n, reference], table[n, peer], peer)

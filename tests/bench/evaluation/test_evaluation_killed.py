@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from metaadapter.bench.evaluation.cells import read_cells
 from metaadapter.bench.run import evaluate
+from tests.bench.evaluation.test_folder import read_cells
 from tests.bench.evaluation.test_run import figures
 
 pytestmark = pytest.mark.slow

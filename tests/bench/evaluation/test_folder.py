@@ -8,11 +8,16 @@ from metaadapter.bench.evaluation.cells import (
     Cell,
     CellResult,
     FinishedCells,
-    read_cells,
 )
 from metaadapter.bench.evaluation.folder import Record, hold_evaluation
 from metaadapter.errors import DataError
 from metaadapter.files.db import Database
+
+
+def read_cells(folder):
+    """The finished cells in the folder of an evaluation, by cell."""
+    with Database(folder / CELLS_FILE, PURPOSE, writes=False) as database:
+        return FinishedCells(database).results
 
 
 @pytest.fixture

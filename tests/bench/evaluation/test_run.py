@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from metaadapter.bench.evaluation.cells import read_cells
 from metaadapter.bench.run import evaluate
 from metaadapter.files.progress import showing
+from tests.bench.evaluation.test_folder import read_cells
 
 TIMES = ("fit_seconds", "predict_seconds", "peak_mib")
 

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import csv
-
 import numpy as np
-import pyarrow.parquet
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
@@ -15,7 +12,6 @@ from metaadapter.bench.evaluation.tables import (
     content,
     read_table,
     table,
-    table_files,
 )
 from metaadapter.errors import DataError
 from metaadapter.files.output_folder import replace_file
@@ -122,22 +118,6 @@ COLUMNS = {
 @pytest.fixture
 def rows():
     return table(COLUMNS)
-
-
-def test_table_files__parquet__has_the_rows_of_the_csv_file(rows, tmp_path):
-    some = rows.iloc[[0, 2]]
-
-    for name, written in table_files({"rows": some}).items():
-        replace_file(tmp_path / name, written)
-
-    result = pyarrow.parquet.read_table(tmp_path / "rows.parquet").to_pylist()
-    assert [row["method"] for row in result] == ["007", "NA"]
-    assert [row["n_query"] for row in result] == [None, 8]
-    with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:
-        stored = list(csv.DictReader(file))
-    assert [float(row["accuracy"]) for row in stored] == [row["accuracy"] for row in result]
-    assert [row["nll"] for row in stored] == ["", "0.5"]
-    assert [row["n_query"] for row in stored] == ["", "8"]
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz"])
