@@ -69,7 +69,7 @@ def measure() -> dict[str, float]:
 def _seconds_to_add(session: Session, file: Path, rng: np.random.Generator) -> float:
     Image.fromarray(rng.integers(0, 256, (300, 400, 3), np.uint8)).save(file)
     start = time.perf_counter()
-    picture = session.project.pictures.keep(file)
+    picture = session.project.pictures.keep(file.read_bytes())
 
     def edit(contents: Contents) -> Edit:
         return Edit("picture", add_pictures(contents, {picture: file.name}, {picture: ("0",)}))

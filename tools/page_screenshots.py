@@ -94,7 +94,6 @@ def states() -> dict[str, tuple[dict, Callable[[Any], None] | None]]:
         "several-confirmed": (with_several(state(5, 4, 60)), click("#filters .filter >> nth=3")),
         "several-download": (with_several(state(5, 4, 60)), click("#download")),
         "by-answer": (many, lambda page: page.select_option("#order", "class")),
-        "look-alikes": (many, lambda page: page.select_option("#order", "alike")),
         **filters,
         "minimum": (many, lambda page: page.fill("#threshold-slider", "75")),
         "removed": (many, keys("Shift+ArrowRight", "Delete")),

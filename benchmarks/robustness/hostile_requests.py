@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import socket
 import struct
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 
@@ -95,7 +93,7 @@ def queries(served: Served, rng: np.random.Generator) -> Outcome:
         rng.choice(
             [
                 *("/answers?since=x", "/answers?since=1e999", "/take/answers.csv?sure=nan"),
-                *("/take/moves.sh?sure=-1", "/take/pictures.zip?sure=" + "9" * 4000),
+                *("/take/counts.csv?sure=-1", "/take/pictures.zip?sure=" + "9" * 4000),
                 *(f"/pictures/{'f' * 32}?size=huge", f"/pictures/{'f' * 32}?size=whole"),
             ]
         )
@@ -129,8 +127,8 @@ def forms(served: Served, rng: np.random.Generator) -> Outcome:
 
 
 def files(served: Served, rng: np.random.Generator) -> Outcome:
-    """Files that are no pictures or zip files, give false sizes, or would fill memory or disk."""
-    makers = (noise, cut_off, pixel_bomb, zip_bomb, many_in_a_zip, lying_zip, zip_in_zip)
+    """Files that are no pictures, give false sizes, or would fill the memory."""
+    makers = (noise, cut_off, pixel_bomb)
     maker = makers[int(rng.integers(len(makers)))]
     name = str(
         rng.choice(["a.jpg", "../../../../etc/cron.d/x", "C:\\a.png", "x" * 9000, "\u202egpj"])
@@ -164,27 +162,6 @@ def pixel_bomb(rng: np.random.Generator) -> bytes:
     """A few bytes that claim to be a picture of billions of pixels."""
     side = int(rng.integers(20_000, 2**31 - 1))
     return _png(side, int(rng.choice([1, side])), b"\0" * 1000)
-
-
-def zip_bomb(rng: np.random.Generator) -> bytes:
-    return _zip([(f"{n}.png", bytes(70_000_000)) for n in range(int(rng.integers(1, 3)))])
-
-
-def many_in_a_zip(rng: np.random.Generator) -> bytes:
-    return _zip([(f"{n}.png", b"") for n in range(int(rng.integers(20_001, 22_000)))])
-
-
-def lying_zip(rng: np.random.Generator) -> bytes:
-    size = int(rng.integers(100_000, 900_000))
-    whole = _zip([("a.png", bytes(size))])
-    return whole.replace(struct.pack("<L", size), struct.pack("<L", int(rng.integers(1, 1000))))
-
-
-def zip_in_zip(rng: np.random.Generator) -> bytes:
-    content = rng.bytes(100)
-    for _ in range(int(rng.integers(1, 20))):
-        content = _zip([("a.zip", content)])
-    return content
 
 
 def half_open(served: Served, rng: np.random.Generator) -> Outcome:
@@ -252,23 +229,3 @@ def _png(width: int, height: int, pixels: bytes) -> bytes:
     head = struct.pack(">LLBBBBB", width, height, 8, 2, 0, 0, 0)
     data = chunk(b"IDAT", zlib.compress(pixels))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + data + chunk(b"IEND", b"")
-
-
-def _zip(members: list[tuple[str, bytes]]) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, data in members:
-            archive.writestr(name, data)
-    return content.getvalue()
-
-
-HOSTILE: dict[str, Callable[[Served, np.random.Generator], Outcome]] = {
-    "foreign requests": foreign,
-    "paths and methods": paths_and_methods,
-    "documents": documents,
-    "queries": queries,
-    "forms": forms,
-    "files": files,
-    "half-open connections": half_open,
-    "bytes that are no request": raw,
-}

@@ -30,7 +30,7 @@ PORT = 8000
 COLOURS = {"red fox": (200, 60, 40), "lynx": (90, 120, 60)}
 # With more than eight pictures a class the predictions do not depend on when a pool is read.
 N_SHOTS, N_TRAY = 9, 3
-DOWNLOADS = ("/take/answers.csv", "/take/moves.sh", "/advice")
+DOWNLOADS = ("/take/answers.csv", "/take/labels.csv", "/advice")
 VARYING = {"revision", "folder", "name", "path"}
 
 

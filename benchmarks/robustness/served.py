@@ -56,8 +56,6 @@ class Served:
             return
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         code = 1
-        # A kill leaves pictures without a line in the history; the page notes that it moves them.
-        warnings.simplefilter("ignore", UserWarning)
         try:
             with Projects(folder, encoder.name, lambda *_, **__: encoder).opened() as projects:
                 run_server(Guard(make_app(projects, limits), self.access, limits), [listening])

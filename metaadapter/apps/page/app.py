@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.guard import PHONE
 from metaadapter.apps.page.projects import Projects
-from metaadapter.apps.page.refusal import Limits, Refusal, as_sentence, error_response, not_saved
+from metaadapter.apps.page.refusal import Limits, Refusal, as_sentence, error_response
 from metaadapter.apps.page.routes import (
     answer_routes,
     download_routes,
@@ -94,13 +94,11 @@ async def _respond_to_error(_: Request, error: Exception) -> Response:
 
 
 def _as_refusal(error: Exception) -> Refusal:
-    # The framework wraps the refusal of a body that is too long or too slow in its own error.
-    if isinstance(error.__cause__, Refusal):
-        return error.__cause__
     if isinstance(error, Refusal):
         return error
-    if isinstance(error, HTTPException) and isinstance(error.__cause__, OSError):
-        return not_saved(error.__cause__)  # the files of a form
+    # The framework wraps the refusal of a body that is too long, and the error of a full disk.
+    if isinstance(error, HTTPException) and isinstance(error.__cause__, Refusal | OSError):
+        return _as_refusal(error.__cause__)
     if isinstance(error, ClientDisconnect):
         return Refusal(400, "left", "The client left before its request was complete.")
     if isinstance(error, RequestValidationError):

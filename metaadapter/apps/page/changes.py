@@ -9,11 +9,9 @@ from typing import NamedTuple, TypeAlias
 from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.entries import (
     NONE,
-    ONLY,
     BoxEntry,
     ClassEntry,
     CropEntry,
-    LabellingEntry,
     PictureEntry,
 )
 from metaadapter.apps.page.picture_folder import id_of
@@ -44,7 +42,7 @@ def add_classes(
         )
     if any(label in contents.classes for label in names):
         raise Refusal(409, "invalid", "There is already a class with this id.")
-    if contents.several:
+    if contents.settings.several:
         require_plain_names(names.values())
     taken = {same_label_spelling(entry.name): entry.name for entry in contents.classes.values()}
     for name in names.values():
@@ -63,7 +61,7 @@ def change_class(
     """The changes that rename or describe a class; `None` leaves that part as it is."""
     before = contents.require_class(label)
     others = [entry.name for other, entry in contents.classes.items() if other != label]
-    if name is not None and contents.several:
+    if name is not None and contents.settings.several:
         require_plain_names([name])
     if name is not None:
         _require_free(name, {same_label_spelling(other): other for other in others})
@@ -155,11 +153,9 @@ def _require_free(name: str, taken: Mapping[str, str]) -> None:
 
 def set_several(contents: Contents, *, several: bool) -> tuple[Change, ...]:
     """The changes after which a picture can show several classes, or only one again."""
-    if several == contents.several:
-        return ()
+    settings = contents.settings
     if several:
         require_plain_names(entry.name for entry in contents.classes.values())
-        settings = contents.settings
         has_series = settings.burst is not None or settings.allowed is not None
         if has_series or any(entry.boxes is not None for entry in contents.pictures.values()):
             raise takes_one_label("A project with boxes or series of camera traps")
@@ -170,12 +166,12 @@ def set_several(contents: Contents, *, several: bool) -> tuple[Change, ...]:
             f"{n} of the pictures show several classes. Give each of them one class first.",
             n=n,
         )
-    return contents.changes("labelling", {ONLY: LabellingEntry(several=several)})
+    return contents.change_settings(several=several)
 
 
 def require_one_label(contents: Contents, what: str) -> None:
     """Refuse `what`, the subject of a sentence, in a project of several labels."""
-    if contents.several:
+    if contents.settings.several:
         raise takes_one_label(what)
 
 
@@ -202,7 +198,7 @@ def require_plain_names(names: Iterable[str]) -> None:
 
 def with_labels(contents: Contents, entry: PictureEntry, labels: Labels) -> PictureEntry:
     """The entry with other labels; a `Refusal` of several in a project of one label."""
-    if len(labels) > 1 and not contents.several:
+    if len(labels) > 1 and not contents.settings.several:
         raise Refusal(422, "one-label", "In this project a picture has one label. Give one class.")
     return entry.model_copy(update={"labels": labels})
 

@@ -20,9 +20,9 @@ from metaadapter.apps.page.entries import (
     AdviceEntry,
     ClassEntry,
     Entry,
-    FieldEntry,
     Kind,
     PictureEntry,
+    SettingsEntry,
 )
 from metaadapter.apps.page.refusal import Refusal
 
@@ -134,16 +134,10 @@ class Contents:
         return self.entries["advice"]
 
     @property
-    def settings(self) -> FieldEntry:
-        """The settings for camera traps."""
-        settings: FieldEntry | None = self.entries["settings"].get(ONLY)
-        return settings or FieldEntry()
-
-    @property
-    def several(self) -> bool:
-        """Whether a picture can show several classes."""
-        entry = self.entries["labelling"].get(ONLY)
-        return entry is not None and entry.several
+    def settings(self) -> SettingsEntry:
+        """The settings."""
+        settings: SettingsEntry | None = self.entries["settings"].get(ONLY)
+        return settings or SettingsEntry()
 
     def make(self, edit: Edit) -> None:
         """Make an edit; edits that were undone before can no longer be redone."""
@@ -172,6 +166,11 @@ class Contents:
         self.steps.append(Step(what, edit, origin))
         self.keys |= {origin.key} - {""}
         return edit
+
+    def change_settings(self, **values: object) -> tuple[Change, ...]:
+        """The changes that give some settings other values; empty if they have them."""
+        after = self.settings.model_copy(update=values)
+        return () if after == self.settings else self.changes("settings", {ONLY: after})
 
     def changes(self, kind: Kind, entries: Mapping[str, Entry | None]) -> tuple[Change, ...]:
         """The changes that set entries, given as id → entry; `None` removes an entry."""

@@ -75,21 +75,17 @@ class PictureEntry(Entry):
         return self.boxes is not None and not self.labels
 
 
-class FieldEntry(Entry):
-    """The settings of a project for camera traps."""
+class SettingsEntry(Entry):
+    """The settings of a project."""
 
+    several: bool = False
+    """Whether a picture can show several classes; the other settings are for camera traps."""
     burst: float | None = None
     """Most seconds between two frames of a series; `None` if no series are formed."""
     allowed: tuple[Id, ...] | None = None
     """The classes that occur; `None` means all."""
     detector: str = ""
     """The name of the detector, as its file says it."""
-
-
-class LabellingEntry(Entry):
-    """Whether a picture can show several of the classes."""
-
-    several: bool
 
 
 class AdviceEntry(Entry):
@@ -104,13 +100,12 @@ class AdviceEntry(Entry):
     action: Action
 
 
-Kind = Literal["class", "picture", "settings", "advice", "labelling"]
+Kind = Literal["class", "picture", "settings", "advice"]
 KINDS: Mapping[Kind, type[Entry]] = {
     "class": ClassEntry,
     "picture": PictureEntry,
-    "settings": FieldEntry,
+    "settings": SettingsEntry,
     "advice": AdviceEntry,
-    "labelling": LabellingEntry,
 }
 ONLY = "0"
-"""The id of the entry of a kind that a project has once: settings and labelling."""
+"""The id of the settings, of which a project has one entry."""

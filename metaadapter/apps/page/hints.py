@@ -1,17 +1,9 @@
-"""The hints of a session beside its answers: look-alikes, and advice, which a person settles."""
+"""Advice of a session, which a person settles."""
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Collection, Mapping
 from hashlib import sha256
-
-import numpy as np
-from jaxtyping import Float32
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import normalize
 
 from metaadapter.apps.advice.advise import advise
 from metaadapter.apps.advice.evidence import MAX_PICTURES
@@ -22,32 +14,6 @@ from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.entries import NONE, Action, AdviceEntry
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.files.strict_json import json_text
-
-# The centres of groups are learned from at most this many pictures, enough for large trays.
-MAX_LEARNED, STEPS, SEED = 4000, 8, 0
-
-
-def look_alikes(features: Float32[np.ndarray, "n D"]) -> list[list[int]]:
-    """Return groups of row numbers, the most alike first; a row that is like no other has none.
-
-    This is k-means with the square root of n centres, on unit rows without their mean, which all
-    pictures share.
-    """
-    if len(features) < 2:
-        return []
-    rows = normalize(features - features.mean(0))
-    n_centres = math.ceil(math.sqrt(len(rows)))
-    learned = rows[np.random.default_rng(SEED).permutation(len(rows))[:MAX_LEARNED]]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # of equal pictures
-        model = KMeans(n_centres, init="random", max_iter=STEPS, n_init=1, random_state=SEED)
-        model.fit(learned)
-    nearest = model.predict(rows)
-    similarity = (rows * normalize(model.cluster_centers_)[nearest]).sum(1)
-    groups = [np.flatnonzero(nearest == centre) for centre in range(n_centres)]
-    groups = [group for group in groups if len(group) > 1]
-    groups.sort(key=lambda group: -similarity[group].mean())
-    return [group[np.argsort(-similarity[group], kind="stable")].tolist() for group in groups]
 
 
 def advice_on(results: Results, settled: Collection[str]) -> list[Advice[str]]:

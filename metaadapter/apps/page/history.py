@@ -93,7 +93,9 @@ class History:
             raise _lost(path)
         with write_errors(self._owner, instead=INSTEAD), ExitStack() as stack:
             stack.enter_context(_named_damage())
-            self._log = stack.enter_context(_open(path))
+            advice = "use the page at the address that the other run printed"
+            log = Database(path, PURPOSE, owner=self._owner, instead=advice)
+            self._log = stack.enter_context(log)
             self.contents = _read(self._log)
             """The contents after all edits."""
             self._copied = self._copy()
@@ -143,12 +145,6 @@ class History:
         return today
 
 
-def _open(path: Path) -> Database:
-    advice = "use the page at the address that the other run printed"
-    with _named_damage():
-        return Database(path, PURPOSE, owner=f"the project {path.parent}", instead=advice)
-
-
 @contextmanager
 def _named_damage() -> Iterator[None]:
     """Turn the error of a damaged file into a `DamagedHistory`."""
@@ -159,13 +155,6 @@ def _named_damage() -> Iterator[None]:
         if isinstance(error, DamagedDatabase) or name == "SQLITE_NOTADB":
             raise DamagedHistory(*error.args) from error
         raise
-
-
-def require_closed(path: Path) -> None:
-    """Raise a `DataError` if another process has the project of a history open."""
-    with suppress(DamagedHistory):
-        if path.exists():
-            _open(path).close()
 
 
 def repair(path: Path) -> str:

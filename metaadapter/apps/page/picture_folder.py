@@ -10,7 +10,6 @@ import io
 import os
 import re
 import threading
-from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,8 +22,8 @@ from metaadapter.data.crop import Crop
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage, open_readable
 from metaadapter.errors import DataError
-from metaadapter.files.checksums import content_hash, file_hash
-from metaadapter.files.output_folder import sync_folder, write_errors
+from metaadapter.files.checksums import content_hash
+from metaadapter.files.output_folder import replace_file, write_errors
 
 ID_DIGITS = 32
 ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
@@ -91,32 +90,22 @@ class PictureFolder:
                 self._write_thumbnail(picture, jpeg)
         return jpeg
 
-    def keep(self, file: Path) -> str:
-        """Move a picture from the same drive into the folder; return its id.
+    def keep(self, content: bytes) -> str:
+        """Write a picture into the folder; return its id.
 
-        A damaged file of the same picture goes to the leftovers. The picture survives a power cut
-        after `sync`, which waits for many at once. An `UnreadableImage` if it cannot be read.
+        A damaged file of the same picture goes to the leftovers. An `UnreadableImage` if the
+        content is no picture.
         """
-        picture = id_of(file_hash(file))
-        with suppress(UnreadableImage):
-            self.read(picture)
-            file.unlink()
-            return picture
-        decoded = decode_image(file)
+        picture = id_of(content_hash(content))
         with self._writing, write_errors("the picture", instead="choose another project"):
-            jpeg = _thumbnail(decoded)
-            self._write_thumbnail(picture, jpeg)
-            with file.open("rb+") as opened:
-                os.fsync(opened.fileno())
+            with suppress(UnreadableImage):
+                self.read(picture)
+                return picture
+            self._write_thumbnail(picture, _thumbnail(decode_image(content)))
             if os.path.lexists(path := self._pictures / picture):
                 move_aside(path, self._project)
-            file.replace(path)
+            replace_file(path, content)
         return picture
-
-    def sync(self) -> None:
-        """Wait until the names of the pictures are on the disk, too."""
-        with write_errors("the pictures", instead="choose another project"):
-            sync_folder(self._pictures)
 
     def _write_thumbnail(self, picture: str, jpeg: bytes) -> None:
         # Nothing is synced: a thumbnail that a power cut damages has no proof, and is made again.
@@ -125,20 +114,6 @@ class PictureFolder:
         with unfinished.open("xb") as file:
             file.write(_with_proof(picture, jpeg))
         unfinished.replace(self._thumbnails / picture)
-
-    def set_others_aside(self, wanted: Container[str]) -> int:
-        """Move all files but the wanted pictures to the leftovers; return their number.
-
-        Hidden files, which file managers leave, stay.
-        """
-        others = [
-            path
-            for path in self._pictures.iterdir()
-            if path.name not in wanted and not path.name.startswith(".")
-        ]
-        for path in others:
-            move_aside(path, self._project)
-        return len(others)
 
 
 def make_folder(folder: Path) -> None:

@@ -27,7 +27,6 @@ from metaadapter.apps.page.project_folders import (
     HISTORY_FILE,
     LEFTOVERS_FOLDER,
     PROJECT_FILE,
-    REDIRECT_FILE,
 )
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import DataError, MetaAdapterError
@@ -39,7 +38,8 @@ from metaadapter.files.output_folder import require_no_link, require_own_or_empt
 
 SCHEMA = "metaadapter.project/1"
 INCOMING_FOLDER, FEATURES_FOLDER = "incoming", "features"
-UPLOAD_PREFIX = "upload-"
+TEMPORARY = "upload-"
+"""The beginning of the names of temporary folders; the next start removes what a kill leaves."""
 PARTS = (
     *(PROJECT_FILE, HISTORY_FILE, f"{HISTORY_FILE}-journal", COPIES_FOLDER, PICTURES_FOLDER),
     *(THUMBNAILS_FOLDER, INCOMING_FOLDER, FEATURES_FOLDER, LEFTOVERS_FOLDER),
@@ -66,8 +66,6 @@ class Project:
     pictures: PictureFolder
     features: KeptFeatures
     """The features of each picture by its SHA-256."""
-    incoming: Path
-    """A folder on the same drive for uploads that have not been checked yet."""
     notes: tuple[str, ...] = ()
     """Sentences on what was not as it should be when the project was opened."""
 
@@ -104,69 +102,47 @@ def open_project(
     The project has also the notes that are given.
     """
     owner, notes = f"the project {folder}", [*notes]
-    is_new = _require_project_or_empty(folder)
+    _require_project_or_empty(folder)
+    # The folder of pictures is made after the other parts: without it, nothing was added yet.
+    is_new = not (folder / PICTURES_FOLDER).exists()
+    lacks_facts = not (folder / PROJECT_FILE).exists()
     with ExitStack() as stack:
         history = stack.enter_context(closing(History(folder / HISTORY_FILE, is_new=is_new)))
-        if is_new and (history.contents.done or history.contents.undone):
-            raise _lacks_facts(folder)
-        facts = ProjectFacts(name, encoder or "tiny") if is_new else read_facts(folder)
-        options = {} if is_new or encoder is not None else {"remembered_by": owner}
+        facts = ProjectFacts(name, encoder or "tiny") if lacks_facts else read_facts(folder)
+        options = {} if lacks_facts or encoder is not None else {"remembered_by": owner}
         loaded = load(encoder or facts.encoder, **options)
+        if lacks_facts:
+            write_facts(folder, facts)
+            if not is_new:
+                notes.append(
+                    f"{folder / PROJECT_FILE} was missing, and is written anew: the project has "
+                    f"the name {facts.name} and the encoder {facts.encoder}"
+                )
         incoming, pictures = folder / INCOMING_FOLDER, PictureFolder(folder)
         with write_errors(owner, instead=INSTEAD):
             make_folder(incoming)
-            for left in incoming.glob(f"{UPLOAD_PREFIX}*"):  # by a request that a kill cut off
+            for left in incoming.glob(f"{TEMPORARY}*"):  # by a request that a kill cut off
                 shutil.rmtree(left, ignore_errors=True)
             pictures.make()
-        if is_new:
-            write_facts(folder, facts)
         features = _features(folder / FEATURES_FOLDER, loaded, owner, notes)
         stack.callback(features.close)
-        with write_errors(owner, instead=INSTEAD):
-            if n_others := pictures.set_others_aside(history.contents.kept_pictures):
-                notes.append(
-                    f"the history does not name {n_others} of the files that were in "
-                    f"{folder / PICTURES_FOLDER}; they are now in {folder / LEFTOVERS_FOLDER}"
-                )
         for note in notes:
             warnings.warn(note, stacklevel=3)
         stack.enter_context(_temporary_files_in(incoming))
-        yield Project(folder, facts, loaded, history, pictures, features, incoming, tuple(notes))
+        yield Project(folder, facts, loaded, history, pictures, features, tuple(notes))
         features.commit()
 
 
-def _require_project_or_empty(folder: Path) -> bool:
-    """Refuse a folder with something else; return whether it has no project yet."""
+def _require_project_or_empty(folder: Path) -> None:
     with write_errors(f"the project {folder}", instead=INSTEAD):
         folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         require_no_link(folder / part)
-    is_new = not (folder / PROJECT_FILE).exists()
-    if not is_new or not _is_unfinished(folder):
-        if is_new and (folder / HISTORY_FILE).exists():
-            raise _lacks_facts(folder)
-        require_own_or_empty(
-            folder,
-            (PROJECT_FILE,),
-            "project",
-            instead="name a new folder for the project, and drop your pictures on its page",
-        )
-    return is_new
-
-
-def _is_unfinished(folder: Path) -> bool:
-    """Return whether a folder has nothing but the empty parts of a new project that was killed."""
-    paths = [path for path in folder.iterdir() if path.name != REDIRECT_FILE]
-    return all(
-        path.name.removesuffix(".tmp") in PARTS and not (path.is_dir() and any(path.iterdir()))
-        for path in paths
-    )
-
-
-def _lacks_facts(folder: Path) -> DataError:
-    return DataError(
-        f"{folder / PROJECT_FILE} is missing, so the name and the encoder of the project are "
-        f"unknown; {RESTORE}"
+    require_own_or_empty(
+        folder,
+        (PROJECT_FILE, HISTORY_FILE),
+        "project",
+        instead="name a new folder for the project, and drop your pictures on its page",
     )
 
 

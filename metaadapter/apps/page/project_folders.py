@@ -13,8 +13,6 @@ PROJECT_FILE, HISTORY_FILE = "project.json", "history.db"
 # It leads the browser to the page; a folder that has only hidden files is still empty.
 REDIRECT_FILE = ".open.html"
 PROJECTS_FOLDER, DEFAULT_NAME = "metaadapter projects", "My pictures"
-DELETED_FOLDER = "deleted projects"
-"""Beside the projects; nothing in it is listed, and moving a project back restores it."""
 
 
 def default_project() -> Path:
@@ -56,11 +54,6 @@ def _place(project: Path, name: str) -> Path:
     folder = project / LEFTOVERS_FOLDER
     require_no_link(folder)
     folder.mkdir(exist_ok=True)
-    return free_place(folder / name)
-
-
-def free_place(path: Path) -> Path:
-    """A path where nothing lies, with a number if something lies at `path`."""
-    names = (f"{path.name} ({number})" if number > 1 else path.name for number in count(1))
-    places = map(path.with_name, names)
+    names = (f"{name} ({number})" if number > 1 else name for number in count(1))
+    places = (folder / name for name in names)
     return next(place for place in places if not place.is_symlink() and not place.exists())

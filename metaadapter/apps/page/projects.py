@@ -13,25 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn, final
 
-from metaadapter.apps.page.history import (
-    DamagedHistory,
-    read_contents,
-    repair,
-    require_closed,
-)
+from metaadapter.apps.page.history import DamagedHistory, read_contents, repair
 from metaadapter.apps.page.project import open_project, read_facts, write_facts
-from metaadapter.apps.page.project_folders import (
-    DELETED_FOLDER,
-    HISTORY_FILE,
-    free_place,
-    projects_in,
-)
+from metaadapter.apps.page.project_folders import HISTORY_FILE, projects_in
 from metaadapter.apps.page.refusal import Refusal, as_sentence
 from metaadapter.apps.page.session import Session
 from metaadapter.errors import MetaAdapterError
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.files.machine_errors import machine_error
-from metaadapter.files.output_folder import require_no_link, sync_folder, write_errors
 from metaadapter.files.plain_text import one_line
 
 NOT_PLAIN = re.compile(r"[^a-z0-9]+")
@@ -47,9 +36,9 @@ class Projects:
     """The open project, and the others in its parent folder, which can be opened instead.
 
     `encoder` is for the first project; `None` means the project's own. `load` is `load_encoder`.
-    `note` is called with the folder of each project that is opened. If the first project cannot be
-    opened, `fail` is called with the error: it may raise it; otherwise requests are refused with
-    its reason until that project or another is opened.
+    `note` is called with the folder of each project that is opened. If a project cannot be opened,
+    `fail` is called with the error: it may raise it; otherwise requests are refused with its reason
+    until that project or another is opened.
     """
 
     def __init__(
@@ -61,13 +50,15 @@ class Projects:
         fail: Callable[[MetaAdapterError], object] = _raise,
     ) -> None:
         self._folder = folder.absolute()
-        self._encoder, self._load, self._note, self._fail = encoder, load, note, fail
+        """The folder of the project that is open, or was to be opened last."""
+        self._name, self._encoder = self._folder.name, encoder
+        self._load, self._note, self._fail = load, note, fail
         self._loaded: dict[str, ImageEncoder] = {}
         self._open = ExitStack()
         self._switching = threading.Lock()
         self._session: Session | None = None
         self.failure: MetaAdapterError | None = None
-        """Why the first project is not open, if no other one is."""
+        """Why the project is not open."""
         # Larger than every revision that a tab has seen from a server before this one.
         self._revision = time.time_ns() // 10**6
         self.doing = "Starting metaadapter …"
@@ -79,10 +70,10 @@ class Projects:
 
         Unless it `waits`, another thread opens the project during the block.
         """
-        opening = threading.Thread(target=self._start_first, name="opening")
+        opening = threading.Thread(target=self._start, name="opening")
         try:
             if waits:
-                self._start_first()
+                self._start()
             else:
                 opening.start()
             yield self
@@ -120,7 +111,7 @@ class Projects:
             if session is None and folder == self._folder:
                 continue
             with suppress(MetaAdapterError):
-                if session is not None and folder == session.project.folder:
+                if session is not None and folder == self._folder:
                     contents = session.project.history.contents
                 else:
                     contents = read_contents(folder / HISTORY_FILE)
@@ -130,19 +121,21 @@ class Projects:
         return [values for _, values in sorted(projects, key=lambda one: one[0].casefold())]
 
     def open(self, name: str) -> None:
-        """Close the open project and open another; if that fails, open the former one again."""
-        self._switch(self._folder_of(name), name)
+        """Close the open project and open another, given by the name of its folder."""
+        if name not in {folder.name for folder in projects_in(self._folder.parent)}:
+            raise Refusal(404, "no-such-project", f"There is no project {name!r}.", name=name)
+        self._switch(self._folder.with_name(name), name)
 
     def make(self, name: str) -> None:
-        """Close the open project and make a new one; if that fails, open the former one again."""
+        """Close the open project and make a new one."""
         plain = NOT_PLAIN.sub("-", name.lower()).strip("-")[:MAX_FOLDER_NAME]
-        folder = self._folder.parent / (plain or "project")
+        folder = self._folder.with_name(plain or "project")
         if folder.exists():
             folder = folder.with_name(f"{folder.name}-{secrets.token_hex(3)}")
         self._switch(folder, name)
 
     def open_again(self, *, repairs: bool) -> None:
-        """Try once more to open the first project, which could not be opened.
+        """Try once more to open the project that could not be opened.
 
         If it `repairs`, a damaged history is replaced before by the edits that can be saved.
         """
@@ -152,7 +145,7 @@ class Projects:
             notes = []
             if repairs and isinstance(self.failure, DamagedHistory):
                 notes.append(repair(self._folder / HISTORY_FILE))
-            self._start_first(notes)
+            self._start(notes)
 
     def rename(self, name: str) -> None:
         """Rename the open project; its folder keeps its name."""
@@ -160,30 +153,6 @@ class Projects:
             project = self.session.project
             facts = replace(project.facts, name=name)
             self.session.project = replace(project, facts=write_facts(project.folder, facts))
-
-    def delete(self, name: str) -> Path:
-        """Move a project into the folder of deleted projects; return its place there."""
-        with self._switching:
-            folder = self._folder_of(name)
-            if folder == self.session.project.folder:
-                sentence = "This project is open. Open another one, then delete it."
-                raise Refusal(409, "project-open", sentence)
-            require_closed(folder / HISTORY_FILE)
-            trash = folder.parent / DELETED_FOLDER
-            require_no_link(trash)
-            with write_errors(f"the project {folder}", instead="move its folder away yourself"):
-                trash.mkdir(exist_ok=True)
-                place = free_place(trash / folder.name)
-                folder.rename(place)
-                sync_folder(trash)
-            return place
-
-    def _folder_of(self, name: str) -> Path:
-        """The folder of a project beside the others, given by its own name."""
-        for folder in projects_in(self._folder.parent):
-            if folder.name == name:
-                return folder
-        raise Refusal(404, "no-such-project", f"There is no project {name!r}.", name=name)
 
     def _load_once(self, name: str, **options: object) -> ImageEncoder:
         if name not in self._loaded:
@@ -194,27 +163,26 @@ class Projects:
 
     def _switch(self, folder: Path, name: str) -> None:
         with self._switching:
-            failure = self.failure
-            before = None if failure is not None else self.session.project
-            if before is not None:
-                if folder == before.folder:
-                    return
-                self._revision = self.session.revision + 1
-            self._session = self.failure = None
-            try:
-                self._open.close()
-                self._start(folder, name, None)
-            except BaseException:
-                self.failure = failure
-                if before is not None:
-                    self._start(before.folder, before.facts.name, before.facts.encoder)
-                raise
+            if self._session is not None and folder == self._folder:
+                return
+            self._folder, self._name, self._encoder = folder, name, None
+            self._start()
 
-    def _start_first(self, notes: Sequence[str] = ()) -> None:
-        """Open the first project; if that fails, keep the error, and call `fail`."""
-        self.failure = None
+    def _start(self, notes: Sequence[str] = ()) -> None:
+        """Close the open project, and open that of the folder; if that fails, keep the error."""
+        self.doing = f"Opening the project {one_line(self._name)} …"
+        if self._session is not None:
+            self._revision = self._session.revision + 1
+        self._session = self.failure = None
         try:
-            self._start(self._folder, self._folder.name, self._encoder, notes)
+            self._open.close()
+            with ExitStack() as stack:
+                project = stack.enter_context(
+                    open_project(self._folder, self._name, self._encoder, self._load_once, notes)
+                )
+                session = stack.enter_context(Session(project, self._revision))
+                self._open = stack.pop_all()
+            self._note(self._folder)
         except Exception as error:
             known = error if isinstance(error, MetaAdapterError) else machine_error(error)
             if known is None:
@@ -222,16 +190,5 @@ class Projects:
                 known = MetaAdapterError(f"unexpected {type(error).__name__}: {error}")
             self.failure = known
             self._fail(known)
-
-    def _start(
-        self, folder: Path, name: str, encoder: str | None, notes: Sequence[str] = ()
-    ) -> None:
-        self.doing = f"Opening the project {one_line(name)} …"
-        with ExitStack() as stack:
-            project = stack.enter_context(
-                open_project(folder, name, encoder, self._load_once, notes)
-            )
-            session = stack.enter_context(Session(project, self._revision))
-            self._open = stack.pop_all()
-        self._note(folder)
-        self._session = session
+        else:
+            self._session = session

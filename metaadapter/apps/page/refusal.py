@@ -13,20 +13,17 @@ PHONE_BYTES = 2**28
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The largest sizes in bytes, and the largest number of files in a zip file."""
+    """The largest sizes in bytes."""
 
     request_bytes: int = 2**32
-    """A request with files, one of which may be a zip file."""
+    """A request with files."""
     json_bytes: int = 2**23
     """Any other request."""
     picture_bytes: int = 2**26
-    archived_files: int = 20_000
-    unpacked_bytes: int = 2**33
-    """All files of one zip file."""
 
     @property
     def of_phones(self) -> Limits:
-        """The limits for phones, which send some pictures, but no archives."""
+        """The limits for phones, which send few pictures at a time."""
         return replace(self, request_bytes=min(PHONE_BYTES, self.request_bytes))
 
 
@@ -46,12 +43,6 @@ def as_sentence(error: MetaAdapterError) -> str:
     """The message of an error, with a capital letter and a full stop."""
     message = str(error)
     return f"{message[:1].upper()}{message[1:].rstrip('.')}."
-
-
-def not_saved(error: OSError) -> Refusal:
-    """The refusal of files that cannot be written."""
-    sentence = f"The files cannot be written: {error.strerror or error}. Free some space."
-    return Refusal(503, "not-saved", sentence)
 
 
 def error_response(refusal: Refusal) -> JSONResponse:

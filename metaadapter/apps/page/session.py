@@ -19,7 +19,7 @@ from metaadapter.apps.advice.kinds import Advice
 from metaadapter.apps.page.answers import Results, updated, updated_with_pool
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.entries import CropEntry
-from metaadapter.apps.page.hints import advice_on, look_alikes
+from metaadapter.apps.page.hints import advice_on
 from metaadapter.apps.page.history import History
 from metaadapter.apps.page.picture_folder import CROP_QUALITY, jpeg_bytes
 from metaadapter.apps.page.project import Project
@@ -160,13 +160,6 @@ class Session:
             # One value, so that another thread never sees half of it.
             self._advice = last = key, advice_on(results, settled)
         return last[1]
-
-    def look_alikes(self) -> list[list[str]]:
-        """Groups of encoded pictures without a label that look alike, the most alike first."""
-        snapshot = self.snapshot()
-        tray = snapshot.tray
-        groups = look_alikes(snapshot.rows(tray)) if tray else []
-        return [[tray[number] for number in group] for group in groups]
 
     def work(self) -> Reply:
         """The work in the background and the time that is left for it."""

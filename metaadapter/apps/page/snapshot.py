@@ -120,7 +120,7 @@ class Snapshot:
             dict(encoded),
             series_of(contents),
             frozenset(names[label] for label in allowed or () if label in names) or None,
-            contents.several,
+            contents.settings.several,
         )
 
     def rows(self, pictures: list[str]) -> Float32[np.ndarray, "n D"]:

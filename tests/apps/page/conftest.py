@@ -23,8 +23,6 @@ LIMITS = Limits(
     request_bytes=2_000_000,
     json_bytes=50_000,
     picture_bytes=200_000,
-    archived_files=50,
-    unpacked_bytes=2_000_000,
 )
 
 
@@ -157,18 +155,3 @@ class Filled:
     def class_of(self, name):
         (entry,) = [entry for entry in self.state["classes"] if entry["name"] == name]
         return entry["id"]
-
-
-@pytest.fixture
-def zip_of():
-    """A zip file of names and contents."""
-    import zipfile
-
-    def make(files, compression=zipfile.ZIP_DEFLATED):
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w", compression) as archive:
-            for name, data in files:
-                archive.writestr(name, data)
-        return content.getvalue()
-
-    return make

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import DataError
 from metaadapter.files.checksums import write_document
 
-UNNAMED = "the history does not name"
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
 
 
@@ -39,9 +37,7 @@ def pictures(opened, picture):
         project.history.make(Edit("classes", add_classes(contents, {"a": "red", "b": "blue"})))
         ids = []
         for colour in ("red", "red", "blue", "blue", "red", "blue"):
-            file = project.incoming / "new"
-            file.write_bytes(picture(colour))
-            ids.append(project.pictures.keep(file))
+            ids.append(project.pictures.keep(picture(colour)))
         labels = dict(zip(ids, [("a",), ("a",), ("b",), ("b",), (), ()], strict=True))
         names = {key: f"{number}.png" for number, key in enumerate(ids)}
         project.history.make(Edit("pictures", add_pictures(contents, names, labels)))
@@ -56,7 +52,7 @@ def content_of(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-@pytest.mark.filterwarnings("ignore:the first", f"ignore:{UNNAMED}")
+@pytest.mark.filterwarnings("ignore:the first")
 def test_project__with_a_damaged_history__says_why_and_is_repaired_without_loss(
     serve, colour_encoder, folder, pictures
 ):
@@ -130,33 +126,34 @@ def test_features__that_are_damaged__are_encoded_again_and_the_page_says_so(
     assert {*results.answers, *results.labelled} == set(pictures)
 
 
-def test_files__that_the_history_does_not_name__go_to_the_leftovers(opened, folder, pictures):
-    (folder / "leftovers").mkdir()
-    (folder / "leftovers" / "holiday.jpg").write_bytes(b"older")
-    (folder / "pictures" / "holiday.jpg").write_bytes(b"mine")
-    (folder / "pictures" / ".hidden").write_bytes(b"of a file manager")
-    (folder / "pictures" / "more").mkdir()
-    (folder / "pictures" / "more" / "mine.jpg").write_bytes(b"mine too")
-    (folder / "thumbnails" / "mine.jpg").write_bytes(b"mine as well")
-    (folder / "incoming" / "mine.jpg").write_bytes(b"and this")
+def test_files__that_the_history_does_not_name__stay(opened, folder, pictures):
+    names = ["pictures/holiday.jpg", "pictures/more/mine.jpg", "thumbnails/mine.jpg"]
+    names += ["incoming/mine.jpg", "leftovers/holiday.jpg"]
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"mine")
     (folder / "incoming" / "upload-1").mkdir()
     (folder / "incoming" / "upload-1" / "half").write_bytes(b"cut off by a kill")
 
-    with pytest.warns(UserWarning, match=rf"{UNNAMED} 2 of the files .*leftovers"), opened():
-        pass
+    with opened() as project:
+        assert set(project.history.contents.pictures) == set(pictures)
+        assert project.notes == ()
 
-    left = content_of(folder)
-    assert left["leftovers/holiday.jpg"] == b"older"
-    assert left["leftovers/holiday.jpg (2)"] == b"mine"
-    assert left["leftovers/more/mine.jpg"] == b"mine too"
-    assert left["pictures/.hidden"] == b"of a file manager"
-    assert left["thumbnails/mine.jpg"] == b"mine as well"
-    assert left["incoming/mine.jpg"] == b"and this"
+    assert {name: content_of(folder)[name] for name in names} == dict.fromkeys(names, b"mine")
     assert not (folder / "incoming" / "upload-1").exists()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with opened() as project:
-            assert set(project.history.contents.pictures) == set(pictures)
+
+
+@pytest.mark.filterwarnings("ignore:.*was missing")
+def test_project__whose_document_is_lost__opens_with_all_edits_and_says_so(
+    opened, folder, pictures
+):
+    (folder / "project.json").unlink()
+
+    with opened() as project:
+        assert set(project.history.contents.pictures) == set(pictures)
+        assert "project.json was missing" in project.notes[0]
+    with opened() as project:
+        assert project.notes == ()
 
 
 @pytest.mark.parametrize(

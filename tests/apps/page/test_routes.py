@@ -12,11 +12,11 @@ from metaadapter.features.encoded_pictures import encode_rows
 from metaadapter.workflow.prediction.predictions import predict_pictures
 
 
-def test_pictures__in_folders__make_classes_and_others_go_to_the_tray(project, picture, zip_of):
+def test_pictures__in_folders__make_classes_and_others_go_to_the_tray(project, picture):
     loose = picture("red")
     files = [("some/green/2.png", picture("green")), ("notes.txt", b"no picture")]
 
-    sent = project.upload(("red/1.png", picture("red")), ("2.zip", zip_of(files)), into="folders")
+    sent = project.upload(("red/1.png", picture("red")), *files, into="folders")
     added = project.upload(("loose.png", loose))["added"]
 
     state = project.state
@@ -194,25 +194,3 @@ def test_history__says_who_did_what_after_a_restart_too(project, picture):
     assert (undone["by"], undone["pictures"]) == ("Anna", [added])
     assert client.get("/history").json()["steps"] == steps
     assert all(step["at"].endswith("+00:00") for step in steps)
-
-
-def test_project__deleted__lies_whole_in_another_folder_that_is_named(project, picture):
-    project.upload(("red/1.png", picture("red")), into="folders")
-    client, folder, name = project.client, project.session.project.folder, project.state["name"]
-    refused = client.post("/projects/delete", json={"folder": folder.name})
-    client.post("/projects", json={"name": f"beside {name}"})
-    before = {file.name for file in folder.rglob("*")}
-    (folder.parent / "deleted projects").mkdir(exist_ok=True)
-    (folder.parent / "deleted projects" / folder.name).mkdir()  # one of that name is there
-
-    deleted = client.post("/projects/delete", json={"folder": folder.name}).json()
-
-    assert (refused.status_code, refused.json()["kind"]) == (409, "project-open")
-    place = folder.parent / "deleted projects" / f"{folder.name} (2)"
-    assert deleted["place"] == str(place)
-    assert not folder.exists()
-    assert {file.name for file in place.rglob("*")} == before
-    assert folder.name not in [listed["folder"] for listed in deleted["projects"]]
-    place.rename(folder)
-    assert client.post("/projects/open", json={"folder": folder.name}).is_success
-    assert len(project.state["classes"]) == 1

@@ -30,9 +30,7 @@ def fill(picture):
         labels = {}
         for colour, label, n in (("red", "a", shots), ("blue", "b", shots), ("red", None, tray)):
             for _ in range(n):
-                file = project.incoming / "new"
-                file.write_bytes(picture(colour))
-                labels[project.pictures.keep(file)] = (label,) if label else ()
+                labels[project.pictures.keep(picture(colour))] = (label,) if label else ()
         names = dict.fromkeys(labels, "x.png")
         project.history.make(Edit("pictures", add_pictures(contents, names, labels)))
         return [picture for picture, label in labels.items() if not label]
@@ -102,9 +100,8 @@ def test_answers__for_a_tray_from_elsewhere__learn_from_it_if_a_gain_is_expected
         names = {}
         for number in range(24):
             colour = COLOURS["blue" if number % 2 else "red"]
-            file = project.incoming / "new"
-            file.write_bytes(picture(tuple(level + shade for level in colour)))
-            names[project.pictures.keep(file)] = f"{number}.png"
+            content = picture(tuple(level + shade for level in colour))
+            names[project.pictures.keep(content)] = f"{number}.png"
         contents = project.history.contents
         project.history.make(Edit("tray", add_pictures(contents, names, {})))
         with Session(project) as session:

@@ -1,4 +1,4 @@
-"""The routes of answers: predictions, look-alikes, advice, and the work on them."""
+"""The routes of answers: predictions, advice, and the work on them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,8 @@ from metaadapter.apps.page.hints import (
 from metaadapter.apps.page.routes.dependencies import OpenEditor, OpenSession
 from metaadapter.apps.page.routes.forms import Reply, RequestForm
 from metaadapter.workflow.prediction.predictions import Prediction
-from metaadapter.workflow.prediction.query_shift import QueryShift
 
 OF_PREDICTIONS = ("probability", "runner_up", "runner_up_probability", "known", "unfamiliar")
-OF_SHIFT = ("n", "ratio", "probability", "of_pool", "gain", "is_shifted")
 
 
 routes = APIRouter()
@@ -44,7 +42,7 @@ def read_predictions(
         return reply | {"revision": since, "unchanged": True}
     reply["answers"] = {key: _as_json(one) for key, one in results.answers.items()}
     reply["left_out"] = {key: _as_json(one) for key, one in results.left_out.items()}
-    reply["shift"] = as_json(results.shift)
+    reply["shift"] = results.shift and results.shift.to_dict()
     if (thresholds := results.thresholds) is not None:
         reply["thresholds"] = thresholds
     return reply
@@ -60,17 +58,6 @@ def _as_json(answer: Prediction) -> Reply:
     if answer.labels is not None:
         values |= {"labels": answer.labels, "probabilities": answer.probabilities}
     return {"class": answer.label, **values}
-
-
-def as_json(shift: QueryShift | None) -> Reply | None:
-    """The shift of pictures, with the keys of `metaadapter predict --json`."""
-    return None if shift is None else {name: getattr(shift, name) for name in OF_SHIFT}
-
-
-@routes.get("/alike")
-def read_look_alikes(session: OpenSession) -> Reply:
-    """Groups of pictures of the tray that look alike, the most alike first."""
-    return {"groups": session.look_alikes()}
 
 
 @routes.get("/work")

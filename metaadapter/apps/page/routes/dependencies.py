@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, TypeVar
 from urllib.parse import unquote
@@ -20,9 +17,8 @@ from fastapi import Depends, Header, Request
 from metaadapter.apps.page.access import Access
 from metaadapter.apps.page.contents import Contents, Edit, Origin
 from metaadapter.apps.page.history import History
-from metaadapter.apps.page.project import UPLOAD_PREFIX
 from metaadapter.apps.page.projects import Projects
-from metaadapter.apps.page.refusal import Limits, Refusal, not_saved
+from metaadapter.apps.page.refusal import Limits, Refusal
 from metaadapter.apps.page.routes.forms import Reply
 from metaadapter.apps.page.session import Session
 from metaadapter.files.plain_text import one_line
@@ -142,18 +138,3 @@ async def open_editor(
 
 
 OpenEditor = Annotated[Editor, Depends(open_editor)]
-
-
-def upload_folder(session: OpenSession) -> Iterator[Path]:
-    """Yield a folder for the files of one request, which is removed after the request."""
-    try:
-        folder = Path(tempfile.mkdtemp(dir=session.project.incoming, prefix=UPLOAD_PREFIX))
-    except OSError as error:
-        raise not_saved(error) from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-UploadFolder = Annotated[Path, Depends(upload_folder)]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from metaadapter.apps.field.detections import Detections, read_detections
 from metaadapter.apps.page.changes import DetectedFrame, add_boxes, require_one_label
 from metaadapter.apps.page.contents import Contents, Edit
-from metaadapter.apps.page.entries import ONLY, PictureEntry
+from metaadapter.apps.page.entries import PictureEntry
 from metaadapter.apps.page.frame_answers import MIN_CONFIDENCE
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.routes.dependencies import Editor
@@ -61,10 +61,9 @@ def add_detections(editor: Editor, path: Path, name: str) -> Reply:
             for picture, frame in added.items()
             if picture in contents.pictures and contents.pictures[picture].boxes is None
         }
-        settings = contents.settings.model_copy(update={"detector": detector})
         changes = add_boxes(contents, still)
-        if changes and settings != contents.settings:
-            changes = (*changes, *contents.changes("settings", {ONLY: settings}))
+        if changes:
+            changes += contents.change_settings(detector=detector)
         said = f"Added the boxes of {n_pictures(len(still))}"
         return Edit(said, changes, "added-boxes", {"n": len(still)})
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -18,20 +18,17 @@ from metaadapter.adapter.files import skill_bytes
 from metaadapter.apps.field.camtrap_package import CamtrapPackage
 from metaadapter.apps.field.frames import counts_table, species_counts
 from metaadapter.apps.field.megadetector_file import MegaDetectorFile, write_timelapse
-from metaadapter.apps.page.changes import require_one_label
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.frame_answers import FrameAnswers, frame_answers
-from metaadapter.apps.page.project import UPLOAD_PREFIX
+from metaadapter.apps.page.project import TEMPORARY
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.routes.dependencies import OpenSession
 from metaadapter.apps.page.routes.downloads import (
     SortedPicture,
     folder_name,
     label_manifest,
-    move_script,
     prediction_table,
     sorted_pictures,
-    whole_pictures,
     zip_pieces,
 )
 from metaadapter.apps.page.routes.forms import Reply
@@ -81,9 +78,7 @@ class Taken:
 
     def written(self, write: Callable[[Path], Value]) -> tuple[dict[str, bytes], Value]:
         """The files that `write` makes in a folder, by their names, and what it returns."""
-        incoming = self.session.project.incoming
-        # After a kill the next start removes the folder.
-        with tempfile.TemporaryDirectory(dir=incoming, prefix=UPLOAD_PREFIX) as folder:
+        with TemporaryDirectory(prefix=TEMPORARY) as folder:
             value = write(Path(folder))
             return {file.name: file.read_bytes() for file in sorted(Path(folder).iterdir())}, value
 
@@ -121,12 +116,6 @@ def _labels(of: Taken) -> bytes:
 def _pictures(of: Taken) -> Iterator[bytes]:
     """The pictures in folders named by class."""
     return zip_pieces(of.decided(lambda pictures, _: pictures), of.session.picture)
-
-
-def _moves(of: Taken) -> bytes:
-    """A shell script that moves the user's own files."""
-    of.session.read(lambda contents: require_one_label(contents, "A script that moves files"))
-    return move_script(of.decided(whole_pictures))
 
 
 def _adapter(of: Taken) -> bytes:
@@ -186,7 +175,6 @@ DOWNLOADS = {
     "answers.csv": Download("answers.csv", CSV, _predictions),
     "labels.csv": Download("labels.csv", CSV, _labels),
     "pictures.zip": Download("pictures.zip", ZIP, _pictures),
-    "moves.sh": Download("moves.sh", "text/x-shellscript; charset=utf-8", _moves),
     "counts.csv": Download("counts.csv", CSV, _counts),
     "timelapse.csv": Download("timelapse.csv", CSV, _timelapse),
     "megadetector.json": Download("megadetector.json", "application/json", _megadetector),

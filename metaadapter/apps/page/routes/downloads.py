@@ -10,7 +10,6 @@ import unicodedata
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.resources import files
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -33,7 +32,6 @@ HEADER = (
 BOX_CELLS = (*(column.name for column in OF_BOXES[:6]), "time")
 NOT_IN_FOLDER_NAMES = '/\\:*?"<>|'
 LEFT_OUT_FILE = "pictures left out.txt"
-PLACE_OF_TABLE = "TABLE OF PICTURES\n"
 
 
 class SortedPicture(NamedTuple):
@@ -140,30 +138,6 @@ def label_manifest(contents: Contents) -> bytes:
 def _label_cell(entry: PictureEntry, names: dict[str, str]) -> str:
     """The labels of a picture in one cell; `names` are those of the classes by their ids."""
     return label_cell(names[label] for label in entry.labels if label != NONE)
-
-
-def whole_pictures(pictures: Iterable[SortedPicture], contents: Contents) -> list[SortedPicture]:
-    """The pictures with frames in place of their boxes.
-
-    A frame whose boxes have several answers belongs into no folder, and is left out.
-    """
-    whole, folders = dict[str, SortedPicture](), defaultdict[str, set[str]](set)
-    for picture in pictures:
-        crop = contents.pictures[picture.id].crop
-        key = picture.id if crop is None else crop.frame
-        whole[key] = picture._replace(id=key)
-        folders[key].add(picture.folder)
-    return [picture for key, picture in whole.items() if len(folders[key]) == 1]
-
-
-def move_script(pictures: Iterable[SortedPicture]) -> bytes:
-    """A shell script that moves the user's own files into folders named by class.
-
-    Memory cards repeat names, so the script knows each picture by its SHA-256, not by its name.
-    """
-    table = "".join(f"{picture.id} {picture.folder}/{picture.name}\n" for picture in pictures)
-    script = (files("metaadapter.apps.page") / "moves.sh").read_text("utf-8")
-    return script.replace(PLACE_OF_TABLE, table).encode()
 
 
 def _box_cells(entry: PictureEntry) -> tuple[object, ...]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -11,11 +14,12 @@ from pydantic import AfterValidator, Field
 from metaadapter.apps.field.species import folded
 from metaadapter.apps.page.changes import change_box, require_one_label
 from metaadapter.apps.page.contents import Contents, Edit
-from metaadapter.apps.page.entries import ONLY, BoxEntry
+from metaadapter.apps.page.entries import BoxEntry
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.picture_folder import id_of
+from metaadapter.apps.page.project import TEMPORARY
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.routes.dependencies import OpenEditor, OpenSession, UploadFolder
+from metaadapter.apps.page.routes.dependencies import OpenEditor, OpenSession
 from metaadapter.apps.page.routes.detection_uploads import add_detections
 from metaadapter.apps.page.routes.forms import (
     OF_FILES,
@@ -26,7 +30,7 @@ from metaadapter.apps.page.routes.forms import (
     RequestForm,
     UploadRoute,
 )
-from metaadapter.apps.page.routes.uploads import on_disk, plain_name
+from metaadapter.apps.page.routes.uploads import plain_name
 from metaadapter.apps.page.session import Session
 from metaadapter.data.crop import Box
 from metaadapter.data.decode import crop_hash
@@ -63,12 +67,14 @@ upload_routes = APIRouter(route_class=UploadRoute)
 
 
 @upload_routes.post("/detections", status_code=202)
-def upload_detections(
-    editor: OpenEditor, form: Annotated[DetectorFile, OF_FILES], folder: UploadFolder
-) -> Reply:
+def upload_detections(editor: OpenEditor, form: Annotated[DetectorFile, OF_FILES]) -> Reply:
     """Add the boxes in the JSON file of MegaDetector or SpeciesNet to the pictures."""
     name = plain_name(form.detections.filename or "")
-    return add_detections(editor, on_disk(form.detections, folder / "detections"), name)
+    with TemporaryDirectory(prefix=TEMPORARY) as folder:
+        file = Path(folder) / "detections"
+        with file.open("wb") as written:
+            copyfileobj(form.detections.file, written)
+        return add_detections(editor, file, name)
 
 
 @routes.get("/frames")
@@ -156,10 +162,7 @@ def edit_settings(editor: OpenEditor, change: FieldChange) -> Reply:
         require_one_label(contents, "A series of camera traps")
         allowed = _classes(contents, change.allowed) if change.allowed else None
         new = {"burst": change.burst, "allowed": allowed}
-        settings = contents.settings.model_copy(
-            update={name: new[name] for name in change.model_fields_set}
-        )
-        changes = contents.changes("settings", {ONLY: settings})
+        changes = contents.change_settings(**{name: new[name] for name in change.model_fields_set})
         return Edit("Changed the settings for camera traps", changes)
 
     return editor.edit(edit)

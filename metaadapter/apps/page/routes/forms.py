@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal, TypeAlias
 from unicodedata import category
 
@@ -15,9 +15,7 @@ from pydantic import (
     Field,
     StringConstraints,
 )
-from python_multipart.multipart import parse_options_header
 
-from metaadapter.apps.page.refusal import Refusal
 from metaadapter.files.plain_text import one_line
 
 MAX_NAME_LENGTH, MAX_DESCRIPTION_LENGTH = 120, 10_000
@@ -104,8 +102,6 @@ class Labelling(RequestForm):
 MAX_FILES = 50
 # The texts of a form, such as the id of a class, and the bytes of one of them.
 MAX_TEXTS, MAX_TEXT_BYTES = 8, 65_536
-# The last boundary of a form, and what may follow it, which means nothing.
-MAX_END_BYTES = 1024
 
 
 class UploadRoute(APIRoute):
@@ -122,30 +118,19 @@ class UploadRoute(APIRoute):
 
 
 class _Portion(Request):
-    async def stream(self) -> AsyncGenerator[bytes, None]:
-        # The framework would take a form without its end, but not the last file in it.
-        kind, options = parse_options_header(self.headers.get("content-type", ""))
-        end, last = b"--" + options.get(b"boundary", b"") + b"--", b""
-        async for chunk in super().stream():
-            last = (last + chunk)[-MAX_END_BYTES:]
-            yield chunk
-        if kind == b"multipart/form-data" and end not in last:
-            sentence = "The form has no end, so a file of it may be incomplete. Send it again."
-            raise Refusal(400, "form", sentence)
-
     def form(self, **_: Any) -> Any:
         limits = {"max_files": MAX_FILES, "max_fields": MAX_TEXTS}
         return super().form(**limits, max_part_size=MAX_TEXT_BYTES)
 
 
 class PictureFiles(RequestForm):
-    """Pictures, or zip files of pictures."""
+    """Pictures."""
 
     pictures: Annotated[list[UploadFile], Field(min_length=1)]
 
 
 class NewPictures(PictureFiles):
-    """Pictures, or zip files of pictures, for the project."""
+    """Pictures for the project."""
 
     class_id: Annotated[
         str,

@@ -1,4 +1,4 @@
-"""The routes of the projects in a folder: list, make, open, rename and delete them.
+"""The routes of the projects in a folder: list, make, open and rename them.
 
 A project is named by its `folder` beside the others, since two may have the same name.
 """
@@ -9,7 +9,6 @@ from fastapi import APIRouter
 
 from metaadapter.apps.page.routes.dependencies import AppState
 from metaadapter.apps.page.routes.forms import Name, Reply, RequestForm
-from metaadapter.files.plain_text import one_line
 
 
 class ProjectName(RequestForm):
@@ -55,7 +54,7 @@ def open_project(state: AppState, project: ProjectFolder) -> Reply:
 
 @routes.post("/projects/again")
 def open_again(state: AppState, how: Again) -> Reply:
-    """Try once more to open the project that `serve` could not open, perhaps after a repair."""
+    """Try once more to open the project that could not be opened, perhaps after a repair."""
     state.projects.open_again(repairs=how.repairs)
     return list_projects(state)
 
@@ -65,10 +64,3 @@ def rename_project(state: AppState, new: ProjectName) -> Reply:
     """Rename the open project."""
     state.projects.rename(new.name)
     return list_projects(state)
-
-
-@routes.post("/projects/delete")
-def delete_project(state: AppState, project: ProjectFolder) -> Reply:
-    """Move a project that is not open into the folder `deleted projects` beside it."""
-    place = one_line(state.projects.delete(project.folder))
-    return {"place": place, **list_projects(state)}

@@ -22,12 +22,7 @@ from metaadapter.apps.page.entries import NONE
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.picture_folder import BROWSER_TYPES, jpeg_bytes, media_type
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.apps.page.routes.dependencies import (
-    AppState,
-    OpenEditor,
-    OpenSession,
-    UploadFolder,
-)
+from metaadapter.apps.page.routes.dependencies import AppState, OpenEditor, OpenSession
 from metaadapter.apps.page.routes.forms import (
     OF_FILES,
     ClassChange,
@@ -87,7 +82,7 @@ def read_project(session: OpenSession) -> Reply:
                 "burst": settings.burst,
                 "allowed": settings.allowed,
             },
-            "several": contents.several,
+            "several": contents.settings.several,
             "ready": session.results.stored is not None,
             "can_undo": bool(contents.done),
             "can_redo": bool(contents.undone),
@@ -136,13 +131,10 @@ def delete_class(editor: OpenEditor, label: ClassId) -> Reply:
 
 @upload_routes.post("/pictures", status_code=202)
 def upload_pictures(
-    editor: OpenEditor,
-    form: Annotated[NewPictures, OF_FILES],
-    folder: UploadFolder,
-    state: AppState,
+    editor: OpenEditor, form: Annotated[NewPictures, OF_FILES], state: AppState
 ) -> Reply:
-    """Add pictures and zip files of pictures; those that the project has are not added again."""
-    return add_uploads(editor, form, folder, state.limits)
+    """Add pictures; those that the project has are not added again."""
+    return add_uploads(editor, form, state.limits)
 
 
 @routes.patch("/labelling")

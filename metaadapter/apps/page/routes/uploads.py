@@ -1,14 +1,12 @@
-"""Files that a client uploads: unpacked within limits, and added to the open project."""
+"""Pictures that a client uploads, added to the open project."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from secrets import token_hex
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from metaadapter.apps.page.changes import (
     Labels,
@@ -20,16 +18,14 @@ from metaadapter.apps.page.changes import (
 from metaadapter.apps.page.contents import Change, Contents, Edit
 from metaadapter.apps.page.entries import NONE, PictureEntry
 from metaadapter.apps.page.picture_folder import PictureFolder
-from metaadapter.apps.page.refusal import Limits, Refusal, not_saved
+from metaadapter.apps.page.refusal import Limits, Refusal
 from metaadapter.apps.page.routes.dependencies import Editor
 from metaadapter.apps.page.routes.forms import NewPictures, Reply
 from metaadapter.data.capture_time import capture_time
 from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.walk import LEFTOVERS
 from metaadapter.errors import DataError
 from metaadapter.files.plain_text import one_line
-from metaadapter.files.stored_zip import DAMAGE
 from metaadapter.workflow.prediction.predictions import NONE_OF_THESE
 
 if TYPE_CHECKING:
@@ -40,7 +36,7 @@ FOLDERS = "folders"
 """The value of the field `class` that makes a class of each folder."""
 
 
-def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits) -> Reply:
+def add_uploads(editor: Editor, form: NewPictures, limits: Limits) -> Reply:
     """Add pictures to the tray, to one class or to none, or to the classes of their folders.
 
     Pictures that the project already has keep their class; those in the tray move to the new class.
@@ -49,9 +45,7 @@ def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits)
     if target not in ("", FOLDERS, NONE):
         session.read(lambda contents: contents.require_class(target))
     try:
-        kept, refused = keep_pictures(
-            uploaded_files(form.pictures, folder, limits), session.project.pictures
-        )
+        kept, refused = keep_pictures(form.pictures, session.project.pictures, limits)
     except DataError as error:
         raise Refusal(503, "not-saved", f"The pictures cannot be stored: {error}.") from error
     uploaded = dict(kept)
@@ -79,7 +73,7 @@ def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits)
             new_names = {token_hex(6): folders[key] for key in folders if key not in ids}
             new_classes = add_classes(contents, new_names)
             ids |= {same_label_spelling(name): label for label, name in new_names.items()}
-            labels = _of_folders(kept, ids, several=contents.several)
+            labels = _of_folders(kept, ids, several=contents.settings.several)
         again = {
             key: _again(contents, contents.pictures[key], uploaded[key], labels[key])
             for key in known
@@ -99,20 +93,25 @@ def add_uploads(editor: Editor, form: NewPictures, folder: Path, limits: Limits)
 
 
 def keep_pictures(
-    files: Iterable[UploadedFile], folder: PictureFolder
+    files: Iterable[UploadFile], folder: PictureFolder, limits: Limits
 ) -> tuple[list[tuple[str, str]], list[Reply]]:
-    """Move uploaded pictures to `folder`; return (id, name) pairs and refusals."""
+    """Keep uploaded pictures in `folder`; return (id, name) pairs and refusals."""
     kept, refused = [], []
     for file in files:
-        if file.path is None:
-            refused.append({"name": file.name, "reason": file.reason})
-            continue
+        name = plain_name(file.filename or "")
         try:
-            kept.append((folder.keep(file.path), file.name))
+            kept.append((folder.keep(content_of(file, limits)), name))
         except UnreadableImage as error:
-            refused.append({"name": file.name, "reason": error.reason})
-    folder.sync()
+            refused.append({"name": name, "reason": error.reason})
     return kept, refused
+
+
+def content_of(file: UploadFile, limits: Limits) -> bytes:
+    """The content of an uploaded picture; an `UnreadableImage` above the limit."""
+    if (file.size or 0) > limits.picture_bytes:
+        reason = f"it has more than {limits.picture_bytes:,} bytes"
+        raise UnreadableImage(Path(file.filename or ""), reason)
+    return file.file.read()
 
 
 def _of_folders(
@@ -135,7 +134,7 @@ def _again(contents: Contents, entry: PictureEntry, name: str, labels: Labels) -
     """
     if entry.boxes is not None:
         return entry
-    if contents.several or not entry.labels:
+    if contents.settings.several or not entry.labels:
         entry = with_labels(contents, entry, joined_labels(entry.labels, labels))
     name = name if name.endswith(f"/{entry.name}") else entry.name
     return entry.model_copy(update={"name": name})
@@ -148,96 +147,6 @@ def n_pictures(n: int) -> str:
 
 MAX_PART_LENGTH, MAX_PARTS = 120, 16
 DRIVE = re.compile(r"^[A-Za-z]:")
-MAGIC = b"PK\x03\x04"
-# With other methods, Python unpacks all that it has read in one step, perhaps to gigabytes.
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-
-
-class UploadedFile(NamedTuple):
-    """A file that a client uploaded: its plain name, and its path, or why it has none."""
-
-    name: str
-    path: Path | None
-    reason: str = ""
-
-
-def uploaded_files(
-    files: Iterable[UploadFile], folder: Path, limits: Limits
-) -> Iterator[UploadedFile]:
-    """Yield the files of a form, its zip files unpacked; use each file before taking the next.
-
-    A file that is refused, such as a file above the limit, has a reason and no path.
-    """
-    target = folder / "file"
-    for file in files:
-        name, content = plain_name(file.filename or ""), file.file
-        if _is_zip(content):
-            try:
-                yield from unpack(content, target, limits)
-            except ValueError as error:
-                yield UploadedFile(name, None, str(error))
-        elif (file.size or 0) > limits.picture_bytes:
-            yield UploadedFile(name, None, f"it has more than {limits.picture_bytes:,} bytes")
-        else:
-            yield UploadedFile(name, on_disk(file, target))
-
-
-def on_disk(file: UploadFile, target: Path) -> Path:
-    """Write a file to `target`, and return `target`; a `Refusal` if it cannot be written."""
-    try:
-        with target.open("wb") as written:
-            shutil.copyfileobj(file.file, written)
-    except OSError as error:
-        raise not_saved(error) from error
-    return target
-
-
-def unpack(file: IO[bytes], target: Path, limits: Limits) -> Iterator[UploadedFile]:
-    """Yield the files of a zip file, each unpacked to `target`: move it away before the next one.
-
-    The names in the zip file never become names on the disk. Folders, hidden files and the files
-    that file managers leave behind are skipped. A `ValueError` says why a zip file is refused.
-    """
-    try:
-        with zipfile.ZipFile(file) as archive:
-            entries = [entry for entry in archive.infolist() if _is_wanted(entry)]
-            if len(entries) > limits.archived_files:
-                raise ValueError(
-                    f"it holds {len(entries):,} files; the limit is {limits.archived_files:,}"
-                )
-            checked = [(entry, _fault(entry, limits.picture_bytes)) for entry in entries]
-            if sum(one.file_size for one, fault in checked if not fault) > limits.unpacked_bytes:
-                raise ValueError(f"it unpacks to more than {limits.unpacked_bytes:,} bytes")
-            for entry, fault in checked:
-                if not fault:
-                    # `zipfile` reads at most the size that was checked.
-                    with archive.open(entry) as packed, target.open("wb") as unpacked:
-                        shutil.copyfileobj(packed, unpacked)
-                yield UploadedFile(plain_name(entry.filename), None if fault else target, fault)
-    except DAMAGE as error:
-        raise ValueError(f"it is damaged or not a readable zip file ({error})") from error
-
-
-def _is_zip(file: IO[bytes]) -> bool:
-    start = file.read(len(MAGIC))
-    file.seek(0)
-    return start == MAGIC
-
-
-def _is_wanted(entry: zipfile.ZipInfo) -> bool:
-    parts = entry.filename.replace("\\", "/").split("/")
-    hidden = any(part.startswith(".") and part not in (".", "..") for part in parts)
-    return not entry.is_dir() and not hidden and not LEFTOVERS.intersection(parts)
-
-
-def _fault(entry: zipfile.ZipInfo, max_bytes: int) -> str:
-    if entry.flag_bits & 1:
-        return "it is encrypted"
-    if entry.compress_type not in METHODS:
-        return "its compression is not supported; pack it again as an ordinary zip file"
-    if entry.file_size > max_bytes:
-        return f"it has {entry.file_size:,} bytes; the limit is {max_bytes:,}"
-    return ""
 
 
 def plain_name(name: str) -> str:

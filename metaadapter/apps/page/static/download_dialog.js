@@ -9,10 +9,9 @@ import { percent, say } from "./words.js";
 const DOWNLOADS = [
   { key: "answers", path: "/take/answers.csv", usesThreshold: true },
   { key: "pictures", path: "/take/pictures.zip", usesThreshold: true, straight: true },
-  { key: "moves", path: "/take/moves.sh", usesThreshold: true },
   { key: "adapter", path: "/take/adapter" },
 ];
-// With several labels a picture: labels as a manifest, and no script, since a file has one place.
+// With several labels a picture: the labels as a manifest.
 const LABELS = { key: "labels", path: "/take/labels.csv", always: true };
 // The files for camera traps, if there are frames with boxes; they need no classifier.
 const FIELD_DOWNLOADS = [
@@ -69,6 +68,6 @@ export function showDownloads() {
 
 function downloads() {
   const { several, camera_traps } = project;
-  if (several) return [LABELS, ...DOWNLOADS.filter(({ key }) => key !== "moves")];
+  if (several) return [LABELS, ...DOWNLOADS];
   return camera_traps.n_frames ? [...DOWNLOADS, ...FIELD_DOWNLOADS] : DOWNLOADS;
 }

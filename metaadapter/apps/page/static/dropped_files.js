@@ -20,11 +20,11 @@ export async function filesOf(transfer) {
   return withFolders(files.length ? files : [...transfer.files].map(chosen));
 }
 
-/** Opens a dialog for pictures, zip files and a detector's files, or for a folder. */
+/** Opens a dialog for pictures and a detector's files, or for a folder. */
 export function askForFiles({ folder = false } = {}) {
   const input = document.createElement("input");
   Object.assign(input, { type: "file", multiple: true, webkitdirectory: folder });
-  if (!folder) input.accept = "image/*,.zip,.json";
+  if (!folder) input.accept = "image/*,.json,.xml";
   return new Promise((resolve) => {
     input.onchange = () => resolve(withFolders([...input.files].map(chosen)));
     input.oncancel = () => resolve({ files: [], folders: [] });
@@ -32,15 +32,10 @@ export function askForFiles({ folder = false } = {}) {
   });
 }
 
-/** Whether a file may be a picture or a zip file; the server checks those of an unknown type. */
-export function isUploadable({ file, path }) {
-  return !file.type || file.type.startsWith("image/") || isZip({ file, path });
-}
+/** Whether a file may be a picture; the server checks those of an unknown type. */
+export const isUploadable = ({ file }) => !file.type || file.type.startsWith("image/");
 
-/** Whether a file is a zip file. */
-export const isZip = ({ file, path }) => /zip/.test(file.type) || /\.zip$/i.test(path);
-
-/** Whether a file is the JSON file of a detector. */
+/** Whether a file has boxes of a detector or of another program. */
 export const isDetections = ({ path }) => /\.(json|xml)$/i.test(path);
 
 const chosen = (file) => ({ file, path: file.webkitRelativePath || file.name });

@@ -3,11 +3,11 @@
  *
  * Pure functions. `answers` maps pictures to answers, `rank` maps ids of classes to their places.
  *
- * @typedef {{key: ?string, pictures: string[]}} Group - key: the id of a class or the number of a
- *   group of look-alikes, or the first frame of a series; null for a group without a heading.
+ * @typedef {{key: ?string, pictures: string[]}} Group - key: the id of a class, or the first frame of
+ *   a series; null for a group without a heading.
  */
 
-export const ORDERS = ["doubtful", "certain", "class", "alike", "series", "added"];
+export const ORDERS = ["doubtful", "certain", "class", "series", "added"];
 export const REST = "rest"; // the key of the group of pictures that belong to no other
 
 /**
@@ -25,18 +25,17 @@ export function grouped(pictures, order, answers, rank, keys) {
     doubtful: (picture, answer) => [Number(answer.unfamiliar), certainty(answer)],
     certain: (picture, answer) => [Number(answer.unfamiliar), -certainty(answer)],
     class: (picture, answer) => [rank.get(keys.get(picture)) ?? Infinity, -certainty(answer)],
-    alike: (picture) => [Number(keys.get(picture) ?? Infinity)],
     series: (picture) => [places.get(keys.get(picture))],
   }[order];
   const sortKeys = new Map(
     pictures.map((picture) => {
       const answer = answers[picture];
-      const key = order === "alike" || order === "series" || answer ? sortKey(picture, answer) : null;
+      const key = order === "series" || answer ? sortKey(picture, answer) : null;
       return [picture, key];
     }),
   );
   const sorted = [...pictures].sort((a, b) => compare(sortKeys.get(a), sortKeys.get(b)));
-  if (!["class", "alike", "series"].includes(order)) return [{ key: null, pictures: sorted }];
+  if (!["class", "series"].includes(order)) return [{ key: null, pictures: sorted }];
   return added([], sorted, keys);
 }
 

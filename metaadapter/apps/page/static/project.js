@@ -42,7 +42,6 @@ class Project extends EventTarget {
   answered = -1; // the revision of the answers
   advice = [];
   settled = []; // pieces of advice, with the action of a person
-  alike = new Map(); // picture → the number of its group of look-alikes
   work = { busy: false };
   reachable = true;
   threshold = 0; // the probability from which answers count
@@ -266,15 +265,6 @@ class Project extends EventTarget {
   /** Undoes the last change, or with "redo" does it again. */
   step(direction) {
     return this.change(edits[direction]());
-  }
-
-  /** Loads the groups of look-alikes in the tray. */
-  async loadAlike() {
-    const { groups } = await server.alike().catch((error) => {
-      this.emit("refused", { error });
-      return { groups: [] };
-    });
-    this.alike = new Map(groups.flatMap((pictures, n) => pictures.map((picture) => [picture, String(n)])));
   }
 
   async #update() {

@@ -1,7 +1,7 @@
 /** The dialog of projects: the open one, which can be renamed, the others, and a form for a new one. */
 import { showDialog } from "./dialog.js";
 import { html } from "./html.js";
-import { note, showError } from "./messages.js";
+import { showError } from "./messages.js";
 import { project } from "./project.js";
 import { edits, server } from "./server.js";
 import { say } from "./words.js";
@@ -12,37 +12,20 @@ export async function showProjects() {
     return { projects: [], current: project.place };
   });
   const others = projects.filter(({ folder }) => folder !== current);
-  let asked = null; // the folder of the project that a second click deletes
   const open = async (send) => {
     dialog.close();
     if (await project.change(send)) location.reload();
-  };
-  const remove = async ({ folder, name }) => {
-    if (asked !== folder) {
-      asked = folder;
-      return dialog.refresh();
-    }
-    dialog.close();
-    const deleted = await project.change(() => server.deleteProject(folder));
-    return deleted && note(say("project_deleted", { name, place: deleted.place }));
   };
   const rename = async (name) => {
     dialog.close();
     if (name !== project.name) await project.change(() => server.renameProject(name));
   };
-  const item = (other) => {
-    const { folder, name, n_pictures, n_classes } = other;
+  const item = ({ folder, name, n_pictures, n_classes }) => {
     const [pictures, classes] = [say("n_pictures", { n: n_pictures }), say("n_classes", { n: n_classes })];
-    const [isAsked, of] = [asked === folder, say("of_class", { what: say("project_delete"), name })];
     return html`
       <li key=${folder}>
         <button type="button" onclick=${() => open(() => server.openProject(folder))}>${name}</button>
-        <div class="line">
-          <p class="muted">${say("project_holds", { pictures, classes })}</p>
-          <button class="quiet" type="button" aria-label=${isAsked ? undefined : of} onclick=${() => remove(other)}>
-            ${isAsked ? say("project_delete_sure", { name }) : say("project_delete")}
-          </button>
-        </div>
+        <p class="muted">${say("project_holds", { pictures, classes })}</p>
       </li>`;
   };
   const ofOpen = () => html`

@@ -87,7 +87,6 @@ export const server = {
   project: () => get("/project"),
   answers: (since) => get(`/answers?since=${since}`),
   advice: () => get("/advice"),
-  alike: () => get("/alike"),
   work: () => get("/work"),
   history: () => get("/history"),
   frames: (frame) => get(frame ? `/frames?frame=${frame}` : "/frames"),
@@ -97,7 +96,6 @@ export const server = {
   classes: () => get("/classes"), // for phones
   newProject: (name) => send("/projects", { name }),
   renameProject: (name) => send("/projects/rename", { name }),
-  deleteProject: (folder) => send("/projects/delete", { folder }),
   openAgain: (repairs) => send("/projects/again", { repairs }),
   openProject: (folder) => send("/projects/open", { folder }),
 

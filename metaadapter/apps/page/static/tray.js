@@ -146,11 +146,10 @@ class Tray extends EventTarget {
     if (picture) showPicture(picture, [...this.#order], (shown) => this.goTo(shown));
   }
 
-  /** Sorts anew; the look-alikes are asked from the server. */
-  async sortBy(orderName) {
+  /** Sorts anew. */
+  sortBy(orderName) {
     this.#orderName = orderName;
     keepView(project.folder, { order: orderName });
-    if (orderName === "alike") await project.loadAlike();
     this.#sort();
   }
 
@@ -171,7 +170,6 @@ class Tray extends EventTarget {
 
   /** picture → the key of its group. */
   #keys() {
-    if (this.#orderName === "alike") return project.alike;
     if (this.#orderName === "series") return new Map(Object.entries(project.series));
     if (this.#orderName !== "class") return new Map();
     return new Map(this.#filters.shown.map((picture) => [picture, classFor(picture) ?? REST]));

@@ -1,5 +1,5 @@
 /** What the tray shows: a picture with its answer or label, and the heading of a group of pictures. */
-import { answerFor, answerOf, answerText, classesFor, counts, fileText, isDoubtful, sizesOf } from "./answers.js";
+import { answerFor, answerOf, answerText, classesFor, counts, fileText, isDoubtful } from "./answers.js";
 import { button, html, ifLong, namesOf } from "./html.js";
 import { REST } from "./order.js";
 import { NONE } from "./piles.js";
@@ -120,18 +120,14 @@ export function heading({ key, pictures }) {
   const more = { class: "quiet", tabindex: -1 };
   return html`
     <div class="group-head" role="gridcell">
-      <h3 class="group-title">${titleOf(key, pictures)}</h3>
+      <h3 class="group-title">${titleOf(key)}</h3>
       <span class="muted">${count(pictures.length)}</span>
       ${button("select_all", () => tray.selectPictures(pictures), more)}
       ${button("accept_group", () => actions.accept(pictures), { ...more, hidden })}
     </div>`;
 }
 
-function titleOf(key, pictures) {
+function titleOf(key) {
   if (key === REST) return say("group_rest");
-  if (key in project.names) return say("group_series", { name: project.names[key] });
-  if (!/^\d+$/.test(key) || project.rank.has(key)) return project.className(key);
-  const n = Number(key) + 1;
-  const [most] = [...sizesOf(pictures)].sort((a, b) => b[1] - a[1]); // the class of most answers
-  return most ? say("group_alike_mostly", { n, name: project.className(most[0]) }) : say("group_alike", { n });
+  return key in project.names ? say("group_series", { name: project.names[key] }) : project.className(key);
 }

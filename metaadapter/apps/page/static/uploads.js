@@ -1,7 +1,7 @@
 /** Adds pictures from a drop, a paste, a file dialog or the camera to a class or the tray. */
 import { withClass } from "./answers.js";
 import { choiceOf, showDialog } from "./dialog.js";
-import { askForFiles, filesOf, isDetections, isZip } from "./dropped_files.js";
+import { askForFiles, filesOf, isDetections } from "./dropped_files.js";
 import { button, html } from "./html.js";
 import { note, showError } from "./messages.js";
 import { NONE, sameLabel } from "./piles.js";
@@ -41,8 +41,8 @@ export async function addFiles({ files, folders }, target) {
 
 /** Returns whether pictures were sent: a person may not choose where they go. */
 async function addPictures(files, folders, target) {
-  if (target === "folders" && !folders.length && !files.some(isZip)) target = "";
-  if (target === null || (target === "" && folders.length > 1)) target = await askForTarget(files, folders);
+  if (target === "folders" && !folders.length) target = "";
+  if (target === null || (target === "" && folders.length > 1)) target = await askForTarget(folders);
   if (target === null) return false;
   const { place } = project;
   const upload = new Upload(files);
@@ -61,12 +61,10 @@ async function addPictures(files, folders, target) {
   return true;
 }
 
-/** Asks whether folders, or a zip file, become classes; returns the target, null without an answer. */
-async function askForTarget(files, folders) {
-  const zip = files.find(isZip);
-  if (!folders.length && !zip) return "";
-  const shown = folders.length ? folders.slice(0, MAX_FOLDERS) : [zip.path];
-  const names = [...shown, ...(folders.length > MAX_FOLDERS ? ["…"] : [])].join(", ");
+/** Asks whether folders become classes; returns the target, null without an answer. */
+async function askForTarget(folders) {
+  if (!folders.length) return "";
+  const names = [...folders.slice(0, MAX_FOLDERS), ...(folders.length > MAX_FOLDERS ? ["…"] : [])].join(", ");
   const dialog = showDialog(() => say("folders_title"), () => html`
     <p>${say("folders_question", { names })}</p>
     <div class="choices">
