@@ -13,7 +13,6 @@ from PIL import Image
 
 from metaadapter.apps.page.changes import add_classes, add_pictures, label_pictures
 from metaadapter.apps.page.contents import Contents, Edit, Origin
-from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.routes.dependencies import Editor
 from metaadapter.apps.page.session import Session
@@ -41,15 +40,15 @@ def measure() -> dict[str, float]:
         hashes = [hashlib.sha256(content).hexdigest() for content in contents]
         # A session compares each file with its name, but decodes only pictures without features.
         for sha256, content in zip(hashes, contents, strict=True):
-            project.pictures.path(id_of(sha256)).write_bytes(content)
+            project.pictures.path(sha256).write_bytes(content)
         project.features.add(dict(zip(hashes, rows.astype(np.float16)[:, None], strict=True)))
         project.features.commit()
         classes = {f"{number:x}": f"thing {number}" for number in range(N_WAY)}
         labels = {
-            id_of(sha256): (f"{number:x}",)
+            sha256: (f"{number:x}",)
             for sha256, number in zip(hashes[: N_WAY * N_SHOT], numbers, strict=False)
         }
-        names = {id_of(sha256): f"{sha256}.jpg" for sha256 in hashes}
+        names = {sha256: f"{sha256}.jpg" for sha256 in hashes}
         project.history.make(Edit("classes", add_classes(project.history.contents, classes)))
         project.history.make(
             Edit("pictures", add_pictures(project.history.contents, names, labels))
@@ -59,7 +58,7 @@ def measure() -> dict[str, float]:
             encoded, known = [], []
             for number in range(REPEATS):
                 encoded.append(_seconds_to_add(session, Path(folder, f"{number}.jpg"), rng))
-                known.append(_seconds_to_label(session, id_of(hashes[-1 - number])))
+                known.append(_seconds_to_label(session, hashes[-1 - number]))
     return {
         "s_picture_added": statistics.median(encoded),
         "s_picture_labelled": statistics.median(known),

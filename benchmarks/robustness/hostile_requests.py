@@ -76,7 +76,7 @@ def documents(served: Served, rng: np.random.Generator) -> Outcome:
         lambda: b'{"name": 1' + b"0" * int(rng.integers(1, 100_000)) + b"}",
         lambda: json.dumps({"name": [None, {}, 5, True, "", "\0"][int(rng.integers(5))]}).encode(),
         lambda: json.dumps({"labels": {"../" * 9: None}}).encode(),
-        lambda: json.dumps({"pictures": ["f" * 32] * int(rng.integers(1, 1000))}).encode(),
+        lambda: json.dumps({"pictures": ["f" * 64] * int(rng.integers(1, 1000))}).encode(),
         lambda: json.dumps({"name": "a", "__proto__": {}}).encode(),
     ]
     number = int(rng.integers(len(bodies)))
@@ -94,7 +94,7 @@ def queries(served: Served, rng: np.random.Generator) -> Outcome:
             [
                 *("/answers?since=x", "/answers?since=1e999", "/take/answers.csv?sure=nan"),
                 *("/take/counts.csv?sure=-1", "/take/pictures.zip?sure=" + "9" * 4000),
-                *(f"/pictures/{'f' * 32}?size=huge", f"/pictures/{'f' * 32}?size=whole"),
+                *(f"/pictures/{'f' * 64}?size=huge", f"/pictures/{'f' * 64}?size=whole"),
             ]
         )
     )

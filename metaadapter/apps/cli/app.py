@@ -33,9 +33,14 @@ from metaadapter.apps.cli.console import (
     choose_output,
     print_document,
 )
-from metaadapter.apps.cli.early_signals import KINDS as KINDS_OF_SIGNALS
 from metaadapter.apps.cli.outputs import Commands
-from metaadapter.apps.cli.process import ending_code, hear_signals, lasting_streams, reader_left
+from metaadapter.apps.cli.process import (
+    SIGNALS,
+    ending_code,
+    hear_signals,
+    lasting_streams,
+    reader_left,
+)
 from metaadapter.errors import DataError, Interrupted, MetaAdapterError
 from metaadapter.files.machine_errors import machine_error
 
@@ -45,7 +50,7 @@ KINDS = {
     3: "data",
     4: "incompatible-artifact",
     5: "missing-package",
-    **KINDS_OF_SIGNALS,
+    **SIGNALS,
 }
 
 # The options of the program, which may stand anywhere on the command line.
@@ -104,7 +109,7 @@ def _run(arguments: list[str]) -> int:
         words = [*words, "--help"]
     try:
         code = app([*own, *words], prog_name="metaadapter", standalone_mode=False)
-        if code in KINDS_OF_SIGNALS:
+        if code in SIGNALS:
             return _failed(_interrupted(arguments), ending_code(), arguments)
         return int(code or 0)
     except typer.TyperException as error:

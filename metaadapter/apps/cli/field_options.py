@@ -15,7 +15,6 @@ from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
     from metaadapter.apps.cli.predict_field import FieldRun
-    from metaadapter.data.table import ImageTable
     from metaadapter.workflow.labelled_pictures import Cut
     from metaadapter.workflow.prediction.run_predict import PredictionRequest
 
@@ -126,17 +125,6 @@ def of_boxes(
         return pictures
     have_boxes = any(map(recognized, sources))
     return pictures if have_boxes else None
-
-
-def cut_labelled(
-    table: ImageTable, source: Path, detections: Path | None, min_confidence: float
-) -> ImageTable:
-    """Return labelled pictures of `source`, each cut to its most confident box, if there is one."""
-    if detections is None:
-        return table
-    from metaadapter.apps.field.detections import read_detections, surest_boxes
-
-    return surest_boxes(table, read_detections(detections), min_confidence, source)
 
 
 def other_labels() -> tuple[str, ...]:

@@ -17,8 +17,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
-from metaadapter.apps.cli.early_signals import ENDING, end_loading
-
+# Exit code (128 + the signal, as in shells) → kind of the error.
+SIGNALS = {130: "interrupted", 143: "terminated", 129: "hung-up"}
+ENDING = [number for number in signal.Signals if 128 + number in SIGNALS]  # no SIGHUP on Windows
 # From glibc's malloc.h.
 M_ARENA_MAX, M_MMAP_MAX, M_TRIM_THRESHOLD = -8, -4, -1
 
@@ -41,7 +42,7 @@ def hear_signals(*, of_process: bool) -> None:
     _latest = signal.SIGINT
     for number in ENDING if of_process else ():
         before = signal.getsignal(number)
-        if before in (signal.SIG_DFL, signal.default_int_handler, end_loading):
+        if before in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _end)
 
 
@@ -143,7 +144,7 @@ def lasting_streams() -> Iterator[Callable[[], OSError | None]]:
         yield failure
     finally:
         for name, stream in lasting.items():
-            stream.end()
+            stream.flush()
             setattr(sys, name, stream.before)
 
 
@@ -158,30 +159,19 @@ class _Lasting:
     """A stream that keeps its first failure and drops later text."""
 
     def __init__(self, before: Any) -> None:
-        self.before = self._stream = before
+        self.before = before
         self.failure: OSError | None = None
-        if before is None:  # it was closed; no other file may get its number and the output
-            self._held = os.open(os.devnull, os.O_RDWR)
-        elif isinstance(getattr(before, "buffer", None), io.RawIOBase):
-            # As with `python -u`: bytes that are not written at once would be lost.
-            self._stream = io.TextIOWrapper(
-                io.BufferedWriter(before.buffer), encoding=before.encoding, line_buffering=True
-            )
+        if before is None:
+            self.failure = OSError(errno.EBADF, "it is closed")
+            os.open(os.devnull, os.O_RDWR)  # no other file may get its number and the output
+        elif isinstance(before, io.TextIOWrapper):
+            before.reconfigure(errors="backslashreplace")
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(self.before, name)
 
     def write(self, text: str) -> int:
-        if self._stream is None:
-            self.failure = OSError(errno.EBADF, "it is closed")
-        elif self.failure is None:
-            try:
-                self._stream.write(text)
-            except UnicodeEncodeError:
-                encoding = getattr(self._stream, "encoding", None) or "ascii"
-                self.write(text.encode(encoding, "backslashreplace").decode(encoding))
-            except OSError as error:
-                self._fail(error)
+        self._attempt(lambda: self.before.write(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -189,24 +179,17 @@ class _Lasting:
             self.write(line)
 
     def flush(self) -> None:
-        if self.failure is None and hasattr(self._stream, "flush"):
-            try:
-                self._stream.flush()
-            except OSError as error:
-                self._fail(error)
+        self._attempt(lambda: self.before.flush())
 
-    def end(self) -> None:
-        self.flush()
-        if self._stream is None:
-            os.close(self._held)
-        elif self._stream is not self.before:
-            self._stream.detach().detach()  # what is below it stays open
-
-    def _fail(self, error: OSError) -> None:
-        self.failure = error
-        # The interpreter would write the rest of the buffer again when it exits.
-        with suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
-            self._stream.flush()
+    def _attempt(self, action: Callable[[], object]) -> None:
+        try:
+            if self.failure is None:
+                action()
+        except OSError as error:
+            self.failure = error
+            # The interpreter would write the rest of the buffer again when it exits.
+            with suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self.before.fileno())
+                os.close(nowhere)
+                self.before.flush()

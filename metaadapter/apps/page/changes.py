@@ -14,7 +14,6 @@ from metaadapter.apps.page.entries import (
     CropEntry,
     PictureEntry,
 )
-from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.routes.forms import MAX_CLASSES
 from metaadapter.data.boxes.frame_detections import Detection
@@ -212,8 +211,6 @@ def joined_labels(labels: Labels, more: Labels) -> Labels:
 class DetectedFrame(NamedTuple):
     """The boxes that become pictures, and the others, in a picture of the project."""
 
-    sha256: str
-    """The whole hash of the file."""
     animals: tuple[Detection, ...]
     """The surest first."""
     others: tuple[Detection, ...]
@@ -233,7 +230,7 @@ def add_boxes(contents: Contents, frames: Mapping[str, DetectedFrame]) -> tuple[
         before = contents.pictures[frame]
         labels = before.labels
         for detection in detected.animals:
-            crop, entry = _crop(frame, detected.sha256, before, _entry(detection))
+            crop, entry = _crop(frame, before, _entry(detection))
             if crop in contents.pictures or crop in entries:
                 continue
             entries[crop] = entry.model_copy(update={"labels": labels, "place": place})
@@ -249,7 +246,7 @@ def add_boxes(contents: Contents, frames: Mapping[str, DetectedFrame]) -> tuple[
 
 
 def change_box(
-    contents: Contents, frame: str, sha256: str, before: Box | None, after: Box | None
+    contents: Contents, frame: str, before: Box | None, after: Box | None
 ) -> tuple[Change, ...]:
     """The changes that add a box (`before` is `None`), remove it (`after` is `None`) or move it.
 
@@ -262,7 +259,7 @@ def change_box(
     # A label describes the whole frame, until it has a box.
     labels = () if entry.labels == (NONE,) else entry.labels
     if before is not None:
-        old = id_of(crop_hash(sha256, before))
+        old = crop_hash(frame, before)
         others = tuple(other for other in others if other.box != before)
         if old in contents.pictures:
             labels, place = contents.pictures[old].labels, contents.pictures[old].place
@@ -271,7 +268,7 @@ def change_box(
             raise Refusal(404, "no-such-box", "This box no longer exists. Load the page again.")
     whole = entry.model_copy(update={"boxes": others})
     if after is not None:
-        crop, new = _crop(frame, sha256, entry, BoxEntry(sides=after))
+        crop, new = _crop(frame, entry, BoxEntry(sides=after))
         if crop in contents.pictures and crop not in entries:
             raise Refusal(409, "same-box", "There is already this box.")
         entries[crop] = new.model_copy(update={"labels": labels, "place": place})
@@ -287,8 +284,8 @@ def _entry(detection: Detection) -> BoxEntry:
     )
 
 
-def _crop(frame: str, sha256: str, entry: PictureEntry, box: BoxEntry) -> tuple[str, PictureEntry]:
-    """The id and the entry of the picture in a box; its id is that of the content of the crop."""
+def _crop(frame: str, entry: PictureEntry, box: BoxEntry) -> tuple[str, PictureEntry]:
+    """The id and the entry of the picture in a box of a frame."""
     crop = CropEntry(category=box.category, confidence=box.confidence, sides=box.sides, frame=frame)
     new = PictureEntry(name=entry.name, place=0, time=entry.time, crop=crop)
-    return id_of(crop_hash(sha256, box.box)), new
+    return crop_hash(frame, box.box), new

@@ -1,4 +1,4 @@
-"""The pictures of a project on disk, in files named by their hashes, and their thumbnails.
+"""The pictures of a project on disk, in files named by their SHA-256, and their thumbnails.
 
 A name that comes from a client never becomes the name of a file. A picture is compared with its
 name whenever it is read, and a thumbnail with the hash at its end. No link is followed.
@@ -25,8 +25,7 @@ from metaadapter.errors import DataError
 from metaadapter.files.checksums import content_hash
 from metaadapter.files.output_folder import replace_file, write_errors
 
-ID_DIGITS = 32
-ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
+ID = re.compile(r"[0-9a-f]{64}")
 THUMBNAIL_SIDE, JPEG_QUALITY = 256, 80
 # A crop that is downloaded may become an example again.
 CROP_QUALITY = 95
@@ -35,11 +34,6 @@ PICTURES_FOLDER, THUMBNAILS_FOLDER = "pictures", "thumbnails"
 DIFFERS = "its content is not that of the picture that was added"
 # A thumbnail ends with a hash of its picture's id and its own JPEG file; viewers ignore it.
 PROOF_BYTES = 64
-
-
-def id_of(sha256: str) -> str:
-    """The id of a picture: the first 32 hexadecimal digits of its SHA-256."""
-    return sha256[:ID_DIGITS]
 
 
 class PictureFolder:
@@ -65,7 +59,7 @@ class PictureFolder:
         """The content of a picture; an `UnreadableImage` if it is missing or differs."""
         path = self.path(picture)
         content = _content(path)
-        if id_of(content_hash(content)) != picture:
+        if content_hash(content) != picture:
             raise UnreadableImage(path, DIFFERS)
         return content
 
@@ -96,7 +90,7 @@ class PictureFolder:
         A damaged file of the same picture goes to the leftovers. An `UnreadableImage` if the
         content is no picture.
         """
-        picture = id_of(content_hash(content))
+        picture = content_hash(content)
         with self._writing, write_errors("the picture", instead="choose another project"):
             with suppress(UnreadableImage):
                 self.read(picture)

@@ -25,7 +25,7 @@ from metaadapter.apps.page.picture_folder import CROP_QUALITY, jpeg_bytes
 from metaadapter.apps.page.project import Project
 from metaadapter.apps.page.refusal import Refusal, as_sentence
 from metaadapter.apps.page.routes.forms import Reply
-from metaadapter.apps.page.snapshot import EncodedRow, PictureEncoding, Snapshot, remembering_texts
+from metaadapter.apps.page.snapshot import PictureEncoding, Row, Snapshot, remembering_texts
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import DataError, MetaAdapterError
@@ -54,7 +54,7 @@ class Session:
         self._encoder = remembering_texts(project.encoder)
         self._state = threading.Condition()
         self._encoding = PictureEncoding(project)
-        self._encoded: dict[str, EncodedRow] = {}
+        self._encoded: dict[str, Row] = {}
         """The features of the pictures whose files this process has checked."""
         self._advice: tuple[object, list[Advice[str]]] = None, []
         self._ending = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, final
+from typing import TypeAlias, final
 
 import numpy as np
 from jaxtyping import Float16, Float32
@@ -17,7 +17,6 @@ from metaadapter.apps.field.series import Seen
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.entries import NONE, ClassEntry, CropEntry, PictureEntry
 from metaadapter.apps.page.frame_answers import series_of
-from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.project import Project
 from metaadapter.data.crop import Crop
 from metaadapter.data.inputs import UnreadableImage
@@ -37,19 +36,16 @@ MOST_OF_NONE = 100
 """The most pictures of none of the classes: more teach little, and slow each prediction."""
 
 
-class EncodedRow(NamedTuple):
-    """The whole SHA-256 of a picture, and its features as one unit row."""
-
-    sha256: str
-    features_D: Float32[np.ndarray, " D"]
+Row: TypeAlias = Float32[np.ndarray, " D"]
+"""The features of a picture as one unit row."""
 
 
-def encoded_rows(features: Mapping[str, Float16[np.ndarray, "views D"]]) -> dict[str, EncodedRow]:
-    """Return id → row of each picture; `features` maps the SHA-256 of a picture to its views."""
+def encoded_rows(features: Mapping[str, Float16[np.ndarray, "views D"]]) -> dict[str, Row]:
+    """Return the row of each picture; `features` are its views."""
     if not features:
         return {}
     means = mean_of_views(np.stack(list(features.values())))
-    return {id_of(key): EncodedRow(key, row) for key, row in zip(features, means, strict=True)}
+    return dict(zip(features, means, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +90,7 @@ class Snapshot:
     classes: Mapping[str, ClassEntry]
     pictures: Mapping[str, PictureEntry]
     """Only the pictures that have features, by their ids; a frame is left out for its boxes."""
-    encoded: Mapping[str, EncodedRow]
+    encoded: Mapping[str, Row]
     series: Mapping[str, Seen] = field(default_factory=dict)
     """Picture → its series and frame; empty if no series are formed."""
     allowed: frozenset[str] | None = None
@@ -103,7 +99,7 @@ class Snapshot:
     """Whether a picture can have several classes."""
 
     @classmethod
-    def of(cls, revision: int, contents: Contents, encoded: Mapping[str, EncodedRow]) -> Snapshot:
+    def of(cls, revision: int, contents: Contents, encoded: Mapping[str, Row]) -> Snapshot:
         """Copy the classes and the encoded pictures of a project."""
         pictures = [
             picture
@@ -125,7 +121,7 @@ class Snapshot:
 
     def rows(self, pictures: list[str]) -> Float32[np.ndarray, "n D"]:
         """The features of these pictures, at least one, as rows."""
-        return np.stack([self.encoded[picture].features_D for picture in pictures])
+        return np.stack([self.encoded[picture] for picture in pictures])
 
     @property
     def labelled(self) -> list[str]:
@@ -169,7 +165,7 @@ class Snapshot:
                 SEPARATOR.join(names[one] for one in of_picture),
                 "",
                 "",
-                self.encoded[picture].sha256,
+                picture,
             )
             for picture, of_picture in zip(labelled, labels, strict=True)
         )
@@ -198,7 +194,7 @@ class PictureEncoding:
 
     def encode(
         self, crops: Mapping[str, CropEntry | None]
-    ) -> tuple[dict[str, EncodedRow], dict[str, str]]:
+    ) -> tuple[dict[str, Row], dict[str, str]]:
         """Return the features of pictures, and picture → the reason why it cannot be read.
 
         `crops` is picture → its box as it was when the picture was chosen: an edit may remove it.

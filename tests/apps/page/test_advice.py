@@ -10,7 +10,7 @@ import pytest
 from metaadapter.apps.page.answers import Results, updated
 from metaadapter.apps.page.entries import ClassEntry, PictureEntry
 from metaadapter.apps.page.hints import advice_on
-from metaadapter.apps.page.snapshot import EncodedRow, Snapshot
+from metaadapter.apps.page.snapshot import Snapshot
 from metaadapter.features.image_encoder import ImageEncoder
 
 WIDTH = 24
@@ -28,7 +28,7 @@ def publish(colour_encoder):
         rows = mean + 0.8 * rng.standard_normal((len(labels), WIDTH))
         rows = np.concatenate([rows, rows[:n_copies]])
         labels = [*labels, *labels[:n_copies]]
-        ids = [f"picture {number}" for number in range(len(labels))]
+        ids = [f"{number:064x}" for number in range(len(labels))]
         rows = (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
         snapshot = Snapshot(
             revision=0,
@@ -37,10 +37,7 @@ def publish(colour_encoder):
                 key: PictureEntry(name=f"{key}.png", labels=(str(label),), place=place)
                 for place, (key, label) in enumerate(zip(ids, labels, strict=True))
             },
-            encoded={
-                key: EncodedRow(f"{place:064x}", row)
-                for place, (key, row) in enumerate(zip(ids, rows, strict=True))
-            },
+            encoded=dict(zip(ids, rows, strict=True)),
         )
         return updated(Results(), snapshot, colour_encoder)
 
@@ -80,12 +77,10 @@ def test_results__class_without_a_picture__waits_for_one_where_the_encoder_reads
         revision=0,
         classes={key: ClassEntry(name=name, place=0) for key, name in names.items()},
         pictures={
-            f"picture {number}": PictureEntry(name="a.png", labels=(label,), place=number)
+            f"{number:064x}": PictureEntry(name="a.png", labels=(label,), place=number)
             for number, label in enumerate("aabb")
         },
-        encoded={
-            f"picture {number}": EncodedRow(f"{number:064x}", rows[number]) for number in range(4)
-        },
+        encoded={f"{number:064x}": rows[number] for number in range(4)},
     )
 
     with_texts, without = (

@@ -77,7 +77,7 @@ def test_phone__sees_classes_adds_pictures_and_has_them_predicted(opened, pictur
         ("POST", "/undo"),
         ("POST", "/projects/open"),
         ("DELETE", "/pictures"),
-        ("GET", "/pictures/" + "0" * 32),
+        ("GET", "/pictures/" + "0" * 64),
     ],
 )
 def test_phone__may_do_nothing_else(opened, method, path):

@@ -22,7 +22,7 @@ def test_pictures__in_folders__make_classes_and_others_go_to_the_tray(project, p
     state = project.state
     assert [entry["name"] for entry in state["classes"]] == ["red", "green"]
     assert [len(entry["pictures"]) for entry in state["classes"]] == [1, 1]
-    assert state["tray"] == added == [hashlib.sha256(loose).hexdigest()[:32]]
+    assert state["tray"] == added == [hashlib.sha256(loose).hexdigest()]
     assert state["names"][added[0]] == "loose.png"
     assert state["saved"]
     assert [entry["name"] for entry in sent["refused"]] == ["notes.txt"]
@@ -47,7 +47,7 @@ def test_answers__of_the_tray__are_those_of_the_downloaded_adapter(project, pict
 
     names = {entry["id"]: entry["name"] for entry in project.state["classes"]}
     for content, prediction in zip(tray.values(), expected, strict=True):
-        predicted = predictions["answers"][hashlib.sha256(content).hexdigest()[:32]]
+        predicted = predictions["answers"][hashlib.sha256(content).hexdigest()]
         assert names[predicted["class"]] == prediction.label
         assert names[predicted["runner_up"]] == prediction.runner_up
         assert predicted["probability"] == pytest.approx(prediction.probability, abs=1e-6)
@@ -104,9 +104,9 @@ def test_predict__of_pictures_that_are_not_kept__is_the_answer_of_the_tray(proje
         ("POST", "/classes", {"name": "a", "more": 1}, 422, "invalid"),
         ("PATCH", "/classes/abc", {"name": "a"}, 404, "no-such-class"),
         ("DELETE", "/classes/abc", None, 404, "no-such-class"),
-        ("POST", "/labels", {"labels": {"0" * 32: None}}, 404, "no-such-picture"),
+        ("POST", "/labels", {"labels": {"0" * 64: None}}, 404, "no-such-picture"),
         ("POST", "/labels", {"labels": {"../../etc": None}}, 422, "invalid"),
-        ("DELETE", "/pictures", {"pictures": ["0" * 32]}, 404, "no-such-picture"),
+        ("DELETE", "/pictures", {"pictures": ["0" * 64]}, 404, "no-such-picture"),
         ("POST", "/undo", None, 409, "nothing-to-undo"),
         ("POST", "/redo", None, 409, "nothing-to-redo"),
         ("GET", "/take/adapter", None, 409, "no-adapter"),

@@ -86,7 +86,7 @@ def test_answers__are_those_of_the_estimator_for_the_same_labels(labelled, colou
     answers = labelled.project.answers()
 
     session = labelled.project.session
-    rows = {key: row.features_D for key, row in session.snapshot().encoded.items()}
+    rows = session.snapshot().encoded
     texts = {name: name for name in labelled.ids}
     witness = SeveralLabelsClassifier(texts, encoder=colour_encoder).fit(
         np.stack([rows[key] for key in labelled.labels]), [*labelled.labels.values()]

@@ -81,7 +81,9 @@ def encode(
         read_images, images, split=split, pictures=of_boxes, min_confidence=min_confidence
     )
     table = _table(read, images, console, labelled=labels)
-    table = field_options.cut_labelled(table, pictures or images, detections, min_confidence)
+    boxes = [detections] if detections else []
+    cut = field_options.read_cut(pictures or images, None, boxes, min_confidence).labelled
+    table = cut(table) if cut else table
     choice = read_encoder(encoder)
     of_places = any(row.box for row in table.rows) or are_whole_frames(table.rows, table.classes)
     with console.progress():

@@ -107,13 +107,13 @@ def evaluate(
     values = {
         "stores": [str(store) for store in stores or ()] or None,
         "methods": names(methods),
-        "shots": whole_numbers(shots),
         **{"seeds": seeds, "tasks": tasks, "ways": ways},
-        "queries": number_or_all(queries),
         "several": several or None,
     }
     given = {key: value for key, value in values.items() if value is not None}
-    apply_changes(given, changes or ())
+    own = [f"shots=[{shots}]"] if shots else []
+    own += [f"queries={queries}"] if queries else []
+    apply_changes(given, [*own, *(changes or ())])
     console = Console()
     from metaadapter.bench.evaluation.config import load_evaluation
 
@@ -216,23 +216,6 @@ def _at_its_commit(name: str) -> str:
     from metaadapter.generator.pretrained import recorded_name
 
     return recorded_name(name)
-
-
-def whole_numbers(text: str | None) -> list[int] | None:
-    """Parse the value of --shots."""
-    try:
-        return None if text is None else [int(part) for part in text.split(",")]
-    except ValueError:
-        raise UsageError(f"--shots expects whole numbers such as 1,4,16, got {text!r}") from None
-
-
-def number_or_all(text: str | None) -> int | str | None:
-    """Parse the value of --queries."""
-    if text is None or text == "all":
-        return text
-    if not text.isdecimal():
-        raise UsageError(f"--queries expects a whole number or all, got {text!r}")
-    return int(text)
 
 
 def apply_changes(given: dict[str, Any], changes: Sequence[str]) -> None:

@@ -20,8 +20,8 @@ from metaadapter.apps.page.routes.uploads import n_pictures, plain_name
 from metaadapter.data.boxes.frame_detections import FrameDetections
 from metaadapter.data.capture_time import capture_time
 from metaadapter.errors import DataError
-from metaadapter.files.checksums import file_hash
 from metaadapter.files.plain_text import one_line
+from metaadapter.files.regular_files import is_regular
 
 READERS = 8
 REMEDY = "add the folder that holds the folders of all cameras"
@@ -105,10 +105,8 @@ def _read(path: Path, name: str) -> tuple[dict[str, FrameDetections], Detections
 def _read_frame(
     path: Path, frame: FrameDetections, classified: Container[str]
 ) -> DetectedFrame | str:
-    """The boxes in a picture, with its hash and time; or the reason why there are none."""
-    try:
-        sha256 = file_hash(path)
-    except OSError:
+    """The boxes in a picture, with its time; or the reason why there are none."""
+    if not is_regular(path):
         return "its picture is missing; add it again"
     if frame.failure:
         return f"the detector reports: {frame.failure}"
@@ -117,7 +115,7 @@ def _read_frame(
         box for box in boxes if box.category in classified and box.confidence >= MIN_CONFIDENCE
     )
     others = tuple(box for box in boxes if box not in animals)
-    return DetectedFrame(sha256, animals, others, None if time is None else time.isoformat())
+    return DetectedFrame(animals, others, None if time is None else time.isoformat())
 
 
 class NameMatches(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
@@ -16,7 +15,6 @@ from metaadapter.apps.page.changes import change_box, require_one_label
 from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.entries import BoxEntry
 from metaadapter.apps.page.frame_answers import series_of
-from metaadapter.apps.page.picture_folder import id_of
 from metaadapter.apps.page.project import TEMPORARY
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.routes.dependencies import OpenEditor, OpenSession
@@ -31,10 +29,8 @@ from metaadapter.apps.page.routes.forms import (
     UploadRoute,
 )
 from metaadapter.apps.page.routes.uploads import plain_name
-from metaadapter.apps.page.session import Session
 from metaadapter.data.crop import Box
 from metaadapter.data.decode import crop_hash
-from metaadapter.files.checksums import file_hash
 
 Fraction = Annotated[float, Field(ge=-0.01, le=1.01, allow_inf_nan=False)]
 
@@ -128,30 +124,16 @@ def _boxes(contents: Contents, crops: list[str], others: tuple[BoxEntry, ...]) -
 def edit_box(editor: OpenEditor, frame: PictureId, change: BoxChange) -> Reply:
     """Add, remove, move or accept a box of a frame; a picture without boxes becomes a frame."""
     before, after = (sides and Box(*sides) for sides in (change.before, change.after))
-    session = editor.session
-    session.read(lambda contents: contents.require_pictures([frame]))
-    session.read(lambda contents: require_one_label(contents, "A box in a picture"))
-    sha256 = _hash_of(session, frame)
     what = "Accepted" if after == before else "Moved"
     what = "Added" if before is None else "Removed" if after is None else what
-    reply = editor.edit(
-        lambda contents: Edit(
-            f"{what} a box", change_box(contents, frame, sha256, before, after), "changed-box"
-        )
-    )
-    picture = None if after is None else id_of(crop_hash(sha256, after))
+
+    def edit(contents: Contents) -> Edit:
+        require_one_label(contents, "A box in a picture")
+        return Edit(f"{what} a box", change_box(contents, frame, before, after), "changed-box")
+
+    reply = editor.edit(edit)
+    picture = None if after is None else crop_hash(frame, after)
     return {"picture": picture, **reply}
-
-
-def _hash_of(session: Session, frame: str) -> str:
-    """The hash of a frame's file; a `Refusal` if it is damaged or missing, as that of a box is."""
-    with suppress(OSError):
-        sha256 = file_hash(session.project.pictures.path(frame))
-        if id_of(sha256) == frame:
-            return sha256
-    raise Refusal(
-        404, "no-such-picture", "The file of this picture is missing or damaged. Add it again."
-    )
 
 
 @routes.patch("/field")

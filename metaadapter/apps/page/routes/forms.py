@@ -36,8 +36,8 @@ Name = Annotated[str, Field(max_length=MAX_NAME_LENGTH), AfterValidator(_plain)]
 Description = Annotated[str, Field(max_length=MAX_DESCRIPTION_LENGTH)]
 PictureId = Annotated[
     str,
-    StringConstraints(pattern=r"^[0-9a-f]{32}$"),
-    Field(description="The id of a picture: the first 32 digits of its SHA-256."),
+    StringConstraints(pattern=r"^[0-9a-f]{64}$"),
+    Field(description="The id of a picture: its SHA-256."),
 ]
 ClassId = Annotated[
     str,

@@ -76,8 +76,8 @@ def test_evaluate__failed_check__is_told_and_ends_with_3_if_strict(evaluate, mak
     ("arguments", "code", "reason"),
     [
         ("pets", 2, "--out RUN"),
-        ("pets --out run --shots 1;2", 2, "--shots expects whole numbers"),
-        ("pets --out run --queries some", 2, "--queries expects a whole number or all"),
+        ("pets --out run --shots 1;2", 3, "shots"),
+        ("pets --out run --queries some", 3, "queries"),
         ("nowhere --out run", 3, "nowhere"),
         ("pets --out run --shots 7 --jobs 1", 3, "Ask for fewer --shots"),
     ],
