@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from shlex import join
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 from metaadapter.apps.cli.commands.advise import write_page
 from metaadapter.apps.cli.console import Console
@@ -28,18 +28,8 @@ EMPTY = "empty"
 SIDE = 320  # pixels of a picture on the page
 
 
-class Chosen(NamedTuple):
-    """The pictures to label, the most helpful first."""
-
-    rows: Sequence[ImageRow]
-    likely_empty: Sequence[ImageRow]
-    encoder: str
-    warnings: tuple[str, ...]
-    quarantined: tuple[UnreadableImage, ...]
-
-    def both(self) -> list[tuple[ImageRow, bool]]:
-        """All pictures, each with whether it is probably empty."""
-        return [(row, False) for row in self.rows] + [(row, True) for row in self.likely_empty]
+Chosen: TypeAlias = Sequence[tuple["ImageRow", bool]]
+"""The pictures to label, the most helpful first, each with whether it is probably empty."""
 
 
 def advise_labels(
@@ -56,16 +46,14 @@ def advise_labels(
     """Choose the pictures to label, print them, and write a table to fill in."""
     with console.progress():
         found, warnings = _candidates(source, detections, min_confidence)
-        loaded = choice.load(of_places=detections is not None)
-        chosen = _choose(found, n_label, loaded, choice)
-    chosen = chosen._replace(warnings=(*warnings, *chosen.warnings))
-    about = console.warn_of_pictures("the unlabelled", chosen.warnings, chosen.quarantined)
-    if csv_file is not None:
-        _write(csv_file, chosen)
+        encoder = choice.load(of_places=detections is not None)
+        chosen, more, unreadable = _choose(found, n_label, encoder, choice)
+    about = console.warn_of_pictures("the unlabelled", (*warnings, *more), unreadable)
     if page_file is not None:
-        write_page(console, page_file, _page(source, chosen, csv_file))
+        write_page(console, page_file, _page(source, chosen, csv_file, encoder.name))
     notes = []
     if csv_file is not None:
+        _write(csv_file, chosen)
         pool = [] if detections is None else ["--detections", str(detections)]
         command = ["metaadapter", "adapt", str(csv_file), *pool, "--unlabelled", str(source)]
         notes = [
@@ -74,7 +62,7 @@ def advise_labels(
         ]
     document = {
         "source": source,
-        "encoder": chosen.encoder,
+        "encoder": encoder.name,
         "chosen": [
             {
                 "path": row.path,
@@ -82,7 +70,7 @@ def advise_labels(
                 "camera": _cells(row)[-1],
                 "probably_empty": probably_empty,
             }
-            for row, probably_empty in chosen.both()
+            for row, probably_empty in chosen
         ],
         "csv": csv_file,
         "page": page_file,
@@ -125,7 +113,8 @@ def _choose(
     n_label: int,
     encoder: ImageEncoder,
     choice: EncoderChoice,
-) -> Chosen:
+) -> tuple[Chosen, tuple[str, ...], tuple[UnreadableImage, ...]]:
+    """Return the chosen pictures, warnings, and the pictures that cannot be read."""
     import numpy as np
 
     from metaadapter.apps.advice.representatives import representatives
@@ -142,13 +131,8 @@ def _choose(
     pictures = encode_rows(rows, encoder, views=choice.views or 1, seed=choice.seed)
     require_some(len(rows), pictures.quarantined)
     numbers = representatives(pictures.features, n_label - len(empty))
-    return Chosen(
-        [pictures.rows[number] for number in numbers],
-        empty,
-        encoder.name,
-        warnings,
-        pictures.quarantined,
-    )
+    chosen = [(pictures.rows[number], False) for number in numbers]
+    return [*chosen, *((row, True) for row in empty)], warnings, pictures.quarantined
 
 
 def _cells(row: ImageRow) -> tuple[object, ...]:
@@ -162,12 +146,12 @@ def _write(file: Path, chosen: Chosen) -> None:
     from metaadapter.files.output_folder import write_errors
     from metaadapter.files.table_file import write_table
 
-    rows = [(*_cells(row), EMPTY if empty else "") for row, empty in chosen.both()]
+    rows = [(*_cells(row), EMPTY if empty else "") for row, empty in chosen]
     with write_errors(f"the table {file}", instead="choose another --out"):
         write_table(file, COLUMNS, rows)
 
 
-def _page(source: Path, chosen: Chosen, csv_file: Path | None) -> str:
+def _page(source: Path, chosen: Chosen, csv_file: Path | None, encoder: str) -> str:
     from metaadapter.bench.report.template import render, thumbnail
 
     cards = [
@@ -176,7 +160,7 @@ def _page(source: Path, chosen: Chosen, csv_file: Path | None) -> str:
             "path": str(row.path),
             "probably_empty": probably_empty,
         }
-        for row, probably_empty in chosen.both()
+        for row, probably_empty in chosen
     ]
     return render(
         "label_page.html.jinja",
@@ -184,15 +168,13 @@ def _page(source: Path, chosen: Chosen, csv_file: Path | None) -> str:
         source=str(source),
         csv_file=csv_file and str(csv_file),
         cards=cards,
-        encoder=chosen.encoder,
+        encoder=encoder,
         version=version("metaadapter"),
     )
 
 
 def _lines(source: Path, chosen: Chosen) -> list[str]:
-    lines = [f"{source}: label these {len(chosen.rows)} pictures; the most helpful first:"]
-    lines += [f"     {row.path}" for row in chosen.rows]
-    if chosen.likely_empty:
-        lines.append(f"{len(chosen.likely_empty)} that are probably empty:")
-        lines += [f"     {row.path}" for row in chosen.likely_empty]
-    return lines
+    listed = [f"     {row.path}" for row, probably_empty in chosen if not probably_empty]
+    empty = [f"     {row.path}" for row, probably_empty in chosen if probably_empty]
+    lines = [f"{source}: label these {len(listed)} pictures; the most helpful first:", *listed]
+    return [*lines, f"{len(empty)} that are probably empty:", *empty] if empty else lines

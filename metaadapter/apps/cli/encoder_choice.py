@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -83,15 +83,14 @@ class EncoderChoice(BaseModel):
 
 
 def read_encoder(
-    text: str | None, *, of_adapter: bool = False, fixed: Collection[str] = ()
+    text: str | None, *, only: Collection[str] = EncoderChoice.model_fields
 ) -> EncoderChoice:
     """Read the value of `--encoder`: NAME, NAME,SETTING=VALUE,… or SETTING=VALUE,….
 
-    With `of_adapter` only the place, device and number format of the encoder can be chosen, and of
-    these not the ones that are `fixed`.
+    A part that is no setting belongs to the name. `only` are the settings that can be chosen.
 
     Raises:
-        UsageError: The text is empty, or sets what an adapter keeps or what is fixed.
+        UsageError: The text is empty, or sets what cannot be chosen.
         DataError: A value is wrong.
     """
     if text is None:
@@ -105,36 +104,13 @@ def read_encoder(
         (n for n, word in enumerate(reversed(words)) if not SETTING.fullmatch(word)), len(words)
     )
     settings, of_name = words[len(words) - n_settings :], words[: len(words) - n_settings]
-    _require_settings(text, of_name, settings)
     content: dict[str, Any] = {"encoder": ",".join(of_name)} if of_name else {}
     for setting in settings:
         apply_override(content, setting)
     choice = check_config(EncoderChoice, content, owner=f"--encoder {text}")
-    if of_adapter and (others := sorted(choice.model_fields_set - OF_ADAPTERS)):
+    if others := sorted(choice.model_fields_set - {*only}):
         raise UsageError(
-            f"--encoder sets {', '.join(others)}, which an adapter keeps as it was made; leave "
-            f"{'it' if len(others) == 1 else 'them'} out"
-        )
-    if others := sorted(choice.model_fields_set & {*fixed}):
-        raise UsageError(
-            f"--encoder sets {' and '.join(others)}, which this command does not take; leave "
-            f"{'it' if len(others) == 1 else 'them'} out"
+            f"--encoder sets {', '.join(others)}, which is as the adapter was made, or fixed in "
+            "this command; leave it out"
         )
     return choice
-
-
-def _require_settings(text: str, of_name: Sequence[str], settings: Sequence[str]) -> None:
-    """Raise a `UsageError` if a part of `--encoder` looks like a setting and is none."""
-    known = EncoderChoice.model_fields
-    if any(word.partition("=")[0] in known for word in of_name[:-1]):
-        raise UsageError(
-            f"--encoder {text}: {of_name[-1]!r} is no setting, such as views=2; join the values of "
-            "one with +, as in blocks=joint+stages"
-        )
-    if wrong := [word for word in of_name[1:] if not word or word in known]:
-        raise UsageError(
-            f"--encoder {text}: a setting is NAME=VALUE, such as zoom=no, got {wrong[0]!r}"
-        )
-    names = [setting.partition("=")[0] for setting in settings]
-    if repeated := [name for name in known if names.count(name) > 1]:
-        raise UsageError(f"--encoder {text} sets {repeated[0]} twice; give it once")

@@ -72,11 +72,11 @@ def identify(
 
 def _open_queries(library: Path, encoder: str | None) -> LibraryQueries:
     """Return a reader of queries for an existing library, by the encoder of `--encoder`."""
-    from metaadapter.apps.cli.encoder_choice import read_encoder
+    from metaadapter.apps.cli.encoder_choice import OF_ADAPTERS, read_encoder
     from metaadapter.apps.library.library import AdapterLibrary
     from metaadapter.apps.library.queries import LibraryQueries
 
-    choice = read_encoder(encoder, of_adapter=True)
+    choice = read_encoder(encoder, only=OF_ADAPTERS)
     opened = AdapterLibrary.open(library, create=False)
     return LibraryQueries(opened, choice.encoder, choice.device, choice.precision)
 

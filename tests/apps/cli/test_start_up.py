@@ -60,7 +60,7 @@ def test_serve__before_its_page_is_there__loads_no_torch():
     loaded = loaded_by(
         "from metaadapter.apps.cli.encoder_choice import read_encoder; "
         "from metaadapter.apps.page import access, guard, loading, project_folders; "
-        "read_encoder(None, of_adapter=True)"
+        "read_encoder(None)"
     )
 
     assert loaded.isdisjoint({"torch", "numpy", "fastapi"})

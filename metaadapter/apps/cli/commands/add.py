@@ -57,10 +57,10 @@ def add(
     whole, or not at all.
     """
     console = Console()
-    from metaadapter.apps.cli.encoder_choice import read_encoder
+    from metaadapter.apps.cli.encoder_choice import OF_ADAPTERS, read_encoder
     from metaadapter.workflow.run_add import add as add_class
 
-    choice = read_encoder(encoder, of_adapter=True)
+    choice = read_encoder(encoder, only=OF_ADAPTERS)
 
     with console.progress():
         added = add_class(

@@ -95,7 +95,7 @@ def export(
     pixels = pixels or targets.needs_pixels
     _require_consistent(targets, pixels=pixels, int8=int8, pictures=pictures)
     targets.require_writable()
-    place = read_encoder(encoder, of_adapter=True, fixed=("device", "precision")).encoder
+    place = read_encoder(encoder, only={"encoder"}).encoder
     model = _read_model(adapter, console, pixels=pixels, pictures=pictures or (), encoder=place)
     checking = partial(_checking, console)
     files = []

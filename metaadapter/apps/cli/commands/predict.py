@@ -108,12 +108,12 @@ def predict(
     share_one_heap()
     console = Console()
     from metaadapter.adapter.files import store_adapter
-    from metaadapter.apps.cli.encoder_choice import read_encoder
+    from metaadapter.apps.cli.encoder_choice import OF_ADAPTERS, read_encoder
     from metaadapter.workflow.prediction.prediction_table import PredictionTable
     from metaadapter.workflow.prediction.predictions import PredictionOptions
     from metaadapter.workflow.prediction.run_predict import request_predictions
 
-    choice = read_encoder(encoder, of_adapter=True)
+    choice = read_encoder(encoder, only=OF_ADAPTERS)
     request = request_predictions(
         adapter,
         images,

@@ -69,7 +69,7 @@ def serve(
     if console.json_output:
         raise UsageError("`metaadapter serve` has no result for --json; leave it out")
     _require_packages([*PACKAGES, "segno"] if phone else PACKAGES)
-    from metaadapter.apps.cli.encoder_choice import read_encoder
+    from metaadapter.apps.cli.encoder_choice import OF_ADAPTERS, read_encoder
     from metaadapter.apps.page.access import (
         keep_access,
         open_in_browser,
@@ -78,7 +78,7 @@ def serve(
     )
     from metaadapter.apps.page.project_folders import default_project
 
-    choice = read_encoder(encoder, of_adapter=True)
+    choice = read_encoder(encoder, only=OF_ADAPTERS)
     folder = default_project() if project is None else project
     listening, access, former = open_port(folder, port)
 
