@@ -105,7 +105,11 @@ def test_export__that_answers_otherwise__is_not_written_over_what_is_there(
         ("", 2, "nothing to write: give --onnx FILE"),
         ("--onnx a.onnx --int8", 2, "it needs --onnx or --web, --pixels, and --pictures"),
         ("--onnx a.onnx --pictures photos", 2, "pictures; add --pixels"),
-        ("--onnx a.onnx --encoder device=cpu", 2, "device, which this command does not take"),
+        (
+            "--onnx a.onnx --encoder device=cpu",
+            2,
+            "device, which is as the adapter was made, or fixed",
+        ),
         ("--onnx .", 2, "is a folder; give the name of a file"),
         ("--onnx nowhere/a.onnx", 2, "there is no folder nowhere"),
         (
