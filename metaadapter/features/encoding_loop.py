@@ -21,8 +21,6 @@ def encode_pictures(
 ) -> tuple[Float32[np.ndarray, "read dim"], tuple[Outcome, ...]]:
     """Encode a list of pictures in memory, as `encode_to_store` does.
 
-    The last digits may differ, because a store fills up its last batch.
-
     Return a unit row for each readable picture, the mean of its views; and for every picture its
     content hash, or the error if it could not be read.
     """

@@ -80,8 +80,6 @@ class Pipeline:
         batch_size: The most looks in a batch; a fast number for the device if None.
         workers: The number of threads that read, and on a CPU also encode; as many as torch uses if
             None.
-        fixed_batches: Fill up each batch to `batch_size`, and divide torch's threads as for many
-            batches: the last digits of a feature depend on both, but not on the other pictures.
         skips: Go on after a picture that cannot be read, which is an outcome, too.
     """
 
@@ -90,7 +88,6 @@ class Pipeline:
     seed: int = 0
     batch_size: int | None = None
     workers: int | None = None
-    fixed_batches: bool = False
     skips: bool = True
 
     def __post_init__(self) -> None:
@@ -205,9 +202,7 @@ class Pipeline:
             raise UnreadableImage(name_of(picture), reason) from error
 
     def _encode(self, batch: list[Pixels]) -> Float16[np.ndarray, "pictures views dim"]:
-        n_missing = self.pictures_at_once - len(batch) if self.fixed_batches else 0
-        looks = torch.cat([*batch, *([torch.zeros_like(batch[0])] * n_missing)])
-        rows = self.encoder.encode_looks(looks)[: len(batch) * self.views]
+        rows = self.encoder.encode_looks(torch.cat(batch))
         return rows.reshape(len(batch), self.views, -1).astype(np.float16)
 
 

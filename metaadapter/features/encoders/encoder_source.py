@@ -138,8 +138,7 @@ def _timm(name: str) -> EncoderSource:
     if name.startswith(("/", "./", "../", "~")):
         raise UsageError(f"there is no folder {name}; expected the folder of a model of timm")
     if not timm.is_model(name):
-        near = get_close_matches(name, timm.list_models(), n=4, cutoff=0.5)
-        hint = f"did you mean {', '.join(near)}? " if near else ""
+        hint = _hint(get_close_matches(name, timm.list_models(), cutoff=0.5))
         raise UsageError(
             f"timm has no model {name!r}: {hint}expected the name of one of its models as in "
             "tiny+timm:vit_small_patch14_dinov2.lvd142m, or a folder with one; "
@@ -162,9 +161,8 @@ def _unknown_model(name: str, model: str, models: Sequence[str]) -> str:
     near = get_close_matches(model, [*EMBEDDED, *models], n=5, cutoff=0.5)
     if name.count("/") == 1 and not near:
         near = [f"{PREFIX}{name}"]
-    hint = f"did you mean {', '.join(near)}? " if near else ""
     return (
-        f"unknown encoder {name!r}: {hint}expected 'tiny', 'tiny-128', MODEL/WEIGHTS as in "
+        f"unknown encoder {name!r}: {_hint(near)}expected 'tiny', 'tiny-128', MODEL/WEIGHTS as in "
         "'ViT-B-32/laion2b_s34b_b79k', hf-hub:ORGANISATION/MODEL, timm:MODEL, or a folder with a "
         "model of open_clip, transformers or timm; "
         "open_clip.list_pretrained() lists all"
@@ -179,6 +177,9 @@ def _unknown_weights(model: str, weights: str, tags: Sequence[str]) -> str:
     )
     if not weights:
         return f"the encoder {model!r} is an architecture without weights: {listing}"
-    near = get_close_matches(weights.lower(), tags, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    hint = _hint(get_close_matches(weights.lower(), tags, cutoff=0.5))
     return f"unknown weights {weights!r} for {model}: {hint}{listing}"
+
+
+def _hint(near: Sequence[str]) -> str:
+    return f"did you mean {' or '.join(near)}? " if near else ""

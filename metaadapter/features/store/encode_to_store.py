@@ -89,7 +89,7 @@ def encode_to_store(
     started = time.monotonic()
     rows = pick_shard(table.rows, shard)
     recipe = Recipe.of(encoder, views, seed)
-    pipeline = Pipeline(encoder, views, seed, batch_size, workers, fixed_batches=True)
+    pipeline = Pipeline(encoder, views, seed, batch_size, workers)
     with hold_folder(out):
         before = FeatureStore.open(out) if (out / HEADER_FILE).exists() else None
         if before is not None:
