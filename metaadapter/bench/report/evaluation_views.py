@@ -10,10 +10,10 @@ from markupsafe import Markup
 from metaadapter.bench.evaluation.metrics import METRICS
 from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import Estimate
-from metaadapter.bench.report import figures, words
+from metaadapter.bench.report import words
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
 from metaadapter.bench.report.evaluation_run import ByShots, Row, at
-from metaadapter.bench.report.method_style import style_of
+from metaadapter.bench.report.figures import accuracy_by_shots, style_of
 from metaadapter.bench.report.names_axis import NamesAxis
 from metaadapter.bench.report.template import (
     Inert,
@@ -153,7 +153,7 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
             *(words.metric_estimate, words.metric_name, words.short, words.fraction),
             *(words.names_title, words.names_rows),
             *(_percent, _sentence, _seconds, _number, _tint, _shade),
-            figures.accuracy_by_shots,
+            accuracy_by_shots,
         ),
         result=result,
         sections=SECTIONS,

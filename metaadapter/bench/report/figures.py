@@ -1,25 +1,67 @@
-"""Draws the figures of a page."""
+"""Draws accuracy by shots; a method has the same colour and shape in all figures of a page."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
 from metaadapter.bench.report.evaluation_result import EvaluationResult
-from metaadapter.bench.report.evaluation_run import ByShots
-from metaadapter.bench.report.method_style import style_of
-from metaadapter.bench.report.panel import panel
+from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots
+from metaadapter.bench.report.panel import colour, panel
+
+MARKERS = ("o", "s", "^", "D", "v", "P")
+
+
+@dataclass(frozen=True, slots=True)
+class MethodStyle:
+    """The colour and the shape of a method in figures."""
+
+    variable: str
+    marker: str | None
+    """None for a line without points."""
+    dashed: bool = False
+    is_named: bool = True
+    """Whether the legend lists the method; if not, it is a grey line in the background."""
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """The arguments for matplotlib's `plot` of a line."""
+        return {
+            "color": colour(self.variable),
+            "marker": self.marker,
+            "markersize": 5,
+            "linewidth": 1.8 if self.is_named else 0.9,
+            "linestyle": (0, (4, 3)) if self.dashed else "-",
+            "zorder": 3 if self.is_named else 2,
+        }
+
+    def alpha(self, is_reference: bool) -> float:
+        """Return how strong a band is; 0 for a line without points."""
+        return 0.0 if self.marker is None else 0.25 if is_reference else 0.08
+
+
+def style_of(method: str, result: EvaluationResult) -> MethodStyle:
+    """Return the style of a method; each featured method has a colour and a shape of its own."""
+    if method in result.featured:
+        number = result.featured.index(method)
+        return MethodStyle(f"method-{number}", MARKERS[number])
+    if method == ZERO_SHOT:
+        return MethodStyle("ink", None, dashed=True)
+    return MethodStyle("faint", None, is_named=False)
 
 
 def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, title: str) -> Markup:
     """Draw accuracy against shots, with 95 % bands; `name` must be unique in a page."""
     shots = sorted({n_shot for estimates in accuracy.values() for n_shot in estimates})
-    with panel(name, f"Accuracy by shots, {title}", height=300) as drawing:
+    with panel(name, f"Accuracy by shots, {title}") as drawing:
         for method in reversed(result.methods):
             style = style_of(method, result)
             estimates = dict(sorted(accuracy.get(method, {}).items()))
             alpha = style.alpha(method == result.reference)
             drawing.draw(list(estimates), list(estimates.values()), style.line, alpha)
-        drawing.use_doublings(shots, list(map(str, shots)))
+        drawing.use_doublings(shots)
         drawing.axes.set_xlabel("labelled pictures of each class")
         drawing.show_percentages()
         return drawing.to_svg()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # As wide as a phone's screen, so that text is readable there; a page shows several side by side.
-WIDTH = 380
+WIDTH, HEIGHT = 380, 300
 # With this, one point in matplotlib (1/72 inch) is one pixel of the page.
 DOTS_PER_INCH = 72
 FONT_SIZE = 12
@@ -52,30 +52,29 @@ class Panel:
         estimates: Sequence[Estimate],
         line: Mapping[str, Any],
         alpha: float,
-        limits: tuple[float, float] = (0, 100),
     ) -> None:
         """Draw estimates, in %, as a line with a 95 % band; no band if `alpha` is 0."""
         mean = np.array([100 * estimate.mean for estimate in estimates])
         self.axes.plot(places, mean, **line)
         if alpha:
             half = np.array([100 * estimate.half for estimate in estimates])
-            low, high = (mean - half).clip(*limits), (mean + half).clip(*limits)
+            low, high = (mean - half).clip(0, 100), (mean + half).clip(0, 100)
             self.axes.fill_between(places, low, high, color=line["color"], alpha=alpha, lw=0)
             if len(mean) == 1:
                 self.axes.vlines(places, low, high, color=line["color"], linewidth=1)
 
-    def use_doublings(self, places: Sequence[float], labels: Sequence[str]) -> None:
+    def use_doublings(self, places: Sequence[int]) -> None:
         """Make a doubling a step of the horizontal axis, with ticks at some places."""
         self.axes.set_xscale("log", base=2)
-        self.axes.set_xticks(places, labels=labels)
+        self.axes.set_xticks(places, labels=list(map(str, places)))
         self.axes.minorticks_off()
 
-    def show_percentages(self, title: str = "% correct") -> None:
+    def show_percentages(self) -> None:
         """Set the title of the vertical axis, in %; show at least 2 points within 0 to 100."""
         low, high = self.axes.get_ylim()
         more = max(0.0, 2 - (high - low)) / 2
         self.axes.set_ylim(max(low - more, -1), min(high + more, 101))
-        self.axes.set_title(title, loc="left")
+        self.axes.set_title("% correct", loc="left")
 
     def to_svg(self) -> Markup:
         """Return an `<svg>` element without scripts, fonts or other files, always the same."""
@@ -90,7 +89,7 @@ class Panel:
 
 
 @contextmanager
-def panel(name: str, title: str, *, height: int = 270) -> Iterator[Panel]:
+def panel(name: str, title: str) -> Iterator[Panel]:
     """Yield a panel 380 pixels wide; `name` is unique in a page, `title` says what it shows."""
     try:
         import matplotlib as mpl
@@ -120,7 +119,7 @@ def panel(name: str, title: str, *, height: int = 270) -> Iterator[Panel]:
         **dict.fromkeys(labels, colour("muted")),
     }
     with mpl.rc_context(settings):
-        size = (WIDTH / DOTS_PER_INCH, height / DOTS_PER_INCH)
+        size = (WIDTH / DOTS_PER_INCH, HEIGHT / DOTS_PER_INCH)
         figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
         yield Panel(figure, name, title)
 

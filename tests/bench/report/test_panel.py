@@ -20,7 +20,7 @@ def test_panel__drawing__is_well_formed():
     svg = drawing()
 
     root = ElementTree.fromstring(str(svg).replace("<svg ", '<svg xmlns:xlink="x" ', 1))
-    assert root.attrib["viewBox"] == "0 0 380 270"
+    assert root.attrib["viewBox"] == "0 0 380 300"
     assert root[0].text == 'a < b & "c"'
     assert "$5 & <b> or $6" in "".join(root.itertext())
 
