@@ -14,11 +14,11 @@ def load(encoder, override=None):
 
 
 @pytest.mark.parametrize("name", ["ViT-S-32/{file}", "tiny+timm:test_vit/{file}"])
-def test_encoder__a_single_file_that_only_the_adapter_names__is_not_read(name, tmp_path):
+def test_encoder__a_single_file_that_an_adapter_names__is_no_encoder(name, tmp_path):
     file = tmp_path / "private.pth"
     file.write_bytes(b"not for adapters")
     name = name.format(file=file)
 
-    message = f"the adapter birds was made with .*{file} is read only if you name it.*--encoder"
+    message = "the adapter birds was made with the encoder .*(unknown weights|has no model).*--encoder"
     with pytest.raises(UsageError, match=message):
         load(name)
