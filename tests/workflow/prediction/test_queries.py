@@ -19,6 +19,6 @@ def test_encoder__a_single_file_that_an_adapter_names__is_no_encoder(name, tmp_p
     file.write_bytes(b"not for adapters")
     name = name.format(file=file)
 
-    message = "the adapter birds was made with the encoder .*(unknown weights|has no model).*--encoder"
+    message = "the adapter birds was made with .*(unknown weights|has no model).*--encoder"
     with pytest.raises(UsageError, match=message):
         load(name)
