@@ -20,7 +20,7 @@ from metaadapter.bench.evaluation.folder import (
     Record,
     hold_evaluation,
 )
-from metaadapter.bench.evaluation.integrity import Box, check_integrity
+from metaadapter.bench.evaluation.integrity import Box, audit_cells, check_integrity
 from metaadapter.bench.evaluation.processes import measure_cells
 from metaadapter.bench.evaluation.sets.name_level import made_names_note
 from metaadapter.bench.evaluation.several_bench import SeveralBench
@@ -94,6 +94,7 @@ def evaluate(
     *,
     jobs: int = 1,
     device: str = "cpu",
+    audit: int = 0,
     tell: Callable[[int, int], None] = lambda _done, _total: None,
     note: Callable[[str], None] = lambda _reason: None,
 ) -> Evaluation:
@@ -105,6 +106,8 @@ def evaluate(
             fewer methods.
         jobs: The number of processes, with one thread each.
         device: Name of a device, or "auto".
+        audit: The number of random cells that were measured before this run, to measure again and
+            to compare; the result is one more check.
         tell: Called with the number of finished cells and the number of cells to measure.
         note: Called with the reason why cells are measured again.
 
@@ -123,14 +126,18 @@ def evaluate(
     methods = {name: method.identity for name, method in bench.methods.items()}
     all_sets = (*bench.sets.values(), *bench.far_sets.values())
     record = Record(config, methods, {data.name: data.identity for data in all_sets})
-    cells = config.cells()
+    measure, cells = partial(measure_cells, bench, jobs=jobs), config.cells()
     with hold_evaluation(folder, record) as finished:
-        measure = partial(measure_cells, bench, jobs=jobs)
+        before = dict(finished.results)
         n_measured = finished.measure_missing(
             cells, methods, bench.identity, measure, tell=tell, note=note
         )
-        summary = bench.summarise([finished.results[cell] for cell in cells])
+        results = [finished.results[cell] for cell in cells]
+        summary = bench.summarise(results)
         boxes = check_integrity(summary.compared, [*bench.methods.values()], [*bench.sets.values()])
+        if audit:
+            kept = [result for result in results if before.get(result.cell) is result]
+            boxes = (*boxes, audit_cells(kept, audit, measure))
         evaluation = Evaluation(
             folder,
             config,

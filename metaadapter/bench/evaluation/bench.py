@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
@@ -21,6 +21,7 @@ from metaadapter.bench.evaluation.draws import classes_left_out, draw_tasks
 from metaadapter.bench.evaluation.measure import measure
 from metaadapter.bench.evaluation.methods.method import Measured, Method, files_of
 from metaadapter.bench.evaluation.methods.method_by_name import load_method
+from metaadapter.bench.evaluation.methods.method_names import distinct_methods
 from metaadapter.bench.evaluation.metrics import Tables
 from metaadapter.bench.evaluation.sets.evaluation_set import (
     EvaluationSet,
@@ -33,10 +34,11 @@ from metaadapter.bench.evaluation.strangers import FarStrangers, draw_far
 from metaadapter.bench.evaluation.summary import (
     differences,
     means,
+    rank_methods,
     with_class_intervals,
 )
 from metaadapter.bench.evaluation.tables import all_tables, draw_table, gathered, table
-from metaadapter.bench.evaluation.task_figures import figures_of_tree
+from metaadapter.bench.evaluation.task_figures import figures_of_tree, load_metrics
 from metaadapter.bench.peers.meta_trained import MetaPeer
 from metaadapter.files.checksums import file_hash
 from metaadapter.files.code_identity import code_identity
@@ -76,8 +78,9 @@ class Bench(ABC):
 
     @property
     def identity(self) -> str:
-        """A text that changes with the code of the project and with the label tree."""
-        code, tree = code_identity(Bench), self.config.tree
+        """A text that changes with the code of the project, and with metrics and label tree."""
+        files = (Path(name.rpartition(":")[0]) for name in self.config.metrics)
+        code, tree = code_identity(Bench, *files), self.config.tree
         return code if tree is None else f"{code} {file_hash(Path(tree))}"
 
     @abstractmethod
@@ -108,7 +111,14 @@ class Bench(ABC):
         figures, less = means(rows), differences(rows, reference)
         if "classes" in tables:
             less = with_class_intervals(less, tables["classes"], reference)
-        summary = {"means": figures, "differences": less}
+        distinct = distinct_methods(self.config.method_names, reference)
+        ranks = {
+            part: ranked
+            for part in dict.fromkeys(rows["part"])
+            if (ranked := rank_methods(figures, distinct, part))
+        }
+        of_parts = {part: asdict(ranked) for part, ranked in ranks.items()}
+        summary = {"means": figures, "differences": less, "ranks": of_parts}
         return Summary(draws, self.compared(draws), tables, summary)
 
 
@@ -138,8 +148,10 @@ class TaskBench(Bench):
             if method.fit_pictures:
                 files_of(method.name, data, torch.arange(len(data.labels_n)))
                 encoder_of_set(data, method.name)
+        own = load_metrics(config.metrics)
         self._figures = {
-            name: figures_of_tree(config.tree, data.classes) for name, data in self.sets.items()
+            name: [*own, *figures_of_tree(config.tree, data.classes)]
+            for name, data in self.sets.items()
         }
         self._warm: set[str] = set()
         self._measure = partial(measure, base_to_new=config.base_to_new, device=device)

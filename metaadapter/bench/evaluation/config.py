@@ -59,6 +59,8 @@ class EvaluationConfig(DrawConfig):
     `several`, among `METHODS_OF_SEVERAL`."""
     names: tuple[NameLevel, ...] = (OWN,)
     """Levels of class texts as in `with_names`; each set is measured once at each level."""
+    metrics: tuple[str, ...] = ()
+    """The user's own metrics, as FILE.py:FUNCTION."""
     tree: str | None = None
     """A file with the label tree of all classes, for figures of its levels and sure answers."""
 

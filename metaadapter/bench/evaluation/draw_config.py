@@ -21,7 +21,7 @@ Setting = Literal["task-incremental", "class-incremental", "pooled"]
 - pooled: the classes of all tasks, learned or not (X-TAIL, Xu et al., NeurIPS 2024).
 """
 
-_OF_ONE_TASK = ("tasks", "unknown", "pool", "base_to_new", "by_group", "strangers")
+_OF_ONE_TASK = ("tasks", "unknown", "pool", "base_to_new", "by_group", "strangers", "metrics")
 EXCLUDES = {
     "base_to_new": ("ways", "unknown", "pool", "strangers"),
     "continual": (*_OF_ONE_TASK, "tree", "names"),

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from random import SystemRandom
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
+from metaadapter.bench.evaluation.cells import Cell, CellResult
 from metaadapter.bench.evaluation.methods.method import Measured, MetaTraining
+from metaadapter.bench.evaluation.metrics import Tables
 from metaadapter.bench.evaluation.sets.evaluation_set import EvaluationSet, same_name
 from metaadapter.bench.evaluation.sets.name_level import MADE, OWN
+from metaadapter.bench.evaluation.tables import COSTS
 from metaadapter.files.user_code import is_user_code
 from metaadapter.training.training_record import short_hash
 
@@ -20,6 +25,8 @@ MOST_NAMED = 5
 BY_NAME = "by the names of their stores; this does not notice a renamed copy"
 BY_PICTURES = "by the names of their stores and the bytes of their pictures"
 TASK = ["store", "seed", "task"]
+# The largest difference of two figures of one cell that count as equal.
+TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +173,52 @@ def some(names: Iterable[str]) -> str:
     listed = list(names)
     more = f" and {len(listed) - MOST_NAMED} more" if len(listed) > MOST_NAMED else ""
     return ", ".join(listed[:MOST_NAMED]) + more
+
+
+def audit_cells(
+    results: Sequence[CellResult],
+    n_cells: int,
+    measure: Callable[[Sequence[Cell]], Iterable[tuple[Cell, Tables]]],
+) -> Box:
+    """Measure `n_cells` random cells of the results again, and compare all figures but the costs.
+
+    The outcome has an entry only for the methods of these cells.
+    """
+    chosen = SystemRandom().sample(list(results), min(n_cells, len(results)))
+    kept = {result.cell: result.tables for result in chosen}
+    methods: dict[str, Status] = {}
+    different = []
+    for cell, tables in measure(list(kept)):
+        changed = _difference(kept[cell], tables)
+        methods[cell.method] = "fail" if changed else methods.get(cell.method, "pass")
+        if changed:
+            different.append(f"{cell} ({changed})")
+    detail = "all figures are equal" if chosen else "none was measured before this run"
+    if different:
+        detail = (
+            f"{len(different)} are different: {some(different)}; on another machine rounding may "
+            "change single answers"
+        )
+    return Box(
+        "cells measured again",
+        "fail" if different else "pass" if chosen else "unknown",
+        f"{len(chosen)} of {len(results)} cells, chosen at random: {detail}",
+        methods,
+    )
+
+
+def _difference(kept: Tables, now: Tables) -> str:
+    """Return the table and the column of a figure that came out otherwise; "" if all are equal."""
+    for name in kept:
+        before, after = kept[name], now.get(name, {})
+        for column in (column for column in before if column not in COSTS):
+            if column not in after or not _equal(before[column], after[column]):
+                return f"{column} of the {name}"
+    return ""
+
+
+def _equal(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    if len(one) != len(other) or any(isinstance(value, str) for value in one):
+        return list(one) == list(other)
+    before, now = (np.array(values, dtype=float) for values in (one, other))
+    return np.allclose(before, now, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -39,7 +39,7 @@ def measure(
     *,
     far: FarStrangers | None = None,
     base_to_new: bool = False,
-    figures: TaskFigures | None = None,
+    figures: Sequence[TaskFigures] = (),
     device: torch.device | None = None,
 ) -> Tables:
     """Fit a method to the supports of `rows`, let it answer the queries, and return its figures.
@@ -81,7 +81,7 @@ def measure(
                     f"{method.name} excludes the class of a picture of {data.name} with a logit of "
                     "−∞, so that its nll is infinite; give unlikely classes a low, finite logit"
                 )
-            if figures is not None:
+            if figures:
                 classes_TN = piece.classes_TN[:, ways]
                 for row in _of_tasks(figures, data, classes_TN, of_part, own_Q, counted_TQ):
                     _append(columns[part], row)
@@ -111,7 +111,7 @@ def _append(columns: Columns, row: Mapping[str, Any]) -> None:
 
 
 def _of_tasks(
-    figures: TaskFigures,
+    figures: Sequence[TaskFigures],
     data: EvaluationSet,
     classes_TN: Int[Tensor, "T N"],
     logits_TQN: Float[Tensor, "T Q N"],
@@ -126,7 +126,8 @@ def _of_tasks(
         logits_qN = logits_QN[torch.from_numpy(is_asked_Q).to(logits_QN.device)]
         p_qN = logits_qN.double().softmax(-1).cpu().numpy()
         names = [data.classes[number] for number in classes_N]
-        yield figures(names, p_qN, own_Q[is_asked_Q])
+        of_all = [figure(names, p_qN, own_Q[is_asked_Q]) for figure in figures]
+        yield {name: value for row in of_all for name, value in row.items()}
 
 
 def _answer(

@@ -1,4 +1,4 @@
-"""Summarizes tables of rows: means with intervals, and differences paired by draw.
+"""Summarizes tables of rows: means with intervals, differences paired by draw, and ranks.
 
 Differences also have intervals with the class as the unit: would the next classes agree?
 """
@@ -64,6 +64,25 @@ def deviation_and_freedom(samples: Sequence[np.ndarray]) -> tuple[float, float]:
     return float(total**0.5 / len(samples)), float(effective)
 
 
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """Ranks of methods by accuracy: 1 is best, and ties share the mean of their ranks.
+
+    Methods are ranked in each block, which is one set at one number of shots. Blocks of one set are
+    not independent, so p and the critical difference are slightly too small.
+    """
+
+    by_set: dict[str, dict[str, float]]
+    """Set → method → mean rank over the numbers of shots."""
+    mean: dict[str, float]
+    """Method → mean rank over all blocks, the best first."""
+    n_blocks: int
+    friedman_p: float | None
+    """The p-value of Friedman's test that methods are equal; None for fewer than three methods."""
+    critical_difference: float
+    """By Nemenyi's test, methods with mean ranks further apart differ at a level of 5 %."""
+
+
 def means(rows: pd.DataFrame) -> pd.DataFrame:
     """Return means for each method, set, part, number of shots and metric, and means over sets.
 
@@ -107,6 +126,35 @@ def records(figures: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the JSON form of a table of figures; the interval of a single draw is null."""
     rows: list[dict[str, Any]] = plain(figures.to_dict("records"))
     return rows
+
+
+def rank_methods(figures: pd.DataFrame, methods: Sequence[str], part: str) -> Ranks | None:
+    """Rank methods by mean accuracy in the blocks that have them all; None for fewer than two."""
+    wanted = (figures["metric"] == "accuracy") & (figures["part"] == part)
+    of_sets = figures[wanted & (figures["store"] != MEAN)]
+    accuracy = of_sets.pivot(index=["store", "n_shot"], columns="method", values="mean")
+    accuracy = accuracy.reindex(columns=[name for name in methods if name in accuracy]).dropna()
+    if len(accuracy.columns) < 2 or not len(accuracy):
+        return None
+    ranks = accuracy.rank(axis=1, ascending=False)
+    by_set = ranks.groupby(level="store", sort=False).mean()
+    n_blocks, n_methods = ranks.shape
+    has_choice = n_methods > 2 and n_blocks > 1 and (ranks.nunique(axis=1) > 1).any()
+    return Ranks(
+        by_set={store: by_set.loc[store].to_dict() for store in by_set.index},
+        mean=ranks.mean().sort_values(kind="stable").to_dict(),
+        n_blocks=n_blocks,
+        friedman_p=float(stats.friedmanchisquare(*ranks.to_numpy().T).pvalue)
+        if has_choice
+        else None,
+        critical_difference=nemenyi_difference(n_methods, n_blocks),
+    )
+
+
+def nemenyi_difference(n_methods: int, n_blocks: int) -> float:
+    """Return q √(k (k + 1) / 6 N), with q the studentised range of k means at 5 % divided by √2."""
+    q = stats.studentized_range.ppf(1 - 0.05, n_methods, np.inf) / 2**0.5
+    return float(q * (n_methods * (n_methods + 1) / (6 * n_blocks)) ** 0.5)
 
 
 def with_class_intervals(

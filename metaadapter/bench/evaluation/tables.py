@@ -99,8 +99,8 @@ def gathered(results: Iterable[CellResult], name: str) -> dict[str, list[Any]]:
 
 
 def _rows(rows: pd.DataFrame) -> pd.DataFrame:
-    of_tree = [name for name in rows if name not in TASK_COLUMNS]
-    rows = rows[[*TASK_COLUMNS[: -len(COSTS)], *of_tree, *COSTS]]
+    further = [name for name in rows if name not in TASK_COLUMNS]
+    rows = rows[[*TASK_COLUMNS[: -len(COSTS)], *further, *COSTS]]
     of_part = {part: group.reset_index(drop=True) for part, group in rows.groupby("part")}
     if "new" not in of_part:
         return rows

@@ -1,8 +1,9 @@
-"""Further figures of a task: those of a label tree."""
+"""Further figures of a task: the user's own metrics, and those of a label tree."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from jaxtyping import Float, Int
 
 from metaadapter.adapter.label_tree import ClassTree, LabelTree
 from metaadapter.adapter.label_tree_file import fitted_tree, read_label_tree
+from metaadapter.bench.evaluation.tables import TASK_COLUMNS
+from metaadapter.errors import UsageError
+from metaadapter.files.user_code import explain, is_user_code, load_user_code
 from metaadapter.workflow.prediction.predictions import SURE
 
 TaskFigures = Callable[[Sequence[str], np.ndarray, np.ndarray], dict[str, float]]
@@ -19,11 +23,54 @@ TaskFigures = Callable[[Sequence[str], np.ndarray, np.ndarray], dict[str, float]
 correct classes 0 … N − 1 (n,)."""
 
 
-def figures_of_tree(file: str | None, classes: Sequence[str]) -> TaskFigures | None:
-    """Return the figures of a set's label tree; None without a file."""
+def load_metrics(names: Iterable[str]) -> list[TaskFigures]:
+    """Load the user's metrics from FILE.py:FUNCTION; a figure has the name of its function.
+
+    A function takes the probabilities and the correct classes, and returns a number.
+    """
+    columns, metrics = set[str](), list[TaskFigures]()
+    for name in names:
+        if not is_user_code(name):
+            raise UsageError(f"metric {name!r}: expected FILE.py:FUNCTION")
+        function = load_user_code(name, kind="metric")
+        column = name.rpartition(":")[2]
+        if not callable(function):
+            raise UsageError(
+                f"metric {name!r} must be a function of probabilities and classes, not {function!r}"
+            )
+        if column in columns or column in TASK_COLUMNS:
+            raise UsageError(f"another metric or column is called {column!r}; rename the function")
+        columns.add(column)
+        metrics.append(partial(_own_figure, name, column, function))
+    return metrics
+
+
+def _own_figure(
+    name: str,
+    column: str,
+    function: Callable[[np.ndarray, np.ndarray], float],
+    _classes: Sequence[str],
+    probabilities_QN: np.ndarray,
+    own_Q: np.ndarray,
+) -> dict[str, float]:
+    """Return the figure of the user's function; an error names the function."""
+    try:
+        figure = float(function(probabilities_QN, own_Q))
+        if math.isinf(figure):
+            raise ValueError(f"it returned {figure}; return a number, or NaN if undefined")
+        return {column: figure}
+    except Exception as error:
+        n, n_way = probabilities_QN.shape
+        raise UsageError(
+            f"metric {name!r} failed on {n} queries of {n_way} classes: {explain(error)}"
+        ) from error
+
+
+def figures_of_tree(file: str | None, classes: Sequence[str]) -> list[TaskFigures]:
+    """Return the figures of a set's label tree; none without a file."""
     if file is None:
-        return None
-    return partial(tree_figures, fitted_tree(read_label_tree(Path(file)), classes, Path(file)))
+        return []
+    return [partial(tree_figures, fitted_tree(read_label_tree(Path(file)), classes, Path(file)))]
 
 
 def tree_figures(

@@ -8,7 +8,8 @@ from typing import Any
 
 from metaadapter.bench.evaluation.integrity import Box
 from metaadapter.bench.evaluation.metrics import plain
-from metaadapter.bench.report.evaluation_run import ByShots
+from metaadapter.bench.evaluation.summary import Ranks
+from metaadapter.bench.report.evaluation_run import ByShots, Row
 from metaadapter.bench.report.names_axis import NamesAxis
 from metaadapter.bench.report.set_errors import SetErrors
 
@@ -28,6 +29,7 @@ class Part:
     p_by_class: Mapping[str, Mapping[str, Mapping[int, float]]]
     """Set, or mean over sets → method → shots → the p-value of its gain over classes, for all
     methods together (Holm 1979)."""
+    ranks: Ranks | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class EvaluationResult:
 
     reference: str
     methods: tuple[str, ...]
-    """The best mean accuracy first; of methods that differ only in the score after the @, one."""
+    """The best mean rank first; of methods that differ only in the score after the @, one."""
     featured: tuple[str, ...]
     """The methods with a colour of their own: the reference, then the best other methods."""
     judged: str
@@ -60,6 +62,9 @@ class EvaluationResult:
     parts: tuple[Part, ...]
     quality: Mapping[str, ByShots]
     """Other metric → means over sets; metrics of strangers also have methods with equal labels."""
+    reliability: Mapping[str, Mapping[int, tuple[Row, ...]]]
+    """Method → fewest and most shots → bins that are not empty, in all sets together: `n` answers,
+    their mean `confidence`, and the fraction `correct`."""
     costs: Mapping[str, Mapping[str, float | None]]
     """Method → `fit_seconds`, `predict_seconds` and `peak_mib` (more than before the fit) of a task
     with the most shots, the mean over sets and draws. Tasks that are

@@ -89,12 +89,12 @@ class EvaluationRun:
 
     @cached_property
     def errors(self) -> Mapping[str, pd.DataFrame]:
-        """Confusions and mistakes of the reference with the most shots."""
+        """Three tables of the reference and of zero-shot with the most shots."""
         wanted: dict[str, Any] = {
-            "method": {self.config.reference_name},
+            "method": {self.config.reference_name, ZERO_SHOT},
             "n_shot": {self.config.ascending_shots[-1]},
         }
-        return {name: self.table(name, **wanted) for name in ("confusion", "mistakes")}
+        return {name: self.table(name, **wanted) for name in ("classes", "confusion", "mistakes")}
 
     def figures(self, name: str) -> pd.DataFrame:
         """Return the `means` or `differences` of the summary."""

@@ -13,7 +13,7 @@ from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report import words
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
 from metaadapter.bench.report.evaluation_run import ByShots, Row, at
-from metaadapter.bench.report.figures import accuracy_by_shots, style_of
+from metaadapter.bench.report.figures import accuracy_by_shots, reliability, style_of
 from metaadapter.bench.report.names_axis import NamesAxis
 from metaadapter.bench.report.template import (
     Inert,
@@ -28,8 +28,8 @@ from metaadapter.files.plain_text import in_markdown, one_line
 # A gain or loss of this many points gives a cell its full colour.
 STRONGEST = 10
 SECTIONS = (
-    *("integrity", "accuracy", "gain", "strangers", "time", "metrics"),
-    *("errors", "how"),
+    *("integrity", "accuracy", "gain", "strangers", "ranks", "time", "calibration"),
+    *("metrics", "errors", "how"),
 )
 """The sections of the page in their order; `templates/sections/` has a template for each, which
 reads `result`, an `EvaluationResult`, and is empty where the result has nothing for it."""
@@ -44,7 +44,7 @@ def markdown(result: EvaluationResult) -> str:
 
 
 def overview(result: EvaluationResult) -> list[str]:
-    """Return lines for a terminal: accuracy, gains, log loss, calibration and integrity."""
+    """Return lines for a terminal: accuracy, gains, log loss, calibration, ranks and integrity."""
     marks = {"heading": "", "subheading": "", "bullet": ""}
     metrics = STRANGER_METRICS_OF_A_TERMINAL
     text = _render("evaluation_overview.jinja", result, one_line, metrics, **marks)
@@ -146,6 +146,8 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
     """Render the page; `thumbnails` maps the hash of a picture's bytes to its JPEG."""
     overall = next(iter(result.parts[0].accuracy))
     styles = {method: style_of(method, result) for method in result.methods}
+    n_shots = len(result.shots)
+    few = sorted({result.shots[i] for i in (0, n_shots // 2, n_shots - 1)})
     return render(
         "evaluation_page.html.jinja",
         (
@@ -153,7 +155,7 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
             *(words.metric_estimate, words.metric_name, words.short, words.fraction),
             *(words.names_title, words.names_rows),
             *(_percent, _sentence, _seconds, _number, _tint, _shade),
-            accuracy_by_shots,
+            *(accuracy_by_shots, reliability),
         ),
         result=result,
         sections=SECTIONS,
@@ -170,6 +172,7 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         ],
         styles=styles,
         named=[method for method, style in styles.items() if style.is_named],
+        few_shots={n: f"{n} labelled picture{'s' if n > 1 else ''} a class" for n in few},
     )
 
 

@@ -1,16 +1,18 @@
-"""Draws accuracy by shots; a method has the same colour and shape in all figures of a page."""
+"""Draws accuracy by shots, and reliability; a method looks the same in all figures of a page."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
 from metaadapter.bench.report.evaluation_result import EvaluationResult
-from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots
+from metaadapter.bench.report.evaluation_run import ZERO_SHOT, ByShots, Row
 from metaadapter.bench.report.panel import colour, panel
 
+DOTTED: dict[str, Any] = {"color": colour("muted"), "linewidth": 1, "linestyle": (0, (2, 3))}
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
@@ -63,5 +65,22 @@ def accuracy_by_shots(result: EvaluationResult, accuracy: ByShots, name: str, ti
             drawing.draw(list(estimates), list(estimates.values()), style.line, alpha)
         drawing.use_doublings(shots)
         drawing.axes.set_xlabel("labelled pictures of each class")
+        drawing.show_percentages()
+        return drawing.to_svg()
+
+
+def reliability(bins: Sequence[Row], style: MethodStyle, name: str, title: str) -> Markup:
+    """Draw the fraction of correct answers against confidence; bars show the answers in a bin."""
+    n = sum(row["n"] for row in bins)
+    with panel(name, f"Reliability, {title}") as drawing:
+        axes = drawing.axes
+        confidence = [100 * row["confidence"] for row in bins]
+        fractions = [100 * row["n"] / n for row in bins]
+        axes.bar(confidence, fractions, width=5, color=colour("line"), zorder=2)
+        axes.plot([0, 100], [0, 100], **DOTTED)
+        axes.plot(confidence, [100 * row["correct"] for row in bins], **style.line)
+        axes.set_xlim(0, 101)
+        axes.set_ylim(0, 101)
+        axes.set_xlabel("confidence, %")
         drawing.show_percentages()
         return drawing.to_svg()

@@ -12,13 +12,14 @@ from metaadapter.bench.evaluation.config import EvaluationConfig
 from metaadapter.bench.evaluation.methods.method_names import distinct_methods
 from metaadapter.bench.evaluation.sets.name_level import made_names_note
 from metaadapter.bench.evaluation.strangers import COVERAGE, KEEP, STRANGER_METRICS
-from metaadapter.bench.evaluation.summary import BY_CLASS, MEAN, P_BY_CLASS, holm
+from metaadapter.bench.evaluation.summary import BY_CLASS, MEAN, P_BY_CLASS, Ranks, holm
 from metaadapter.bench.evaluation.tables import COSTS
 from metaadapter.bench.report.evaluation_result import EvaluationResult, Part, Strangers
 from metaadapter.bench.report.evaluation_run import (
     ZERO_SHOT,
     ByShots,
     EvaluationRun,
+    Row,
     by_shots,
 )
 from metaadapter.bench.report.names_axis import names_axes
@@ -29,7 +30,7 @@ MOST_FEATURED = 6
 
 
 def find(run: EvaluationRun) -> EvaluationResult:
-    """Return means, differences, costs and errors, as a report shows them."""
+    """Return means, differences, ranks, calibration, costs and errors, as a report shows them."""
     config = run.config
     reference, shots, names = config.reference_name, config.ascending_shots, config.places
     overall = MEAN if len(names) > 1 else names[0]
@@ -43,7 +44,9 @@ def find(run: EvaluationRun) -> EvaluationResult:
         estimate = quality.get(name, {}).get(method, {}).get(shots[-1])
         return estimate.mean if estimate else None
 
-    methods = _best_first(parts[0].accuracy[overall], answers)
+    # Sorted by mean rank; without ranks, in the order of the configuration.
+    rank_of = parts[0].ranks.mean if parts[0].ranks else {}
+    methods = tuple(sorted(answers, key=lambda name: rank_of.get(name, math.inf)))
     others = [name for name in methods if name not in (reference, ZERO_SHOT)]
     featured = (reference, *others[: MOST_FEATURED - 1])
     made = made_names_note(config.names)
@@ -58,6 +61,9 @@ def find(run: EvaluationRun) -> EvaluationResult:
         names_axes=names_axes(run, answers, judged),
         parts=parts,
         quality={name: table for name, table in quality.items() if name not in COSTS},
+        reliability=_by_confidence(
+            run, [m for m in (*featured, ZERO_SHOT) if m in methods], judged
+        ),
         costs={method: {name: mean(name, method) for name in COSTS} for method in methods}
         if run.has_answers
         else {},
@@ -75,20 +81,11 @@ def find(run: EvaluationRun) -> EvaluationResult:
     )
 
 
-def _best_first(accuracy: ByShots, answers: Sequence[str]) -> tuple[str, ...]:
-    """Sort methods by mean accuracy over the numbers of shots; those without accuracy are last."""
-
-    def mean(name: str) -> float:
-        estimates = accuracy.get(name, {}).values()
-        return sum(one.mean for one in estimates) / len(estimates) if estimates else -math.inf
-
-    return tuple(sorted(answers, key=mean, reverse=True))
-
-
 def _parts(run: EvaluationRun, overall: str, answers: Sequence[str]) -> list[Part]:
     # The summary has each method minus the reference; the report has the reference minus each.
     means, gains = run.figures("means"), run.figures("differences")
     gains = gains.assign(mean=-gains["mean"])
+    ranks = {part: Ranks(**ranks) for part, ranks in run.summary["ranks"].items()}
     places = (overall, *run.config.places)
 
     def of_places(table: pd.DataFrame, part: str, half: str = "half") -> dict[str, ByShots]:
@@ -103,6 +100,7 @@ def _parts(run: EvaluationRun, overall: str, answers: Sequence[str]) -> list[Par
             gain=of_places(gains, part),
             gain_by_class=of_places(gains, part, BY_CLASS),
             p_by_class={place: _p_by_class(gains, place, part, answers) for place in places},
+            ranks=ranks.get(part),
         )
         for part in dict.fromkeys(means["part"])
     ]
@@ -134,6 +132,30 @@ def _quality(
 
 def _of_methods(table: ByShots, methods: Sequence[str]) -> ByShots:
     return {method: estimates for method, estimates in table.items() if method in methods}
+
+
+def _by_confidence(
+    run: EvaluationRun, methods: Sequence[str], part: str
+) -> dict[str, dict[int, tuple[Row, ...]]]:
+    if not run.has_answers:
+        return {}
+    bins, shots = run.table("bins"), run.config.ascending_shots
+    return {
+        method: {n: _reliability(bins, method, n, part) for n in sorted({shots[0], shots[-1]})}
+        for method in methods
+    }
+
+
+def _reliability(bins: pd.DataFrame, method: str, n_shot: int, part: str) -> tuple[Row, ...]:
+    """Return the bins of confidence in all sets together; each answer counts once."""
+    is_chosen = (bins["method"] == method) & (bins["n_shot"] == n_shot) & (bins["part"] == part)
+    rows = bins[is_chosen]
+    n = rows["n"].astype(float)
+    sums = rows[["bin"]].assign(n=n, confidence=n * rows["confidence"], correct=n * rows["right"])
+    return tuple(
+        {"n": int(row.n), "confidence": row.confidence / row.n, "correct": row.correct / row.n}
+        for row in sums.groupby("bin").sum().itertuples()
+    )
 
 
 def headline(part: Part, place: str, reference: str) -> str:

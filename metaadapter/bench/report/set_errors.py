@@ -1,4 +1,4 @@
-"""Collects a method's errors on one set: confusions and worst mistakes."""
+"""Collects a method's errors on one set: confusions, hard and easy classes, worst mistakes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from metaadapter.bench.report.evaluation_run import EvaluationRun, Row
+from metaadapter.bench.report.evaluation_run import ZERO_SHOT, EvaluationRun, Row
 from metaadapter.features.prompts import readable_name
 
 # A matrix with more classes, and a number in each cell, would not be readable on a phone.
 MOST_IN_MATRIX = 10
 MOST_CONFUSIONS = 6
+MOST_CLASSES = 5
 MOST_MISTAKES = 8
 MISTAKE = ["path", "sha256", "true", "predicted", "confidence", "own"]
 
@@ -35,6 +36,9 @@ class SetErrors:
     """The number of all answers about each of `classes`."""
     confusions: tuple[Row, ...] = ()
     """The most frequent first: `n` of the `n_true` answers about `true` are `predicted`."""
+    hardest: tuple[Row, ...] = ()
+    """`name`, `recall`, `zero_shot` (recall of zero-shot CLIP, or None), `n` (answers)."""
+    easiest: tuple[Row, ...] = ()
     mistakes: tuple[Row, ...] = ()
     """`path`, `sha256`, `true`, `predicted`, `confidence` (the largest in any draw) and `own` (the
     probability of the correct class in the same answer)."""
@@ -45,9 +49,9 @@ def set_errors(run: EvaluationRun, name: str, method: str, n_shot: int, part: st
     if not run.has_answers:
         return SetErrors(name, run.summary["sets"][name])
 
-    def rows_of(table: str) -> pd.DataFrame:
+    def rows_of(table: str, of_method: str = method) -> pd.DataFrame:
         rows = run.errors[table]
-        is_chosen = (rows["method"] == method) & (rows["store"] == name)
+        is_chosen = (rows["method"] == of_method) & (rows["store"] == name)
         return rows[is_chosen & (rows["part"] == part) & (rows["n_shot"] == n_shot)]
 
     pairs = rows_of("confusion")
@@ -64,6 +68,11 @@ def set_errors(run: EvaluationRun, name: str, method: str, n_shot: int, part: st
     # All classes, or those in the most frequent confusions, sorted by name.
     confused = [pair[side] for pair in confusions for side in ("true", "predicted")]
     classes = tuple(sorted([*dict.fromkeys([*confused, *labels])][:MOST_IN_MATRIX]))
+    zero_shot = {row["name"]: row["recall"] for row in _recalls(rows_of("classes", ZERO_SHOT))}
+    recalls = [
+        {**row, "zero_shot": zero_shot.get(row["name"])} for row in _recalls(rows_of("classes"))
+    ]
+    n_extreme = min(MOST_CLASSES, len(recalls) // 2)
     worst = rows_of("mistakes").sort_values("confidence", ascending=False, kind="stable")
     mistakes = worst.drop_duplicates("path")[MISTAKE].head(MOST_MISTAKES)
     return SetErrors(
@@ -75,5 +84,18 @@ def set_errors(run: EvaluationRun, name: str, method: str, n_shot: int, part: st
         counts=tuple(tuple(counts[true, other] for other in classes) for true in classes),
         n_true=tuple(n_true[label] for label in classes),
         confusions=tuple(confusions[:MOST_CONFUSIONS]),
+        hardest=tuple(recalls[:n_extreme]),
+        easiest=tuple(recalls[::-1][:n_extreme]),
         mistakes=tuple(mistakes.to_dict("records")),
     )
+
+
+def _recalls(rows: pd.DataFrame) -> list[Row]:
+    rows = rows.dropna(subset="recall")
+    n = rows["support"].astype(float)
+    sums = rows[["class"]].assign(n=n, correct=n * rows["recall"]).groupby("class").sum()
+    recalls = [
+        {"name": row.Index, "recall": row.correct / row.n, "n": int(row.n)}
+        for row in sums.itertuples()
+    ]
+    return sorted(recalls, key=lambda row: (row["recall"], row["name"]))

@@ -165,7 +165,7 @@ def against_best(cell: AgainstBest, name: str) -> str:
 
 
 def metric_name(name: str) -> str:
-    """Return the title of a metric; for a figure of a label tree, the name of its column."""
+    """Return the title of a metric; for the user's own metric, the name of its function."""
     return METRIC_NAMES.get(name, name)
 
 

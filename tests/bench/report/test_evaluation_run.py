@@ -27,7 +27,7 @@ def test_read__interrupted_evaluation__tells_how_to_go_on(copy):
         EvaluationRun.read(copy)
 
 
-FILES = ("confusion.csv", "mistakes.csv")
+FILES = ("classes.csv", "confusion.csv", "mistakes.csv", "bins.csv")
 
 
 def one_digit_changed(content):

@@ -44,12 +44,23 @@ def test_find__gain__is_the_reference_less_the_other_by_draw(result, rows):
     assert gain.mean + gain.half == pytest.approx(test.high)
 
 
-def test_find__methods__stand_by_accuracy_and_the_reference_is_featured_first(result, rows):
-    accuracy = rows.groupby(["method", "store", "n_shot"]).accuracy.mean().groupby("method").mean()
+def test_find__methods__stand_by_mean_rank_and_the_reference_is_featured_first(result, rows):
+    accuracy = rows.groupby(["store", "n_shot", "method"]).accuracy.mean().unstack()
+    ranks = accuracy.rank(axis=1, ascending=False).mean().sort_values()
 
-    assert [*accuracy.loc[[*result.methods]]] == sorted(accuracy, reverse=True)
+    assert [ranks[method] for method in result.methods] == ranks.tolist()
     assert result.featured[0] == result.reference == "closed-form"
     assert "zero-shot" not in result.featured
+
+
+def test_find__reliability__counts_each_answer_once(result, rows):
+    for method, n_shot in (("zero-shot", 1), ("closed-form", 4)):
+        bins = result.reliability[method][n_shot]
+        mine = rows[(rows.method == method) & (rows.n_shot == n_shot)]
+
+        assert sum(one["n"] for one in bins) == mine.n_query.sum()
+        correct = sum(one["n"] * one["correct"] for one in bins)
+        assert correct == pytest.approx((mine.accuracy * mine.n_query).sum())
 
 
 def test_find__headline__speaks_of_every_number_of_shots_and_of_the_best_other_there(result):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FEWEST_DRAWS = 5
 
 # The keys of a configuration whose values are lists of names.
-LISTS = {"stores", "methods", "strangers", "names"}
+LISTS = {"stores", "methods", "strangers", "names", "metrics"}
 
 Stores = Annotated[
     list[Path] | None,
@@ -75,6 +75,14 @@ Jobs = Annotated[
 Device = Annotated[
     str, Option(metavar="NAME", help="Where to calculate: auto, cpu, cuda, cuda:1, ….")
 ]
+Audit = Annotated[
+    int,
+    Option(
+        metavar="N",
+        min=0,
+        help="Measure N random cells again, and say whether their figures are equal.",
+    ),
+]
 Strict = Annotated[bool, Option("--strict", help="Exit with code 3 if a check fails.")]
 
 
@@ -92,12 +100,13 @@ def evaluate(
     changes: Changes = None,
     jobs: Jobs = None,
     device: Device = "cpu",
+    audit: Audit = 0,
     strict: Strict = False,
 ) -> None:
     """Compare methods on the same few-shot tasks of feature stores.
 
     The folder RUN gets one row for each method, set, number of shots, seed and task; means with
-    intervals, paired differences, and integrity checks. The same command continues after an
+    intervals, paired differences, ranks, and integrity checks. The same command continues after an
     interruption. If you add methods, stores or seeds, it measures only the added ones; it measures
     changed methods again. With --set continual=… the stores are tasks that are learned one
     after the other.
@@ -118,7 +127,8 @@ def evaluate(
     from metaadapter.bench.evaluation.config import load_evaluation
 
     settings = load_evaluation(config, given)
-    evaluation = run_evaluation(settings, out, console, jobs=jobs, device=device)
+    run_options = {"device": device, "audit": audit}
+    evaluation = run_evaluation(settings, out, console, jobs=jobs, **run_options)
     warn_of(evaluation, console)
     _show(evaluation, console)
     if strict and evaluation.failed:
@@ -127,7 +137,7 @@ def evaluate(
 
 
 def run_evaluation(
-    config: EvaluationConfig, out: Path, console: Console, jobs: int | None, device: str = "cpu"
+    config: EvaluationConfig, out: Path, console: Console, jobs: int | None, **options: Any
 ) -> Evaluation:
     """Measure the cells that are missing in `out`, and show the progress."""
     from joblib import cpu_count
@@ -147,7 +157,7 @@ def run_evaluation(
             jobs=jobs or cpu_count(),
             tell=count,
             note=console.warn,
-            device=device,
+            **options,
         )
 
 

@@ -27,8 +27,9 @@ def report(
 ) -> None:
     """Write a report of an evaluation.
 
-    The files are report.html, report.md and report.json. The page needs no other file, no script
-    and no network. Pictures of the worst mistakes are shown if their files have not changed.
+    The files are report.html, report.md, report.json, and report.tex, a table for LaTeX. The page
+    needs no other file, no script and no network. Pictures of the worst mistakes are shown if their
+    files have not changed.
     """
     console = Console()
     document, files = write_report(run, out or run, pictures or [], console)
@@ -46,6 +47,7 @@ def write_report(
     from metaadapter.bench.report.evaluation_run import EvaluationRun
     from metaadapter.bench.report.evaluation_views import markdown, page
     from metaadapter.bench.report.findings import find
+    from metaadapter.bench.report.latex import latex
     from metaadapter.bench.report.template import thumbnails
     from metaadapter.files.checksums import write_document
     from metaadapter.files.output_folder import replace_file, require_own_or_empty, write_errors
@@ -72,6 +74,7 @@ def write_report(
         # First, because it marks the folder as that of a report.
         write_document(folder / "report.json", document)
         replace_file(folder / "report.md", markdown(result))
+        replace_file(folder / "report.tex", latex(result))
         # Last, because only the page needs a package that may be missing.
         replace_file(folder / "report.html", page(result, jpegs))
-    return document, [str(folder / f"report.{kind}") for kind in ("html", "json", "md")]
+    return document, [str(folder / f"report.{kind}") for kind in ("html", "json", "md", "tex")]

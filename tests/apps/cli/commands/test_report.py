@@ -21,7 +21,7 @@ def test_report__evaluation__writes_page_markdown_and_json_beside_the_tables(run
     done = run("report", measured)
 
     assert done.code == 0, done.err
-    names = [f"report.{kind}" for kind in ("html", "json", "md")]
+    names = [f"report.{kind}" for kind in ("html", "json", "md", "tex")]
     assert done.out.split() == [str(measured / name) for name in names]
     assert (measured / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     document = json.loads((measured / "report.json").read_bytes())
