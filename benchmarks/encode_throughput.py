@@ -23,7 +23,7 @@ from metaadapter.data.decode import decode_image
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
 from metaadapter.errors import DataError
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.encoding_pipeline import fast_batch_size
 from metaadapter.features.store.encode_to_store import encode_to_store
 

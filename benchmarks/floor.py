@@ -26,7 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from episodes import EpisodeSampler, EpisodeSpec, TaskSource, gather
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.training.config import TrainConfig

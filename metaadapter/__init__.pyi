@@ -6,7 +6,7 @@ from .errors import IncompatibleArtifact as IncompatibleArtifact
 from .errors import MetaAdapterError as MetaAdapterError
 from .errors import MissingPackage as MissingPackage
 from .errors import UsageError as UsageError
-from .features.encoder import FrozenEncoder as FrozenEncoder
+from .features.encoders.frozen_encoder import FrozenEncoder as FrozenEncoder
 from .features.image_encoder import ImageEncoder as ImageEncoder
 from .features.store.feature_store import FeatureStore as FeatureStore
 from .generator.adapter_generator import AdapterGenerator as AdapterGenerator

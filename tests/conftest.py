@@ -148,7 +148,7 @@ def demo_features(tmp_path_factory, worker_id):
 
     from filelock import FileLock
 
-    from metaadapter.features.encoder import FrozenEncoder
+    from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 
     encoder = FrozenEncoder.load("tiny")
     pictures = Path(str(files("metaadapter"))) / "assets" / "demo" / "pictures"
@@ -187,8 +187,8 @@ def store_in():
     from metaadapter.features.origin import Recipe
     from metaadapter.features.store.feature_store import FeatureStore
     from metaadapter.features.store.header import StoreHeader
+    from metaadapter.features.store.picture_facts import PictureFacts
     from metaadapter.features.store.picture_table import label_counts, table_of
-    from metaadapter.features.store.stored_pictures import StoredPicture
     from metaadapter.features.store.writer import write_store
     from metaadapter.features.views import unit_rows
 
@@ -198,7 +198,7 @@ def store_in():
         rng = np.random.default_rng(seed)
         labels = [label for label, count in counts.items() for _ in range(count)]
         pictures = tuple(
-            StoredPicture(f"{number}.png", label, "", "", f"{name}-{number}")._replace(
+            PictureFacts(f"{number}.png", label, "", "", f"{name}-{number}")._replace(
                 **{column: values[number] for column, values in facts.items()}
             )
             for number, label in enumerate(labels)

@@ -10,9 +10,9 @@ import open_clip
 import torch
 from torch import nn
 
-from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoders.encoder_model import EncoderModel
 from metaadapter.features.encoders.encoder_source import EncoderSource
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.generator.generator import Generator, GeneratorConfig
 
 TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2}

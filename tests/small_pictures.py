@@ -16,7 +16,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from metaadapter.data.reader import read_images
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.run_adapt import Adapted, adapt

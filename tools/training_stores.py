@@ -31,7 +31,7 @@ from torchvision.transforms import Compose
 
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import ImageTable
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.encode_to_store import encode_to_store
 from metaadapter.files.progress import showing

@@ -20,8 +20,8 @@ from metaadapter.features.origin import Recipe
 from metaadapter.features.prompts import readable_name
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, StoreHeader, hold_folder
+from metaadapter.features.store.picture_facts import PictureFacts
 from metaadapter.features.store.picture_table import label_counts, table_of
-from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.features.store.writer import write_store
 from metaadapter.features.views import unit_rows
 from tools.training_stores_networks import fingerprint_of
@@ -165,7 +165,7 @@ def _geometry(
 
 
 def _class_means(
-    pictures: Sequence[StoredPicture], features: np.ndarray, classes: Sequence[str]
+    pictures: Sequence[PictureFacts], features: np.ndarray, classes: Sequence[str]
 ) -> np.ndarray:
     labels = np.array([picture.label for picture in pictures])
     return unit_rows(np.stack([features[labels == name].mean(axis=0) for name in classes]))

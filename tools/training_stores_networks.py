@@ -18,9 +18,9 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, normalize, relu
 
-from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoders.build_encoder import build_model
 from metaadapter.features.encoders.encoder_source import resolve_encoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.fingerprint import N_SUMMARY, Fingerprint, probe_picture, summarise
 from metaadapter.features.image_encoder import ImageEncoder, ModelEncoder
 from metaadapter.features.networks import fold_batch_norms

@@ -25,8 +25,8 @@ from torch.nn.functional import normalize
 from metaadapter.data.reader import read_images
 from metaadapter.features.blocks import BLOCKS
 from metaadapter.features.encoded_pictures import encode_rows
-from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoders.encoder_source import TINY
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.whitening import WHITENING_FILE, Whitening
 from tools.seal_encoder import seal_encoder
 

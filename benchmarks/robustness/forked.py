@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from metaadapter.apps.cli.app import main
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 
 LONGEST_SECONDS = 60
 # Audit events of calls that change a folder; an "open" for writing counts as well.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from metaadapter.adapter.stored import StoredAdapter, tensor_bytes
 from metaadapter.errors import IncompatibleArtifact, MetaAdapterError, UsageError
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.towers.config import InsideConfig
 from metaadapter.features.towers.inside import restore_inside

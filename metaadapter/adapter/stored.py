@@ -42,7 +42,7 @@ class StoredAdapter:
     support: Support | None
     """The one task that the adapter was predicted from; `None` if it was saved without it."""
     picture_hashes: tuple[str, ...] = ()
-    """Sorted SHA-256 hashes of its pictures, if they are known. They recognize a picture that is
+    """SHA-256 hashes of its pictures, if they are known. They recognize a picture that is
     added again, but do not reveal any."""
     signature: TaskSignature | None = None
     """The stored signature of the task; `None` in a folder that has the support itself."""

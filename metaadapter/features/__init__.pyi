@@ -2,8 +2,8 @@ from .encoded_pictures import EncodedPictures as EncodedPictures
 from .encoded_pictures import encode_rows as encode_rows
 from .encoded_pictures import is_store as is_store
 from .encoded_pictures import read_store as read_store
-from .encoder import FrozenEncoder as FrozenEncoder
 from .encoders.encoder_by_name import load_encoder as load_encoder
+from .encoders.frozen_encoder import FrozenEncoder as FrozenEncoder
 from .fingerprint import Fingerprint as Fingerprint
 from .image_encoder import ImageEncoder as ImageEncoder
 from .image_encoder import ModelEncoder as ModelEncoder

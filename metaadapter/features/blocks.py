@@ -26,14 +26,14 @@ WIDEST_STAGES = 1024
 
 
 def default_blocks(
-    names: tuple[str, ...] | None, encoder: str, *, of_places: bool
+    names: tuple[str, ...] | None, encoder: str, *, is_camera_trap: bool
 ) -> tuple[str, ...] | None:
-    """Return the names of blocks that are given; `of_places` those without the trunk and stages.
+    """Return the names of blocks that are given; for camera traps those without trunk and stages.
 
     The trunk and the stages describe the place of a frame, or the place that a box is cut out of,
     more than the animal (docs/figures.md#camera-traps). None stands for the encoder's default.
     """
-    if names is not None or not of_places or is_user_code(encoder):
+    if names is not None or not is_camera_trap or is_user_code(encoder):
         return names
     return ("joint", "second") if "+" in encoder else ("joint",)
 

@@ -17,7 +17,7 @@ from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.header import HEADER_FILE, REMEDY
-from metaadapter.features.store.stored_pictures import StoredPicture, contradictions, equal_pictures
+from metaadapter.features.store.picture_facts import PictureFacts, contradictions, equal_pictures
 from metaadapter.files.regular_files import is_regular
 from metaadapter.files.url import Url
 
@@ -29,7 +29,7 @@ class EncodedPictures:
     `rows` are the table rows from which the pictures were read; () if some come from a store.
     """
 
-    pictures: tuple[StoredPicture, ...]
+    pictures: tuple[PictureFacts, ...]
     features: Float[np.ndarray, "n dim"]
     quarantined: tuple[UnreadableImage, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ def encode_rows(
     pipeline = Pipeline(encoder, views, seed)
     features, contents = encode_pictures([row.picture for row in rows], pipeline)
     pairs = list(zip(rows, contents, strict=True))
-    pictures = tuple(StoredPicture.of(row, one) for row, one in pairs if isinstance(one, str))
+    pictures = tuple(PictureFacts.of(row, one) for row, one in pairs if isinstance(one, str))
     return EncodedPictures(
         pictures,
         features,

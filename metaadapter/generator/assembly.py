@@ -77,13 +77,13 @@ def _mean_targets_TN(problem: Regression) -> Float[Tensor, "T N"]:
 
 
 def _learned_vectors(
-    support: CanonicalSupport, corrections: Corrections, like: Tensor
+    canonical: CanonicalSupport, corrections: Corrections, like: Tensor
 ) -> Tensor | float:
     from_text, from_means = corrections.from_text_TNN, corrections.from_means_TNN
     if from_text is None or from_means is None:
         return 0.0
-    of_texts_TND = from_text.to(like) @ support.text_TND.to(like)
-    of_means_TND: Tensor = from_means.to(like) @ support.means_TND.to(like)
+    of_texts_TND = from_text.to(like) @ canonical.text_TND.to(like)
+    of_means_TND: Tensor = from_means.to(like) @ canonical.means_TND.to(like)
     return of_texts_TND + of_means_TND
 
 

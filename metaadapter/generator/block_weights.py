@@ -26,9 +26,9 @@ LEAST_SHARE, SHORTEST = 1e-3, 1e-6
 ROUNDING = 1e-6
 
 
-def log_lengths(support: CanonicalSupport) -> Float[Tensor, "T P"]:
+def log_lengths(canonical: CanonicalSupport) -> Float[Tensor, "T P"]:
     """Return ln of each block's root mean squared length, which is its weight if untrained."""
-    return support.block_length_TP.clamp(min=SHORTEST).log()
+    return canonical.block_length_TP.clamp(min=SHORTEST).log()
 
 
 def weighed(support: Support) -> CanonicalSupport:
@@ -37,15 +37,15 @@ def weighed(support: Support) -> CanonicalSupport:
     return reweigh(canonical, log_lengths(canonical)) if len(support.blocks) > 1 else canonical
 
 
-def reweigh(support: CanonicalSupport, log_weight_TP: Float[Tensor, "T P"]) -> CanonicalSupport:
+def reweigh(canonical: CanonicalSupport, log_weight_TP: Float[Tensor, "T P"]) -> CanonicalSupport:
     """Return the support with blocks stretched to spreads proportional to exp(log_weight_TP).
 
     The total spread of the pictures stays 1. A block that varies only by rounding gets no weight.
     Texts exist in some blocks only. The less of the spread is in these blocks, the longer the texts
     become, so that they count as much as they would without the other blocks.
     """
-    energy_TP = _energy(support)
-    spread_TP = _relative_spread(support)
+    energy_TP = _energy(canonical)
+    spread_TP = _relative_spread(canonical)
     real_TP = spread_TP / (spread_TP + ROUNDING)
     # Without a picture, or with equal ones, there is no spread to stretch.
     differ_T1 = real_TP.amax(-1, keepdim=True) > 0.5
@@ -54,22 +54,22 @@ def reweigh(support: CanonicalSupport, log_weight_TP: Float[Tensor, "T P"]) -> C
     square_TP = wanted_TP / torch.where(energy_TP > 0, energy_TP, 1.0)
     square_TP = torch.where(differ_T1, square_TP, 1.0)
     stretch_TP = square_TP.clamp(min=SHORTEST**2).sqrt()
-    widths = torch.tensor(support.raw.blocks, device=stretch_TP.device)
+    widths = torch.tensor(canonical.raw.blocks, device=stretch_TP.device)
     stretch_TD = stretch_TP.repeat_interleave(widths, dim=1)
-    share_T = torch.where(_has_text(support), wanted_TP, 0.0).sum(-1)
+    share_T = torch.where(_has_text(canonical), wanted_TP, 0.0).sum(-1)
     share_T = torch.where(differ_T1[:, 0] & (share_T > 0), share_T, 1.0)
-    gain_T = (support.text_share_T / share_T).sqrt()
+    gain_T = (canonical.text_share_T / share_T).sqrt()
     return replace(
-        support,
-        text_TND=support.text_TND * gain_T[:, None, None],
+        canonical,
+        text_TND=canonical.text_TND * gain_T[:, None, None],
         text_share_T=share_T,
-        shots_TNKD=support.shots_TNKD * stretch_TD[:, None, None],
-        means_TND=support.means_TND * stretch_TD[:, None],
-        scale_TD=support.scale_TD * stretch_TD,
+        shots_TNKD=canonical.shots_TNKD * stretch_TD[:, None, None],
+        means_TND=canonical.means_TND * stretch_TD[:, None],
+        scale_TD=canonical.scale_TD * stretch_TD,
     )
 
 
-def block_scalars(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
+def block_scalars(canonical: CanonicalSupport) -> Float[Tensor, "T P S"]:
     """Return the scalars of each block of each task, unchanged by rotations inside the block.
 
     Before, blocks are scaled so that their shares of the pictures' variance are proportional to
@@ -88,10 +88,10 @@ def block_scalars(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
       blocks
     - `log_mean_directions`: log(number of directions of its means)
     """
-    n_tasks, n_blocks = len(support.text_TND), len(support.raw.blocks)
-    energy_TP = _energy(support)
+    n_tasks, n_blocks = len(canonical.text_TND), len(canonical.raw.blocks)
+    energy_TP = _energy(canonical)
     share_TP = energy_TP / energy_TP.sum(-1, keepdim=True).clamp(min=TINY)
-    part = _by_block(support)
+    part = _by_block(canonical)
     cosines = Cosines.of_support(part)
     _, means, cross = cosines.classes_3TNN
     means_PTNN = means.reshape(n_blocks, n_tasks, *means.shape[1:])
@@ -109,7 +109,7 @@ def block_scalars(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
     both = (pictured.others(here.square()) * pictured.others(elsewhere.square())).sqrt()
     scalars = {
         "log_share": (share_TP * n_blocks).clamp(min=LEAST_SHARE).log().mT.flatten(),
-        "log_spread": 0.25 * _relative_spread(support).clamp(min=ROUNDING).log().mT.flatten(),
+        "log_spread": 0.25 * _relative_spread(canonical).clamp(min=ROUNDING).log().mT.flatten(),
         # The means here are over the pictures of classes that have several.
         "margin": 2 * mean_where(own_TX - rival_TX, several_TX),
         "nearest_mean_accuracy": log_way_T * mean_where((own_TX > rival_TX).to(dtype), several_TX),
@@ -123,9 +123,9 @@ def block_scalars(support: CanonicalSupport) -> Float[Tensor, "T P S"]:
     return stacked(scalars).reshape(n_blocks, n_tasks, -1).transpose(0, 1)
 
 
-def _by_block(support: CanonicalSupport) -> CanonicalSupport:
+def _by_block(canonical: CanonicalSupport) -> CanonicalSupport:
     """Return P · T supports of one zero-padded block each; their `raw` still has all blocks."""
-    widths = support.raw.blocks
+    widths = canonical.raw.blocks
 
     def split(rows: Tensor) -> Tensor:
         parts = torch.split(rows, list(widths), -1)
@@ -137,24 +137,24 @@ def _by_block(support: CanonicalSupport) -> CanonicalSupport:
 
     in_blocks = ("shots_TNKD", "text_TND", "means_TND", "image_centre_TD", "scale_TD")
     of_tasks = ("shot_mask_TNK", "text_mask_TN", "n_shot_TN", "text_spread_T")
-    changed: dict[str, Any] = {name: split(getattr(support, name)) for name in in_blocks}
-    changed |= {name: repeat(getattr(support, name)) for name in of_tasks}
+    changed: dict[str, Any] = {name: split(getattr(canonical, name)) for name in in_blocks}
+    changed |= {name: repeat(getattr(canonical, name)) for name in of_tasks}
     changed["text_share_T"] = torch.ones_like(changed["text_spread_T"])
     for name in ("block_length_TP", "block_spread_TP"):
-        changed[name] = getattr(support, name).mT.reshape(-1, 1)
-    return replace(support, **changed)
+        changed[name] = getattr(canonical, name).mT.reshape(-1, 1)
+    return replace(canonical, **changed)
 
 
-def _energy(support: CanonicalSupport) -> Float[Tensor, "T P"]:
+def _energy(canonical: CanonicalSupport) -> Float[Tensor, "T P"]:
     """Return the mean squared length of the canonical pictures in each block."""
-    return (support.block_spread_TP * support.block_scale_TP).square()
+    return (canonical.block_spread_TP * canonical.block_scale_TP).square()
 
 
-def _has_text(support: CanonicalSupport) -> Bool[Tensor, "T P"]:
-    energy_TP = sum_blocks(support.text_TND.square().sum(1), support.raw.blocks)
+def _has_text(canonical: CanonicalSupport) -> Bool[Tensor, "T P"]:
+    energy_TP = sum_blocks(canonical.text_TND.square().sum(1), canonical.raw.blocks)
     return energy_TP > ROUNDING * energy_TP.sum(-1, keepdim=True)
 
 
-def _relative_spread(support: CanonicalSupport) -> Float[Tensor, "T P"]:
+def _relative_spread(canonical: CanonicalSupport) -> Float[Tensor, "T P"]:
     """Return, for each block, the pictures' squared spread divided by their squared length."""
-    return (support.block_spread_TP / support.block_length_TP.clamp(min=SHORTEST)).square()
+    return (canonical.block_spread_TP / canonical.block_length_TP.clamp(min=SHORTEST)).square()

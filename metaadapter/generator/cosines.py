@@ -32,18 +32,18 @@ class Cosines:
     """The lengths of the pictures."""
 
     @classmethod
-    def of_support(cls, support: CanonicalSupport) -> Cosines:
+    def of_support(cls, canonical: CanonicalSupport) -> Cosines:
         """Compute the cosines of a batch of tasks."""
-        text_TND = normalize(support.text_TND, dim=-1)
-        mean_TND = normalize(support.means_TND, dim=-1)
-        shape = *support.shot_mask_TNK.shape, text_TND.shape[1]
-        rows_TXD = support.shots_TNKD.flatten(1, 2)
-        length_TNK = support.shots_TNKD.norm(dim=-1)
+        text_TND = normalize(canonical.text_TND, dim=-1)
+        mean_TND = normalize(canonical.means_TND, dim=-1)
+        shape = *canonical.shot_mask_TNK.shape, text_TND.shape[1]
+        rows_TXD = canonical.shots_TNKD.flatten(1, 2)
+        length_TNK = canonical.shots_TNKD.norm(dim=-1)
         length_TX1 = length_TNK.flatten(1)[..., None].clamp(min=1e-12)
         # Only the part of a picture that lies in blocks with texts should count here.
-        seen_TND = text_TND / support.text_share_T.sqrt()[:, None, None]
+        seen_TND = text_TND / canonical.text_share_T.sqrt()[:, None, None]
         pairs = [(text_TND, text_TND), (mean_TND, mean_TND), (seen_TND, mean_TND)]
-        texts_TN, means_TN = support.text_mask_TN, support.image_mask_TN
+        texts_TN, means_TN = canonical.text_mask_TN, canonical.image_mask_TN
         rows_3TN = torch.stack([texts_TN, means_TN, texts_TN])
         columns_3TN = torch.stack([texts_TN, means_TN, means_TN])
         return cls(

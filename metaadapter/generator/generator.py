@@ -130,11 +130,11 @@ class Generator(AdapterGenerator):
         """Return the constants and the shape as JSON."""
         return json_text(asdict(self.config), sort_keys=True)
 
-    def forward(self, support: Support, *, known: bool = True) -> AdapterWeights:
+    def forward(self, support: Support, *, with_known: bool = True) -> AdapterWeights:
         """Return the adapters of T tasks; a task without a picture gets zero-shot CLIP.
 
-        If the support has pools, only `PoolNetwork` gets gradients. Without pools, `known=False`
-        leaves out the known head, which a loss of queries does not read.
+        If the support has pools, only `PoolNetwork` gets gradients. Without pools,
+        `with_known=False` leaves out the known head, which a loss of queries does not read.
 
         Raises:
             UsageError: A task has no picture, and the encoder's temperature is unknown.
@@ -144,7 +144,7 @@ class Generator(AdapterGenerator):
             return predict_in_chunks(self._with_pool, support, most_rows)
 
         def predict(part: Support) -> AdapterWeights:
-            return self._without_pool(part, known=known)[0]
+            return self._without_pool(part, with_known=with_known)[0]
 
         span = span_of(support)
         if span is None:
@@ -186,11 +186,11 @@ class Generator(AdapterGenerator):
             return left_out_predictions(problem, corrections, weights)
 
     def _without_pool(
-        self, support: Support, *, known: bool = True
+        self, support: Support, *, with_known: bool = True
     ) -> tuple[AdapterWeights, Regression, Corrections]:
         canonical = weighed(support)
         problem = regression(canonical, self.config.closed_form)
-        left_out = leave_one_out(problem, known=known)
+        left_out = leave_one_out(problem, with_known=with_known)
         # In training the network learns from all tasks, those beyond its former range included.
         share_T = problem.network_share_T
         share_T = torch.ones_like(share_T) if self.training else share_T
@@ -202,36 +202,36 @@ class Generator(AdapterGenerator):
         scale_T = left_out.scale_T * (-caution_T).exp()
         ridge = left_out.ridge if corrections.from_text_TNN is None else None
         weights = assemble(problem, corrections, scale_T, ridge)
-        if known:
+        if with_known:
             weights = replace(weights, **self.known(left_out, share_T))
         return weights, problem, corrections
 
     def _corrections(
-        self, support: CanonicalSupport, left_out: LeftOut, share_T: Float[Tensor, " T"]
+        self, canonical: CanonicalSupport, left_out: LeftOut, share_T: Float[Tensor, " T"]
     ) -> Corrections:
         # The scalars of pairs of classes need memory that grows with the square of the classes.
         if not (self.training or share_T.any()):
             return Corrections()
-        dtype, mask_TN = self.heads.task.weight.dtype, support.raw.class_mask_TN
-        relations = Relations(*(part.to(dtype) for part in relate(support, left_out)))
+        dtype, mask_TN = self.heads.task.weight.dtype, canonical.raw.class_mask_TN
+        relations = Relations(*(part.to(dtype) for part in relate(canonical, left_out)))
         tokens_TNH, edges_TNNE = self.encoder(relations, mask_TN)
-        several = len(support.raw.blocks) > 1
-        blocks_TPS = block_scalars(support).to(dtype) if several else None
+        several = len(canonical.raw.blocks) > 1
+        blocks_TPS = block_scalars(canonical).to(dtype) if several else None
         corrections: Corrections = self.heads(
             tokens_TNH, edges_TNNE, relations, mask_TN, blocks_TPS
         )
         # The more pictures a class has, the better leave-one-out tells the temperature alone.
-        part_T = (usual_shots(support.n_shot_TN) ** -TEMPERATURE_DECAY).to(dtype)
+        part_T = (usual_shots(canonical.n_shot_TN) ** -TEMPERATURE_DECAY).to(dtype)
         counted = replace(corrections, log_scale_T=corrections.log_scale_T * part_T)
         return counted.times(share_T)
 
 
-def _pictures_per_class(support: CanonicalSupport) -> Float[Tensor, " T"]:
-    pictures_T = usual_shots(support.n_shot_TN)
-    if support.raw.pool_mask_TU is None:
+def _pictures_per_class(canonical: CanonicalSupport) -> Float[Tensor, " T"]:
+    pictures_T = usual_shots(canonical.n_shot_TN)
+    if canonical.raw.pool_mask_TU is None:
         return pictures_T
-    n_way_T = support.raw.class_mask_TN.sum(-1).clamp(min=1)
-    return pictures_T + support.raw.pool_mask_TU.sum(-1) / n_way_T
+    n_way_T = canonical.raw.class_mask_TN.sum(-1).clamp(min=1)
+    return pictures_T + canonical.raw.pool_mask_TU.sum(-1) / n_way_T
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,21 +29,21 @@ class Relations(NamedTuple):
     edges_TNNE: Float[Tensor, "T N N E"]
 
 
-def relate(support: CanonicalSupport, left_out: LeftOut) -> Relations:
+def relate(canonical: CanonicalSupport, left_out: LeftOut) -> Relations:
     """Return the scalars of a batch of supports, including those from left-out predictions."""
-    cosines, mask_TN = Cosines.of_support(support), support.raw.class_mask_TN
-    task = task_scalars(support, cosines, left_out)
-    classes = _class_scalars(support, cosines)
+    cosines, mask_TN = Cosines.of_support(canonical), canonical.raw.class_mask_TN
+    task = task_scalars(canonical, cosines, left_out)
+    classes = _class_scalars(canonical, cosines)
     classes |= {name: value_T[:, None].expand_as(mask_TN) for name, value_T in task.items()}
     pairs_TNN = mask_TN[:, :, None] & mask_TN[:, None]
     return Relations(
         stacked(classes) * mask_TN[..., None],
-        stacked(shot_scalars(support, cosines)) * support.shot_mask_TNK[..., None],
+        stacked(shot_scalars(canonical, cosines)) * canonical.shot_mask_TNK[..., None],
         stacked(_pair_scalars(cosines)) * pairs_TNN[..., None],
     )
 
 
-def _class_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tensor]:
+def _class_scalars(canonical: CanonicalSupport, cosines: Cosines) -> dict[str, Tensor]:
     """Return the scalars of each class by name.
 
     - `mean_length`: length of the mean
@@ -66,13 +66,13 @@ def _class_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Ten
     agreement = cross.diagonal(dim1=1, dim2=2)
     rival_text, rival_mean, best_mean_of_text = _largest(cosines.classes_3TNN, others_3TNN)
     best_text_of_mean = _largest(cross.mT, others_3TNN[2].mT)
-    n_shot = support.n_shot_TN
+    n_shot = canonical.n_shot_TN
     total = cosines.length_TNK.square().sum(-1)
-    around = total - n_shot * support.means_TND.square().sum(-1)
-    both = (support.text_mask_TN & (n_shot > 0)).to(cross.dtype)
-    n_way = support.raw.class_mask_TN.sum(-1, keepdim=True).to(cross.dtype).expand_as(n_shot)
+    around = total - n_shot * canonical.means_TND.square().sum(-1)
+    both = (canonical.text_mask_TN & (n_shot > 0)).to(cross.dtype)
+    n_way = canonical.raw.class_mask_TN.sum(-1, keepdim=True).to(cross.dtype).expand_as(n_shot)
     return {
-        "mean_length": support.means_TND.norm(dim=-1),
+        "mean_length": canonical.means_TND.norm(dim=-1),
         "scatter": around.clamp(min=0) / (n_shot - 1).clamp(min=1) * (n_shot > 1),
         "agreement": agreement,
         "rival_text": rival_text,
@@ -83,12 +83,12 @@ def _class_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Ten
         "mean_finds_text": both * (agreement > best_text_of_mean),
         "log_shots": n_shot.clamp(min=1).log() * (n_shot > 0),
         "has_pictures": (n_shot > 0).to(cross.dtype),
-        "has_text": support.text_mask_TN.to(cross.dtype),
+        "has_text": canonical.text_mask_TN.to(cross.dtype),
         "log_ways": n_way.log(),
     }
 
 
-def shot_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tensor]:
+def shot_scalars(canonical: CanonicalSupport, cosines: Cosines) -> dict[str, Tensor]:
     """Return the scalars of each picture by name.
 
     - `length`: length of the canonical picture
@@ -99,20 +99,20 @@ def shot_scalars(support: CanonicalSupport, cosines: Cosines) -> dict[str, Tenso
     - `text_margin`: `own_text` minus `rival_text`
     """
     to_mean, to_text = cosines.to_mean_TNKN, cosines.to_text_TNKN
-    n_shot = support.n_shot_TN[..., None]
+    n_shot = canonical.n_shot_TN[..., None]
     own = torch.eye(to_mean.shape[-1], dtype=torch.bool, device=to_mean.device)[None, :, None]
     own_text = torch.where(own, to_text, 0).sum(-1)
-    rival_text = _largest(to_text, support.text_mask_TN[:, None, None] & ~own)
+    rival_text = _largest(to_text, canonical.text_mask_TN[:, None, None] & ~own)
     length_TNK = cosines.length_TNK
     # The length of the sum of its class in units of its own.
-    total_TNK = (support.means_TND.norm(dim=-1) * support.n_shot_TN)[..., None]
+    total_TNK = (canonical.means_TND.norm(dim=-1) * canonical.n_shot_TN)[..., None]
     total_TNK = total_TNK / length_TNK.clamp(min=1e-6)
     to_others_TNK = without_itself(torch.where(own, to_mean, 0).sum(-1), total_TNK)
     return {
         "length": length_TNK,
         "own_mean": to_others_TNK * (n_shot > 1),
         "own_text": own_text,
-        "rival_mean": _largest(to_mean, support.image_mask_TN[:, None, None] & ~own),
+        "rival_mean": _largest(to_mean, canonical.image_mask_TN[:, None, None] & ~own),
         "rival_text": rival_text,
         "text_margin": own_text - rival_text,
     }

@@ -16,7 +16,7 @@ SOFT, SHARP = 5.0, 15.0
 
 
 def task_scalars(
-    support: CanonicalSupport, cosines: Cosines, left_out: LeftOut
+    canonical: CanonicalSupport, cosines: Cosines, left_out: LeftOut
 ) -> dict[str, Float[Tensor, " T"]]:
     """Return the scalars of each task by name, unchanged by rotation, width, order and padding.
 
@@ -49,17 +49,17 @@ def task_scalars(
     - `has_left_out`: whether any class has several pictures
     """
     texts, means, cross = cosines.classes_3TNN
-    pairs = ClassPairs((support.text_mask_TN & support.image_mask_TN).to(cross.dtype))
+    pairs = ClassPairs((canonical.text_mask_TN & canonical.image_mask_TN).to(cross.dtype))
     likeness = torch.stack([texts, means, (cross + cross.mT) / 2, cross])
     centred = pairs.centred(likeness)
     text, mean, _, between = sizes = pairs.size(centred)
     first, second = [0, 0, 1], [1, 2, 2]
     along = pairs.others(centred[first] * centred[second]) / (sizes[first] * sizes[second])
-    directions_T = participation_ratio(support.shots_TNKD.flatten(1, 2))
-    n_pictures_T = support.n_shot_TN.sum(-1).clamp(min=1)
-    n_text_T = support.text_mask_TN.sum(-1).clamp(min=1)
-    n_mean_T = support.image_mask_TN.sum(-1).clamp(min=1)
-    log_way_T = support.raw.class_mask_TN.sum(-1).clamp(min=1).to(cross.dtype).log()
+    directions_T = participation_ratio(canonical.shots_TNKD.flatten(1, 2))
+    n_pictures_T = canonical.n_shot_TN.sum(-1).clamp(min=1)
+    n_text_T = canonical.text_mask_TN.sum(-1).clamp(min=1)
+    n_mean_T = canonical.image_mask_TN.sum(-1).clamp(min=1)
+    log_way_T = canonical.raw.class_mask_TN.sum(-1).clamp(min=1).to(cross.dtype).log()
     return {
         "own_text_gap": (pairs.own(cross) - pairs.others(cross)) / between,
         "own_text_gap_centred": pairs.own_after_margins(cross),
@@ -71,20 +71,20 @@ def task_scalars(
         "cross_spread": 3 * between,
         "picture_directions": directions_T / n_pictures_T,
         "log_picture_directions": directions_T.clamp(min=1).log(),
-        "text_directions": participation_ratio(support.text_TND) / n_text_T,
-        "mean_directions": participation_ratio(support.means_TND) / n_mean_T,
-        "mean_energy": support.means_TND.square().sum((1, 2)) / n_mean_T,
-        **_zero_shot_scalars(support, cosines.to_text_TNKN, log_way_T),
+        "text_directions": participation_ratio(canonical.text_TND) / n_text_T,
+        "mean_directions": participation_ratio(canonical.means_TND) / n_mean_T,
+        "mean_energy": canonical.means_TND.square().sum((1, 2)) / n_mean_T,
+        **_zero_shot_scalars(canonical, cosines.to_text_TNKN, log_way_T),
         **_left_out_scalars(left_out, log_way_T),
     }
 
 
 def _zero_shot_scalars(
-    support: CanonicalSupport, to_text_TNKN: Tensor, log_way_T: Tensor
+    canonical: CanonicalSupport, to_text_TNKN: Tensor, log_way_T: Tensor
 ) -> dict[str, Tensor]:
-    cosines = to_text_TNKN.masked_fill(~support.raw.class_mask_TN[:, None, None], -torch.inf)
+    cosines = to_text_TNKN.masked_fill(~canonical.raw.class_mask_TN[:, None, None], -torch.inf)
     cosines_TXN = cosines.flatten(1, 2)
-    own_TX, present_TX = support.raw.own_and_present(slice(None))
+    own_TX, present_TX = canonical.raw.own_and_present(slice(None))
 
     def mean_log_p(sharpness: float) -> Float[Tensor, " T"]:
         log_p_TXN = (sharpness * cosines_TXN).log_softmax(-1)

@@ -34,15 +34,15 @@ class TextEvidence(NamedTuple):
     """The reliability of both, f / (f + `evidence_of_prior`) with f = (n − 1)² for n classes."""
 
 
-def text_evidence(support: CanonicalSupport, constants: ClosedForm) -> TextEvidence:
+def text_evidence(canonical: CanonicalSupport, constants: ClosedForm) -> TextEvidence:
     """Return the evidence, unchanged by rotation, width, order and padding.
 
     Memory grows linearly with the classes where these outnumber the features.
     """
-    both_TN = support.text_mask_TN & support.image_mask_TN
-    both_TN1 = both_TN[..., None].to(support.text_TND.dtype)
-    means_TND = support.means_TND * both_TN1
-    text_TND = (support.text_TND - masked_mean(support.text_TND, both_TN)[:, None]) * both_TN1
+    both_TN = canonical.text_mask_TN & canonical.image_mask_TN
+    both_TN1 = both_TN[..., None].to(canonical.text_TND.dtype)
+    means_TND = canonical.means_TND * both_TN1
+    text_TND = (canonical.text_TND - masked_mean(canonical.text_TND, both_TN)[:, None]) * both_TN1
     own_TN = (means_TND * text_TND).sum(-1)
     n_T, own_T = both_TN1.sum((1, 2)), own_TN.sum(-1)
     square_T = _square_of_scores(means_TND, text_TND)
@@ -71,18 +71,18 @@ def _square_of_scores(
 
 
 def text_trust(
-    evidence: TextEvidence, support: CanonicalSupport, constants: ClosedForm
+    evidence: TextEvidence, canonical: CanonicalSupport, constants: ClosedForm
 ) -> Float[Tensor, "T N"]:
     """Return the trust in the text of each class, with pictures or without.
 
     Its logarithm is the mean of those of the evidence and of the constant, weighted by `weight_T`.
     """
-    log_shots_T = usual_shots(support.n_shot_TN).clamp(min=1).log()
+    log_shots_T = usual_shots(canonical.n_shot_TN).clamp(min=1).log()
     kept_T = constants.growth_by_fit * evidence.fit_T - constants.trust_decay * log_shots_T
     pictured_T = _towards(constants.text_trust, constants.part_of_slope * kept_T.exp(), evidence)
     bare = torch.full_like(kept_T, constants.bare_part_of_slope)
     bare_T = _towards(constants.bare_text_trust, bare, evidence)
-    return torch.where(support.image_mask_TN, pictured_T[:, None], bare_T[:, None])
+    return torch.where(canonical.image_mask_TN, pictured_T[:, None], bare_T[:, None])
 
 
 def _towards(

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import ImageInput
 from metaadapter.errors import UsageError
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.fingerprint import probe_picture
 from metaadapter.features.towers.config import InsideConfig
 from metaadapter.features.towers.inside import insert_inside, inside_tensors

@@ -17,7 +17,7 @@ from metaadapter.adapter.adapted_encoder import with_towers
 from metaadapter.data.inputs import ImageInput
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import encode_rows
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.towers.config import InsideConfig
 from metaadapter.files.progress import tell
 from metaadapter.generator.adapter_generator import AdapterGenerator

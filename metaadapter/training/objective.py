@@ -45,7 +45,7 @@ def objective(
     """
     predict: Callable[[Support], AdapterWeights] = generator
     if isinstance(generator, Generator) and not weights.pool:
-        predict = partial(generator, known=False)
+        predict = partial(generator, with_known=False)
     support = Support.of_batch(episodes.batch, episodes.logit_scale, episodes.blocks)
     of_parts = {}
     if weights.pool and episodes.pool_mask_TU.any():

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from metaadapter.adapter.weights import AdapterWeights, probabilities
 from metaadapter.data.table import ImageTable
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.workflow.accuracy import Proportion
 from metaadapter.workflow.class_texts import text_features
 from metaadapter.workflow.estimator import MetaAdapterClassifier

@@ -99,7 +99,7 @@ def _counts(cells: Iterable[str], *, several: bool) -> Counter[str]:
     )
 
 
-def read_support(
+def read_labelled(
     source: Path | None,
     reading: Reading,
     *,
@@ -135,10 +135,10 @@ def read_support(
         check_labels(_classes(cells, f"{source}", several=several))
         table = table if cut is None else cut(table)
         name = encoder or "tiny"
-        of_places = not several and (
+        is_camera_trap = not several and (
             any(row.box for row in table.rows) or are_whole_frames(table.rows, table.classes)
         )
-        blocks = default_blocks(selection.blocks, name, of_places=of_places)
+        blocks = default_blocks(selection.blocks, name, is_camera_trap=is_camera_trap)
         loaded = load(name, zoom=selection.zoom, blocks=blocks)
         return _encode(table, loaded, reading, several=several)
     require_pictures(source, cut)

@@ -49,7 +49,7 @@ class LeftOut:
         return (self.answers == self.targets).all(-1)
 
 
-def leave_one_out(
+def predict_left_out(
     support: Support,
     generator: AdapterGenerator,
     *,
@@ -157,7 +157,7 @@ def estimate_accuracy(pictures: EncodedPictures, stored: StoredAdapter) -> LeftO
         first.setdefault(names[row], place) if names[row] else place
         for place, row in enumerate(stored.support.order)
     ]
-    left_out = leave_one_out(
+    left_out = predict_left_out(
         stored.support,
         generator,
         n_steps=config.n_steps,

@@ -28,7 +28,7 @@ from metaadapter.workflow.labelled_pictures import (
     LabelledPictures,
     Reading,
     Selection,
-    read_support,
+    read_labelled,
 )
 from metaadapter.workflow.left_out_accuracy import (
     LeftOutEstimate,
@@ -150,13 +150,13 @@ def adapt(
     if several:
         given: dict[str, object] = {"unlabelled": unlabelled, "tree": tree, "tune": tune}
         given |= {"shots": selection.shots}
-        _require_one_forward_pass(given, support, mode)
+        _require_options_of_several(given, support, mode)
     load = partial(load_encoder, device=device, precision=precision, templates=templates)
     reading = Reading(load, selection)
     tree = None if tree is None else given_path(tree)
     pool = None if unlabelled is None else expanded(unlabelled)
     has_names = class_names is not None and bool(class_names.are_given or tree or several)
-    labelled = read_support(
+    labelled = read_labelled(
         None if support is None else expanded(support),
         reading,
         encoder=encoder,
@@ -179,7 +179,7 @@ def adapt(
     return Adapted(adapter, labelled, texts, pictures)
 
 
-def _require_one_forward_pass(
+def _require_options_of_several(
     given: Mapping[str, object], support: Path | str | None, mode: Mode
 ) -> None:
     """Raise a `UsageError` if several labels are combined with what needs one label."""

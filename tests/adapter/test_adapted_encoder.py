@@ -17,9 +17,9 @@ from metaadapter.adapter.known import FRACTIONS
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import AdapterWeights
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoders.encoder_model import EncoderModel
 from metaadapter.features.encoders.encoder_source import EncoderSource
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.image_encoder import ModelEncoder
 from metaadapter.features.networks import shared_copy
 from metaadapter.features.origin import Origin

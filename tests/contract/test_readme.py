@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from metaadapter.apps.cli.app import main
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

@@ -8,7 +8,7 @@ from metaadapter.data.crop import Box, Crop, cut_out
 from metaadapter.data.decode import decode_image
 from metaadapter.data.reader import read_images
 from metaadapter.errors import DataError
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.encode_to_store import EncodeReport, encode_to_store
 
 if TYPE_CHECKING:
-    from metaadapter.features.encoder import FrozenEncoder
+    from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 
 DIM = 16
 SIDE = 8
@@ -157,7 +157,7 @@ def clip_folder(write_clip, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def clip(clip_folder) -> FrozenEncoder:
     """The small model as an encoder."""
-    from metaadapter.features.encoder import FrozenEncoder
+    from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 
     return FrozenEncoder.load(str(clip_folder), device="cpu", zoom=False)
 

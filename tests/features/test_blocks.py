@@ -12,7 +12,7 @@ from metaadapter.features.blocks import (
     joint_length,
     tower_blocks,
 )
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from tests.random_networks import RESNET, random_clip
 from tests.random_networks import VIT as SMALL_VIT
 
@@ -197,6 +197,6 @@ def test_load__blocks_of_an_own_encoder__are_its_own(tmp_path):
     ],
 )
 def test_default_blocks__of_boxes_and_frames__leave_out_what_describes_the_place(encoder, blocks):
-    assert default_blocks(None, encoder, of_places=True) == blocks
-    assert default_blocks(None, encoder, of_places=False) is None
-    assert default_blocks(("joint", "trunk"), encoder, of_places=True) == ("joint", "trunk")
+    assert default_blocks(None, encoder, is_camera_trap=True) == blocks
+    assert default_blocks(None, encoder, is_camera_trap=False) is None
+    assert default_blocks(("joint", "trunk"), encoder, is_camera_trap=True) == ("joint", "trunk")

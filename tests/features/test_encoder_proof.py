@@ -7,10 +7,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from metaadapter.errors import DataError, IncompatibleArtifact
-from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoders import encoder_source
 from metaadapter.features.encoders.build_encoder import PROOF_FILE, build_model
 from metaadapter.features.encoders.encoder_source import TINY, resolve_encoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.fingerprint import digest_weights
 from tools.seal_encoder import seal_encoder
 

@@ -11,7 +11,7 @@ from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms.functional import to_tensor
 
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.views import (
     ZOOM_WEIGHT,
     _crop_size,

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.whitening import WHITENING_FILE, read_whitening
 from tools.whiten_blocks import SHRINKAGE, whitening_of_rows, write_whitening
 

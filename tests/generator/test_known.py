@@ -123,7 +123,7 @@ def test_weighted_quantiles__of_equal_weights__are_numpy_s():
 def test_forward__without_the_known_head__predicts_all_else_alike(trained_like, make_task, width):
     support = make_task(2, 3, 2, width).support
 
-    without = trained_like(support, known=False)
+    without = trained_like(support, with_known=False)
 
     expected = trained_like(support).tensors()
     found = without.tensors()

@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import classify
 from metaadapter.generator.pretrained import load_generator
-from metaadapter.workflow.left_out_accuracy import leave_one_out
+from metaadapter.workflow.left_out_accuracy import predict_left_out
 
 N_WAY, WIDTH = 4, 24
 
@@ -62,7 +62,7 @@ def test_left_out_answers__agree_with_adapters_predicted_without_each_picture(ge
     agree, differ, n = 0, 0.0, 0
     for seed in range(5):
         support = draw((4, 3, 5, 4), seed=seed)
-        result, refitted = generator.left_out(support), leave_one_out(support, generator)
+        result, refitted = generator.left_out(support), predict_left_out(support, generator)
         probabilities = result.log_p.exp()[refitted.pictures]
         predicted = refitted.probabilities.argmax(-1)
         agree += int((probabilities.argmax(-1) == predicted).sum())

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.robustness.artifacts import run
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.files.plain_text import INVISIBLE
 
 pytestmark = pytest.mark.slow

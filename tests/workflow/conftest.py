@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import normalize
 
 from metaadapter.adapter.support import Support
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import load_generator
 from tests.random_tasks import RandomTasks

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaadapter.features.store.feature_store import FeatureStore
-from metaadapter.workflow.labelled_pictures import Reading, Selection, draw_shots, read_support
+from metaadapter.workflow.labelled_pictures import Reading, Selection, draw_shots, read_labelled
 
 LABELS = st.lists(st.sampled_from(["heron", "lynx", "red fox"]), min_size=1, max_size=30)
 
@@ -34,7 +34,7 @@ def blocks_for(source, selection):
         raise Loaded(options["blocks"])
 
     with pytest.raises(Loaded) as loaded:
-        read_support(source, Reading(load, selection), encoder=None)
+        read_labelled(source, Reading(load, selection), encoder=None)
     return loaded.value.args[0]
 
 
@@ -59,7 +59,7 @@ def test_read_support__boxes__have_the_joint_block_alone(tmp_path, box, chosen, 
 def test_read_support__store_with_labels_that_differ_only_in_spelling__warns_of_them(tmp_path):
     FeatureStore.create(tmp_path / "store", np.eye(3), ["fox", "Fox", "lynx"])
 
-    labelled = read_support(tmp_path / "store", Reading(lambda *_, **__: None), encoder=None)
+    labelled = read_labelled(tmp_path / "store", Reading(lambda *_, **__: None), encoder=None)
 
     assert set(labelled.counts) == {"fox", "Fox", "lynx"}
     assert "differ only in spelling: 'Fox' and 'fox'" in labelled.pictures.warnings[0]

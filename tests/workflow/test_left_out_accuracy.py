@@ -9,7 +9,7 @@ from metaadapter.adapter.weights import classify
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.gradient_steps import FineTune
-from metaadapter.workflow.left_out_accuracy import leave_one_out
+from metaadapter.workflow.left_out_accuracy import predict_left_out
 from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
 from tests.several_tasks import CLASSES, MixedPictures
 
@@ -33,7 +33,7 @@ def test_leave_one_out__agrees_with_fitting_the_classifier_anew_each_time(n_step
     features, labels, text = draw(LABELS)
     support = Support.of_rows(features, labels, text, logit_scale=100.0)
 
-    result = leave_one_out(support, load_generator(), n_steps=n_steps)
+    result = predict_left_out(support, load_generator(), n_steps=n_steps)
 
     X, y = features.numpy(), labels.numpy()
     expected = []
@@ -56,7 +56,7 @@ def test_leave_one_out__with_groups__agrees_with_a_support_without_the_group():
     number = {"a": 0, "b": 3, "c": 5}
     rows = [number.get(name, place) for place, name in enumerate(names)]
 
-    left_out = leave_one_out(support, generator, group=torch.tensor(rows))
+    left_out = predict_left_out(support, generator, group=torch.tensor(rows))
 
     # Class 1 has a single group, so its pictures stay.
     assert left_out.pictures.tolist() == [0, 1, 2, 5, 6, 7, 8]
@@ -76,7 +76,7 @@ def test_leave_one_out__several_labels__answers_are_those_of_an_estimator_of_the
     places = [0, 7, 20]
     asked = torch.zeros(30, dtype=torch.bool).index_fill(0, torch.tensor(places), True)
     for shown in (made.rows, MixedPictures(n=30, seed=4).rows):
-        result = leave_one_out(
+        result = predict_left_out(
             stored.support, load_generator(), shown=torch.from_numpy(shown), left_out=asked
         )
 

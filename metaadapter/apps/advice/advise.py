@@ -31,7 +31,7 @@ from metaadapter.workflow.labelled_pictures import (
     LabelledPictures,
     Reading,
     Selection,
-    read_support,
+    read_labelled,
 )
 from metaadapter.workflow.labelled_support import labelled_support, support_of
 
@@ -137,7 +137,7 @@ def advise_on_pictures(
     labels = _labels(source)
     shots = None if len(labels) <= MAX_PICTURES else max(1, MAX_PICTURES // len({*labels}))
     reading = Reading(load, replace(selection, shots=shots))
-    labelled = read_support(source, reading, encoder=encoder, reads_names=reads_names)
+    labelled = read_labelled(source, reading, encoder=encoder, reads_names=reads_names)
     pictures = labelled.pictures
     names = ClassNames().of(labelled.counts, labelled.descriptions)
     support, classes = support_of(labelled, names)

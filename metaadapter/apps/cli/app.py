@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from typer import Exit, Option
 
+from metaadapter.apps.cli.command_guard import Commands
 from metaadapter.apps.cli.commands.adapt import adapt
 from metaadapter.apps.cli.commands.add import add
 from metaadapter.apps.cli.commands.demo import demo
@@ -33,7 +34,6 @@ from metaadapter.apps.cli.console import (
     choose_output,
     print_document,
 )
-from metaadapter.apps.cli.outputs import Commands
 from metaadapter.apps.cli.process import (
     SIGNALS,
     ending_code,

@@ -75,7 +75,7 @@ def _machine() -> Iterator[Check]:
 
     offline = "; no downloads (HF_HUB_OFFLINE)" if constants.HF_HUB_OFFLINE else ""
     yield Check("model hub cache", "ok", f"{constants.HF_HUB_CACHE}{offline}")
-    from metaadapter.features.encoder import FrozenEncoder
+    from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 
     try:
         # Loading computes the fingerprint, which takes both towers and every weight.

@@ -52,7 +52,7 @@ class EncoderChoice(BaseModel):
         return self.encoder or "tiny"
 
     @property
-    def place(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """The arguments of a function that finds an encoder and chooses where it runs."""
         return {"encoder": self.encoder, "device": self.device, "precision": self.precision}
 
@@ -63,15 +63,15 @@ class EncoderChoice(BaseModel):
 
         return partial(load_encoder, device=self.device, precision=self.precision)
 
-    def load(self, *, of_places: bool) -> ImageEncoder:
-        """Load the encoder; `of_places` as for `default_blocks`."""
+    def load(self, *, is_camera_trap: bool) -> ImageEncoder:
+        """Load the encoder; `is_camera_trap` as for `default_blocks`."""
         from metaadapter.features.blocks import default_blocks
 
         return self.loader(
             self.name,
             templates=self.templates,
             zoom=self.zoom,
-            blocks=default_blocks(self.blocks, self.name, of_places=of_places),
+            blocks=default_blocks(self.blocks, self.name, is_camera_trap=is_camera_trap),
         )
 
     def selection(self, **of_source: Any) -> Selection:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from metaadapter.apps.cli.outputs import ExportPlace, Output
+from metaadapter.apps.cli.command_guard import ExportPlace, Output
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from metaadapter.apps.cli.outputs import MayBeUrl
+from metaadapter.apps.cli.command_guard import MayBeUrl
 
 Encoder = Annotated[
     str | None,

@@ -13,7 +13,7 @@ from metaadapter.errors import DataError, UsageError
 from metaadapter.workflow.prediction.predictions import UNKNOWN
 
 if TYPE_CHECKING:
-    from metaadapter.apps.cli.outputs import ExportPlace
+    from metaadapter.apps.cli.command_guard import ExportPlace
     from metaadapter.apps.field.frame_predictions import FieldOptions
     from metaadapter.workflow.prediction.prediction_rows import RowFormat
     from metaadapter.workflow.prediction.prediction_table import PredictionTable
@@ -129,7 +129,7 @@ class FieldRun:
 
     def _require_writable(self, kind: str, path: Path) -> None:
         """Raise an error if there is no place, or something that no earlier export has written."""
-        from metaadapter.apps.cli.outputs import require_replaceable
+        from metaadapter.apps.cli.command_guard import require_replaceable
         from metaadapter.data.boxes.formats import FORMATS
         from metaadapter.data.boxes.written_files import require_place
         from metaadapter.files.output_folder import is_stream

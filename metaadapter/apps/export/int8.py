@@ -25,7 +25,7 @@ from metaadapter.workflow.left_out_accuracy import (
     MAX_PICTURES,
     MAX_PICTURES_REFINED,
     LeftOut,
-    leave_one_out,
+    predict_left_out,
 )
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def int8_loss(
     asked[places[:most]] = True
 
     def left_out(shown: torch.Tensor | None) -> LeftOut:
-        return leave_one_out(
+        return predict_left_out(
             support, generator, n_steps=config.n_steps, shown=shown, left_out=asked
         )
 

@@ -25,7 +25,7 @@ from metaadapter.features.encoding_loop import encode_pictures
 from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
-from metaadapter.features.store.stored_pictures import StoredPicture, contradictions, equal_pictures
+from metaadapter.features.store.picture_facts import PictureFacts, contradictions, equal_pictures
 from metaadapter.workflow.prediction.prediction_rows import Outcome
 from metaadapter.workflow.prediction.prediction_table import PredictionTable
 from metaadapter.workflow.prediction.predictions import Prediction, PredictionOptions
@@ -182,7 +182,7 @@ def _encode(
         Pipeline(encoder, origin.n_views, origin.seed),
     )
     pictures = tuple(
-        StoredPicture(str(row.path), row.label or "", "", "", content)
+        PictureFacts(str(row.path), row.label or "", "", "", content)
         for row, content in zip(rows, contents, strict=True)
         if isinstance(content, str)
     )

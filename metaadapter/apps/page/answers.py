@@ -21,7 +21,7 @@ from metaadapter.apps.page.snapshot import ROWS_AT_ONCE, LabelledTask, Snapshot
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
-from metaadapter.features.store.stored_pictures import StoredPicture
+from metaadapter.features.store.picture_facts import PictureFacts
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.fit_adapter import fit_pictures
@@ -162,7 +162,7 @@ def predict(
     for start in range(0, len(pictures), n_at_once):
         some = pictures[start : start + n_at_once]
         encoded = EncodedPictures(
-            (StoredPicture("", "", "", "", ""),) * len(some), snapshot.rows(some)
+            (PictureFacts("", "", "", "", ""),) * len(some), snapshot.rows(some)
         )
         facts = _facts(snapshot, some)
         named = predict_species(stored, encoded, PredictionOptions(), allowed=allowed, facts=facts)

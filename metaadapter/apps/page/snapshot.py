@@ -25,7 +25,7 @@ from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import encode_new
 from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.features.store.stored_pictures import StoredPicture
+from metaadapter.features.store.picture_facts import PictureFacts
 from metaadapter.features.views import mean_of_views
 from metaadapter.workflow.class_texts import says_nothing
 from metaadapter.workflow.prediction.predictions import NONE_OF_THESE
@@ -160,7 +160,7 @@ class Snapshot:
         }
         names = {NONE: NONE_OF_THESE, **{label: entry.name for label, entry in classes.items()}}
         pictures = tuple(
-            StoredPicture(
+            PictureFacts(
                 self.pictures[picture].name,
                 SEPARATOR.join(names[one] for one in of_picture),
                 "",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.features.device import Precision
-from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoders.encoder_source import resolve_encoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.files.machine_errors import is_shortage
 from metaadapter.files.user_code import explain, is_user_code, load_user_code

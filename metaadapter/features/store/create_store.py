@@ -16,8 +16,8 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.logit_scale import read_logit_scale
 from metaadapter.features.origin import Recipe
 from metaadapter.features.store.header import HEADER_FILE, StoreHeader, hold_folder
+from metaadapter.features.store.picture_facts import PictureFacts
 from metaadapter.features.store.picture_table import label_counts, table_of
-from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.features.store.writer import CHUNK_PICTURES, commit, write_features
 from metaadapter.features.views import unit_rows
 from metaadapter.files.checksums import content_hash
@@ -86,7 +86,7 @@ def _unit_batches(
         raise DataError("expected the features of at least one picture, got none")
 
 
-def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, ...]:
+def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[PictureFacts, ...]:
     facts = list[list[str]]()
     for name in ("paths", "labels", "splits", "groups"):
         values = columns.get(name)
@@ -98,7 +98,7 @@ def _pictures(hashes: Sequence[str], columns: Columns) -> tuple[StoredPicture, .
                 f"expected {len(hashes)} {name}, one for each picture with features; got "
                 f"{len(facts[-1])}"
             )
-    return tuple(map(StoredPicture, *facts, hashes))
+    return tuple(map(PictureFacts, *facts, hashes))
 
 
 def _entry(column: str, row: int, value: Any) -> str:

@@ -27,8 +27,8 @@ from metaadapter.features.store.header import (
     hold_folder,
 )
 from metaadapter.features.store.kept_features import KeptFeatures
+from metaadapter.features.store.picture_facts import PictureFacts
 from metaadapter.features.store.picture_table import label_counts
-from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.features.store.writer import tidy_up, write_store
 from metaadapter.files.output_folder import write_errors
 
@@ -49,7 +49,7 @@ class EncodeReport:
     n_reused: int
     n_removed: int
     n_total: int
-    duplicates: tuple[tuple[StoredPicture, ...], ...]
+    duplicates: tuple[tuple[PictureFacts, ...], ...]
     quarantined: tuple[UnreadableImage, ...]
     seconds: float
     images_per_second: float

@@ -15,8 +15,8 @@ from metaadapter.data.table import ImageRow
 from metaadapter.features.encoding_pipeline import Outcome, Pipeline
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.features.store.kept_features import KeptFeatures
+from metaadapter.features.store.picture_facts import PictureFacts, equal_pictures
 from metaadapter.features.store.picture_table import table_of
-from metaadapter.features.store.stored_pictures import StoredPicture, equal_pictures
 from metaadapter.features.store.writer import gathered
 from metaadapter.files.progress import meter
 
@@ -67,7 +67,7 @@ class EncodedInputs:
         """The errors of the unreadable inputs, in order."""
         return tuple(UnreadableImage(self._rows[n].path, why) for n, why in self._reasons.items())
 
-    def duplicates(self) -> tuple[tuple[StoredPicture, ...], ...]:
+    def duplicates(self) -> tuple[tuple[PictureFacts, ...], ...]:
         """Return groups of equal pictures."""
         numbers = self._readable
         places = self._places[numbers]
@@ -107,8 +107,8 @@ class EncodedInputs:
         is_stored = place < len(self._hashes)
         return self._hashes[place] if is_stored else self._kept.hashes[place - len(self._hashes)]
 
-    def _pictures(self, numbers: Iterable[int]) -> Iterator[StoredPicture]:
-        return (StoredPicture.of(self._rows[number], self._sha256(number)) for number in numbers)
+    def _pictures(self, numbers: Iterable[int]) -> Iterator[PictureFacts]:
+        return (PictureFacts.of(self._rows[number], self._sha256(number)) for number in numbers)
 
     def _set(self, number: int, outcome: Outcome) -> None:
         if isinstance(outcome, UnreadableImage):

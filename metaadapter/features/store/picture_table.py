@@ -13,7 +13,7 @@ from jaxtyping import Int
 
 from metaadapter.errors import DataError
 from metaadapter.features.store.header import REMEDY
-from metaadapter.features.store.stored_pictures import FIELDS, NUMBERED, StoredPicture
+from metaadapter.features.store.picture_facts import FIELDS, NUMBERED, PictureFacts
 from metaadapter.files.checksums import Proof, content_hash
 from metaadapter.files.regular_files import regular
 
@@ -94,12 +94,12 @@ class PictureTable:
         chosen: np.ndarray = places[numbers]
         return chosen
 
-    def pictures(self, index: Index = slice(None)) -> list[StoredPicture]:
+    def pictures(self, index: Index = slice(None)) -> list[PictureFacts]:
         """Return the pictures in the order of the table, or those of an index of numpy."""
-        return list(map(StoredPicture, *(self.of_pictures(name, index) for name in FIELDS)))
+        return list(map(PictureFacts, *(self.of_pictures(name, index) for name in FIELDS)))
 
 
-def table_of(pictures: Iterable[StoredPicture]) -> pa.Table:
+def table_of(pictures: Iterable[PictureFacts]) -> pa.Table:
     """Return the table of pictures, in their order."""
     pictures, parts = iter(pictures), []
     while part := list(islice(pictures, CHUNK_PICTURES)):

@@ -65,10 +65,10 @@ class KnownEvidence(NamedTuple):
     doubt_TR: Float[Tensor, "T R"]
 
 
-def leave_one_out(problem: Regression, *, known: bool = True) -> LeftOut:
+def leave_one_out(problem: Regression, *, with_known: bool = True) -> LeftOut:
     """Predict each picture by the closed form of the others, and fit the temperature to this.
 
-    With `known` also return what the known head needs.
+    With `with_known` also return what the known head needs.
     """
     n_shot_TN = problem.support.n_shot_TN
     # A class with many pictures must not decide the temperature of the others.
@@ -89,7 +89,7 @@ def leave_one_out(problem: Regression, *, known: bool = True) -> LeftOut:
         return total_TS
 
     scale_T = posterior_scale(likelihood, base_T, is_large=problem.is_large)
-    like = likeness(problem.support.raw) if known else None
+    like = likeness(problem.support.raw) if with_known else None
     summaries = [_summary(n_shot_TN, like, part, scale_T) for part in parts()]
     own_log_p, correct, counts, weight, *of_like = (
         torch.cat(values, 1) for values in zip(*summaries, strict=True)
@@ -221,9 +221,9 @@ def like_and_doubt(
     return (log_p_TRN.exp() * like_TRN).sum(-1), doubt_of(log_p_TRN, n_way_T1)
 
 
-def weakening(support: CanonicalSupport, power: float) -> Float[Tensor, " T"]:
+def weakening(canonical: CanonicalSupport, power: float) -> Float[Tensor, " T"]:
     """Return (1 − 1/K)^power, the factor on left-out scores, whose class lacks one of K shots."""
-    several_TN = support.n_shot_TN > 1
-    total_T = (support.n_shot_TN * several_TN).sum(-1)
+    several_TN = canonical.n_shot_TN > 1
+    total_T = (canonical.n_shot_TN * several_TN).sum(-1)
     n_shot_T = (total_T / several_TN.sum(-1).clamp(min=1)).clamp(min=2)
     return (1 - 1 / n_shot_T) ** power

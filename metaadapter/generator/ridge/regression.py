@@ -40,13 +40,13 @@ class Regression:
     evidence: TextEvidence
     """How well the texts explain the pictures before the blocks are stretched."""
 
-    def stretched(self, support: CanonicalSupport) -> Regression:
+    def stretched(self, canonical: CanonicalSupport) -> Regression:
         """Return the regression for `support`, which differs from its own only in block weights."""
-        stretch_TP = support.block_scale_TP / self.support.block_scale_TP
+        stretch_TP = canonical.block_scale_TP / self.support.block_scale_TP
         block_gram_TPMM = stretch_TP.square()[..., None, None] * self.block_gram_TPMM
         return replace(
             self,
-            support=support,
+            support=canonical,
             block_gram_TPMM=block_gram_TPMM,
             gram_TMM=block_gram_TPMM.sum(1, dtype=self.gram_TMM.dtype),
         )
@@ -129,25 +129,25 @@ class Regression:
         return (self.rows_TMD @ prior_TND.to(self.support.shots_TNKD).mT).to(self.targets_TMN)
 
 
-def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
+def regression(canonical: CanonicalSupport, constants: ClosedForm) -> Regression:
     """Return the regression of supports that are all large or all small, in solver precision."""
     # Thousands of shots need float64, which Apple's GPU does not have.
-    solver = torch.float32 if support.shots_TNKD.device.type == "mps" else torch.float64
-    mask_TX = support.shot_mask_TNK.flatten(1)
+    solver = torch.float32 if canonical.shots_TNKD.device.type == "mps" else torch.float64
+    mask_TX = canonical.shot_mask_TNK.flatten(1)
     n_places = max(mask_TX.sum(1).tolist(), default=0)
     is_large = n_places > constants.most_rows
     n_rows = 0 if is_large else n_places
     places_TM = (~mask_TX).to(torch.int8).argsort(dim=1, stable=True)[:, :n_rows]
     present_TM = mask_TX.gather(1, places_TM)
-    rows_TMD = _at_places(support.shots_TNKD.flatten(1, 2), places_TM, present_TM)
+    rows_TMD = _at_places(canonical.shots_TNKD.flatten(1, 2), places_TM, present_TM)
     # A task of many classes has no room for the labels of all X places.
-    own_TM1 = (places_TM // max(1, support.shot_mask_TNK.shape[2]))[..., None]
-    classes_N = torch.arange(support.raw.n_way, device=own_TM1.device)
+    own_TM1 = (places_TM // max(1, canonical.shot_mask_TNK.shape[2]))[..., None]
+    classes_N = torch.arange(canonical.raw.n_way, device=own_TM1.device)
     targets_TMN = (own_TM1 == classes_N) & present_TM[..., None]
-    widths = list(support.raw.blocks or rows_TMD.shape[-1:])
+    widths = list(canonical.raw.blocks or rows_TMD.shape[-1:])
     block_gram_TPMM = torch.stack([part @ part.mT for part in torch.split(rows_TMD, widths, -1)], 1)
     return Regression(
-        support,
+        canonical,
         constants,
         is_large,
         places_TM,
@@ -155,7 +155,7 @@ def regression(support: CanonicalSupport, constants: ClosedForm) -> Regression:
         targets_TMN.to(solver),
         block_gram_TPMM,
         gram_TMM=block_gram_TPMM.sum(1, dtype=solver),
-        evidence=text_evidence(support, constants),
+        evidence=text_evidence(canonical, constants),
     )
 
 

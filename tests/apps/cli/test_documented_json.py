@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from metaadapter.apps import cli
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from tests.apps.cli.commands.test_train import CONFIG
 
 DOCUMENTS = tomllib.loads(

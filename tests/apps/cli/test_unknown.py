@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 

@@ -25,7 +25,7 @@ from metaadapter.apps.export.exporting import (
 from metaadapter.apps.export.program import onnx_run, tflite_run
 from metaadapter.data.reader import read_images
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
-from metaadapter.features.store.stored_pictures import StoredPicture
+from metaadapter.features.store.picture_facts import PictureFacts
 from metaadapter.workflow.gradient_steps import FineTune
 from metaadapter.workflow.prediction.predictions import PredictionOptions, predict_pictures
 from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
@@ -107,7 +107,7 @@ def predicted(stored, rows):
     options = PredictionOptions(
         coverage=COVERAGE if sets else None, sure=SURE if stored.config.tree else None
     )
-    pictures = tuple(StoredPicture(f"{number}", "", "", "", "") for number in range(len(rows)))
+    pictures = tuple(PictureFacts(f"{number}", "", "", "", "") for number in range(len(rows)))
     return predict_pictures(stored, EncodedPictures(pictures, rows), options)
 
 

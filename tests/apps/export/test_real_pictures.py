@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from metaadapter.apps.cli.app import main
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.workflow.demo import DEMO
 
 pytest.importorskip("onnxruntime")

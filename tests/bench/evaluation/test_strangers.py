@@ -21,7 +21,7 @@ from metaadapter.bench.evaluation.strangers import (
     draw_far,
     score_strangers,
 )
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.store.feature_store import FeatureStore
 
 

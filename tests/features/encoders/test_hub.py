@@ -9,8 +9,8 @@ import timm
 import torch
 
 from metaadapter.errors import DataError
-from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoders.encoder_source import resolve_encoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from tests.fake_hub import forget_downloads
 from tests.small_transformers import save_family
 

@@ -11,8 +11,8 @@ from torch.nn.functional import normalize
 from torchvision.transforms import Compose, Normalize
 
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoders.encoder_by_name import load_encoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.fingerprint import probe_picture
 
 CONVOLUTIONS, TRANSFORMER = "test_efficientnet", "test_vit"

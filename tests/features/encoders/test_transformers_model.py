@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn.functional import normalize
 
 from metaadapter.errors import DataError, IncompatibleArtifact, UsageError
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.image_encoder import ImageEncoder
 from tests.small_transformers import FAMILIES, WITH_TEXTS, gemma_tokenizer, save_family
 

@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metaadapter.features.store.picture_facts import PictureFacts
 from metaadapter.features.store.picture_table import PictureTable, table_of, write_table
-from metaadapter.features.store.stored_pictures import StoredPicture
 from metaadapter.files.checksums import Proof, file_hash
 
 # Names of files and folders may be bytes that are no UTF-8.
@@ -30,7 +30,7 @@ def written(pictures):
 
 @given(st.lists(st.tuples(names, names, names, names, hashes), max_size=5), st.data())
 def test_pictures__any_text__comes_back_from_the_table(entries, data):
-    pictures = [StoredPicture(*entry) for entry in entries]
+    pictures = [PictureFacts(*entry) for entry in entries]
 
     rows = written(pictures)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from tests.random_networks import RESNET, VIT, random_clip
 
 

@@ -9,8 +9,8 @@ from typer import Argument, Option
 
 from metaadapter.apps.cli import field_options, options
 from metaadapter.apps.cli.adapt_output import show_adapted
+from metaadapter.apps.cli.command_guard import Excludes, MayBeUrl, Needs, Output
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.outputs import Excludes, MayBeUrl, Needs, Output
 from metaadapter.errors import DataError, UsageError
 
 # Options that mean nothing together with several labels.
@@ -167,7 +167,7 @@ def adapt(
             unlabelled=unlabelled,
             tree=tree,
             several=several,
-            **choice.place,
+            **choice.options,
             templates=choice.templates,
             mode=mode,
             generator=generator,

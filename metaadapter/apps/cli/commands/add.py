@@ -70,7 +70,7 @@ def add(
             name=text,
             sentences=describe or (),
             out=out,
-            **choice.place,
+            **choice.options,
             generator=generator,
         )
     _show_added(console, added, label, describe or [])

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
+from metaadapter.apps.cli.command_guard import PAGE, Output, require_replaceable
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.outputs import PAGE, Output, require_replaceable
 
 if TYPE_CHECKING:
     from metaadapter.workflow.demo import DemoResult, MethodResult
@@ -47,7 +47,7 @@ def demo(
 
     console.note("Encoding 160 photographs with the embedded encoder; this takes some seconds …")
     from metaadapter.data.reader import read_images
-    from metaadapter.features.encoder import FrozenEncoder
+    from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
     from metaadapter.files.output_folder import replace_file, write_errors
     from metaadapter.workflow.demo import DEMO, run_demo
 

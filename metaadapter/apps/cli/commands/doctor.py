@@ -9,10 +9,10 @@ from typer import Exit, Option
 
 from metaadapter.apps.cli import field_options, options
 from metaadapter.apps.cli.advise_labels import advise_labels
+from metaadapter.apps.cli.command_guard import PAGE, Excludes, Needs, Output
 from metaadapter.apps.cli.commands.advise import advise_on
 from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.apps.cli.doctor_checks import all_checks, file_checks
-from metaadapter.apps.cli.outputs import PAGE, Excludes, Needs, Output
 from metaadapter.errors import UsageError
 from metaadapter.files.db_connection import ENDING
 from metaadapter.files.salvage import salvage

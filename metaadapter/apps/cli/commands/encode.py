@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from metaadapter.apps.cli import field_options, options
+from metaadapter.apps.cli.command_guard import MayBeUrl, Output
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.outputs import MayBeUrl, Output
 from metaadapter.apps.cli.process import share_one_heap
 from metaadapter.data.shard import read_shard
 from metaadapter.errors import DataError
@@ -85,11 +85,12 @@ def encode(
     cut = field_options.read_cut(pictures or images, None, boxes, min_confidence).labelled
     table = cut(table) if cut else table
     choice = read_encoder(encoder)
-    of_places = any(row.box for row in table.rows) or are_whole_frames(table.rows, table.classes)
+    boxed = any(row.box for row in table.rows)
+    is_camera_trap = boxed or are_whole_frames(table.rows, table.classes)
     with console.progress():
         report = encode_to_store(
             table,
-            choice.load(of_places=of_places),
+            choice.load(is_camera_trap=is_camera_trap),
             out,
             views=choice.views or 1,
             seed=choice.seed,
@@ -123,7 +124,7 @@ def _table(
 
 def _warnings(table: ImageTable, report: EncodeReport) -> list[str]:
     from metaadapter.data.class_names import alike_labels, spelled_alike
-    from metaadapter.features.store.stored_pictures import contradictions
+    from metaadapter.features.store.picture_facts import contradictions
 
     warnings = [*table.warnings, *contradictions(report.duplicates)]
     if alike := alike_labels(table.classes):

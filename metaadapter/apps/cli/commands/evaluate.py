@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Exit, Option
 
+from metaadapter.apps.cli.command_guard import Output
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.outputs import Output
 from metaadapter.errors import DataError, UsageError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from metaadapter.apps.cli import options
+from metaadapter.apps.cli.command_guard import Output
 from metaadapter.apps.cli.console import Console, print_document
-from metaadapter.apps.cli.outputs import Output
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:

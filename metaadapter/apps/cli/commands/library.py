@@ -8,9 +8,9 @@ from typing import Annotated
 from typer import Option
 
 from metaadapter.apps.cli import options
+from metaadapter.apps.cli.command_guard import Commands
 from metaadapter.apps.cli.console import Console
 from metaadapter.apps.cli.library_questions import identify, predict
-from metaadapter.apps.cli.outputs import Commands
 
 NewName = Annotated[
     str | None,

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from metaadapter.apps.cli.command_guard import Output
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.outputs import Output
 from metaadapter.apps.cli.predict_table import ENDINGS, TABLES
 from metaadapter.errors import UsageError
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from metaadapter.apps.cli import field_options, options
+from metaadapter.apps.cli.command_guard import Excludes, Output
 from metaadapter.apps.cli.console import Console
-from metaadapter.apps.cli.outputs import Excludes, Output
 from metaadapter.apps.cli.predict_output import (
     Listing,
     PredictOutput,
@@ -124,7 +124,7 @@ def predict(
         shard=shard_of(shard, table_file),
         pictures=field_options.of_boxes(pictures, detections, images),
         min_confidence=min_confidence,
-        **choice.place,
+        **choice.options,
     )
     listing.require_class_among(request.classes)
     of_frames = (detections, min_confidence, burst, allowed, export or [])

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from metaadapter.apps.cli.command_guard import Excludes, Output
 from metaadapter.apps.cli.console import Console, Count
-from metaadapter.apps.cli.outputs import Excludes, Output
 from metaadapter.apps.cli.process import keep_freed_memory, stop_at_first_signal
 from metaadapter.errors import Interrupted, UsageError
 

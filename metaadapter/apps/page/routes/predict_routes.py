@@ -13,7 +13,7 @@ from metaadapter.data.inputs import UnreadableImage
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.encoding_loop import encode_pictures
 from metaadapter.features.encoding_pipeline import Pipeline
-from metaadapter.features.store.stored_pictures import StoredPicture
+from metaadapter.features.store.picture_facts import PictureFacts
 from metaadapter.workflow.prediction.predictions import predict_pictures
 from metaadapter.workflow.prediction.query_shift import QuerySample
 
@@ -54,7 +54,7 @@ def predict(
         if isinstance(outcome, UnreadableImage):
             reasons[number] = outcome.reason
         else:
-            pictures.append(StoredPicture(names[number], "", "", "", outcome))
+            pictures.append(PictureFacts(names[number], "", "", "", outcome))
     sample = QuerySample(stored)
     sample.add(features)
     predictions = predict_pictures(stored, EncodedPictures(tuple(pictures), features))

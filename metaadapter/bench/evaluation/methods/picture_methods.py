@@ -14,7 +14,7 @@ from metaadapter.adapter.known import calibrated
 from metaadapter.adapter.weights import classify
 from metaadapter.bench.evaluation.methods.method import PictureAnswers, PictureTask
 from metaadapter.errors import UsageError
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.generator.pretrained import load_generator
 from metaadapter.workflow.fit_adapter import predict_adapter
 from metaadapter.workflow.labelled_support import labelled_support

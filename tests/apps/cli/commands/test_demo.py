@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import metaadapter
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 
 ASSETS = Path(metaadapter.__file__).parent / "assets" / "demo"

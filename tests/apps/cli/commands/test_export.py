@@ -17,7 +17,7 @@ from metaadapter.adapter.weights import probabilities
 from metaadapter.apps.cli.app import main
 from metaadapter.apps.export import exporting
 from metaadapter.apps.export.program import onnx_run
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from metaadapter.features.encoder import FrozenEncoder
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.prediction import query_parts
 

@@ -13,9 +13,9 @@ from PIL import Image
 
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import IncompatibleArtifact
-from metaadapter.features.encoder import FrozenEncoder
 from metaadapter.features.encoders.encoder_model import EncoderModel
 from metaadapter.features.encoders.encoder_source import EncoderSource
+from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.encoding_loop import encode_pictures
 from metaadapter.features.encoding_pipeline import Pipeline
 from metaadapter.features.views import joint_columns, view_pixels

@@ -5,11 +5,11 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaadapter.features.store.stored_pictures import StoredPicture, contradictions, equal_pictures
+from metaadapter.features.store.picture_facts import PictureFacts, contradictions, equal_pictures
 
 
-def make_picture(path: str, label: str, sha256: str) -> StoredPicture:
-    return StoredPicture(path, label, "", "", sha256)
+def make_picture(path: str, label: str, sha256: str) -> PictureFacts:
+    return PictureFacts(path, label, "", "", sha256)
 
 
 def test_equal_pictures__groups__are_sorted_by_path_and_leave_out_single_ones():

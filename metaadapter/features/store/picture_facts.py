@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 from metaadapter.data.table import ImageRow
 
 
-class StoredPicture(NamedTuple):
+class PictureFacts(NamedTuple):
     """The facts about a picture in the table; "" stands for an unknown fact."""
 
     path: str
@@ -24,19 +24,19 @@ class StoredPicture(NamedTuple):
         return cls(str(row.path), row.label or "", row.split or "", row.group or "", sha256)
 
 
-FIELDS = StoredPicture._fields
+FIELDS = PictureFacts._fields
 NUMBERED = ("label", "split", "group")
 
 
-def equal_pictures(pictures: Iterable[StoredPicture]) -> tuple[tuple[StoredPicture, ...], ...]:
+def equal_pictures(pictures: Iterable[PictureFacts]) -> tuple[tuple[PictureFacts, ...], ...]:
     """Return groups of two or more pictures with equal content, each group sorted by path."""
-    by_content: dict[str, list[StoredPicture]] = defaultdict(list)
+    by_content: dict[str, list[PictureFacts]] = defaultdict(list)
     for picture in pictures:
         by_content[picture.sha256].append(picture)
     return tuple(tuple(sorted(group)) for group in by_content.values() if len(group) > 1)
 
 
-def contradictions(groups: Iterable[Sequence[StoredPicture]]) -> tuple[str, ...]:
+def contradictions(groups: Iterable[Sequence[PictureFacts]]) -> tuple[str, ...]:
     """Return a warning for each group of equal pictures with different labels."""
     warnings = []
     for group in groups:
