@@ -229,3 +229,15 @@ def _png(width: int, height: int, pixels: bytes) -> bytes:
     head = struct.pack(">LLBBBBB", width, height, 8, 2, 0, 0, 0)
     data = chunk(b"IDAT", zlib.compress(pixels))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + data + chunk(b"IEND", b"")
+
+
+HOSTILE: dict[str, Callable[[Served, np.random.Generator], Outcome]] = {
+    "foreign requests": foreign,
+    "paths and methods": paths_and_methods,
+    "documents": documents,
+    "queries": queries,
+    "forms": forms,
+    "files": files,
+    "half-open connections": half_open,
+    "bytes that are no request": raw,
+}

@@ -132,7 +132,7 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     """Yield each file with its fault; "" if it has no fault, `None` if it has no hash."""
     from metaadapter.adapter.files import check_skill
     from metaadapter.adapter.layout import SKILL_SUFFIX
-    from metaadapter.apps.page.project import check_project, projects_in
+    from metaadapter.apps.page.project import check_project, projects_below
     from metaadapter.files.checksums import check_files
     from metaadapter.files.db_connection import ENDING
     from metaadapter.files.salvage import check_database
@@ -145,5 +145,5 @@ def _faults(place: Path) -> Iterator[tuple[Path, str | None]]:
     for skill in sorted(place.rglob(f"*{SKILL_SUFFIX}")):
         if not skill.is_dir():
             yield from check_skill(skill)
-    for project in projects_in(place):
+    for project in projects_below(place):
         yield from check_project(project)

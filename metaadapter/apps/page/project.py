@@ -171,7 +171,7 @@ def _features(folder: Path, encoder: ImageEncoder, owner: str, notes: list[str])
     return features
 
 
-def projects_in(folder: Path) -> list[Path]:
+def projects_below(folder: Path) -> list[Path]:
     """The folders that have the facts or the history of a project."""
     files = (PROJECT_FILE, HISTORY_FILE)
     return sorted({path.parent for name in files for path in folder.rglob(name)})

@@ -128,7 +128,7 @@ class Session:
             return jpeg_bytes(decode_image(image), CROP_QUALITY)
         except UnreadableImage:
             with self._state:
-                if self._encoded.pop(picture, None):
+                if self._encoded.pop(picture, None) is not None:
                     self._new_revision()
             raise
 

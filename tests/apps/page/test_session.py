@@ -11,6 +11,7 @@ from metaadapter.apps.page.changes import add_classes, add_pictures
 from metaadapter.apps.page.contents import Edit, Origin
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.session import Session
+from metaadapter.data.inputs import UnreadableImage
 from tests.apps.page.conftest import COLOURS
 
 
@@ -115,3 +116,16 @@ def test_answers__for_a_tray_from_elsewhere__learn_from_it_if_a_gain_is_expected
     assert results.shift.n == 24
     assert results.shift.is_shifted == bool(shade)
     assert len(results.pool) == 24 * is_used
+
+
+def test_picture__damaged_after_it_was_encoded__is_left_out_of_the_predictions(opened, fill):
+    with opened() as project:
+        damaged, *others = fill(project, shots=2, tray=3)
+        with Session(project) as session:
+            session.wait_for_results()
+            project.pictures.path(damaged).write_bytes(b"no picture")
+
+            with pytest.raises(UnreadableImage):
+                session.picture(damaged)
+
+            assert sorted(session.wait_for_results().answers) == sorted(others)
