@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metaadapter.workflow.demo import DEMO
+from metaadapter.data.reader import DEMO
 
 
 def main() -> None:

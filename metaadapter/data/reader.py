@@ -16,6 +16,8 @@ from metaadapter.files.machine_errors import CONNECTION, is_of_network
 from metaadapter.files.regular_files import expanded, not_found
 
 ALL_SPLITS = "all"
+DEMO = Path(__file__).parents[1] / "assets" / "demo" / "pictures"
+"""The photographs in the package, in a folder for each class."""
 
 
 def read_images(

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from metaadapter.workflow.demo import DEMO
+from metaadapter.data.reader import DEMO
 
 
 @pytest.fixture(scope="module")

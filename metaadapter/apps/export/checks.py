@@ -15,12 +15,11 @@ from metaadapter.adapter.known import known_threshold, place_of_none
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.data.decode import content_hash, decode_image
 from metaadapter.data.inputs import UnreadableImage
-from metaadapter.data.reader import read_images
+from metaadapter.data.reader import DEMO, read_images
 from metaadapter.data.table import ImageRow
 from metaadapter.errors import IncompatibleArtifact
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, require_some
 from metaadapter.features.image_encoder import ImageEncoder
-from metaadapter.workflow.demo import DEMO
 from metaadapter.workflow.prediction.predictions import best_classes, predict_probabilities
 
 TOLERANCE = 0.005

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from metaadapter.apps.cli.app import main
+from metaadapter.data.reader import DEMO
 from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
-from metaadapter.workflow.demo import DEMO
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")

@@ -23,8 +23,8 @@ from metaadapter.apps.export.web_page import (
     require_web_folder,
     write_web_page,
 )
+from metaadapter.data.reader import DEMO
 from metaadapter.errors import DataError
-from metaadapter.workflow.demo import DEMO
 from metaadapter.workflow.prediction.predictions import NONE_OF_THESE, predict_pictures
 from metaadapter.workflow.prediction.queries import load_adapter_encoder
 from metaadapter.workflow.prediction.query_parts import read_queries

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaadapter.workflow.demo import DemoResult, LabelledPicture, MethodResult
+from metaadapter.apps.cli.demo_experiment import DemoResult, LabelledPicture, MethodResult
 
 TRUTH = ("fox", "fox", "lynx", "lynx")
 

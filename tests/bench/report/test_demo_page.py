@@ -6,7 +6,7 @@ import re
 import pytest
 
 from metaadapter.apps.cli.commands.demo import page
-from metaadapter.workflow.demo import LabelledPicture
+from metaadapter.apps.cli.demo_experiment import LabelledPicture
 from tests.apps.page.browser.test_page_files import contrast
 
 

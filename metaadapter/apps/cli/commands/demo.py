@@ -13,7 +13,7 @@ from metaadapter.apps.cli.command_guard import PAGE, Output, require_replaceable
 from metaadapter.apps.cli.console import Console
 
 if TYPE_CHECKING:
-    from metaadapter.workflow.demo import DemoResult, MethodResult
+    from metaadapter.apps.cli.demo_experiment import DemoResult, MethodResult
 
 FACTS = (*("seed", "encoder", "fingerprint", "generator", "classes", "encode_seconds", "versions"),)
 TITLES = ("method", "shots", "correct", "accuracy", "95 % interval", "adapter in")
@@ -46,10 +46,10 @@ def demo(
     require_replaceable("--out", page_file, PAGE)
 
     console.note("Encoding 160 photographs with the embedded encoder; this takes some seconds …")
-    from metaadapter.data.reader import read_images
+    from metaadapter.apps.cli.demo_experiment import run_demo
+    from metaadapter.data.reader import DEMO, read_images
     from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
     from metaadapter.files.output_folder import replace_file, write_errors
-    from metaadapter.workflow.demo import DEMO, run_demo
 
     result, classifier = run_demo(read_images(DEMO), FrozenEncoder.load("tiny"))
     classifier.save(adapter)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,8 +19,6 @@ from metaadapter.workflow.class_texts import text_features
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.labelled_pictures import draw_shots
 
-DEMO = Path(__file__).parents[1] / "assets" / "demo" / "pictures"
-"""The photographs in the package, in a folder for each class."""
 METHODS = {1: "1 shot", 4: "4 shots"}
 PACKAGES = ("metaadapter", "torch", "open_clip_torch", "numpy", "scikit-learn")
 
