@@ -29,6 +29,18 @@ WARNING = (
     "in a network that you trust."
 )
 
+Project = Annotated[
+    Path | None,
+    Argument(
+        metavar="[PROJECT]",
+        help="Folder of an old or new project; by default the project that was used last.",
+        show_default=False,
+    ),
+]
+Port = Annotated[
+    int,
+    Option(min=0, max=65535, metavar="N", help="Port of this machine.", show_default="a free one"),
+]
 Phone = Annotated[
     bool,
     Option(
@@ -40,22 +52,10 @@ Phone = Annotated[
 
 
 def serve(
-    project: Annotated[
-        Path | None,
-        Argument(
-            metavar="[PROJECT]",
-            help="Folder of an old or new project; by default the project that was used last.",
-            show_default=False,
-        ),
-    ] = None,
+    project: Project = None,
     *,
     open_page: Annotated[bool, Option("--open", help="Open the page in the browser.")] = False,
-    port: Annotated[
-        int,
-        Option(
-            min=0, max=65535, metavar="N", help="Port of this machine.", show_default="a free one"
-        ),
-    ] = 0,
+    port: Port = 0,
     phone: Phone = False,
     encoder: options.Encoder = None,
 ) -> None:
