@@ -148,7 +148,7 @@ def _step(folder: Path) -> HotPath:
     numbers = count()
 
     def step() -> None:
-        with streams_of_step(0, next(numbers), cpu) as random:
+        with streams_of_step(0, next(numbers)) as random:
             trainer._backward(random)
 
     return HotPath("train", step, n_tasks, n_tasks * size * 512 * 4.0)

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+# Beyond these values a solution cannot be computed.
+SMALLEST, LARGEST = 1e-6, 1e6
+MAY_BE_ZERO = (
+    *("bare_text_trust", "large_class_weight", "scale_decay"),
+    *("growth_by_fit", "trust_decay", "decay_by_fit", "weakening"),
+    "most_rows",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +19,9 @@ class ClosedForm:
 
     They belong to a generator's configuration, file and identity. The defaults were chosen on
     training sets only; docs/laboratory-notes/closed-form.md has the grids.
+
+    Raises:
+        ValueError: A constant is outside 1e-6 to 1e6 (some constants may also be 0).
     """
 
     ridge: float = 1.4
@@ -53,3 +64,10 @@ class ClosedForm:
     most_rows: int = 2048
     """The most pictures in a matrix of their inner products; a larger one does not fit a small
     machine, so the matrix of the feature space takes its place."""
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            least = 0 if name in MAY_BE_ZERO else SMALLEST
+            most = 1 if name == "large_class_weight" else LARGEST
+            if not least <= value <= most:
+                raise ValueError(f"{name} must be from {least:g} to {most:g}, got {value}")
