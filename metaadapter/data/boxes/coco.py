@@ -23,12 +23,14 @@ from metaadapter.data.crop import Box
 from metaadapter.files.output_folder import write_output
 from metaadapter.files.strict_json import json_text
 
+NO_SIZE = "boxes are in pictures whose width and height the file lacks, and are left out"
+
 
 class _Image(BaseModel):
     id: int | str
     file_name: str
-    width: Pixels
-    height: Pixels
+    width: Pixels | None = None
+    height: Pixels | None = None
 
 
 class _Category(BaseModel):
@@ -58,26 +60,30 @@ def is_coco(value: Any) -> bool:
 def read_coco(value: Any) -> Listing:
     """Read parsed JSON; other content is a `ValidationError` of pydantic, or a `ValueError`.
 
-    Boxes around crowds (`iscrowd`) are left out.
+    Boxes around crowds (`iscrowd`), and in pictures without a size, are left out.
     """
     model = _Coco.model_validate(value)
     names = {str(category.id): category.name for category in model.categories}
-    sizes = {str(image.id): (image.width, image.height) for image in model.images}
+    sizes = {
+        str(image.id): (image.width, image.height) if image.width and image.height else None
+        for image in model.images
+    }
     boxes, remarks = defaultdict[str, list[Detection]](list), defaultdict[str, list[str]](list)
     for number, annotation in enumerate(model.annotations):
         image, category = str(annotation.image_id), str(annotation.category_id)
         if image not in sizes or category not in names:
             wrong = f"image {image}" if image not in sizes else f"category {category}"
             raise ValueError(f"annotation {number} has the {wrong}, which the file does not list")
+        size = sizes[image]
         if annotation.iscrowd or not annotation.bbox:
             remarks[NO_RECTANGLE].append(f"image {image}")
+        elif size is None:
+            remarks[NO_SIZE].append(f"image {image}")
         else:
-            box = Box(*annotation.bbox).in_fractions(sizes[image])
+            box = Box(*annotation.bbox).in_fractions(size)
             boxes[image].append(Detection(names[category], annotation.score, box))
     frames = [
-        FrameDetections(
-            image.file_name, tuple(boxes[str(image.id)]), size=(image.width, image.height)
-        )
+        FrameDetections(image.file_name, tuple(boxes[str(image.id)]), size=sizes[str(image.id)])
         for image in model.images
     ]
     if len(sizes) < len(frames):

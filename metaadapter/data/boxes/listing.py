@@ -12,8 +12,8 @@ from metaadapter.data.crop import Box
 
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1.001)]
 """A confidence or score; single precision may exceed 1 a little."""
-Pixels: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
-"""The width or height of a picture."""
+Pixels: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
+"""The width or height of a picture; 0 if it is not known."""
 MOST_NAMED = 3
 CUT = "boxes reach beyond their pictures, and are cut at the edge"
 NO_RECTANGLE = "boxes are no upright rectangles in their pictures, and are left out"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from PIL import ExifTags, Image
 
@@ -143,3 +145,23 @@ def test_upload__of_label_studio__is_found_without_its_prefix(tmp_path, prefix):
     (row,) = boxed_table(listing, tmp_path / "export.json", labelled=True).rows
 
     assert row.path.name == "fox.jpg"
+
+
+def test_coco__pictures_without_a_size__lose_their_boxes_and_the_others_keep_theirs(tmp_path):
+    for name in ("1.jpg", "2.jpg"):
+        draw(tmp_path / name)
+    box = {"category_id": 1, "bbox": [50, 25, 100, 50]}
+    value = {
+        "images": [
+            {"id": 1, "file_name": "1.jpg", "width": 200, "height": 100},
+            {"id": 2, "file_name": "2.jpg"},
+        ],
+        "annotations": [box | {"image_id": 1}, box | {"image_id": 2}],
+        "categories": [{"id": 1, "name": "fox"}],
+    }
+    (tmp_path / "boxes.json").write_text(json.dumps(value))
+
+    read = read_images(tmp_path / "boxes.json", n_classes=1)
+
+    assert [(row.path.name, row.box) for row in read.rows] == [("1.jpg", BOX)]
+    assert "whose width and height the file lacks, and are left out" in " ".join(read.warnings)

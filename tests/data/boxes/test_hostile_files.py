@@ -57,7 +57,7 @@ def test_xml__with_entities__is_refused(tmp_path, content):
         ),
         ("1.xml", "<annotation/>", "give the folder of these files"),
         ("1.json", "[" * 100_000, "nested too deeply"),
-        ("1.json", coco(images=[IMAGE | {"width": 0}]), r"images\.0\.width"),
+        ("1.json", coco(images=[IMAGE | {"width": -1}]), r"images\.0\.width"),
         ("1.json", coco(images=[IMAGE | {"width": 10**400}]), r"images\.0\.width"),
         ("1.json", coco(images=[IMAGE, IMAGE]), "several images of one id"),
         ("1.json", coco(annotations=[BOX | {"category_id": 2}]), "the category 2, which the file"),
