@@ -79,8 +79,8 @@ def choose_strength(
 ) -> LeftOutChoice:
     """Train without each part of the pictures, and choose the best strength for left-out parts.
 
-    The fewer pictures remain, the fewer than `n_steps` are taken. `showing` is told of them, of
-    `total`. At the end, the tower's adapters are in their initial state.
+    The fewer pictures remain, the fewer than `n_steps` are taken. At the end, the tower's adapters
+    are in their initial state.
     """
     answers: dict[float, list[LeftOutPart]] = {strength: [] for strength in STRENGTHS}
     tower = task.tower

@@ -59,9 +59,9 @@ def tune_inside(
     """Train bottlenecks inside the image tower, and keep them if they help left-out pictures.
 
     The encoder does not change. To predict an adapter from the trained tower, encode the pictures
-    with the encoder of `with_towers` and predict as usual. `showing` is told of the
-    pictures that are prepared, then of the steps: six passes over the pictures, for each part that
-    is left out and then for all of them.
+    with the encoder of `with_towers` and predict as usual. The progress counts the pictures that
+    are prepared, then the steps: six passes over the pictures, for each part that is left out and
+    then for all of them.
 
     Args:
         encoder: An encoder in float32. A second image tower stays frozen.

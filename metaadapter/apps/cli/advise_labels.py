@@ -45,9 +45,9 @@ def advise_labels(
 ) -> None:
     """Choose the pictures to label, print them, and write a table to fill in."""
     with console.progress():
-        found, warnings = _candidates(source, detections, min_confidence)
+        to_label, warnings = _candidates(source, detections, min_confidence)
         encoder = choice.load(is_camera_trap=detections is not None)
-        chosen, more, unreadable = _choose(found, n_label, encoder, choice)
+        chosen, more, unreadable = _choose(to_label, n_label, encoder, choice)
     about = console.warn_of_pictures("the unlabelled", (*warnings, *more), unreadable)
     if page_file is not None:
         write_page(console, page_file, _page(source, chosen, csv_file, encoder.name))
@@ -99,17 +99,17 @@ def _candidates(
         boxes.require_some(paths, folders)
         warnings += boxes.warnings
         frames = [Frame(row, boxes.of(row.path, folders)) for row in table.rows]
-    found = candidates(read_times(frames), boxes, min_confidence)
-    if found.n_unlisted:
+    to_label = candidates(read_times(frames), boxes, min_confidence)
+    if to_label.n_unlisted:
         warnings += (
-            f"{found.n_unlisted} frames are left out, because {detections} does not list them or "
-            "the detector could not read them",
+            f"{to_label.n_unlisted} frames are left out, because {detections} does not list them "
+            "or the detector could not read them",
         )
-    return found, warnings
+    return to_label, warnings
 
 
 def _choose(
-    found: Candidates,
+    to_label: Candidates,
     n_label: int,
     encoder: ImageEncoder,
     choice: EncoderChoice,
@@ -120,8 +120,8 @@ def _choose(
     from metaadapter.apps.advice.representatives import representatives
     from metaadapter.features.encoded_pictures import encode_rows, require_some
 
-    empty = found.likely_empty[: min(MOST_EMPTY, n_label // EMPTY_SHARE)]
-    rows, warnings = list(found.animals), tuple[str, ...]()
+    empty = to_label.likely_empty[: min(MOST_EMPTY, n_label // EMPTY_SHARE)]
+    rows, warnings = list(to_label.animals), tuple[str, ...]()
     if len(rows) > MOST_COMPARED:
         drawn = np.random.default_rng(0).permutation(len(rows))[:MOST_COMPARED]
         warnings = (f"of {len(rows)} series {MOST_COMPARED} are compared, drawn at random",)

@@ -36,7 +36,7 @@ class Part:
 class Strangers:
     """The section of a report on strangers; its figures are in `EvaluationResult.quality`."""
 
-    told: str
+    description: str
     methods: tuple[str, ...]
     """In the order of the configuration, also methods that differ only in the score after the @."""
     metrics: tuple[str, ...]
