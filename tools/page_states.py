@@ -29,16 +29,20 @@ SHAPES = (
     "<path d='M10 24h44v16H10z'/>",
     "<path d='M32 8 56 32 32 56 8 32z'/>",
 )
+SIDES = (-21, 0, 8)
+"""What a picture of 64 by 64 has less at the left and at the right: wide, square and tall."""
 
 
 def drawing(kind: int, number: int) -> str:
     """An SVG picture of a kind: its shape and colour, a little different for each number."""
     draw = random.Random(f"{kind} {number}")
     hue, turn, size = kind * 137 % 360, draw.randint(-12, 12), draw.uniform(0.75, 1.15)
+    left = SIDES[kind % len(SIDES)]
     background = f"hsl({(hue + 150 + draw.randint(-15, 15)) % 360} 25% {draw.randint(74, 90)}%)"
     return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 64 64' width='256' height='256'>"
-        f"<rect width='64' height='64' fill='{background}'/>"
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='{left} 0 {64 - 2 * left} 64' "
+        f"width='{256 - 8 * left}' height='256'>"
+        f"<rect x='{left}' width='{64 - 2 * left}' height='64' fill='{background}'/>"
         f"<g fill='hsl({hue} 55% {draw.randint(38, 55)}%)' "
         f"transform='translate(32 32) rotate({turn}) scale({size:.2f}) translate(-32 -32)'>"
         f"{SHAPES[kind % len(SHAPES)]}</g></svg>"

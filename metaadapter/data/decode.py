@@ -15,12 +15,14 @@ from PIL import ExifTags, Image
 
 from metaadapter.data.crop import Box, Crop, cut_out
 from metaadapter.data.inputs import ImageInput, UnreadableImage, as_picture, name_of, open_readable
+from metaadapter.data.iso_picture import AVIF, BRANDS_BYTES, HEIF, iso_format
 from metaadapter.data.packed import Packed
 from metaadapter.data.picture_limits import most_pixels, require_cheap_file, require_cheap_strips
 from metaadapter.files.machine_errors import is_of_network
 
 # Pillow knows some fifty formats; the rare ones are where damaged files do most harm.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM")
+PLAIN_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM")
+FORMATS = (*PLAIN_FORMATS, AVIF, HEIF)
 # An encoder scales the shorter side to a few hundred pixels, and the longer one in proportion.
 LONGEST_ASPECT = 100
 # Any machine that can run an encoder has enough memory for a picture smaller than this.
@@ -55,8 +57,8 @@ def decode_image(image: ImageInput) -> Image.Image:
     are stretched from their darkest to their brightest pixel. Safe to call from several threads.
 
     Args:
-        image: A JPEG, PNG, WebP, GIF, TIFF, BMP or PPM file as a path or bytes (the content
-            decides, not the name), or packed in a tar file; a `Crop`, a box in such a
+        image: A JPEG, PNG, WebP, GIF, TIFF, BMP, PPM, AVIF or HEIC file as a path or bytes (the
+            content decides, not the name), or packed in a tar file; a `Crop`, a box in such a
             file; an open picture, in its current frame; or an array (H, W[, 1, 3 or 4]) of uint8.
 
     Returns:
@@ -218,12 +220,13 @@ def open_image(path: Path | str, file: BufferedIOBase, *, of_pixels: bool = Fals
     # Not Image.open: it warns of pictures above the limit, and a warning cannot be caught without
     # changing the filters of all threads.
     Image.init()
-    start = file.read(16)
+    start = file.read(BRANDS_BYTES)
     if not start:
         raise UnreadableImage(path, "the file is empty")
-    for name in FORMATS:
+    of_iso = iso_format(path, start)
+    for name in (of_iso,) if of_iso else PLAIN_FORMATS:
         factory, accept = Image.OPEN[name]
-        if accept is not None and accept(start) is True:
+        if of_iso or (accept is not None and accept(start) is True):
             require_cheap_file(path, file, name, of_pixels=of_pixels)
             file.seek(0)
             return factory(cast("IO[bytes]", file), str(path))

@@ -14,7 +14,7 @@ from metaadapter.files.machine_errors import CONNECTION, is_of_network
 # In lower case; `decode` reads their formats.
 PICTURE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif"),
-    *(".tif", ".tiff", ".bmp", ".ppm", ".pgm"),
+    *(".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".avif", ".heic", ".heif"),
 )
 # Files that file managers and archivers leave behind; names that begin with a dot are skipped too.
 LEFTOVERS = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir"})

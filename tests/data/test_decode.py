@@ -195,7 +195,7 @@ def test_decode__more_pixels_than_the_limit__is_refused_without_a_warning(
     assert warned == []
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "tiff", "bmp", "ppm"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "tiff", "bmp", "ppm", "avif"])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
 def test_decode__truncated__is_unreadable(tmp_path, suffix, share):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)

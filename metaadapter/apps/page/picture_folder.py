@@ -19,7 +19,7 @@ from metaadapter.apps.page.entries import CropEntry
 from metaadapter.apps.page.project_folders import move_aside
 from metaadapter.apps.page.refusal import Limits
 from metaadapter.data.crop import Crop
-from metaadapter.data.decode import decode_image
+from metaadapter.data.decode import decode_image, open_image
 from metaadapter.data.inputs import UnreadableImage, open_readable
 from metaadapter.errors import DataError
 from metaadapter.files.checksums import content_hash
@@ -122,8 +122,7 @@ def make_folder(folder: Path) -> None:
 
 def media_type(content: bytes) -> str:
     """The media type of a picture that was decoded before; "" if it has no usual one."""
-    with Image.open(io.BytesIO(content)) as picture:
-        return picture.get_format_mimetype() or ""
+    return Image.MIME.get(open_image("a picture", io.BytesIO(content)).format or "", "")
 
 
 def _content(path: Path) -> bytes:

@@ -24,7 +24,7 @@ export async function filesOf(transfer) {
 export function askForFiles({ folder = false } = {}) {
   const input = document.createElement("input");
   Object.assign(input, { type: "file", multiple: true, webkitdirectory: folder });
-  if (!folder) input.accept = "image/*,.json,.xml";
+  if (!folder) input.accept = "image/*,.heic,.heif,.avif,.json,.xml";
   return new Promise((resolve) => {
     input.onchange = () => resolve(withFolders([...input.files].map(chosen)));
     input.oncancel = () => resolve({ files: [], folders: [] });

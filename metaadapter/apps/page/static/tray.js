@@ -12,8 +12,8 @@ import { TrayFilters } from "./tray_filters.js";
 import { TrayGrid } from "./tray_grid.js";
 import { say } from "./words.js";
 
-const BELOW_ONE = 74; // pixels below a picture: two lines of a name, and the buttons
-const BELOW_SEVERAL = 88; // two lines of chips, and the buttons
+const BELOW_ONE = 80; // pixels below a picture: two lines of a name, and two of the runner-up
+const BELOW_SEVERAL = 94; // two lines of chips, and the buttons
 
 /** It dispatches "selection" when the selection changes. */
 class Tray extends EventTarget {

@@ -51,3 +51,27 @@ def test_thumbnail__of_another_picture_in_its_file__is_made_again(project, pictu
     (folder / one).write_bytes((folder / other).read_bytes())
 
     assert project.client.get(f"/pictures/{one}").content == whole
+
+
+def test_heic__is_shown_as_jpeg_or_refused_with_what_to_do(project, monkeypatch):
+    import io
+    import sys
+
+    from PIL import Image
+
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    file = io.BytesIO()
+    Image.new("RGB", (64, 48), "red").save(file, "HEIF")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+
+    (refused,) = project.upload(("IMG_1.HEIC", file.getvalue()))["refused"]
+
+    assert "metaadapter[heic]" in refused["reason"]
+    assert "Most Compatible" in refused["reason"]
+    monkeypatch.undo()
+    (key,) = project.upload(("IMG_1.HEIC", file.getvalue()))["added"]
+    for size in ("thumbnail", "whole"):
+        shown = project.client.get(f"/pictures/{key}?size={size}")
+        assert shown.headers["Content-Type"] == "image/jpeg"
+        assert Image.open(io.BytesIO(shown.content)).format == "JPEG"
