@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from tools.page_states import (
+    ASKED,
     NOT_OPENED,
     OPENING,
     ORIGIN,
+    PHONE,
+    REFUSED,
     route,
     state,
     with_advice,
@@ -52,6 +55,19 @@ def open_dialog(where: str, content: str) -> Callable[[Any], None]:
         page.wait_for_selector(content)
 
     return show
+
+
+def choose_file(where: str) -> Callable[[Any], None]:
+    """Choose a picture with what a selector names, and wait for what the server says of it."""
+    file = {"name": "IMG_1.jpg", "mimeType": "image/jpeg", "buffer": b"a picture"}
+
+    def choose(page: Any) -> None:
+        with page.expect_file_chooser() as chooser:
+            page.locator(where).click()
+        chooser.value.set_files([file])
+        page.wait_for_selector(".error, li strong:not(:empty)")
+
+    return choose
 
 
 def find_class(page: Any) -> None:
@@ -107,10 +123,17 @@ def states() -> dict[str, tuple[dict, Callable[[Any], None] | None]]:
         "projects": (many, click("#project")),
         "series": (frames, lambda page: page.select_option("#order", "series")),
         "boxes": (frames, open_dialog("#frames button >> nth=0", ".frame-box")),
+        "camera": (many | ASKED, open_dialog("#add-camera", ".live-answer .bar")),
+        "refused": (many | {"POST /pictures": REFUSED}, choose_file("#add-pictures")),
+        "phone": (state(0, 0, 0) | ASKED | PHONE, choose_file("#shoot")),
+        "no-token": (state(0, 0, 0) | {"start": "no_token.html"}, None),
         "counts": (frames, open_dialog("#frames button >> nth=1", "tbody tr")),
     }
 
 
+# The camera is allowed without a question, and shows a test picture.
+CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+ARGUMENTS = ["--no-sandbox", *CAMERA]
 LOADED = "() => [...document.querySelectorAll('.card img')].every((image) => image.complete)"
 FILTERS = {1: "unsure", 2: "none", 3: "confirmed", 4: "doubtful"}
 
@@ -143,7 +166,7 @@ def main() -> None:
     asked.folder.mkdir(parents=True, exist_ok=True)
     path = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
         for name, (given, act) in states().items():
             for size in (asked.size or SIZES) if name in asked.state or not asked.state else ():
                 scheme = "dark" if asked.dark else "light"

@@ -273,6 +273,26 @@ def with_several(given: dict) -> dict:
     }
 
 
+PREDICTION = {
+    "label": NAMES[3],
+    "probability": 0.71,
+    "probabilities": {name: 0.71 if n == 3 else 0.29 / 19 for n, name in enumerate(NAMES)},
+    "unfamiliar": False,
+}
+ASKED = {"POST /predict": {"predictions": [PREDICTION], "shift": None, "refused": []}}
+CLASSES = {"names": {f"c{n}": name for n, name in enumerate(NAMES)}, "ready": True}
+PHONE = {"start": "phone.html", "/classes": CLASSES}
+REFUSED = {
+    "revision": 1,
+    "added": [],
+    "known_already": [],
+    "refused": [
+        {"name": f"IMG_{n}.jpg", "reason": "it is damaged (the file ends too early)"}
+        for n in range(14)
+    ],
+}
+
+
 OPENING = {"kind": "opening", "error": "The encoder tiny is being loaded.", "values": {}}
 
 NOT_OPENED = {
@@ -290,10 +310,12 @@ def route(given: dict) -> Callable[[Any], None]:
 
     def give(asked: Any) -> None:
         path, method = asked.request.url.removeprefix(ORIGIN).split("?")[0], asked.request.method
-        file = PAGE / ("index.html" if path == "/" else path.removeprefix("/page/"))
+        start = given.get("start", "index.html")
+        file = PAGE / (start if path == "/" else path.removeprefix("/page/"))
         if method != "GET":
             changed = {"revision": 2, "id": "c0", "edit": "", "kind": "", "pictures": []}
-            asked.fulfill(body=json.dumps(changed), content_type="application/json")
+            body = json.dumps(given.get(f"{method} {path}", changed))
+            asked.fulfill(body=body, content_type="application/json")
         elif path in given:
             status = 503 if given[path].get("kind") in ("opening", "not-opened") else 200
             body = json.dumps(given[path])

@@ -8,7 +8,7 @@ import { NONE } from "./piles.js";
 import { project } from "./project.js";
 import { percent, reason, say } from "./words.js";
 
-const REACTION = 400; // milliseconds that a person needs to see that an answer has changed
+const REACTION = 400; // milliseconds that a person needs to see a change
 
 /** The answer for a picture, or its left-out answer if it has a label. */
 export const answerFor = (picture) => project[project.labels.has(picture) ? "left_out" : "answers"][picture];
@@ -96,11 +96,14 @@ export function isDoubtful(picture) {
   return [...classesOf(answer)].sort().join() !== [...project.labelsOf(picture)].sort().join();
 }
 
-/** Whether the class of an answer has changed so recently that a person may not have seen it. */
+/** Whether what happened at a time is so recent that a person may not have seen it. */
+export const isRecent = (time) => performance.now() - time < REACTION;
+
+/** Whether the class of an answer has changed just now. */
 export function hasJustChanged(picture) {
   const [before, now] = [project.answersBefore[picture], project.answers[picture]];
   const changed = before && classesOf(before).join() !== classesOf(now).join();
-  return Boolean(changed) && performance.now() - project.answersAt < REACTION;
+  return Boolean(changed) && isRecent(project.answersAt);
 }
 
 /** The name of a picture's file, and the reason if it cannot be read. */

@@ -6,7 +6,7 @@ import { readOut } from "./messages.js";
 import { project } from "./project.js";
 import { server } from "./server.js";
 import { addFiles } from "./uploads.js";
-import { percent, say } from "./words.js";
+import { say } from "./words.js";
 
 const MAX_SIDE = 1280; // pixels of a picture that is kept
 const ASKED_SIDE = 512; // pixels of a picture that is only asked about; encoders see fewer
@@ -33,12 +33,12 @@ export async function openCamera(target) {
     const classes = [...project.classes.map(({ id, name }) => [id, name]), ["", say("tray_title")]];
     return html`
       ${video}
+      ${shoot}
       ${live}
       <div class="camera-choices">
         ${list("camera_class", target, classes, (event) => (target = event.target.value))}
         ${list("camera", device, cameras, (event) => start(event.target.value), cameras.length < 2)}
       </div>
-      ${shoot}
       <p role="status">${status}</p>
       ${button("phone_use", () => dialog.close() || showPhone(), { class: "quiet" })}`;
   };
@@ -63,7 +63,8 @@ export async function openCamera(target) {
     shoot.disabled = false;
     if (dialog.contains(document.activeElement) && !document.activeElement.matches("select")) shoot.focus();
   });
-  const dialog = showDialog(() => say("camera"), view);
+  const dialog = showDialog(() => say("camera"), view, "camera-dialog");
+  dialog.focus(); // until the video has a picture
   const stopTaking = takeWhileHeld(shoot, dialog, {
     take: () => photograph(video, MAX_SIDE, 0.92),
     add: (files) => addFiles({ files, folders: [] }, target),
@@ -81,18 +82,12 @@ export async function openCamera(target) {
 
 /** Shows the answer for a video several times a second, until the signal; no picture is kept. */
 async function showAnswers(video, node, signal) {
-  const show = (text, probability) =>
-    render(node, html`
-      <span class="answer">
-        <span class="answer-name">${text}</span>
-        <span class="answer-probability">${probability !== undefined && percent(probability)}</span>
-      </span>
-      <span class="bar" aria-hidden="true" style="--part: ${probability ?? 0}"></span>`);
+  const show = (text, part = 0) =>
+    render(node, html`<span>${text}</span><span class="bar" aria-hidden="true" style="--part: ${part}"></span>`);
   const ask = async () => {
     const { predictions } = await server.predictNow(await photograph(video, ASKED_SIDE, 0.8), signal);
-    const [{ label, labels, probability, unfamiliar } = {}] = predictions;
-    if (unfamiliar || labels) show(predictionText(predictions[0]));
-    else if (label !== undefined) show(label, probability);
+    const [prediction] = predictions;
+    if (prediction) show(predictionText(prediction), prediction.unfamiliar || prediction.labels ? 0 : prediction.probability);
   };
   while (!signal.aborted) {
     const pause = new Promise((resume) => setTimeout(resume, ASKED_EVERY));
@@ -109,37 +104,38 @@ async function showAnswers(video, node, signal) {
  * @param {HTMLElement} area - Space counts here, except in lists and on other buttons.
  * @param {{take: function(): Promise<File>, add: function(Object[]): Promise, count: function(number),
  *   done: function()}} actions - `count` gets the number of pictures so far.
- * @returns {function()} ends what is held; the pictures so far are still sent.
+ * @returns {function()} ends what is held; the pictures so far are sent.
  */
 function takeWhileHeld(node, area, { take, add, count, done }) {
-  let [timer, n, isSending] = [0, 0, false];
-  const waiting = []; // pictures that were taken but not sent
-  const shoot = async () => {
+  let [timer, n] = [0, 0];
+  const taken = []; // since the button is held: they are added as one edit
+  const shoot = () => {
     count((n += 1));
-    const file = await take();
-    waiting.push({ file, path: file.name });
-    if (isSending) return;
-    isSending = true;
-    while (waiting.length) await add(waiting.splice(0));
-    isSending = false;
+    taken.push(take());
   };
   const begin = () => {
     if (node.disabled || timer) return;
     timer = setInterval(shoot, TAKEN_EVERY);
     shoot();
   };
-  const stop = () => {
+  const stop = async () => {
     if (!timer) return;
     clearInterval(timer);
     timer = 0;
     done();
+    const files = await Promise.all(taken.splice(0));
+    await add(files.map((file) => ({ file, path: file.name })));
   };
   const onSpace = (act) => (event) => {
     if (event.key !== " " || (event.target.closest("select, button") ?? node) !== node) return;
     event.preventDefault();
     if (!event.repeat) act();
   };
-  node.addEventListener("pointerdown", (event) => event.button === 0 && begin());
+  node.addEventListener("pointerdown", ({ button: pressed, pointerId }) => {
+    if (pressed !== 0) return;
+    node.setPointerCapture(pointerId); // the pointer stays with the button, wherever it is moved
+    begin();
+  });
   for (const kind of ["pointerup", "pointercancel", "pointerleave", "blur"]) node.addEventListener(kind, stop);
   // A click without a pointer comes from the Enter key or from a screen reader.
   node.addEventListener("click", ({ detail }) => {

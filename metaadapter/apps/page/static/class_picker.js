@@ -45,7 +45,7 @@ export async function pickClass(pictures) {
       ${option.n !== undefined && html`<span class="muted" aria-hidden="true">${count(option.n)}</span>`}
     </li>`;
   const view = () => html`
-    <input type="text" role="combobox" autocomplete="off" autofocus maxlength="120" placeholder=${say("pick_placeholder")}
+    <input type="text" role="combobox" autocomplete="off" maxlength="120" placeholder=${say("pick_placeholder")}
       aria-label=${say("pick_placeholder")} aria-controls="pick-list" aria-expanded="true" aria-autocomplete="list"
       aria-activedescendant=${found().length ? `pick-${active}` : undefined} oninput=${oninput} onkeydown=${onkeydown}>
     <ul class="options" id="pick-list" role="listbox" aria-label=${say("classes_title")}>${found().map(item)}</ul>

@@ -3,12 +3,13 @@ import { byId, create, html, render } from "./html.js";
 import { project } from "./project.js";
 import { say } from "./words.js";
 
+const CONTROLS = ":is(a[href], button, input, select, [tabindex]):not(.close, :disabled)";
 let n_shown = 0;
 let last = null; // {node, section} that had the focus last
 
 /**
- * Shows a dialog with a title and a close button. When it is closed it is removed, and the focus
- * returns to where it was.
+ * Shows a dialog with a title and a close button; the focus is on its first control after these. When
+ * it is closed it is removed, and the focus returns to where it was.
  *
  * @param {function(): string} title
  * @param {function(): Object} view - describes the content; both are called again when the project
@@ -34,9 +35,12 @@ export function showDialog(title, view, kind = "") {
       ${live}`);
     if (hadFocus && !dialog.contains(document.activeElement)) dialog.focus();
   };
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close();
+  let beganOutside = false; // what is pressed inside may move away from the pointer
+  dialog.addEventListener("pointerdown", ({ clientX: x, clientY: y }) => {
+    const { left, right, top, bottom } = dialog.getBoundingClientRect();
+    beganOutside = x < left || x > right || y < top || y > bottom;
   });
+  dialog.addEventListener("click", ({ target }) => target === dialog && beganOutside && dialog.close());
   project.addEventListener("change", dialog.refresh);
   dialog.addEventListener("close", () => {
     project.removeEventListener("change", dialog.refresh);
@@ -47,6 +51,9 @@ export function showDialog(title, view, kind = "") {
   dialog.refresh();
   document.body.append(dialog);
   dialog.showModal();
+  const isTouched = matchMedia("(hover: none)").matches; // a keyboard would cover the dialog
+  const control = !isTouched && [...dialog.querySelectorAll(CONTROLS)].find((node) => node.checkVisibility());
+  (control || dialog).focus();
   return dialog;
 }
 

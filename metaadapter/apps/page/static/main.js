@@ -75,6 +75,7 @@ for (const [id, action] of Object.entries({
   "opening-other": showProjects,
   project: showProjects,
   redo: () => step("redo"),
+  "select-all": () => tray.selectAll(),
   undo: () => step("undo"),
 }))
   byId(id).addEventListener("click", action);

@@ -34,7 +34,7 @@ export function showError(text, lines = []) {
   if (shown.some((node) => node.firstChild.textContent === text)) return;
   const n_more = lines.length - MAX_LINES;
   const few = n_more > 0 ? [...lines.slice(0, MAX_LINES), say("and_more", { n: n_more })] : lines;
-  const list = few.length > 0 && html`<ul>${few.map((line) => html`<li>${line}</li>`)}</ul>`;
+  const list = few.length > 0 && html`<ul tabindex="0">${few.map((line) => html`<li>${line}</li>`)}</ul>`;
   const close = button("close", () => node.remove(), { class: "quiet" });
   const node = create(html`<div class="message error" role="alert"><p>${text}</p>${list}${close}</div>`);
   byId("messages").append(node);

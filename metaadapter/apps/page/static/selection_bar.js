@@ -14,6 +14,7 @@ const bar = byId("selection");
 bar.addEventListener("mousedown", (event) => {
   if (event.target.closest("button")) event.preventDefault();
 });
+bar.addEventListener("click", (event) => tray.mayAct() || event.stopPropagation(), true);
 tray.addEventListener("selection", showSelection);
 
 export function showSelection() {

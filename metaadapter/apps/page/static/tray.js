@@ -1,7 +1,7 @@
 /** The tray: the pictures that its filter shows, their answers, and actions for the selected ones. */
-import { classFor } from "./answers.js";
+import { classFor, isRecent } from "./answers.js";
 import { byId, html, render } from "./html.js";
-import { readOut } from "./messages.js";
+import { note, readOut } from "./messages.js";
 import { grouped, ORDERS, present, remembered, REST } from "./order.js";
 import { showPicture } from "./picture_dialog.js";
 import { project } from "./project.js";
@@ -31,15 +31,16 @@ class Tray extends EventTarget {
   #groups = [];
   #order = [];
   #selection = NOTHING;
+  #hasActed = false; // whether the person has moved, selected or labelled since the last sorting
+  #exchangedAt = -Infinity; // when a new order has made another picture the current one
+  #isByArrow = false; // whether an arrow key was the last input: it goes through a list that is closed
 
   constructor() {
     super();
+    for (const kind of ["keydown", "pointerdown"])
+      document.addEventListener(kind, ({ key, altKey }) => (this.#isByArrow = !altKey && /^Arrow/.test(key)), true);
     byId("order").addEventListener("change", (event) => this.sortBy(event.target.value));
     byId("order-again").addEventListener("click", () => this.sortBy(this.#orderName));
-    byId("select-all").addEventListener("click", () => {
-      this.selectAll();
-      this.focus();
-    });
   }
 
   /** The pictures for keys and buttons. */
@@ -60,10 +61,14 @@ class Tray extends EventTarget {
     byId("tray").focus({ preventScroll: true });
   }
 
-  /** Makes the first picture current if none is. */
-  begin() {
-    const [first] = this.#order;
-    if (this.#selection.current === null && first) this.#select({ ...this.#selection, current: first, anchor: first });
+  /** Whether a person has seen which picture is current; from now on it stays current. */
+  mayAct() {
+    const before = scrollY;
+    if (!this.#hasActed) this.#grid.reveal();
+    this.#hasActed = true;
+    const isSeen = scrollY === before && !isRecent(this.#exchangedAt);
+    if (!isSeen) note(say("picture_changed"));
+    return isSeen;
   }
 
   /** @param {string[]} held - pictures that stay until another one is current. */
@@ -76,11 +81,11 @@ class Tray extends EventTarget {
     const before = this.#order;
     const { shown } = this.#filters;
     // The order stays while a person works in the tray.
-    if (this.#selection.current === null) this.#memory = this.#sorted();
-    else this.#memory = remembered(this.#memory, shown, this.#keys());
+    this.#memory = this.#hasActed ? remembered(this.#memory, shown, this.#keys()) : this.#sorted();
     this.#arrange(shown);
-    this.#selection = without(this.#selection, before, this.#order);
+    this.#selection = this.#hasActed ? without(this.#selection, before, this.#order) : this.#first();
     this.#showAll();
+    if (!this.#hasActed && document.activeElement === document.body) this.focus();
   }
 
   /** Shows pictures that an undo has brought back, and makes the first one current. */
@@ -118,6 +123,7 @@ class Tray extends EventTarget {
 
   selectAll() {
     this.selectPictures(this.#order);
+    this.focus();
   }
 
   /** Selects the pictures that stand under the same heading as the current one. */
@@ -155,13 +161,25 @@ class Tray extends EventTarget {
 
   /** Shows a change; changed pictures may stay (`holds`), to get further labels. */
   showChange(holds) {
+    this.#hasActed = true;
     this.show(holds ? this.selected : []);
     this.#grid.reveal();
   }
 
+  /** Sorts anew, and goes to the first picture, but leaves a person in a list. */
   #sort() {
-    this.#selection = NOTHING;
+    [this.#selection, this.#hasActed] = [NOTHING, false];
     this.show();
+    this.#grid.reveal();
+    if (!this.#isByArrow) this.focus();
+  }
+
+  /** The first picture as the current one. */
+  #first() {
+    const { current } = this.#selection;
+    const [first = null] = this.#order;
+    if (current !== null && current !== first) this.#exchangedAt = performance.now();
+    return { ...NOTHING, current: first, anchor: first };
   }
 
   #sorted() {
@@ -188,6 +206,7 @@ class Tray extends EventTarget {
   }
 
   #select(selection) {
+    [this.#hasActed, this.#exchangedAt] = [true, -Infinity];
     this.#selection = selection;
     if (project.several) this.show(); // a picture that was held may leave
     else this.#showAll();

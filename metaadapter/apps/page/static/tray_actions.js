@@ -46,7 +46,7 @@ export const actions = {
   remove(pictures = tray.selected) {
     if (!pictures.length) return;
     project.removePictures(pictures);
-    tray.show();
+    tray.showChange();
     report(say("removed", { n: pictures.length }), Infinity);
   },
 };

@@ -3,8 +3,7 @@
  *
  * Keys work while the focus is in the tray, its tools or the bar below it, or nowhere, so that a
  * click on a button does not end them; not in fields and dialogs, and not in the lines above the
- * tray that have buttons of their own. Without a current picture, a key that would sort or remove
- * one only makes the first one current, for a person has not seen which it is.
+ * tray that have buttons of their own.
  */
 import { byId } from "./html.js";
 import { actionOf, keyOf, repeatsInVain } from "./keys.js";
@@ -14,7 +13,7 @@ import { drag } from "./uploads.js";
 
 const PLACES = "#sorting, #dock";
 const OTHERS = "#advice, #frames";
-const NEEDS_PICTURE = /^([0-9]|Delete|Backspace)$/;
+const CHANGES = /^([0-9b]|Enter|Delete|Backspace)$/i;
 const MOVES = {
   ArrowUp: (options) => tray.moveRows(-1, options),
   ArrowDown: (options) => tray.moveRows(1, options),
@@ -53,9 +52,8 @@ export function listenInTray() {
     const action = trayAction(event);
     if (!action) return;
     event.preventDefault();
-    const hasPicture = tray.selected.length > 0;
     tray.focus();
-    if (hasPicture || !NEEDS_PICTURE.test(event.key)) action();
+    if (!CHANGES.test(event.key) || tray.mayAct()) action();
   });
 
   const node = byId("tray");
@@ -81,5 +79,4 @@ export function listenInTray() {
     const picture = pictureOf(event);
     if (picture) drag(event, tray.isSelected(picture) ? tray.selected : [picture]);
   });
-  node.addEventListener("focus", () => tray.begin());
 }

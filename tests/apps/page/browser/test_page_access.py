@@ -9,6 +9,17 @@ from tools.page_screenshots import states
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
+# State → what has the focus when its dialog opens.
+DIALOGS = {
+    "picker": "dialog input",
+    "large": "dialog",
+    "history": "#own-name",
+    "download": "dialog .things :is(a, button) >> nth=0",
+    "projects": "#project-name",
+    "boxes": "dialog .frame-box >> nth=0",
+    "counts": "#series",
+    "camera": "dialog .shoot",
+}
 
 
 def tree(page):
@@ -97,6 +108,15 @@ def test_focus__returns_to_its_place_after_a_dialog(sent, close):
             page.locator("dialog .close").click()
         expect(page.locator("dialog")).to_have_count(0)
         assert page.evaluate("document.activeElement.tagName") != "BODY"
+
+
+@pytest.mark.parametrize("name", [*DIALOGS])
+def test_focus__when_a_dialog_opens__is_on_what_a_person_needs(chromium, name):
+    page = open_at(chromium, name)
+
+    expect(page.locator("dialog:focus, dialog :focus")).to_have_count(1)
+    assert page.locator(DIALOGS[name]).evaluate("node => node === document.activeElement")
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

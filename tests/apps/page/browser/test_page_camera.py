@@ -63,14 +63,39 @@ def test_camera__shows_a_live_answer_and_keeps_nothing(page):
 
     page.locator("#add-camera").click()
 
-    answer = page.locator(".live-answer .answer-name")
-    expect(answer).to_have_text("hat", timeout=60_000)
-    expect(page.locator(".live-answer .answer-probability")).to_have_text(re.compile(r"^\d+%$"))
+    answer = page.locator(".live-answer")
+    expect(answer).to_have_text(re.compile(r"^hat, \d+%$"), timeout=60_000)
     while len(together) < 4:
         page.wait_for_event("requestfinished", timeout=60_000)
     assert set(together) == {1}  # never two at a time
     page.keyboard.press("Escape")
     assert pictures(page) == {"hat": 3, "shoes": 3, "": 0}
+
+
+def test_camera__held_at_the_upper_edge_of_its_button__records_on_and_stays_open(page):
+    page.locator("#add-camera").click()
+    dialog = page.get_by_role("dialog")
+    shoot = dialog.get_by_role("button", name="Take a picture")
+    expect(shoot).to_be_enabled()
+    expect(dialog.locator(".live-answer")).to_contain_text("hat", timeout=60_000)
+    box = shoot.bounding_box()
+
+    page.mouse.move(box["x"] + 40, box["y"] + 3)
+    page.mouse.down()
+    expect(dialog.get_by_role("status")).to_have_text(re.compile(r"^[2-9] pictures taken"))
+    assert shoot.bounding_box() == box
+    page.mouse.move(box["x"] + 40, box["y"] - 40)  # a hand is not steady
+    expect(dialog.get_by_role("status")).to_have_text(re.compile(r"^([6-9]|\d\d) pictures taken"))
+    page.mouse.up()
+
+    expect(dialog).to_be_visible()
+    page.mouse.move(box["x"] + 40, box["y"] + 3)
+    page.mouse.down()
+    page.mouse.move(3, 3)  # outside the dialog
+    page.mouse.up()
+    expect(dialog).to_be_visible()
+    page.mouse.click(3, 3)
+    expect(dialog).to_have_count(0)
 
 
 def test_camera__while_space_is_held__records_into_the_chosen_class(page):

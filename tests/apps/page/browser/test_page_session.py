@@ -194,6 +194,7 @@ def test_two_people__see_what_the_other_does_and_nobody_loses_a_change(chromium,
 
     anna.keyboard.press("1")
     expect(ben.locator("#tray-count")).to_have_text(str(N_TRAY - 1))  # within two seconds
+    ben.wait_for_timeout(500)  # another picture is the first one now: he looks at it
     ben.keyboard.press("1")
     expect(anna.locator("#tray-count")).to_have_text(str(N_TRAY - 2))
 

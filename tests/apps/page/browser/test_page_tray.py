@@ -65,6 +65,87 @@ def test_keys__reach_every_picture_and_keep_it_in_the_window(page):
     assert current(page) == (0, True)
 
 
+def first_shown(page):
+    """Whether the first picture is current, and the tray has the focus."""
+    return page.evaluate(
+        """() => {
+            const tray = document.querySelector("#tray");
+            const [first] = [...tray.querySelectorAll(".card")].map(({ id }) => id);
+            const current = tray.getAttribute("aria-activedescendant");
+            return current === first && document.activeElement === tray;
+        }"""
+    )
+
+
+def choose(page, where, value):
+    """Choose from a list as with the mouse."""
+    page.locator(where).click()
+    page.locator(where).evaluate(
+        "(node, value) => { node.value = value; node.dispatchEvent(new Event('change')) }", value
+    )
+
+
+def test_keys__are_true_after_loading_and_after_every_filter_and_order(chromium):
+    page = open_state(chromium, state(5, 4, 200), None, viewport={"width": 1280, "height": 800})
+    assert first_shown(page)
+    page.wait_for_timeout(500)  # longer than a person needs to see the order of the answers
+    with page.expect_request("**/labels") as sent:
+        page.keyboard.press("Enter")
+    assert len(sent.value.post_data_json["labels"]) == 1
+
+    page.keyboard.press("End")
+    page.locator("#filters .filter").nth(2).click()
+    assert first_shown(page)
+    page.locator("#filters .filter").nth(0).click()
+    choose(page, "#class-filter", "c2")
+    assert first_shown(page)
+    page.keyboard.press("End")
+    choose(page, "#order", "certain")
+    assert first_shown(page)
+    assert current(page)[1]
+    page.locator("#order").focus()
+    page.keyboard.press("ArrowDown")  # the next order: a list used by keys keeps the focus
+    expect(page.locator("#order")).to_be_focused()
+    page.close()
+
+
+def test_order__follows_the_answers_until_the_person_acts_and_a_late_key_does_nothing(chromium):
+    given = state(5, 4, 200)
+    answers, project = given["/answers"]["answers"], given["/project"]
+    page = open_state(chromium, given, None, viewport={"width": 1280, "height": 800})
+    labels = []
+    page.on("request", lambda one: one.url.endswith("/labels") and labels.append(one))
+    was = page.locator("#tray").get_attribute("aria-activedescendant")
+
+    def answer_anew(picture):
+        answers[picture] = answers[picture] | {"probability": 0.3, "runner_up_probability": 0.3}
+        given["/answers"] = given["/answers"] | {"revision": given["/answers"]["revision"] + 1}
+        for path in ("/work", "/project"):
+            given[path] = given[path] | {"revision": given["/answers"]["revision"]}
+        script = """id => new Promise((resume) => {
+            const tray = document.querySelector("#tray");
+            new MutationObserver(() => {
+                if (tray.getAttribute("aria-activedescendant") !== id) return;
+                for (const key of ["Enter", "1"])
+                    tray.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+                resume();
+            }).observe(tray, { attributes: true });
+        })"""
+        page.evaluate(script, f"picture-{picture}")
+
+    known = [one for one in project["tray"] if not answers[one]["unfamiliar"]]
+    answer_anew(next(one for one in known if f"picture-{one}" != was))
+    assert labels == []
+    expect(page.locator(".message")).to_contain_text("Look at it, then press again.")
+    now = page.locator("#tray").get_attribute("aria-activedescendant")
+    page.wait_for_timeout(500)  # longer than a person needs
+    page.keyboard.press("Enter")
+    expect(page.locator("#tray-count")).to_have_text("199")
+    (sent,) = labels
+    assert [f"picture-{one}" for one in sent.post_data_json["labels"]] == [now]
+    page.close()
+
+
 def test_slider__counts_the_answers_that_are_above_the_threshold(page):
     answers = page.evaluate("fetch('/answers').then((response) => response.json())")["answers"]
     shares = [one["probability"] for one in answers.values() if not one["unfamiliar"]]
