@@ -95,7 +95,7 @@ class Served:
         end = time.monotonic() + SECONDS_TO_ANSWER
         while time.monotonic() < end:
             with contextlib.suppress(OSError):
-                if self.ask("GET", "/work").status == 200:
+                if self.ask("GET", "/project").status == 200:
                     return
             time.sleep(0.01)
         raise RuntimeError("the server does not answer")

@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import Future
 from typing import final
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from metaadapter.apps.page.guard import PHONE
@@ -18,7 +18,7 @@ from metaadapter.apps.page.server import PREFIX, page_file
 class Loading:
     """Passes requests on to an application; until there is one, serves the page's files itself.
 
-    The page then asks `/work` and is refused as while a project is opened. Other requests wait.
+    `/work` then answers as while a project is opened. Other requests wait.
     """
 
     def __init__(self, app: Future[ASGIApp]) -> None:
@@ -38,7 +38,7 @@ def _early_response(scope: Scope) -> Response | None:
     path = scope["path"]
     try:
         if path == "/work":
-            raise Refusal(503, "opening", "Starting metaadapter …")
+            return JSONResponse(Refusal(503, "opening", "Starting metaadapter …").content)
         if path == "/":
             return page_file("phone.html" if scope[PHONE] else "index.html")
         return page_file(path.removeprefix(PREFIX)) if path.startswith(PREFIX) else None

@@ -38,6 +38,11 @@ class Refusal(MetaAdapterError):
         super().__init__(sentence)
         self.status, self.kind, self.values = status, kind, values
 
+    @property
+    def content(self) -> dict[str, object]:
+        """The sentence, the kind and the values, for JSON."""
+        return {"error": str(self), "kind": self.kind, "values": self.values}
+
 
 def as_sentence(error: MetaAdapterError) -> str:
     """The message of an error, with a capital letter and a full stop."""
@@ -47,6 +52,5 @@ def as_sentence(error: MetaAdapterError) -> str:
 
 def error_response(refusal: Refusal) -> JSONResponse:
     """A refusal as JSON; the connection ends if the body may not have been read."""
-    content = {"error": str(refusal), "kind": refusal.kind, "values": refusal.values}
     headers = {"Connection": "close"} if refusal.status in (401, 403, 405, 413) else None
-    return JSONResponse(content, refusal.status, headers)
+    return JSONResponse(refusal.content, refusal.status, headers)

@@ -54,7 +54,7 @@ def test_page__while_the_project_is_opened__is_there_and_says_what_is_done(
     assert "<!doctype html>" in page.text
     assert script.headers["content-type"].startswith("text/javascript")
     assert page.headers["x-frame-options"] == "DENY"
-    assert (work.status_code, work.json()["kind"]) == (503, "opening")
+    assert (work.status_code, work.json()["kind"]) == (200, "opening")
     assert work.json()["error"] == "Loading the encoder tiny …"
     assert (nothing.status_code, stranger.status_code) == (404, 401)
     assert (answers[0].json()["name"], later.status_code) == ("project", 200)
@@ -99,7 +99,7 @@ def test_loading__until_there_is_an_application__serves_the_page_and_lets_others
 
     assert "<!doctype html>" in page.text
     assert script.headers["content-type"].startswith("text/javascript")
-    assert (work.status_code, work.json()["kind"]) == (503, "opening")
+    assert (work.status_code, work.json()["kind"]) == (200, "opening")
     assert nothing.status_code == 404
     assert answers == ["the application at /project"]
     assert client.get("/work").text == "the application at /work"

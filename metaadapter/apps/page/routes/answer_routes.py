@@ -17,7 +17,8 @@ from metaadapter.apps.page.hints import (
     settle,
     take_back,
 )
-from metaadapter.apps.page.routes.dependencies import OpenEditor, OpenSession
+from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.routes.dependencies import AppState, OpenEditor, OpenSession
 from metaadapter.apps.page.routes.forms import Reply, RequestForm
 from metaadapter.workflow.prediction.predictions import Prediction
 
@@ -61,9 +62,12 @@ def _as_json(answer: Prediction) -> Reply:
 
 
 @routes.get("/work")
-def read_work(session: OpenSession) -> Reply:
-    """The work in the background."""
-    return session.work()
+def read_work(state: AppState) -> Reply:
+    """The work in the background; without an open project, why there is none."""
+    try:
+        return state.projects.session.work()
+    except Refusal as refusal:
+        return refusal.content
 
 
 AdviceId = Annotated[

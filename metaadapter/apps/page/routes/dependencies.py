@@ -39,7 +39,7 @@ class State:
 async def app_state(request: Request) -> State:
     """The state of the app; while a project is opened, requests wait, so that programs need not.
 
-    Only the page's question for the work is refused at once, so that the page can say what is done.
+    Only the page's question for the work is answered at once, so that the page says what is done.
     """
     state: State = request.app.state.shared
     while state.projects.is_opening and request.url.path != "/work":

@@ -87,7 +87,11 @@ export const server = {
   project: () => get("/project"),
   answers: (since) => get(`/answers?since=${since}`),
   advice: () => get("/advice"),
-  work: () => get("/work"),
+  async work() {
+    const work = await get("/work");
+    if (AWAY.includes(work.kind)) throw new Refusal(sayOf(work, work.error), work.kind, work.values);
+    return work;
+  },
   history: () => get("/history"),
   frames: (frame) => get(frame ? `/frames?frame=${frame}` : "/frames"),
   speciesCounts: (threshold) => get(`/counts?sure=${threshold}`),

@@ -48,11 +48,6 @@ class Tray extends EventTarget {
     return actedOn(this.#selection, this.#order);
   }
 
-  /** The number of pictures shown. */
-  get size() {
-    return this.#order.length;
-  }
-
   isSelected(picture) {
     return this.#selection.selected.has(picture);
   }
@@ -104,8 +99,7 @@ class Tray extends EventTarget {
 
   /** Moves by rows, or by windows of rows. */
   moveRows(n, options) {
-    const { current } = this.#selection;
-    this.move(current === null ? 0 : this.#grid.placesBelow(current, n), options);
+    this.move(this.#grid.placesBelow(this.#selection.current, n), options);
   }
 
   moveWindows(n, options) {

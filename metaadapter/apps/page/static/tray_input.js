@@ -21,8 +21,8 @@ const MOVES = {
   PageDown: (options) => tray.moveWindows(1, options),
   ArrowLeft: (options) => tray.move(-1, options),
   ArrowRight: (options) => tray.move(1, options),
-  Home: (options) => tray.move(-tray.size, options),
-  End: (options) => tray.move(tray.size, options),
+  Home: (options) => tray.move(-Infinity, options),
+  End: (options) => tray.move(Infinity, options),
 };
 const KEYS = {
   ...actions,
@@ -48,7 +48,7 @@ function trayAction(event) {
 /** Listens to what a person does in the tray. */
 export function listenInTray() {
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || !tray.size || !isForTray(event)) return;
+    if (event.defaultPrevented || !tray.selected.length || !isForTray(event)) return;
     const action = trayAction(event);
     if (!action) return;
     event.preventDefault();

@@ -251,6 +251,18 @@ def test_damaged_history__is_told_in_the_browser_and_repaired_there(context, ser
     assert (server.home / "project" / "leftovers" / "history.db").read_bytes() == damaged
 
 
+def test_start__is_shown_without_an_error_in_the_console(context, server):
+    server.kill()
+    server.start()
+    page, errors = context.new_page(), []
+    page.on("console", lambda one: one.type == "error" and errors.append(one.text))
+    page.goto(server.address)
+
+    expect(page.locator("#opening-text")).to_have_text(re.compile("\\w"))
+    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY), timeout=TIMEOUT)
+    assert errors == []
+
+
 def test_second_server__on_a_project__says_why_it_does_not_open_and_opens_another(context, server):
     second = Server(server.home)
     second.start()
