@@ -47,7 +47,8 @@ def advise(
     """Return advice on labelled pictures, the most helpful first; nothing if all looks well.
 
     The advice does not depend on the order of pictures or classes, nor on a rotation of features.
-    Of each kind there are at most three or five pieces; more appear once these are followed.
+    Every doubtful label has a piece. Of the other kinds there are at most three or five; more
+    appear once these are followed.
 
     Args:
         features: One row for each picture; its norm does not matter.
@@ -86,7 +87,7 @@ def advise(
         adviser.on_names(texts or {}),
     )
     by_kind = groupby(filterfalse(is_settled, pieces), lambda piece: piece.kind)
-    return [piece for kind, of_kind in by_kind for piece in islice(of_kind, MOST[kind])]
+    return [piece for kind, of_kind in by_kind for piece in islice(of_kind, MOST.get(kind))]
 
 
 def _without_copies(numbers: Int[np.ndarray, " m"], groups: Sequence[Sequence[int]]) -> list[int]:

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
+from scipy.special import log_expit, log_softmax
 
 from metaadapter.apps.advice.evidence import Evidence
 
@@ -18,19 +20,23 @@ NEAR = 0.17
 # The least usual distance, because the median is too small if classes hold little but copies.
 LEAST_USUAL = 0.05
 
-# The least doubt in nats is this plus the logarithm of the number of pictures: of many pictures,
-# more look odd by chance. docs/explanation/advice.md has the precision and recall.
-DOUBT = 3.0
-FEWEST_COMPARED = 20  # fewer pictures count as this many, because they say little about one another
+# Means and standard deviations, before any picture is seen: of the logit of the share of wrong
+# labels, and of the logarithm of the power that makes left-out probabilities right.
+# docs/explanation/advice.md has the precision and recall, and the false pieces on correct labels.
+MEANS, DEVIATIONS = np.array([-3.0, 0.0]), np.array([1.0, 0.5])
 
 # The least strangeness is the first number plus the second times the logarithm of the number of
 # pictures. docs/explanation/advice.md has the precision and recall on strangers of other sets.
 STRANGE, STRANGE_OF_MORE = 0.12, 0.12
+FEWEST_COMPARED = 20  # fewer pictures count as this many, because they say little about one another
 
 # In standard deviations of the agreement between names and pictures of other classes. `MISFIT`, for
 # a single name, is added to the logarithm of the number of names: of many names, more misfit by
 # chance. docs/explanation/advice.md has the precision and recall on names that were swapped.
 SWAP, MISFIT = 4.5, 4.7
+# Names that the encoder does not know fit at random. The median agreement of names with their own
+# pictures must be as large as this, or no name is doubted.
+FIT = 0.7
 NORMAL = 1.4826  # standard deviation / median absolute deviation, for a normal distribution
 FEWEST_NAMES = 3  # two named classes leave no spread once the means are subtracted
 
@@ -63,50 +69,44 @@ def strangers(evidence: Evidence) -> list[int]:
 
     Of each class, fewer than half of the pictures are strangers, or one of two.
     """
-    strange = evidence.strangeness
-    _, rank = _in_class(-strange, evidence.numbers, evidence.has_others)
+    strange, numbers = evidence.strangeness, evidence.numbers
+    rank = np.arange(len(numbers)) - np.searchsorted(numbers, numbers)
+    rank[np.lexsort((-strange, numbers))] = rank.copy()
+    in_minority = rank < np.maximum(1, (evidence.n_pictures - 1) // 2)[numbers]
     least = STRANGE + STRANGE_OF_MORE * np.log(max(FEWEST_COMPARED, len(strange)))
-    odd = np.flatnonzero(evidence.has_others & _minority(evidence, rank) & (strange > least))
+    odd = np.flatnonzero(evidence.has_others & in_minority & (strange > least))
     return [int(place) for place in odd[np.argsort(-strange[odd], kind="stable")]]
 
 
 def doubtful_labels(evidence: Evidence) -> list[tuple[int, int]]:
     """Return pairs (picture, class that fits it better), the most doubtful first.
 
-    The doubt, in nats, is (log-probability of the best other class − that of the label) + (median
-    of the label's log-probability in its class − its value for this picture). Of each class, fewer
-    than half of the pictures are doubtful, or one of two.
+    A label is doubtful if it is probably wrong: a share of all labels is wrong, and names any other
+    class; for a right one, the left-out probabilities to some power hold. Share and power are the
+    most probable ones for all labels, so doubt is rarer where left-out predictions are often wrong.
     """
-    pictures = np.arange(len(evidence.numbers))
-    own = evidence.log_p[pictures, evidence.numbers]
-    others = evidence.log_p.copy()
-    others[pictures, evidence.numbers] = -np.inf
-    others[:, evidence.n_pictures == 0] = -np.inf  # a name alone is not evidence against a label
-    usual, rank = _in_class(own, evidence.numbers, evidence.has_others)
-    doubt = others.max(-1, initial=-np.inf) - own + usual - own
-    least = DOUBT + np.log(max(FEWEST_COMPARED, len(doubt)))
-    doubtful = np.flatnonzero(evidence.has_others & _minority(evidence, rank) & (doubt > least))
-    doubtful = doubtful[np.argsort(-doubt[doubtful], kind="stable")]
-    return list(zip(doubtful.tolist(), others[doubtful].argmax(-1).tolist(), strict=True))
+    pictures = np.flatnonzero(evidence.has_others)
+    numbers, log_p = evidence.numbers[pictures], evidence.log_p[pictures].astype(np.float64)
+    log_p[:, evidence.n_pictures == 0] = -np.inf  # a name alone is not evidence against a label
+    n_others = max(1, np.count_nonzero(evidence.n_pictures) - 1)
+    own = np.arange(len(pictures)), numbers
 
+    def right_and_wrong(wrong: float, power: float) -> Float[np.ndarray, "2 k"]:
+        right = np.minimum(log_softmax(np.exp(power) * log_p, axis=1)[own], -1e-12)
+        other = np.log(-np.expm1(right) / n_others)
+        return np.stack([log_expit(-wrong) + right, log_expit(wrong) + other])
 
-def _minority(evidence: Evidence, rank: Int[np.ndarray, " m"]) -> Bool[np.ndarray, " m"]:
-    """Whether fewer than half of the pictures of a class have at most this rank, or one of two."""
-    most = np.maximum(1, (evidence.n_pictures - 1) // 2)[evidence.numbers]
-    minority: np.ndarray = rank < most
-    return minority
+    def loss(given: Float[np.ndarray, 2]) -> float:
+        unlikely = (((given - MEANS) / DEVIATIONS) ** 2).sum() / 2
+        return float(unlikely - np.logaddexp.reduce(right_and_wrong(*given)).sum())
 
-
-def _in_class(
-    own: Float[np.ndarray, " m"], numbers: Int[np.ndarray, " m"], has_others: Bool[np.ndarray, " m"]
-) -> tuple[Float[np.ndarray, " m"], Int[np.ndarray, " m"]]:
-    """For each picture, return the median of its class, and the number of smaller values there."""
-    usual, rank = np.zeros_like(own), np.zeros_like(numbers)
-    for number in np.unique(numbers[has_others]):
-        members = np.flatnonzero(numbers == number)
-        usual[members] = np.median(own[members])
-        rank[members] = own[members].argsort(kind="stable").argsort(kind="stable")
-    return usual, rank
+    right, wrong = right_and_wrong(*minimize(loss, MEANS, method="Nelder-Mead", tol=1e-3).x)
+    odds = wrong - right
+    log_p[own] = -np.inf
+    doubtful = np.flatnonzero(odds > 0)
+    doubtful = doubtful[np.argsort(-odds[doubtful], kind="stable")]
+    better = log_p[doubtful].argmax(-1)
+    return list(zip(pictures[doubtful].tolist(), better.tolist(), strict=True))
 
 
 def disagreeing_names(evidence: Evidence) -> list[tuple[int, int]]:
@@ -122,6 +122,8 @@ def disagreeing_names(evidence: Evidence) -> list[tuple[int, int]]:
     agreements = evidence.agreement[elsewhere]
     # The spread around the median, because wrong names must not widen it.
     spread = NORMAL * float(np.median(np.abs(agreements - np.median(agreements))))
+    if np.median(evidence.agreement.diagonal()[evidence.named]) < FIT * spread:
+        return []
     swapped = _swapped(evidence.agreement, elsewhere, SWAP * spread)
     single = _misfits(evidence.agreement, elsewhere, (MISFIT + np.log(n_named)) * spread)
     in_pairs = {number for pair in swapped for number in pair}

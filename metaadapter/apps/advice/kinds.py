@@ -36,24 +36,21 @@ Form = Literal[
 ]
 """The sentences of the kinds. The page has words for each in every language."""
 SENTENCES: Mapping[Form, str] = {
-    "confused": "The classes {names} are hard to tell apart: of their {of} pictures, each "
-    "predicted from the others, {count_look} more like the other class; add pictures that show the "
-    "difference, or merge the two classes.",
-    "few_pictures": "The class {name!r} needs pictures: of its {of}, each predicted from the "
-    "others, {count_are} correct; add pictures that differ from these.",
+    "confused": "The classes {names} are hard to tell apart: {count} of their {of} pictures would "
+    "be taken for the other class; add pictures that show the difference, or merge the classes.",
+    "few_pictures": "{count} of the {of} pictures of {name!r} would be recognised from the others: "
+    "add pictures of {name!r} that look different.",
     "few_pictures_none": "The class {name!r} has no picture yet: the first one helps most.",
-    "few_pictures_one": "The class {name!r} has a single picture: add more, as different as "
-    "possible.",
-    "label": "A picture labelled {name!r} looks more like {better!r}: correct its label, or remove "
-    "it if it shows neither well.",
+    "few_pictures_one": "The class {name!r} has a single picture: add some that look different.",
+    "label": "A picture labelled {name!r} looks like {better!r}: correct its label, or remove it "
+    "if it shows neither well.",
     "name": "The name of {name!r} does not fit its pictures, and fits those of {better!r} better: "
     "name what the pictures show, or describe it in a sentence.",
-    "name_empty": "{names_say} nothing to the encoder: give a name that says what the pictures "
-    "show.",
+    "name_empty": "Anything could be called {names}: name what the pictures show.",
     "name_swapped": "The names of {names} fit the pictures of each other better than their own: "
     "check whether they were swapped.",
-    "near_duplicate": "Among the pictures of {name!r}, {n} are nearly the same and add nothing "
-    "new: keep one, and replace the others with different ones.",
+    "near_duplicate": "{n} pictures of {name!r} look nearly the same: keep one, and replace the "
+    "others with different ones.",
     "near_duplicate_across": "Nearly the same picture is in {names}: keep it only in the class "
     "that it shows.",
     "stranger": "A picture labelled {name!r} looks like none of the classes: remove it from "
@@ -61,10 +58,8 @@ SENTENCES: Mapping[Form, str] = {
 }
 Picture = TypeVar("Picture")
 
-# The most pieces of a kind: more than can be followed at a time is noise.
+# The most pieces of a kind about classes: more than can be followed at a time is noise.
 MOST: Mapping[Kind, int] = {
-    "stranger": 5,
-    "label": 5,
     "near_duplicate": 5,
     "few_pictures": 3,
     "confused": 3,
@@ -160,10 +155,7 @@ class Adviser:
         """Advise on names that say nothing, or fit the pictures of another class better."""
         empty = tuple(label for label in self.classes if label in named and says_nothing(label))
         if empty:
-            values = {"names": empty, "n": len(empty)}
-            one, several = "The name of {} says", "The names of {} say"
-            names_say = (one if len(empty) == 1 else several).format(_and(empty))
-            yield self._on_name("name_empty", empty, empty, values, names_say=names_say)
+            yield self._on_name("name_empty", empty, empty, {"names": empty})
         nearer = {
             self.classes[number]: self.classes[other]
             for number, other in disagreeing_names(self.evidence)
@@ -189,10 +181,8 @@ class Adviser:
                 continue
             n = int((self.counted()[places].argmax(-1) == number).sum())
             values = {"name": label, "of": len(places), "n": n}
-            are = f"{n or 'none'} {'is' if n < 2 else 'are'}"
-            yield self._piece(
-                "few_pictures", "few_pictures", (label,), places, values, count_are=are
-            )
+            count = str(n or "None")
+            yield self._piece("few_pictures", "few_pictures", (label,), places, values, count=count)
 
     def on_confusions(self) -> Iterator[Advice[int]]:
         """Advise on pairs of classes that are confused with one another."""
@@ -201,10 +191,10 @@ class Adviser:
             if NONE_OF_THESE in both:
                 continue
             n = confusion.n_wrong
-            look = f"{n or 'none'} {'looks' if n == 1 else 'look'}"
+            count = str(n or "none")
             values = {"names": both, "of": confusion.n_pictures, "n": n}
             places = [place for pair in confusion.alike for place in pair]
-            yield self._piece("confused", "confused", both, places, values, count_look=look)
+            yield self._piece("confused", "confused", both, places, values, count=count)
 
     def _on_name(
         self,
@@ -212,7 +202,6 @@ class Adviser:
         labels: tuple[str, ...],
         doubtful: Sequence[str],
         values: Mapping[str, Any],
-        **words: str,
     ) -> Advice[int]:
         typical: list[int] = []
         for label in doubtful:
@@ -220,7 +209,7 @@ class Adviser:
             places = np.flatnonzero(self.evidence.numbers == number)
             order = np.argsort(-self.evidence.log_p[places, number], kind="stable")
             typical += places[order[:MOST_TYPICAL]].tolist()
-        return self._piece("name", form, labels, typical, values, **words)
+        return self._piece("name", form, labels, typical, values)
 
     def _piece(
         self,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from metaadapter.adapter.stored import StoredAdapter
@@ -26,6 +27,7 @@ from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.fit_adapter import fit_pictures
 from metaadapter.workflow.labelled_pictures import LabelledPictures
+from metaadapter.workflow.labelled_support import support_of
 from metaadapter.workflow.pool_gain import pool_gain
 from metaadapter.workflow.prediction.predictions import (
     Prediction,
@@ -74,6 +76,8 @@ class Results:
 def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Results:
     """The results for a snapshot; the adapter in `before` is kept if its task is the same."""
     task = snapshot.task(reads_texts=encoder.reads_texts)
+    if task is not None and not names_tell(task, encoder):
+        task = snapshot.task(reads_texts=False)
     if task is None:
         return Results(snapshot.revision)
     if before.stored is None or before.task is None or task.key != before.task.key:
@@ -133,6 +137,29 @@ def _shift(stored: StoredAdapter, features: Float[np.ndarray, "n D"]) -> QuerySh
     return sample.measured
 
 
+# A class without a picture gets answers by its name alone: only if names alone are right for this
+# part of the labelled pictures, which count as so many at least (docs/explanation/advice.md).
+NAMES_RIGHT, FEWEST_NAMED = 0.5, 5
+
+
+def names_tell(task: LabelledTask, encoder: ImageEncoder) -> bool:
+    """Whether all classes have a picture, or names alone are right for enough labelled pictures."""
+    if task.classes.keys() <= {one for labels in task.labels for one in labels}:
+        return True
+    support, _ = support_of(_labelled(task, encoder), task.texts)
+    rows_MD, numbers_M = support.labelled_rows()
+    text_ND, has_text_N = support.text_TND[0], support.text_TND[0].any(-1)
+    cosines_MN = (rows_MD @ text_ND.mT).masked_fill(~has_text_N, -torch.inf)
+    right_M = (cosines_MN.argmax(-1) == numbers_M)[has_text_N[numbers_M]]
+    return int(right_M.sum()) >= NAMES_RIGHT * max(FEWEST_NAMED, len(right_M))
+
+
+def _labelled(task: LabelledTask, encoder: ImageEncoder) -> LabelledPictures:
+    origin = Origin.of(encoder)
+    labelled = LabelledPictures(task.pictures, origin, encoder.logit_scale, encoder)
+    return replace(labelled, several=task.several)
+
+
 # Classes below their threshold that are shown too: at least this part of it, and so many.
 NEAR, MOST_NEAR = 0.5, 2
 
@@ -141,10 +168,7 @@ def fit(
     task: LabelledTask, encoder: ImageEncoder, pool: Float[np.ndarray, "u D"] | None = None
 ) -> StoredAdapter:
     """Predict an adapter from labelled pictures and the texts of their classes."""
-    origin = Origin.of(encoder)
-    labelled = LabelledPictures(task.pictures, origin, encoder.logit_scale, encoder)
-    labelled = replace(labelled, several=task.several)
-    return fit_pictures(labelled, task.texts, pool=pool)
+    return fit_pictures(_labelled(task, encoder), task.texts, pool=pool)
 
 
 def predict(

@@ -16,17 +16,17 @@ from metaadapter.apps.page.refusal import Refusal
 from metaadapter.files.strict_json import json_text
 
 
-def advice_on(results: Results, settled: Collection[str]) -> list[Advice[str]]:
+def advice_on(results: Results, settled: Collection[str]) -> list[Advice[str]] | None:
     """Return advice with the ids of classes and pictures, the most helpful first; none `settled`.
 
-    It is empty without an adapter, with several labels, or with too many pictures to compare all
+    It is `None` without an adapter, with several labels, or with too many pictures to compare all
     pairs.
     """
     task, stored = results.task, results.stored
-    if task is None or task.several or stored is None or stored.support is None:
-        return []
-    if len(task.labels) > MAX_PICTURES:
-        return []
+    if task is None or stored is None or stored.support is None:
+        return None
+    if task.several or len(task.labels) > MAX_PICTURES:
+        return None
 
     def with_ids(piece: Advice[int]) -> Advice[str]:
         classes = tuple(task.ids[name] for name in piece.classes)

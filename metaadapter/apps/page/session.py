@@ -56,7 +56,7 @@ class Session:
         self._encoding = PictureEncoding(project)
         self._encoded: dict[str, Row] = {}
         """The features of the pictures whose files this process has checked."""
-        self._advice: tuple[object, list[Advice[str]]] = None, []
+        self._advice: tuple[object, list[Advice[str]] | None] = None, None
         self._ending = False
         notes = " ".join(f"{note[:1].upper()}{note[1:]}." for note in project.notes)
         self._error: Refusal | None = Refusal(422, "data", notes) if notes else None
@@ -152,7 +152,7 @@ class Session:
         with self._state:
             return Snapshot.of(self.revision, self.project.history.contents, self._encoded)
 
-    def advice(self) -> list[Advice[str]]:
+    def advice(self) -> list[Advice[str]] | None:
         """Advice on the labelled pictures, computed once for the same pictures and labels."""
         settled, results, last = self.read(lambda one: {*one.settled}), self.results, self._advice
         key = results.task and results.task.key, settled
@@ -264,6 +264,6 @@ def _left_out(n: int) -> Refusal:
     which = "1 picture is" if n == 1 else f"{n} pictures are"
     sentence = (
         f"{which} missing or damaged, and left out of the predictions. Add the same files again, "
-        "or remove the marked pictures."
+        "or remove those that the filter Damaged shows."
     )
     return Refusal(422, "left-out", sentence, n=n)

@@ -24,7 +24,34 @@ def test_advise__one_wrong_label__names_the_picture_and_both_classes(clean):
 
     assert advice.kind == "label"
     assert (advice.classes, advice.pictures) == (("owl", "bear"), (3,))
-    assert "labelled 'owl' looks more like 'bear': correct its label" in advice.sentence
+    assert "labelled 'owl' looks like 'bear': correct its label" in advice.sentence
+
+
+def test_advise__many_wrong_labels__are_all_named_the_most_doubtful_first(make_pictures):
+    labels = ("bear", "crow", "deer", "fox", "hare", "owl")
+    pictures = make_pictures(labels, n_shot=12).labelled(
+        _3="owl", _14="bear", _26="crow", _38="deer", _50="fox", _62="hare"
+    )
+
+    doubted = [item.pictures[0] for item in of_kind(pictures.advice(), "label")]
+
+    assert {*doubted} == {3, 14, 26, 38, 50, 62}
+
+
+@pytest.mark.parametrize("seed", [3, 7, 9])
+def test_advise__correct_labels_that_are_hard_to_tell__are_not_doubted(make_pictures, seed):
+    labels = tuple(f"{kind} {n}" for kind in ("car", "van") for n in "abcdefghij")
+    hard = make_pictures(labels, n_shot=3, spread=1.6, seed=seed)
+
+    assert not of_kind(hard.advice(), "label") + of_kind(hard.advice(), "stranger")
+
+
+def test_advise__names_none_of_which_fit__are_not_doubted(make_pictures):
+    pictures = make_pictures([f"kind {letter}" for letter in "abcdefghijklmnopqrst"])
+    rows = np.roll([*pictures.texts.values()], 1, axis=0)
+    unknown = replace(pictures, texts=dict(zip(pictures.texts, rows, strict=True)))
+
+    assert not of_kind(unknown.advice(), "name")
 
 
 def test_advise__copy_in_another_class__is_told_once_and_harms_no_other_picture(clean):
@@ -40,9 +67,7 @@ def test_advise__copies_in_a_class__count_as_one_picture(clean):
     several = one.kept([*range(31), 30, 30, 30])
 
     (need,), (copies, same_need) = one.advice(), several.advice()
-    assert need.sentence == (
-        "The class 'bear' has a single picture: add more, as different as possible."
-    )
+    assert need.sentence == ("The class 'bear' has a single picture: add some that look different.")
     assert copies.kind == "near_duplicate"
     assert same_need == need
 
@@ -63,7 +88,7 @@ def test_advise__hard_class__is_told_how_many_pictures_are_recognised(make_pictu
 
     assert needs
     assert {label for item in needs for label in item.classes} <= {"crow", "raven"}
-    assert "of its 2, each predicted from the others, none is correct" in needs[0].sentence
+    assert "None of the 2 pictures of 'crow' would be recognised" in needs[0].sentence
 
 
 def test_advise__two_names_swapped__are_told_as_a_pair(clean):
@@ -173,4 +198,4 @@ def test_advise__two_or_three_random_pictures__seldom_doubts_a_label():
         kinds = {item.kind for item in advice}
         assert kinds - {"label", "stranger"} == {"few_pictures"}
         n_doubted += kinds != {"few_pictures"}
-    assert n_doubted <= 8
+    assert n_doubted <= 10

@@ -186,7 +186,7 @@ def test_one_label__that_becomes_several__keeps_its_labels_and_ends_its_advice(p
 
     assert project.state["classes"] == before["classes"]
     assert answers["thresholds"].keys() == {entry["id"] for entry in before["classes"]}
-    assert project.client.get("/advice").json()["advice"] == []
+    assert project.client.get("/advice").json()["advice"] is None
     project.client.post("/undo")
     assert "thresholds" not in project.answers()
     assert COLOURS.keys() == {entry["name"] for entry in project.state["classes"]}

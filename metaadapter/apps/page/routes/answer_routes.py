@@ -87,12 +87,16 @@ class Settlement(RequestForm):
 
 @routes.get("/advice")
 def read_advice(session: OpenSession) -> Reply:
-    """Advice on the pictures, the most helpful first, and what was settled, the latest first."""
-    settled = session.read(lambda contents: [*contents.settled.items()])
+    """Advice on the pictures, the most helpful first, and what was settled, the latest first.
+
+    `advice` has every label that looks wrong; it is null if the pictures cannot be compared.
+    """
+    settled, pieces = session.read(lambda one: [*one.settled.items()]), session.advice()
     return {
-        "advice": [
+        "advice": pieces
+        and [
             {"id": id_of_advice(piece), "actions": actions_of(piece), **vars(piece)}
-            for piece in session.advice()
+            for piece in pieces
         ],
         "settled": [{"id": key, **entry.model_dump()} for key, entry in reversed(settled)],
     }
@@ -101,7 +105,7 @@ def read_advice(session: OpenSession) -> Reply:
 @routes.post("/advice/{advice_id}")
 def settle_advice(editor: OpenEditor, advice_id: AdviceId, settlement: Settlement) -> Reply:
     """Settle a piece of advice: its pictures move if the action says so, and it is kept in mind."""
-    pieces = {id_of_advice(piece): piece for piece in editor.session.advice()}
+    pieces = {id_of_advice(piece): piece for piece in editor.session.advice() or ()}
 
     def edit(contents: Contents) -> Edit:
         if advice_id not in pieces:

@@ -11,7 +11,7 @@ import { say, sayOf } from "./words.js";
 const MAX_SHOTS = 4;
 
 export function showAdvice() {
-  const { advice, settled, ready, several } = project;
+  const { advice = [], settled, ready, several } = project;
   const node = byId("advice");
   node.hidden = several || !(advice.length || settled.length) || !ready; // until then, the next step is enough
   if (node.hidden) return;

@@ -89,11 +89,11 @@ export function costAt(left_out, labels, threshold) {
   return counted.length ? { n: counted.length, kept: kept.length, wrong: wrong.length } : null;
 }
 
-/** Whether a labelled picture is not readable, or its left-out answer differs from its labels. */
+/** Whether advice doubts a picture's label; where there is no advice, whether the left-out answer differs. */
 export function isDoubtful(picture) {
-  const answer = project.left_out[picture];
-  if (!answer) return Boolean(project.unreadable[picture]);
-  return [...classesOf(answer)].sort().join() !== [...project.labelsOf(picture)].sort().join();
+  const [{ advice, left_out }, own] = [project, project.labelsOf(picture)];
+  if (advice) return advice.some((one) => /label|stranger/.test(one.kind) && one.pictures[0] === picture && one.classes[0] === own[0]);
+  return picture in left_out && [...classesOf(left_out[picture])].sort().join() !== [...own].sort().join();
 }
 
 /** Whether what happened at a time is so recent that a person may not have seen it. */

@@ -40,7 +40,7 @@ class Project extends EventTarget {
   thresholds = {}; // class → the probability from which a picture shows it, with several labels
   elsewhere = false; // whether the tray comes from elsewhere than the labelled pictures
   answered = -1; // the revision of the answers
-  advice = [];
+  advice = undefined; // also if the labelled pictures cannot be compared
   settled = []; // pieces of advice, with the action of a person
   work = { busy: false };
   reachable = true;
@@ -313,7 +313,7 @@ class Project extends EventTarget {
     this.#changed();
     const { advice, settled = [] } = await server.advice();
     if (this.#pending) return; // a newer change is shown
-    Object.assign(this, { advice, settled });
+    Object.assign(this, { advice: advice ?? undefined, settled });
     this.#changed();
   }
 

@@ -5,7 +5,7 @@ import { NONE } from "./piles.js";
 import { project } from "./project.js";
 import { count, say } from "./words.js";
 
-const FILTERS = ["sort", "unsure", "none", "confirmed", "doubtful"];
+const FILTERS = ["sort", "unsure", "none", "confirmed", "doubtful", "damaged"];
 
 export class TrayFilters {
   #onChange;
@@ -31,9 +31,10 @@ export class TrayFilters {
   show(held = []) {
     const { classes, several, rank } = project;
     if (this.#id !== NONE && !rank.has(this.#id)) this.#id = "";
-    if (several && this.#filter === "unsure") this.#filter = FILTERS[0]; // its button is hidden
     const all = filtered();
-    render(byId("filters"), FILTERS.map((filter) => this.#button(filter, all[filter].length)));
+    const hidden = { unsure: several, damaged: !all.damaged.length }; // of several, each class has a threshold
+    if (hidden[this.#filter]) this.#filter = FILTERS[0];
+    render(byId("filters"), FILTERS.map((filter) => this.#button(filter, all[filter].length, hidden[filter])));
     const sizes = sizesOf(all[this.#filter]);
     const ids = [...classes.map(({ id }) => id), NONE];
     const texts = ids.map((id) => [id, `${project.className(id)} (${count(sizes.get(id) ?? 0)})`]);
@@ -48,8 +49,7 @@ export class TrayFilters {
     this.#onChange();
   }
 
-  #button(filter, n) {
-    const hidden = project.several && filter === "unsure"; // each class has a threshold of its own
+  #button(filter, n, hidden = false) {
     return html`
       <button class="filter ${!n && "empty"}" type="button" key=${filter} title=${say(`filter_${filter}_words`)} hidden=${hidden}
         aria-pressed=${filter === this.#filter} onclick=${() => this.#choose(filter, "")}>
@@ -60,13 +60,13 @@ export class TrayFilters {
 
 /** filter → its pictures. */
 function filtered() {
-  const { tray, answers, labels, minimum } = project;
-  const answered = tray.filter((picture) => answers[picture]);
+  const { tray, answers, labels, minimum, advice, unreadable } = project;
   return {
     sort: tray,
-    unsure: answered.filter((picture) => !answers[picture].unfamiliar && !counts(answers[picture], minimum)),
-    none: answered.filter((picture) => answers[picture].unfamiliar),
+    unsure: tray.filter((picture) => answers[picture]?.unfamiliar === false && !counts(answers[picture], minimum)),
+    none: tray.filter((picture) => answers[picture]?.unfamiliar),
     confirmed: [...labels.keys()],
-    doubtful: [...labels.keys()].filter(isDoubtful),
+    doubtful: [...new Set(advice?.flatMap(({ pictures }) => pictures) ?? labels.keys())].filter(isDoubtful),
+    damaged: [...tray, ...labels.keys()].filter((picture) => unreadable[picture]),
   };
 }

@@ -91,3 +91,21 @@ def test_none_row__takes_pictures_shows_them_and_hides_them(page):
     expect(row.locator(".shot")).not_to_be_visible()
     page.keyboard.press("Control+z")
     expect(row.locator(".count")).to_have_text("0")
+
+
+def test_doubtful__holds_what_advice_doubts_in_its_order_until_a_person_keeps_it(page):
+    page.locator("#filters").get_by_role("button", name="Doubtful").click()
+    cards = page.locator("#tray [role=gridcell][data-picture]")
+    expect(cards).to_have_count(2)
+    doubted = page.locator("#advice > ul > li .shot").evaluate_all(
+        "all => all.map((one) => one.title)"
+    )
+    assert cards.evaluate_all("all => all.map((one) => one.title)") == doubted
+    expect(page.locator(".class .doubted")).to_have_count(2)
+
+    page.locator("#advice > summary").click()
+    advice_about(page, "hat/dress.jpg").get_by_role("button", name="Keep").click()
+
+    expect(cards).to_have_count(1)
+    expect(cards).to_have_attribute("title", "dress/shoe.jpg")
+    expect(page.locator(".class .doubted")).to_have_count(1)

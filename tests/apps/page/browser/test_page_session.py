@@ -263,6 +263,28 @@ def test_start__is_shown_without_an_error_in_the_console(context, server):
     assert errors == []
 
 
+def test_damaged_pictures__have_a_filter_from_which_they_are_removed(context, server):
+    project = context.request.get(f"{server.origin}/project").json()
+    damaged = [project["classes"][0]["pictures"][0], project["tray"][0]]
+    server.kill()
+    for picture in damaged:
+        (server.home / "project" / "pictures" / picture).unlink()
+    server.start()
+    page = context.new_page()
+    page.goto(server.address)
+    button = page.locator("#filters").get_by_role("button", name="Damaged")
+    expect(page.locator("#messages")).to_contain_text("the filter Damaged")
+
+    button.click()
+    expect(page.locator("#tray .card")).to_have_count(len(damaged))
+    page.get_by_role("button", name="Select all").first.click()
+    page.keyboard.press("Delete")
+
+    expect(button).to_be_hidden()
+    expect(page.locator("#tray-count")).to_have_text(str(N_TRAY - 1))
+    assert sum(classes_kept(context, server).values()) == len(LABELS) * N_SHOTS - 1
+
+
 def test_second_server__on_a_project__says_why_it_does_not_open_and_opens_another(context, server):
     second = Server(server.home)
     second.start()
