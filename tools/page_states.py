@@ -65,6 +65,7 @@ def state(n_classes: int = 20, n_shots: int = 4, n_tray: int = 2000, **changes: 
             "id": f"c{place:x}",
             "name": NAMES[place] if place < len(NAMES) else f"species number {place + 1}",
             "description": "",
+            "place": place,
             "pictures": [picture_id(place, number) for number in range(n_shots)],
         }
         for place in range(n_classes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import count, filterfalse
 from typing import NamedTuple, TypeAlias
 
 from metaadapter.apps.page.contents import Change, Contents
@@ -31,7 +32,10 @@ Labels: TypeAlias = tuple[str, ...]
 def add_classes(
     contents: Contents, names: Mapping[str, str], description: str = ""
 ) -> tuple[Change, ...]:
-    """The changes that add classes, given as id → name, all with the same description."""
+    """The changes that add classes, given as id → name, all with the same description.
+
+    They get the first free places, so that all others keep theirs, and with them their numbers.
+    """
     if len(contents.classes) + len(names) > MAX_CLASSES:
         raise Refusal(
             409,
@@ -47,9 +51,11 @@ def add_classes(
     for name in names.values():
         _require_free(name, taken)
         taken[same_label_spelling(name)] = name
+    places = [entry.place for entry in contents.classes.values()]
+    free = filterfalse(places.__contains__, count())
     entries = {
         label: ClassEntry(name=name, description=description, place=place)
-        for place, (label, name) in enumerate(names.items(), next_place(contents.classes))
+        for place, (label, name) in zip(free, names.items(), strict=False)
     }
     return contents.changes("class", entries)
 
@@ -129,8 +135,8 @@ def remove_pictures(contents: Contents, pictures: Iterable[str]) -> tuple[Change
     return contents.changes("picture", removals)
 
 
-def next_place(entries: Mapping[str, ClassEntry | PictureEntry]) -> int:
-    """The first place after those of all entries."""
+def next_place(entries: Mapping[str, PictureEntry]) -> int:
+    """The first place after those of all pictures."""
     return 1 + max((entry.place for entry in entries.values()), default=-1)
 
 

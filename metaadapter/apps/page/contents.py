@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
@@ -36,6 +36,9 @@ EditKind = Literal[
     "changed-class",
     "changed-labelling",
     "changed-settings",
+    "put-back",
+    "put-into",
+    "put-to-none",
     "removed-class",
     "removed-pictures",
     "settled-advice",
@@ -75,11 +78,19 @@ class Edit:
     """The kind, with the name or number in the sentence, for pages in another language."""
     values: Mapping[str, str | int] = field(default_factory=dict)
     origin: Origin = field(default_factory=Origin)
+    drop: str = ""
+    """The client's name of the drop whose portion of pictures the edit adds."""
 
     @property
     def pictures(self) -> list[str]:
         """The ids of the pictures that the edit changes."""
-        return [change.id for change in self.changes if change.kind == "picture"]
+        return [*dict.fromkeys(change.id for change in self.changes if change.kind == "picture")]
+
+    def adding(self, changes: tuple[Change, ...]) -> Edit:
+        """This edit with a further portion of a drop."""
+        edit = replace(self, changes=self.changes + changes)
+        n = len(edit.pictures)
+        return replace(edit, message=f"Added {n_pictures(n)}", values={"n": n})
 
     @property
     def entries(self) -> dict[str, dict[str, Any]]:
@@ -89,6 +100,11 @@ class Edit:
             values = entry and entry.model_dump(mode="json", exclude_defaults=True)
             after.setdefault(kind, {})[key] = values
         return after
+
+
+def n_pictures(n: int) -> str:
+    """A number of pictures in words."""
+    return "1 picture" if n == 1 else f"{n:,} pictures"
 
 
 class Step(NamedTuple):
@@ -114,7 +130,7 @@ class Contents:
     steps: deque[Step] = field(default_factory=lambda: deque(maxlen=SHOWN_STEPS))
     """The latest steps, the last one last."""
     keys: set[str] = field(default_factory=set)
-    """The keys of the requests that were done."""
+    """The keys of the requests that were done, and the drops that were undone."""
     derived: dict[str, Any] = field(default_factory=dict, compare=False)
     """Values that take long to compute from the entries; every edit empties it."""
 
@@ -140,24 +156,61 @@ class Contents:
         return settings or SettingsEntry()
 
     def make(self, edit: Edit) -> None:
-        """Make an edit; edits that were undone before can no longer be redone."""
-        self.done.append(edit)
+        """Make an edit; edits that were undone before can no longer be redone.
+
+        A portion of a drop becomes part of the edit that added the portions before it, if it can.
+        """
         self.undone.clear()
+        steps, place = [*self.steps], self._same_drop(edit)
         self._step("edit", edit, edit.origin)
+        if place is None:
+            self.done.append(edit)
+            return
+        before = self.done[place]
+        self.done[place] = whole = before.adding(edit.changes)
+        for n, step in enumerate(steps):
+            if step.what == "edit" and step.edit is before:
+                steps[n] = step._replace(edit=whole)
+        self.steps = deque(steps, SHOWN_STEPS)
+
+    def _same_drop(self, edit: Edit) -> int | None:
+        """The place in `done` of the edit of the same drop.
+
+        The portion will come before the edits since then, so these may change none of its entries,
+        nor the classes if it has labels.
+        """
+        own = {change.id for change in edit.changes}
+        needed = {"settings"}
+        if any(getattr(after, "labels", True) for *_, after in edit.changes):
+            needed.add("class")
+        for place in reversed(range(len(self.done) if edit.drop else 0)):
+            other = self.done[place]
+            if other.drop == edit.drop:
+                return place
+            if any(kind in needed or key in own for kind, key, _, _ in other.changes):
+                break
+        return None
+
+    def added_by(self, drop: str) -> set[str]:
+        """The pictures that a drop has added, also if it was undone."""
+        edits = (edit for edit in (*self.done, *self.undone) if edit.drop == drop)
+        return {key for edit in edits for _, key, before, _ in edit.changes if before is None}
 
     def undo(self, origin: Origin) -> Edit:
         """Undo the latest edit, and return it."""
         self.undone.append(edit := self.done.pop())
+        self.keys.add(edit.drop)
         return self._step("undo", edit, origin)
 
     def redo(self, origin: Origin) -> Edit:
         """Redo the edit that was undone last, and return it."""
         self.done.append(edit := self.undone.pop())
+        self.keys.discard(edit.drop)
         return self._step("redo", edit, origin)
 
     def _step(self, what: What, edit: Edit, origin: Origin) -> Edit:
         self.derived.clear()
-        for kind, key, before, after in edit.changes:
+        for kind, key, before, after in reversed(edit.changes) if what == "undo" else edit.changes:
             entry = before if what == "undo" else after
             if entry is None:
                 self.entries[kind].pop(key, None)

@@ -71,8 +71,8 @@ def _enter(contents: Contents, record: Record) -> None:
             for kind, form in KINDS.items()
             if kind in after
         )
-        edit = Edit(values["said"], sum(changes, ()), values["kind"], values["values"], origin)
-        contents.make(edit)
+        said, kind, drop = values["said"], values["kind"], values["drop"]
+        contents.make(Edit(said, sum(changes, ()), kind, values["values"], origin, drop))
 
 
 def _lost(path: Path) -> DamagedHistory:
@@ -108,8 +108,8 @@ class History:
     def make(self, edit: Edit) -> None:
         """Make and save an edit if there is a change; a `DataError` if it cannot be saved."""
         if edit.changes:
-            after = {"said": edit.message, "kind": edit.kind, "values": dict(edit.values)}
-            self._append("edit", edit.origin, **after, entries=edit.entries)
+            said = {"said": edit.message, "kind": edit.kind, "values": dict(edit.values)}
+            self._append("edit", edit.origin, **said, drop=edit.drop, entries=edit.entries)
             self.contents.make(edit)
 
     def undo(self, origin: Origin) -> Edit:

@@ -70,6 +70,68 @@ def test_order__of_classes_and_pictures__outlasts_removing_and_undoing(contents)
     assert contents.piles()["b"] == ["2", "3"]
 
 
+def portion(contents, number, target=(), drop="d"):
+    new = {f"{drop}{number}": "", f"{drop}{number}b": ""}
+    changes = page_changes.add_pictures(contents, new, dict.fromkeys(new, target))
+    if number == 1 and target:
+        names = {target[0]: target[0]}
+        changes = (*page_changes.add_classes(contents, names), *changes)
+    contents.make(Edit("", (), "added-pictures", drop=drop).adding(changes))
+
+
+def test_drop__in_portions_with_edits_in_between__is_one_edit(contents):
+    before = entries(contents)
+    portion(contents, 1)
+    make(contents, page_changes.label_pictures(contents, {"2": ("b",), "d1": ("a",)}))
+    portion(contents, 2)
+    portion(contents, 3)
+    after = entries(contents)
+
+    assert [step.edit.message for step in contents.steps][-2:] == ["Added 6 pictures", ""]
+    contents.undo(Origin())
+    assert contents.pictures["2"].labels == contents.pictures["d1"].labels == ()
+    assert "d3" in contents.pictures
+    contents.undo(Origin())
+    assert entries(contents) == before
+    contents.redo(Origin())
+    contents.redo(Origin())
+    assert entries(contents) == after
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda contents: page_changes.remove_class(contents, "d"),
+        lambda contents: page_changes.change_class(contents, "d", "heron", None),
+        lambda contents: contents.change_settings(burst=3.0),
+    ],
+)
+def test_drop__whose_class_is_changed_in_between__is_undone_step_by_step(contents, edit):
+    states = [entries(contents)]
+    for change in (
+        lambda: portion(contents, 1, ("d",)),
+        lambda: make(contents, edit(contents)),
+        lambda: portion(contents, 2, ("d",) if "d" in contents.classes else ()),
+    ):
+        change()
+        states.append(entries(contents))
+    if "d" not in contents.classes:
+        del states[2:]  # pictures for the tray do not need the class: the drop is one edit
+        contents.undo(Origin())
+    for state in reversed(states[:-1]):
+        contents.undo(Origin())
+        assert entries(contents) == state
+
+
+def test_number_of_a_class__is_free_for_a_new_one_once_the_class_is_removed(contents):
+    make(contents, page_changes.add_classes(contents, {"c": "heron"}))
+    make(contents, page_changes.remove_class(contents, "b"))
+    make(contents, page_changes.add_classes(contents, {"d": "owl", "e": "hare"}))
+
+    places = {label: entry.place for label, entry in contents.classes.items()}
+    assert places == {"a": 0, "d": 1, "c": 2, "e": 3}
+
+
 def test_new_edit__after_undo__forgets_what_could_be_redone(contents):
     contents.undo(Origin())
     make(contents, page_changes.add_classes(contents, {"c": "heron"}))

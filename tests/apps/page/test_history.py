@@ -73,6 +73,23 @@ def test_edits_undos_and_redos__are_saved_with_who_made_them(history, opened, pa
     assert read_contents(path).pictures["2"].labels == ("b",)
 
 
+def test_drop__is_one_edit_after_a_restart_in_the_middle_too(history, opened, path):
+    before = entries(history.contents)
+    for number in range(4):
+        history = opened() if number == 2 else history
+        new = {f"{number}a": "", f"{number}b": ""}
+        changes = add_pictures(history.contents, new, {})
+        history.make(Edit("", (), "added-pictures", drop="drop").adding(changes))
+    after = entries(history.contents)
+    assert [edit.message for edit in opened().contents.done][2:] == ["Added 8 pictures"]
+
+    history = opened()
+    history.undo(Origin())
+    assert entries(history.contents) == entries(read_contents(path)) == before
+    history.redo(Origin())
+    assert entries(opened().contents) == after
+
+
 def test_records__can_be_read_with_any_sqlite_browser(history, path):
     label(history)
     history.close()

@@ -168,6 +168,31 @@ def test_edit__sent_twice__is_done_once_also_after_a_restart(project, picture, t
     assert project.state["tray"] == [added]
 
 
+def test_portion__whose_reply_was_lost__says_what_it_added(project, picture):
+    files = [("pictures", (f"{n}.png", picture("red"))) for n in range(3)]
+    first, second = files[:2], [files[0], files[2]]
+
+    def send(portion, key):
+        form = {"files": portion, "data": {"class": "", "drop": "d"}, "headers": sent(key)}
+        return project.client.post("/pictures", **form)
+
+    replies = [send(first, "d-0").json() for _ in range(2)]
+    assert replies[0] == replies[1]
+    assert len(replies[0]["added"]) == 2
+    assert project.client.post("/pictures", files=first).json()["added"] == []
+
+    project.client.post("/undo")
+    refused = send(second, "d-1")
+    assert (refused.status_code, refused.json()["kind"]) == (409, "drop-undone")
+    assert project.state["tray"] == []
+    project.client.post("/redo")
+    assert sorted(project.state["tray"]) == sorted(replies[0]["added"])
+    assert len(send(second, "d-1").json()["added"]) == 2
+    assert [step["values"] for step in project.client.get("/history").json()["steps"]][-1] == {
+        "n": 3
+    }
+
+
 def content_of(state):
     return {key: value for key, value in state.items() if key != "revision"}
 

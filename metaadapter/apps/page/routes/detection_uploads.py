@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from metaadapter.apps.field.detections import Detections, read_detections
 from metaadapter.apps.page.changes import DetectedFrame, add_boxes, require_one_label
-from metaadapter.apps.page.contents import Contents, Edit
+from metaadapter.apps.page.contents import Contents, Edit, n_pictures
 from metaadapter.apps.page.entries import PictureEntry
 from metaadapter.apps.page.frame_answers import MIN_CONFIDENCE
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.routes.dependencies import Editor
 from metaadapter.apps.page.routes.forms import MAX_NAME_LENGTH, Reply
-from metaadapter.apps.page.routes.uploads import n_pictures, plain_name
+from metaadapter.apps.page.routes.uploads import plain_name
 from metaadapter.data.boxes.frame_detections import FrameDetections
 from metaadapter.data.capture_time import capture_time
 from metaadapter.errors import DataError

@@ -139,6 +139,13 @@ class NewPictures(PictureFiles):
             description="The id of a class; empty for the tray; `folders`: a class of each folder.",
         ),
     ] = ""
+    drop: Annotated[
+        str,
+        Field(
+            description="Any text: requests with the same one are one edit, until it is undone.",
+            pattern=r"^[\w-]{0,64}$",
+        ),
+    ] = ""
 
 
 class DetectorFile(RequestForm):

@@ -17,7 +17,7 @@ from metaadapter.apps.page.changes import (
     remove_pictures,
     set_several,
 )
-from metaadapter.apps.page.contents import Contents, Edit
+from metaadapter.apps.page.contents import Contents, Edit, EditKind, n_pictures
 from metaadapter.apps.page.entries import NONE
 from metaadapter.apps.page.frame_answers import series_of
 from metaadapter.apps.page.picture_folder import BROWSER_TYPES, jpeg_bytes, media_type
@@ -37,7 +37,7 @@ from metaadapter.apps.page.routes.forms import (
     Reply,
     UploadRoute,
 )
-from metaadapter.apps.page.routes.uploads import add_uploads, n_pictures
+from metaadapter.apps.page.routes.uploads import add_uploads
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.files.plain_text import one_line
@@ -154,14 +154,7 @@ def set_labels(editor: OpenEditor, form: Labelled) -> Reply:
     With several labels a list replaces the classes of a picture.
     """
     new = {picture: _labels(label) for picture, label in form.labels.items()}
-    return editor.edit(
-        lambda contents: Edit(
-            _sorted(contents, new),
-            label_pictures(contents, new),
-            "sorted-pictures",
-            {"n": len(new)},
-        )
-    )
+    return editor.edit(lambda contents: _sorted(contents, new))
 
 
 def _labels(label: Label) -> Labels:
@@ -170,17 +163,21 @@ def _labels(label: Label) -> Labels:
     return () if label is None else (label,)
 
 
-def _sorted(contents: Contents, labels: Mapping[str, Labels]) -> str:
-    """A sentence on labels, with the names of the classes if they are the same for all pictures."""
-    n, targets = n_pictures(len(labels)), {*labels.values()}
+def _sorted(contents: Contents, labels: Mapping[str, Labels]) -> Edit:
+    """An edit of labels; it names the classes if they are the same for all pictures."""
+    changes, n = label_pictures(contents, labels), n_pictures(len(labels))
+    kind: EditKind
+    targets, name = {*labels.values()}, ""
     if len(targets) != 1:
-        return f"Sorted {n}"
-    (target,) = targets
-    if not target:
-        return f"Put {n} back to the pictures to sort"
-    if target == (NONE,):
-        return f"Put {n} to none of these"
-    return f"Put {n} into {', '.join(contents.require_class(label).name for label in target)}"
+        said, kind = f"Sorted {n}", "sorted-pictures"
+    elif targets == {()}:
+        said, kind = f"Put {n} back to the pictures to sort", "put-back"
+    elif targets == {(NONE,)}:
+        said, kind = f"Put {n} to none of these", "put-to-none"
+    else:
+        name = ", ".join(contents.classes[label].name for label in targets.pop())
+        said, kind = f"Put {n} into {name}", "put-into"
+    return Edit(said, changes, kind, {"n": len(labels), "name": name})
 
 
 @routes.delete("/pictures")

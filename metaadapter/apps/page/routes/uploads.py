@@ -40,8 +40,9 @@ def add_uploads(editor: Editor, form: NewPictures, limits: Limits) -> Reply:
     """Add pictures to the tray, to one class or to none, or to the classes of their folders.
 
     Pictures that the project already has keep their class; those in the tray move to the new class.
+    Those that the same drop has `added` count as such, also in a request that is sent again.
     """
-    session, target = editor.session, form.class_id
+    session, target, drop = editor.session, form.class_id, form.drop or token_hex(6)
     if target not in ("", FOLDERS, NONE):
         session.read(lambda contents: contents.require_class(target))
     try:
@@ -50,13 +51,11 @@ def add_uploads(editor: Editor, form: NewPictures, limits: Limits) -> Reply:
         raise Refusal(503, "not-saved", f"The pictures cannot be stored: {error}.") from error
     uploaded = dict(kept)
     times = {key: capture_time(session.project.pictures.path(key)) for key in uploaded}
-    added: list[str] = []
-    known: list[str] = []
 
     def edit(contents: Contents) -> Edit:
+        if drop in contents.keys:
+            raise Refusal(409, "drop-undone", "This drop was undone. The rest is not added.")
         new = {key: name for key, name in uploaded.items() if key not in contents.pictures}
-        added.extend(new)
-        known.extend(key for key in uploaded if key not in new)
         new_classes: tuple[Change, ...] = ()
         # The class may have been removed during the upload.
         is_label = target == NONE or target in contents.classes
@@ -76,7 +75,8 @@ def add_uploads(editor: Editor, form: NewPictures, limits: Limits) -> Reply:
             labels = _of_folders(kept, ids, several=contents.settings.several)
         again = {
             key: _again(contents, contents.pictures[key], uploaded[key], labels[key])
-            for key in known
+            for key in uploaded
+            if key not in new
         }
         changed = {key: entry for key, entry in again.items() if entry != contents.pictures[key]}
         changes = (
@@ -84,12 +84,17 @@ def add_uploads(editor: Editor, form: NewPictures, limits: Limits) -> Reply:
             *add_pictures(contents, new, labels, times),
             *contents.changes("picture", changed),
         )
-        n = len(uploaded)
-        return Edit(f"Added {n_pictures(n)}", changes, "added-pictures", {"n": n})
+        return Edit("", (), "added-pictures", drop=drop).adding(changes)
 
     session.check_again(uploaded)
     reply = editor.edit(edit)
-    return {"added": added, "known_already": known, "refused": refused, **reply}
+    own = session.read(lambda contents: contents.added_by(drop))
+    return {
+        "added": [key for key in uploaded if key in own],
+        "known_already": [key for key in uploaded if key not in own],
+        "refused": refused,
+        **reply,
+    }
 
 
 def keep_pictures(
@@ -138,11 +143,6 @@ def _again(contents: Contents, entry: PictureEntry, name: str, labels: Labels) -
         entry = with_labels(contents, entry, joined_labels(entry.labels, labels))
     name = name if name.endswith(f"/{entry.name}") else entry.name
     return entry.model_copy(update={"name": name})
-
-
-def n_pictures(n: int) -> str:
-    """A number of pictures in words."""
-    return "1 picture" if n == 1 else f"{n} pictures"
 
 
 MAX_PART_LENGTH, MAX_PARTS = 120, 16

@@ -15,7 +15,7 @@ export async function pickClass(pictures) {
   let [text, active] = ["", 0];
 
   const found = () => {
-    const classes = project.classes.map(({ id, name, pictures: all }, place) => ({ id, name, number: place + 1, n: all.length }));
+    const classes = project.classes.map(({ id, name, pictures: all, place }) => ({ id, name, number: place + 1, n: all.length }));
     classes.push({ id: NONE, name: say("none_of_these"), number: 0, n: project.none.length });
     const shown = matching(classes, text, suggested);
     const isNew = text && !/^\d+$/.test(text) && !classes.some(({ name }) => isSameName(name, text));

@@ -24,7 +24,7 @@ export function showClasses() {
   byId("class-search").hidden = classes.length < MANY;
   const text = byId("class-search").hidden ? "" : byId("class-search").value;
   const answered = sizesOf(tray);
-  const shown = matching(classes.map((entry, place) => ({ ...entry, number: place + 1 })), text);
+  const shown = matching(classes.map((entry) => ({ ...entry, number: entry.place + 1 })), text);
   const list = shown.map((entry) => {
     const isOpen = opened.get(entry.id) ?? classes.length <= FEW;
     return html`

@@ -26,7 +26,7 @@ export const repeatsInVain = ({ repeat, key }) => repeat && !/^(Arrow|Page)/.tes
 export function actionOf(event, actions) {
   const key = keyOf(event);
   if (key === "0") return () => actions.put(NONE);
-  if (/^[1-9]$/.test(key)) return () => actions.put(project.classes[key - 1]?.id);
+  if (/^[1-9]$/.test(key)) return () => actions.put(project.classes.find(({ place }) => place === key - 1)?.id);
   const name = ACTIONS[key] ?? key;
   return actions[name] && (() => actions[name]());
 }

@@ -92,7 +92,7 @@ class Project extends EventTarget {
 
   /** id of a class → its place among the classes. */
   get rank() {
-    return new Map(this.classes.map(({ id }, place) => [id, place]));
+    return new Map(this.classes.map(({ id, place }) => [id, place]));
   }
 
   /** picture → the ids of its classes, or NONE alone; only of the pictures that have a label. */
@@ -158,14 +158,11 @@ class Project extends EventTarget {
     return this.#queue.then(() => sent);
   }
 
-  /** Sends pictures, after the changes before them; waits while the server is away. */
-  async upload(send, signal) {
+  /** Sends files, after the changes before them; waits while the server is away. Returns the reply, or {failure}. */
+  upload(send, signal) {
     this.#n_uploads += 1;
-    try {
-      return await this.change(() => this.#whenReachable(send, signal));
-    } finally {
-      this.#n_uploads -= 1;
-    }
+    const sent = () => this.#whenReachable(send, signal).catch((failure) => ({ failure }));
+    return this.change(sent).finally(() => (this.#n_uploads -= 1));
   }
 
   /** Sends an edit until the server has done or refused it. */
@@ -235,7 +232,9 @@ class Project extends EventTarget {
   addClass(name) {
     const id = random().slice(0, 12);
     return this.change(edits.addClass(id, name), () => {
-      this.classes = [...this.classes, { id, name, description: "", pictures: [] }];
+      const free = this.classes.findIndex((entry, at) => entry.place !== at);
+      const place = free < 0 ? this.classes.length : free;
+      this.classes = this.classes.toSpliced(place, 0, { id, name, description: "", place, pictures: [] });
     });
   }
 

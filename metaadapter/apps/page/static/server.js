@@ -113,10 +113,12 @@ export const server = {
   /**
    * @param {{file: File, path: string}[]} files
    * @param {string} target - id of a class, "" for the tray, "folders" to make a class of each folder.
+   * @param {{drop: string, n: number, signal: AbortSignal}} portion - the drop of this portion, and its number.
    */
-  addPictures(files, target, project, { signal } = {}) {
-    const form = formOf({ class: target }, "pictures", files);
-    return change("POST", "/pictures", project, { form, signal });
+  addPictures(files, target, project, { drop = "", n, signal } = {}) {
+    const form = formOf({ class: target, drop }, "pictures", files);
+    const headers = drop && { "Idempotency-Key": `${drop}-${n}` };
+    return change("POST", "/pictures", project, { form, signal, headers });
   },
 
   /** @param {File} file - the JSON of MegaDetector or SpeciesNet. */

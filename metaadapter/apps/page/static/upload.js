@@ -1,10 +1,12 @@
 /** An upload: sends files in portions, measures its progress, and can be stopped at any time. */
 import { isUploadable } from "./dropped_files.js";
+import { random } from "./outbox.js";
 
 const MAX_FILES = 50; // in a portion
 const MAX_BYTES = 64e6;
 
 export class Upload {
+  drop = random(); // all portions are one edit
   done = 0; // bytes
   total = 0;
   #sent = 0; // files
@@ -33,16 +35,17 @@ export class Upload {
   }
 
   /**
-   * @param {function(Object[], AbortSignal): Promise<?Object>} send - sends a portion; null if refused.
+   * @param {function(Object[], Object): Promise<Object>} send - sends a portion; its reply has the `failure`, if any.
    * @param {function()} progress - called before each portion.
-   * @returns {Promise<{added: string[], known_already: string[], refused: Object[], complete: boolean}>}
+   * @returns {Promise<{added: string[], known_already: string[], refused: Object[], failure: ?Error}>}
    */
   async run(send, progress) {
-    const result = { added: [], known_already: [], refused: [], complete: true };
-    for (const portion of portions(this.files)) {
+    const result = { added: [], known_already: [], refused: [], failure: null };
+    const { signal } = this.#stopped;
+    for (const [n, portion] of portions(this.files).entries()) {
       progress();
-      const added = this.#stopped.signal.aborted ? null : await send(portion, this.#stopped.signal);
-      if (!added) return { ...result, complete: false };
+      const added = signal.aborted ? { failure: signal.reason } : await send(portion, { drop: this.drop, n, signal });
+      if (added.failure) return { ...result, ...added };
       for (const key of ["added", "known_already", "refused"]) result[key].push(...added[key]);
       this.#sent += portion.length;
       this.done += portion.reduce((sum, { file }) => sum + file.size, 0);

@@ -47,15 +47,18 @@ async function addPictures(files, folders, target) {
   const { place } = project;
   const upload = new Upload(files);
   const sent = upload.run(
-    (portion, signal) => project.upload(() => server.addPictures(portion, target, place, { signal }), signal),
+    (portion, of) => project.upload(() => server.addPictures(portion, target, place, of), of.signal),
     () => showUpload(upload),
   );
   adding.add(sent);
-  const { added, known_already, refused, complete } = await sent;
+  const { added, known_already, refused, failure } = await sent;
   adding.delete(sent);
   showUpload(null);
   const known = known_already.length ? say("known_already", { n: known_already.length }) : "";
-  note(`${say(complete ? "added" : "added_in_part", { n: added.length })} ${known}`.trim());
+  const text = `${say(failure ? "added_in_part" : "added", { n: new Set(added).size })} ${known}`.trim();
+  if (failure?.kind === "drop-undone") note(failure.message);
+  else if (failure?.kind) showError(`${text} ${failure.message}`);
+  else note(text);
   const lines = [...reasonsOf(refused), ...upload.unsuitable.map(({ path }) => `${path}: ${say("no_picture")}`)];
   if (lines.length) showError(say("not_added", { n: lines.length }), lines);
   return true;
@@ -76,7 +79,7 @@ async function askForTarget(folders) {
 
 /** Says how many boxes were added, and of how many frames the pictures are missing. */
 function reportBoxes(added) {
-  if (!added) return;
+  if (added.failure) return showError(added.failure.message);
   const { frames, boxes, others, empty, known_already, missing, example, refused } = added;
   const parts = [
     frames && say("boxes_added", { n: boxes, frames: say("n_frames", { n: frames }) }),
