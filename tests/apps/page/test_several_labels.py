@@ -155,14 +155,14 @@ def test_table__has_all_labels_of_a_picture_in_one_cell_and_no_probability_of_pe
 
     rows = [*csv.DictReader(io.StringIO(labelled.client.get("/take/answers.csv").text))]
 
-    by_picture = {row["picture"]: row for row in rows}
+    by_picture = {row["path"]: row for row in rows}
     assert len(rows) == len(by_picture) == 13
-    assert by_picture["purple 0.png"]["answer"] == "blue;red"
+    assert by_picture["purple 0.png"]["label"] == "blue;red"
     assert by_picture["purple 0.png"]["probability"] == ""
-    assert by_picture["green 0.png"]["answer"] == "none of these"
+    assert by_picture["green 0.png"]["label"] == "none of these"
     new = by_picture["purple =new0.png"]
     names = {label: name for name, label in labelled.ids.items()}
-    assert new["answer"] == ";".join(sorted(names[label] for label in answer["labels"]))
+    assert new["label"] == ";".join(sorted(names[label] for label in answer["labels"]))
     assert float(new["probability"]) == pytest.approx(answer["probability"])
 
 

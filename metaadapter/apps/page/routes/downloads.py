@@ -16,20 +16,23 @@ from typing import NamedTuple
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.entries import NONE, PictureEntry
 from metaadapter.apps.page.refusal import Refusal
-from metaadapter.data.inputs import UnreadableImage
+from metaadapter.data.inputs import DONE, UnreadableImage
 from metaadapter.data.label_sets import label_cell
 from metaadapter.files.stored_zip import zip_entry
-from metaadapter.files.table_file import Row, csv_table
-from metaadapter.workflow.prediction.prediction_rows import OF_BOXES
+from metaadapter.files.table_file import Column, Row, csv_table
+from metaadapter.workflow.prediction.prediction_rows import (
+    FACTS,
+    OF_BOXES,
+    OF_TIMES,
+    SHA256,
+    SIDES,
+    STATUS,
+)
 from metaadapter.workflow.prediction.predictions import NONE_OF_THESE, Prediction
 
 UNSURE = "unsure"
-HEADER = (
-    *("picture", "answer", "probability", "runner_up", "runner_up_probability", "known"),
-    *("unfamiliar", "labelled", "id"),
-)
-# The columns for pictures in boxes, as `metaadapter predict --out` names them.
-BOX_CELLS = (*(column.name for column in OF_BOXES[:6]), "time")
+LABELLED = Column("labelled", bool)
+"""The column that only tables of the page have: whether a person gave the label."""
 NOT_IN_FOLDER_NAMES = '/\\:*?"<>|'
 LEFT_OUT_FILE = "pictures left out.txt"
 
@@ -82,34 +85,30 @@ def sorted_pictures(
 
 
 def prediction_table(pictures: list[SortedPicture], contents: Contents) -> bytes:
-    """A CSV file with one row per picture; spreadsheets take no name in it for a formula.
+    """The columns of `metaadapter predict --out`, and `labelled`, with one row per picture.
 
-    Several classes of a picture stand in one cell. With boxes the table also has the columns of
-    `metaadapter predict --out` for boxes and times.
+    Several classes of a picture stand in one cell. With boxes there are also columns for boxes and
+    times. Spreadsheets take no name in it for a formula.
     """
     has_boxes = any(contents.pictures[picture.id].crop for picture in pictures)
+    columns = (*FACTS, *((*OF_BOXES, *OF_TIMES[:1]) if has_boxes else ()), LABELLED)
     answers = defaultdict[str, list[str]](list)
     for picture in pictures:
         answers[picture.id].append(picture.answer)
-    rows = list[Row]()
+    rows, names = list[Row](), contents.class_names
     for picture in {picture.id: picture for picture in pictures}.values():
-        prediction = picture.prediction
-        is_none = contents.pictures[picture.id].labels == (NONE,)
-        numbers: tuple[object, ...] = ("", "", "", "", "yes" if is_none else "", "yes")
+        entry, prediction = contents.pictures[picture.id], picture.prediction
+        cells = {"unfamiliar": entry.labels == (NONE,), "source": "person", LABELLED.name: True}
         if prediction is not None:
-            runner_up = contents.classes.get(prediction.runner_up)
-            numbers = (
-                prediction.probability,
-                "" if runner_up is None else runner_up.name,
-                prediction.runner_up_probability,
-                "" if prediction.known is None else prediction.known,
-                "yes" if prediction.unfamiliar else "",
-                "",
-            )
-        boxes = _box_cells(contents.pictures[picture.id]) if has_boxes else ()
-        answer = label_cell(answers[picture.id])
-        rows.append((picture.name, answer, *numbers, picture.id, *boxes))
-    return csv_table((*HEADER, *BOX_CELLS) if has_boxes else HEADER, rows)
+            runner_up = names.get(prediction.runner_up)
+            cells = prediction._asdict() | {"runner_up": runner_up, "source": "adapter"}
+        if entry.crop is not None:
+            cells |= zip(SIDES, entry.crop.sides, strict=True)
+            cells |= {"detected": entry.crop.category, "confidence": entry.crop.confidence}
+        cells |= {"path": picture.name, "label": label_cell(answers[picture.id])}
+        cells |= {STATUS: DONE, SHA256: picture.id, "time": entry.time}
+        rows.append([cells.get(column.name) for column in columns])
+    return csv_table(columns, rows)
 
 
 def label_manifest(contents: Contents) -> bytes:
@@ -132,19 +131,12 @@ def label_manifest(contents: Contents) -> bytes:
         )
     names = contents.class_names
     rows = [(entry.name, _label_cell(entry, names)) for entry in labelled]
-    return csv_table(("path", "label"), rows)
+    return csv_table(FACTS[:2], rows)
 
 
 def _label_cell(entry: PictureEntry, names: dict[str, str]) -> str:
     """The labels of a picture in one cell; `names` are those of the classes by their ids."""
     return label_cell(names[label] for label in entry.labels if label != NONE)
-
-
-def _box_cells(entry: PictureEntry) -> tuple[object, ...]:
-    crop, time = entry.crop, entry.time or ""
-    if crop is None:
-        return (*("",) * (len(BOX_CELLS) - 1), time)
-    return (*crop.sides, crop.category, crop.confidence, time)
 
 
 def zip_pieces(pictures: list[SortedPicture], read: Callable[[str], bytes]) -> Iterator[bytes]:

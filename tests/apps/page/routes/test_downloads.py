@@ -17,6 +17,7 @@ from metaadapter.apps.page.routes.downloads import (
     sorted_pictures,
     zip_pieces,
 )
+from metaadapter.workflow.prediction.prediction_rows import RowFormat
 from metaadapter.workflow.prediction.predictions import Prediction
 
 NAMES = {
@@ -68,10 +69,13 @@ def test_sorted__labels_come_first_and_unsure_ones_are_marked(pictures):
     ]
 
 
-def test_table__reads_back_and_holds_no_formula(pictures, contents):
+def test_table__has_the_columns_of_predict_and_holds_no_formula(pictures, contents):
     rows = list(csv.DictReader(io.StringIO(prediction_table(pictures, contents).decode())))
 
-    assert [row["picture"] for row in rows][5] == "'=1+1.jpg"
+    assert [*rows[0]] == [*RowFormat(()).names, "labelled"]
+    assert [row["path"] for row in rows][5] == "'=1+1.jpg"
+    assert [row["label"] for row in rows][2:5] == ["none of these", 'a/b: "c"', "unsure"]
+    assert [row["probability"] for row in rows][2:5] == ["", "0.9", "0.4"]
     assert rows[3]["runner_up"] == "red fox"
     assert [row["labelled"] for row in rows] == ["yes", "yes", "yes", "", "", "", ""]
     assert [row["unfamiliar"] for row in rows] == ["", "", "yes", "", "", "yes", ""]
