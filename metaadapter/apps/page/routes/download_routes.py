@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query
@@ -25,6 +25,7 @@ from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.routes.dependencies import OpenSession
 from metaadapter.apps.page.routes.downloads import (
     SortedPicture,
+    contact_sheet,
     folder_name,
     label_manifest,
     prediction_table,
@@ -32,8 +33,10 @@ from metaadapter.apps.page.routes.downloads import (
     zip_pieces,
 )
 from metaadapter.apps.page.routes.forms import Reply
+from metaadapter.apps.page.server import FILES
 from metaadapter.apps.page.session import Session
 from metaadapter.files.stored_zip import zip_bytes
+from metaadapter.files.strict_json import parse_json
 
 MISSING_FILE = "what is missing.txt"
 CSV, ZIP = "text/csv; charset=utf-8", "application/zip"
@@ -43,10 +46,11 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The source of a download: the open project, and the least probability that counts."""
+    """The source of a download: the project, the least probability that counts, the language."""
 
     session: Session
     threshold: float
+    language: str
 
     def decided(self, use: Callable[[list[SortedPicture], Contents], Value]) -> Value:
         """Call `use` with all pictures, sorted by their labels and predictions, and the contents.
@@ -95,9 +99,12 @@ def taken(
             description="Predictions with a probability below it do not count.",
         ),
     ] = 0.0,
+    language: Annotated[
+        Literal["en", "de"], Query(description="The language of the contact sheet.")
+    ] = "en",
 ) -> Taken:
     """Return the source of the downloads of a request."""
-    return Taken(session, threshold)
+    return Taken(session, threshold, language)
 
 
 Taking = Annotated[Taken, Depends(taken)]
@@ -116,6 +123,15 @@ def _labels(of: Taken) -> bytes:
 def _pictures(of: Taken) -> Iterator[bytes]:
     """The pictures in folders named by class."""
     return zip_pieces(of.decided(lambda pictures, _: pictures), of.session.picture)
+
+
+def _sheet(of: Taken) -> Iterator[bytes]:
+    """All pictures by class with their probabilities, as one HTML file to print."""
+    words = parse_json(FILES[f"words.{of.language}.json"].read_bytes())["words"]
+    facts = {"language": of.language, "words": words, "minimum": of.threshold}
+    pictures, names = of.decided(lambda pictures, contents: (pictures, contents.class_names))
+    name = of.session.project.facts.name
+    return contact_sheet(pictures, of.session.thumbnail, names=names, project=name, **facts)
 
 
 def _adapter(of: Taken) -> bytes:
@@ -175,6 +191,7 @@ DOWNLOADS = {
     "answers.csv": Download("answers.csv", CSV, _predictions),
     "labels.csv": Download("labels.csv", CSV, _labels),
     "pictures.zip": Download("pictures.zip", ZIP, _pictures),
+    "sheet": Download("contact-sheet.html", "text/html; charset=utf-8", _sheet),
     "counts.csv": Download("counts.csv", CSV, _counts),
     "timelapse.csv": Download("timelapse.csv", CSV, _timelapse),
     "megadetector.json": Download("megadetector.json", "application/json", _megadetector),

@@ -8,10 +8,14 @@ from __future__ import annotations
 import io
 import unicodedata
 import zipfile
+from base64 import b64encode
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
 from operator import itemgetter
 from typing import NamedTuple
+
+from jinja2 import Environment, PackageLoader
 
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.entries import NONE, PictureEntry
@@ -35,6 +39,8 @@ LABELLED = Column("labelled", bool)
 """The column that only tables of the page have: whether a person gave the label."""
 NOT_IN_FOLDER_NAMES = '/\\:*?"<>|'
 LEFT_OUT_FILE = "pictures left out.txt"
+PIECES_AT_ONCE = 64
+"""A piece of the contact sheet has at most a dozen thumbnails."""
 
 
 class SortedPicture(NamedTuple):
@@ -42,6 +48,8 @@ class SortedPicture(NamedTuple):
 
     id: str
     name: str
+    label: str
+    """The id of the class, or the pile: `UNSURE` or `NONE`."""
     answer: str
     """The name of the class or of a pile; a class of that name gives the pile a number."""
     folder: str
@@ -80,7 +88,9 @@ def sorted_pictures(
                 answers = [*(prediction.labels or (prediction.label,))]
             for one in answers:
                 if (answer := piles_of.get(one)) is not None:
-                    pictures.append(SortedPicture(key, name, answer, folders[answer], prediction))
+                    pictures.append(
+                        SortedPicture(key, name, one, answer, folders[answer], prediction)
+                    )
     return pictures
 
 
@@ -163,6 +173,27 @@ def zip_pieces(pictures: list[SortedPicture], read: Callable[[str], bytes]) -> I
             entry = zip_entry(_free(LEFT_OUT_FILE, taken))
             archive.writestr(entry, "".join(["These pictures are left out:\n", *left_out]))
     yield pipe.take()
+
+
+def contact_sheet(
+    pictures: list[SortedPicture], thumbnail: Callable[[str], bytes], **facts: object
+) -> Iterator[bytes]:
+    """Yield, in pieces, an HTML file of the pictures by class, to print.
+
+    `thumbnail` returns that of a picture, a JPEG file. The template names the facts.
+    """
+
+    def jpeg(picture: SortedPicture) -> str:
+        try:
+            return b64encode(thumbnail(picture.id)).decode()
+        except UnreadableImage:
+            return ""
+
+    loader = PackageLoader("metaadapter.apps.page", "static")
+    template = Environment(loader=loader, autoescape=True).get_template("contact_sheet.html.jinja")
+    sheet = template.stream(pictures=pictures, jpeg=jpeg, date=date.today(), **facts)
+    sheet.enable_buffering(PIECES_AT_ONCE)
+    return (piece.encode(errors="replace") for piece in sheet)
 
 
 def folder_names(answers: Iterable[str]) -> dict[str, str]:

@@ -3,12 +3,13 @@ import { showDialog } from "./dialog.js";
 import { button, create, html } from "./html.js";
 import { project } from "./project.js";
 import { server } from "./server.js";
-import { percent, say } from "./words.js";
+import { language, percent, say } from "./words.js";
 
 // The page fetches small files, so that it can show an error; pictures go straight to the disk.
 const DOWNLOADS = [
   { key: "answers", path: "/take/answers.csv", usesThreshold: true },
   { key: "pictures", path: "/take/pictures.zip", usesThreshold: true, straight: true },
+  { key: "sheet", path: `/take/sheet?language=${language}`, usesThreshold: true, straight: true },
   { key: "adapter", path: "/take/adapter" },
 ];
 // With several labels a picture: the labels as a manifest.
@@ -52,7 +53,7 @@ export function showDownloads() {
   };
   const item = ({ key, path, usesThreshold, straight, always }) => {
     const { ready, minimum } = project;
-    const address = usesThreshold && minimum ? `${path}?sure=${minimum}` : path;
+    const address = usesThreshold && minimum ? `${path}${path.includes("?") ? "&" : "?"}sure=${minimum}` : path;
     const onclick = ({ target }) => fetchFile(key, address, target);
     const disabled = (!ready && !always) || loading === key;
     return html`

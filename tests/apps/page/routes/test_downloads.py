@@ -1,11 +1,13 @@
-"""Downloads with any names: a table, a shell script, and a zip file."""
+"""Downloads with any names: a table, a zip file, and a contact sheet."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 import unicodedata
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +15,14 @@ from metaadapter.apps.page.changes import add_classes, add_pictures
 from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.entries import NONE, ClassEntry
 from metaadapter.apps.page.routes.downloads import (
+    contact_sheet,
     prediction_table,
     sorted_pictures,
     zip_pieces,
 )
+from metaadapter.apps.page.server import FILES
+from metaadapter.data.inputs import UnreadableImage
+from metaadapter.files.strict_json import parse_json
 from metaadapter.workflow.prediction.prediction_rows import RowFormat
 from metaadapter.workflow.prediction.predictions import Prediction
 
@@ -128,3 +134,36 @@ def test_folders__of_similar_names__are_as_many_as_the_names_on_every_system(ali
     assert {name: archive.read(name).decode() for name in archive.namelist()} == {
         f"{folder}/{picture}.jpg": picture for picture, folder in folders.items()
     }
+
+
+def test_contact_sheet__has_the_piles_in_order_and_reads_each_thumbnail_when_it_is_due(
+    pictures, contents
+):
+    read = []
+
+    def thumbnail(picture):
+        read.append(picture)
+        if picture == "2":
+            raise UnreadableImage(Path(picture), "it is gone")
+        return b"\xff\xd8" * 50_000
+
+    words = parse_json(FILES["words.en.json"].read_bytes())["words"]
+    facts = {"project": "<b>", "minimum": 0.5, "language": "en", "names": contents.class_names}
+    pieces = contact_sheet(pictures * 50, thumbnail, words=words, **facts)
+    first = next(pieces)
+    n_at_first = len(read)
+    sheet = b"".join([first, *pieces]).decode()
+
+    assert n_at_first < 20
+    assert len(read) == 50 * len(pictures)
+    assert re.findall(r"<h2><b>(.*) <span>(\d+)", sheet) == [
+        ("red fox", "150"),
+        ("a/b: &#34;c&#34;", "50"),
+        ("Unsure", "50"),
+        ("None of these", "100"),
+    ]
+    assert "<b>✓</b> in/a.jpg" in sheet
+    assert sheet.count("Not readable") == 50
+    assert "<b>90&nbsp;%</b> it&#39;s $(touch hacked) `x`.jpg" in sheet
+    assert "<b>a/b: &#34;c&#34; 40&nbsp;%</b> -rf.jpg" in sheet
+    assert "<b></b> =1+1.jpg" in sheet
