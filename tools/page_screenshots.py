@@ -65,7 +65,7 @@ def choose_file(where: str) -> Callable[[Any], None]:
         with page.expect_file_chooser() as chooser:
             page.locator(where).click()
         chooser.value.set_files([file])
-        page.wait_for_selector(".error, li strong:not(:empty)")
+        page.wait_for_selector(".error:visible, li strong:not(:empty):visible")
 
     return choose
 

@@ -32,7 +32,9 @@ export async function showField() {
   };
   const change = async (settings, text) => {
     // The dialog shows the refusal itself, beside the field that it belongs to.
-    const sent = await project.change(() => server.changeField(settings, project.place).catch((error) => ({ error })));
+    const send = () => server.changeField(settings, project.place).catch((error) => ({ error }));
+    const show = () => Object.assign(project.camera_traps, settings);
+    const sent = await project.change(send, "burst" in settings ? show : null);
     if (sent?.error) return tell(sent.error.message, true);
     tell(text);
     readOut(text);

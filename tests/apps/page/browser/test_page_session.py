@@ -87,6 +87,7 @@ def opened(context, server):
     page.goto(server.address)
     expect(page.locator("#tray-count")).to_have_text(str(N_TRAY), timeout=TIMEOUT)
     expect(page.locator(".card.unanswered, .card.stale")).to_have_count(0, timeout=TIMEOUT)
+    page.wait_for_timeout(500)  # longer than a person needs to see the order of the answers
     return page
 
 
