@@ -116,6 +116,7 @@ def states() -> dict[str, tuple[dict, Callable[[Any], None] | None]]:
         "picker": (many, keys("c")),
         "picker-search": (many, find_class),
         "large": (many, keys("v")),
+        "keys": (many, keys("?")),
         "class": (many, open_class),
         "camera-traps": (frames, keys("ArrowRight")),
         "history": (many, click("#history")),

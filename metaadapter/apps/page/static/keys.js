@@ -9,6 +9,7 @@ const ACTIONS = {
   b: "takeBack",
   c: "chooseClass",
   "/": "chooseClass",
+  "?": "showKeys",
 };
 
 /** The name of the key of an event: a letter is small, also under Caps Lock. */

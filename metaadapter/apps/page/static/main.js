@@ -7,6 +7,7 @@ import { keepFocus } from "./dialog.js";
 import { showDownloads } from "./download_dialog.js";
 import { byId, options, render } from "./html.js";
 import { doneBy, showHistory } from "./history_dialog.js";
+import { showKeys } from "./keys_dialog.js";
 import { showLines } from "./lines.js";
 import { clearErrors, note, showError } from "./messages.js";
 import { isOwn } from "./outbox.js";
@@ -71,6 +72,7 @@ for (const [id, action] of Object.entries({
   "choose-folders": () => chooseFiles("folders", { folder: true }),
   download: showDownloads,
   history: showHistory,
+  keys: showKeys,
   "opening-again": () => project.change(() => server.openAgain(repairs)),
   "opening-other": showProjects,
   project: showProjects,
@@ -154,8 +156,6 @@ function showFrame() {
   render(byId("tray-count"), count(pictures.length));
   byId("tray-tools").hidden = !size;
   byId("tray").hidden = !size;
-  byId("tray-keys").hidden = !pictures.length;
-  render(byId("tray-keys"), say(project.several ? "tray_keys_several" : "tray_keys"));
   render(byId("footer"), say("footer", { encoder, folder: project.folder }));
 }
 

@@ -5,6 +5,7 @@ import { showDialog } from "./dialog.js";
 import { button, html } from "./html.js";
 import { showFrames } from "./frame_dialog.js";
 import { actionOf, repeatsInVain } from "./keys.js";
+import { showKeys } from "./keys_dialog.js";
 import { note, orError } from "./messages.js";
 import { NONE } from "./piles.js";
 import { project } from "./project.js";
@@ -78,8 +79,8 @@ class PictureView {
             ${label !== NONE && button("none_of_these", () => this.#label(NONE), { shortcut: "0" })}
             ${label && button("to_tray", () => this.#label(null), { class: "quiet", shortcut: "B" })}
             ${button("remove", () => this.#remove(), { class: "quiet", shortcut: say("delete_key") })}
+            ${button("keys", showKeys, { class: "quiet", shortcut: "?", "aria-haspopup": "dialog" })}
           </div>
-          <p class="muted keys">${say(several ? "picture_keys_several" : "picture_keys")}</p>
         </div>
       </div>`;
   }
@@ -139,6 +140,7 @@ class PictureView {
       remove: () => this.#remove(),
       takeBack: () => this.#label(null),
       chooseClass: () => this.#choose(),
+      showKeys,
       ArrowLeft: () => this.#go(-1),
       ArrowRight: () => this.#go(1),
       v: () => this.#dialog.close(),

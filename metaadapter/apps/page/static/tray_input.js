@@ -7,6 +7,7 @@
  */
 import { byId } from "./html.js";
 import { actionOf, keyOf, repeatsInVain } from "./keys.js";
+import { showKeys } from "./keys_dialog.js";
 import { tray } from "./tray.js";
 import { actions } from "./tray_actions.js";
 import { drag } from "./uploads.js";
@@ -26,6 +27,7 @@ const MOVES = {
 };
 const KEYS = {
   ...actions,
+  showKeys,
   " ": () => tray.toggle(),
   Escape: () => tray.selectNone(),
   a: () => tray.selectGroup(),
@@ -48,7 +50,7 @@ function trayAction(event) {
 /** Listens to what a person does in the tray. */
 export function listenInTray() {
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || !tray.selected.length || !isForTray(event)) return;
+    if (event.defaultPrevented || !(tray.selected.length || event.key === "?") || !isForTray(event)) return;
     const action = trayAction(event);
     if (!action) return;
     event.preventDefault();

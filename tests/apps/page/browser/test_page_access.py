@@ -13,6 +13,7 @@ pytestmark = pytest.mark.slow
 DIALOGS = {
     "picker": "dialog input",
     "large": "dialog",
+    "keys": "dialog",
     "history": "#own-name",
     "download": "dialog .things :is(a, button) >> nth=0",
     "projects": "#project-name",
@@ -20,6 +21,9 @@ DIALOGS = {
     "counts": "#series",
     "camera": "dialog .shoot",
 }
+KEYS_OF_BOTH = ("Enter", "1–9", "0", "C", "/", "B", "Del", "Backspace", "V", "Ctrl+Z", "?")
+DESCRIPTION = """node =>
+    document.getElementById(node.getAttribute("aria-describedby")).textContent"""
 
 
 def tree(page):
@@ -91,6 +95,34 @@ def test_keys__go_on_working_after_a_click_in_the_bar_and_under_caps_lock(sent):
 
     page.keyboard.press("V")
     expect(page.locator("dialog.picture-dialog")).to_be_visible()
+
+
+def test_keys__are_all_listed_from_the_tray_its_tools_and_an_enlarged_picture(sent):
+    page, labels = sent
+    listed = page.get_by_role("dialog", name="Keys")
+    assert page.locator("#tray").evaluate(DESCRIPTION) == "Press ? for the keys."
+    page.keyboard.press("?")
+    tray, enlarged = (listed.locator("ul").nth(n).locator("kbd").all_inner_texts() for n in (0, 1))
+    assert {*KEYS_OF_BOTH, "PgUp", "Home", "Space", "Shift+→", "A", "Ctrl+A", "Esc"} <= {*tray}
+    assert {*KEYS_OF_BOTH, "←", "→", "Esc"} <= {*enlarged}
+    page.keyboard.press("1")  # the tray does nothing behind a dialog
+    page.keyboard.press("Escape")
+    has_focus(page, "#tray")
+
+    page.get_by_role("button", name="Keys").click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("v")
+    page.keyboard.press("?")
+    expect(listed).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(listed).to_have_count(0)
+    has_focus(page, "dialog.picture-dialog")
+    page.keyboard.press("Escape")
+    page.locator("#filters .filter").nth(1).click()
+    expect(page.locator(".card")).to_have_count(0)
+    page.keyboard.press("?")  # a tray without pictures
+    expect(listed).to_be_visible()
+    assert labels == []
 
 
 @pytest.mark.parametrize("close", ["Escape", "button"])
