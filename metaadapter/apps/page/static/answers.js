@@ -124,10 +124,3 @@ export function answerText(answer) {
   if (!answer.runner_up) return first;
   return say("answer_with_other", { answer: first, name, probability: percent(answer.runner_up_probability) });
 }
-
-/** The text of a prediction that names its classes, as `/predict` gives it. */
-export function predictionText({ label, labels, probability, probabilities, unfamiliar }) {
-  if (unfamiliar || labels?.length === 0) return say("none_of_these");
-  const text = (name, p) => say("answer", { name, probability: percent(p) });
-  return labels ? labels.map((name) => text(name, probabilities[name])).join("; ") : text(label, probability);
-}

@@ -1,8 +1,8 @@
 /** The camera: shows the answer while it runs, and takes pictures into a class. */
-import { predictionText } from "./answers.js";
 import { showDialog } from "./dialog.js";
 import { button, create, html, options, render } from "./html.js";
 import { readOut } from "./messages.js";
+import { predictionBars, predictionText } from "./prediction_bars.js";
 import { project } from "./project.js";
 import { server } from "./server.js";
 import { addFiles } from "./uploads.js";
@@ -21,7 +21,7 @@ export async function openCamera(target) {
   const video = create(html`<video autoplay playsinline></video>`);
   video.muted = true;
   const shoot = create(html`<button class="primary shoot" type="button" disabled>${say("camera_shoot")}</button>`);
-  const live = create(html`<p class="live-answer"></p>`);
+  const live = create(html`<div class="live-answer"></div>`);
   const closed = new AbortController();
   const tell = (text) => {
     status = text;
@@ -82,12 +82,12 @@ export async function openCamera(target) {
 
 /** Shows the answer for a video several times a second, until the signal; no picture is kept. */
 async function showAnswers(video, node, signal) {
-  const show = (text, part = 0) =>
-    render(node, html`<span>${text}</span><span class="bar" aria-hidden="true" style="--part: ${part}"></span>`);
+  const show = (text, bars) => render(node, html`<p>${text}</p>${bars}`);
   const ask = async () => {
     const { predictions } = await server.predictNow(await photograph(video, ASKED_SIDE, 0.8), signal);
     const [prediction] = predictions;
-    if (prediction) show(predictionText(prediction), prediction.unfamiliar || prediction.labels ? 0 : prediction.probability);
+    const names = project.classes.map(({ name }) => name);
+    if (prediction) show(predictionText(prediction), predictionBars(prediction, names));
   };
   while (!signal.aborted) {
     const pause = new Promise((resume) => setTimeout(resume, ASKED_EVERY));

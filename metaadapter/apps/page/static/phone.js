@@ -1,6 +1,6 @@
 /** The page of a phone: takes pictures with its camera, shows their answers, and adds them. */
-import { predictionText } from "./answers.js";
 import { byId, create, html, options, render } from "./html.js";
+import { predictionBars, predictionText } from "./prediction_bars.js";
 import { server } from "./server.js";
 import { fillIn, reason, say } from "./words.js";
 
@@ -10,10 +10,12 @@ const MOST_SHOWN = 20;
 fillIn(document);
 const target = byId("target");
 const status = byId("status");
+let classes = []; // their names, in their order
 
 /** Fills the list of classes anew; the chosen one stays. */
 async function showClasses() {
   const { names } = await server.classes();
+  classes = Object.values(names);
   const pairs = [[ONLY_ASK, say("phone_only_ask")], ["", say("tray_title")], ...Object.entries(names)];
   const chosen = target.value || (target.options.length ? "" : ONLY_ASK);
   render(target, options(pairs));
@@ -25,26 +27,31 @@ async function take(file) {
   const url = URL.createObjectURL(file);
   const item = create(html`<li></li>`);
   const onload = () => URL.revokeObjectURL(url);
-  const show = (answer, done = "", isWrong = false) =>
+  let [answer, bars] = ["…", null];
+  const show = (done = "", isWrong = false) =>
     render(item, html`
       <img src=${url} alt="" onload=${onload}>
-      <p><strong>${answer}</strong><br><span class=${isWrong && "wrong"}>${done}</span></p>`);
-  show("…");
+      <p><strong>${answer}</strong><br><span class=${isWrong && "wrong"}>${done}</span></p>
+      ${bars}`);
+  show();
   byId("pictures").prepend(item);
   while (byId("pictures").children.length > MOST_SHOWN) byId("pictures").lastChild.remove();
   const { value, selectedOptions } = target;
   const name = selectedOptions[0].textContent;
-  const answer = await server.predictNow(file).then(
-    ({ predictions, refused }) => (predictions.length ? predictionText(predictions[0]) : reason(refused[0].reason)),
-    (error) => error.message, // without a classifier, still added
-  );
-  show(answer);
+  try {
+    const { predictions: [prediction], refused } = await server.predictNow(file);
+    answer = prediction ? predictionText(prediction) : reason(refused[0].reason);
+    bars = prediction && predictionBars(prediction, classes);
+  } catch (error) {
+    answer = error.message; // without a classifier, still added
+  }
+  show();
   if (value === ONLY_ASK) return;
   try {
     const { refused } = await server.addPictures([{ file, path: file.name }], value);
-    show(answer, refused.length ? reason(refused[0].reason) : say("phone_added", { name }), refused.length > 0);
+    show(refused.length ? reason(refused[0].reason) : say("phone_added", { name }), refused.length > 0);
   } catch (error) {
-    show(answer, error.message, true);
+    show(error.message, true);
   }
 }
 

@@ -63,8 +63,9 @@ def test_camera__shows_a_live_answer_and_keeps_nothing(page):
 
     page.locator("#add-camera").click()
 
-    answer = page.locator(".live-answer")
+    answer = page.locator(".live-answer p")
     expect(answer).to_have_text(re.compile(r"^hat, \d+%$"), timeout=60_000)
+    assert page.locator(".bars .bar-name").all_inner_texts() == ["hat", "shoes"]
     while len(together) < 4:
         page.wait_for_event("requestfinished", timeout=60_000)
     assert set(together) == {1}  # never two at a time

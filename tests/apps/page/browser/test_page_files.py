@@ -12,6 +12,7 @@ import pytest
 from metaadapter.apps.advice import kinds as kinds_of_advice
 from metaadapter.apps.page import contents
 from metaadapter.apps.page.app import KINDS, STATUSES
+from metaadapter.data.decode import FORMATS
 
 PAGE = Path(__file__).parents[4] / "metaadapter" / "apps" / "page" / "static"
 SCRIPTS = {path.name: path.read_text("utf-8") for path in sorted(PAGE.glob("*.js"))}
@@ -113,6 +114,15 @@ def test_files__name_no_other_host():
 
 def test_page__has_no_inline_script_or_style():
     assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", HTML) == []
+
+
+def test_phone__offers_pictures_that_the_server_reads_but_no_heic_which_iphones_convert():
+    first, *others = re.findall(r'accept="([^"]*)"', (PAGE / "phone.html").read_text("utf-8"))
+
+    assert others == [first]
+    assert {f"image/{name.lower()}" for name in FORMATS} - {*first.split(",")} == {
+        *("image/tiff", "image/bmp", "image/ppm", "image/heif")
+    }
 
 
 def luminance(colour):
