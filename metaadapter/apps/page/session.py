@@ -217,7 +217,17 @@ class Session:
                 self._error = Refusal(500, "machine" if known else "unexpected", sentence)
 
     def _encode(self) -> None:
-        """Encode a portion of the pictures; the new revision wakes the worker for the next one."""
+        """Encode a portion of the pictures; the new revision wakes the worker for the next one.
+
+        Features that a full disk does not take stay in memory until the next commit.
+        """
+        self._encode_portion()
+        with self._state:
+            is_last = not self._waiting()
+        if is_last or self.project.features.is_due:
+            self.project.features.commit()
+
+    def _encode_portion(self) -> None:
         with self._state:
             if self._ending or not (waiting := self._waiting()):
                 return
@@ -232,11 +242,8 @@ class Session:
             if reasons:
                 entries = self.project.history.contents.pictures
                 self._error = _left_out(len(entries.keys() & self.unreadable))
-            is_last = not self._waiting()
-            self._n_done = 0 if is_last else self._n_done + len(crops)
+            self._n_done = self._n_done + len(crops) if self._waiting() else 0
             self._new_revision()
-        if is_last:
-            self.project.features.commit()
 
     def _predict(self) -> None:
         """Renew the results if the project has a newer revision."""

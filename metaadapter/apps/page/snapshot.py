@@ -218,10 +218,7 @@ class PictureEncoding:
         features, pipeline = self._project.features, Pipeline(self._project.encoder)
         outcomes, rows = encode_new([*new.values()], pipeline, known=features.places)
         features.add(rows)
-        # The features are in memory also if the disk is full; a later commit writes them.
         self._stored |= encoded_rows(rows)
-        if features.is_due:
-            features.commit()
         return {
             picture: outcome.reason
             for picture, outcome in zip(new, outcomes, strict=True)

@@ -66,27 +66,34 @@ def test_answers__with_few_pictures_a_class__learn_from_the_tray_and_with_many_d
             assert session.results.stored.config.n_unlabelled == 4
 
 
-def test_full_disk__stops_the_encoding_until_an_edit_finds_space(opened, fill, monkeypatch):
+def test_full_disk__reads_on_and_stores_the_features_at_the_next_edit(opened, fill, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
+
+    def wait_until(is_so):
+        until = time.monotonic() + 60
+        while not is_so() and time.monotonic() < until:
+            time.sleep(0.01)
 
     with opened() as project:
         tray = fill(project, shots=1, tray=20)
         with monkeypatch.context() as patch, Session(project) as session:
             patch.setattr("metaadapter.features.store.kept_features.open_after", full)
             patch.setattr("metaadapter.features.store.kept_features.COMMIT_SECONDS", 0)
-            until = time.monotonic() + 60
-            while (error := session.work())["error"] is None and time.monotonic() < until:
-                time.sleep(0.01)
+            wait_until(lambda: session.work()["error"] and not session.work()["busy"])
+            answers, error = session.wait_for_results().answers, session.work()
+            stored_before = len(project.features.committed())
             patch.undo()
             session.change(lambda history: history.undo(Origin()))
-            session.change(lambda history: history.redo(Origin()))
+            wait_until(lambda: len(project.features.committed()) == len(project.features.hashes))
 
-            assert sorted(session.wait_for_results().answers) == sorted(tray)
-
+    assert sorted(answers) == sorted(tray)
+    assert stored_before == 0
+    assert len(project.features.committed()) == len(project.features.hashes)
     assert error["kind"] == "machine"
     assert error["error"].startswith("Cannot write")
     assert "add a picture to continue" in error["error"]
+    assert "--out" not in error["error"]
 
 
 @pytest.mark.parametrize(

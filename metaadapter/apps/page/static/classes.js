@@ -16,6 +16,7 @@ const MAX_SHOWN = 12; // pictures of a class, until a button shows all
 
 const opened = new Map(); // id → whether a person has opened or closed the row
 const showsAll = new Set(); // ids of the classes that show all their pictures
+let removed = null; // {name, at} of a class that was just removed: its row offers to undo this
 
 export function showClasses() {
   const { classes, tray, answers } = project;
@@ -32,6 +33,7 @@ export function showClasses() {
         ${rowOf(entry, isOpen, answered.get(entry.id) ?? 0)}
       </div>`;
   });
+  if (removed && !text) list.splice(removed.at, 0, removedRow());
   render(byId("class-list"), list);
   byId("class-none").hidden = !text || shown.length > 0;
 
@@ -80,9 +82,34 @@ function bodyOf(id, name, description, pictures) {
         </button>
         ${isClass && action("add_pictures", () => chooseFiles(id))}
         ${isClass && action("camera", () => openCamera(id))}
-        ${isClass && action("class_remove", () => project.change(edits.removeClass(id)))}
+        ${isClass && action("class_remove", () => remove(id))}
       </div>
     </div>`;
+}
+
+async function remove(id) {
+  const at = project.classes.findIndex((entry) => entry.id === id);
+  const { name } = project.classes[at];
+  if (!(await project.change(edits.removeClass(id)))) return;
+  turn(() => (removed = { name, at }));
+  byId("removed-undo")?.focus();
+}
+
+const removedRow = () => html`
+  <div class="class removed" key="removed" role="listitem">
+    <p role="status">${say("class_removed", { name: removed.name })}</p>
+    ${button("undo", () => byId("undo").click(), { id: "removed-undo", class: "quiet" })}
+  </div>`;
+
+/** Shows below the field of a new class why its name is refused; returns whether this is so. */
+export function showRefusedName({ kind, message }, edit) {
+  const [line, field] = [byId("class-refusal"), byId("new-class-name")];
+  const isHere = field.checkVisibility() && !document.querySelector("dialog[open]");
+  if (!isHere || edit?.path !== "/classes" || !kind?.startsWith("name-")) return false;
+  render(line, message);
+  field.value ||= edit.json.name;
+  field.select();
+  return true;
 }
 
 function turn(change) {
@@ -138,6 +165,11 @@ export function listenInClasses() {
     if (name.value.trim() && !(await addClasses([name.value.trim()]))) return;
     name.value = "";
     name.focus();
+  });
+  name.addEventListener("input", () => render(byId("class-refusal")));
+  project.addEventListener("edit", () => {
+    render(byId("class-refusal"));
+    removed = null;
   });
   byId("add-folders").addEventListener("click", () => chooseFiles("folders", { folder: true }));
   byId("class-search").addEventListener("input", showClasses);

@@ -10,7 +10,7 @@ const time = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle:
 
 export async function showHistory() {
   const { steps } = await server.history().catch((error) => {
-    showError(error.message);
+    showError(error.message, "request");
     return { steps: [] };
   });
   const item = (step) => html`

@@ -2,7 +2,7 @@
 import { showAdvice } from "./advice.js";
 import { openCamera } from "./camera.js";
 import { addClasses } from "./class_names.js";
-import { listenInClasses, showClasses } from "./classes.js";
+import { listenInClasses, showClasses, showRefusedName } from "./classes.js";
 import { keepFocus } from "./dialog.js";
 import { showDownloads } from "./download_dialog.js";
 import { byId, options, render } from "./html.js";
@@ -36,7 +36,8 @@ listenToDrops();
 
 project.addEventListener("change", () => {
   if (project.revision < 0) return; // nothing is known yet
-  if (wasUnreachable && project.reachable) clearErrors();
+  if (wasUnreachable && project.reachable) clearErrors("away");
+  if (!project.holdsUnsent) clearErrors("leaving");
   wasUnreachable = !project.reachable;
   if (project.name && project.folder !== folder) restoreView();
   if (project.reachable) byId("opening").hidden = true;
@@ -50,10 +51,10 @@ project.addEventListener("change", () => {
   showAdvice();
   keepFocus();
 });
-project.addEventListener("refused", ({ error }) => {
+project.addEventListener("edit", () => clearErrors("edit"));
+project.addEventListener("refused", ({ error, edit }) => {
   byId("opening").hidden = true;
-  if (error.isAway) clearErrors(); // an earlier reason why the server is away holds no longer
-  showError(error.message);
+  if (!showRefusedName(error, edit)) showError(error.message, error.isAway ? "away" : "edit");
 });
 project.addEventListener("opening", ({ error }) => showOpening(error));
 project.addEventListener("late", ({ n }) => note(say("sent_late", { n })));
@@ -62,7 +63,7 @@ addEventListener("beforeunload", (event) => {
   if (!project.holdsUnsent) return;
   event.preventDefault(); // the browser asks whether to leave, in words of its own
   const n = project.n_unsent;
-  showError(n ? say("leaving_with_changes", { n }) : say("leaving_with_uploads"));
+  showError(n ? say("leaving_with_changes", { n }) : say("leaving_with_uploads"), "leaving");
 });
 
 for (const [id, action] of Object.entries({
@@ -118,7 +119,7 @@ async function tellWho(pictures) {
   const { steps } = await server.history().catch(() => ({ steps: [] }));
   const other = steps.find((one) => !isOwn(one));
   const by = other?.by || say("somebody");
-  showError(say("overruled", { n: pictures.length, by, done: other ? doneBy({ ...other, by: "" }) : "" }));
+  showError(say("overruled", { n: pictures.length, by, done: other ? doneBy({ ...other, by: "" }) : "" }), "overruled");
 }
 
 /** What stands in the place of the project while it is opened, or if that fails: the reason, and what can be done. */

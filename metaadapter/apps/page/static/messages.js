@@ -1,4 +1,4 @@
-/** Messages: notes disappear by themselves, errors stay until they are closed; both are read out. */
+/** Messages: notes disappear by themselves, errors stay until their cause has gone or they are closed; both are read out. */
 import { button, byId, create, html } from "./html.js";
 import { say } from "./words.js";
 
@@ -24,26 +24,41 @@ export function note(text, undo = null) {
 
 /** Reads a text out through a screen reader, which hears only the topmost dialog if one is open. */
 export function readOut(text) {
-  const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
-  (dialog?.querySelector(".live") ?? byId("live")).textContent = text;
+  const line = lineOfDialog() ?? byId("live");
+  line.classList.add("unseen");
+  line.textContent = text;
 }
 
-/** Shows an error, with the first of the lines that explain it. */
-export function showError(text, lines = []) {
-  const shown = [...byId("messages").querySelectorAll(".error")];
-  if (shown.some((node) => node.firstChild.textContent === text)) return;
+const lineOfDialog = () => [...document.querySelectorAll("dialog[open]")].at(-1)?.querySelector(".live");
+
+/**
+ * Shows an error in the place of an earlier one of the same cause, and in an open dialog, too.
+ *
+ * @param {string[]} lines - they explain the error; the first ones are shown.
+ */
+export function showError(text, cause, lines = []) {
+  const line = lineOfDialog();
+  if (line) {
+    line.classList.remove("unseen");
+    line.textContent = text;
+  }
+  const before = errorOf(cause);
+  if (before?.firstChild.textContent === text && !lines.length) return;
+  before?.remove();
   const n_more = lines.length - MAX_LINES;
   const few = n_more > 0 ? [...lines.slice(0, MAX_LINES), say("and_more", { n: n_more })] : lines;
   const list = few.length > 0 && html`<ul tabindex="0">${few.map((line) => html`<li>${line}</li>`)}</ul>`;
   const close = button("close", () => node.remove(), { class: "quiet" });
-  const node = create(html`<div class="message error" role="alert"><p>${text}</p>${list}${close}</div>`);
+  const node = create(html`<div class="message error" data-cause=${cause} role="alert"><p>${text}</p>${list}${close}</div>`);
   byId("messages").append(node);
 }
 
 /** Shows the error of a promise that fails. */
-export const orError = (promise) => promise.catch(({ message }) => showError(message));
+export const orError = (promise) => promise.catch(({ message }) => showError(message, "request"));
 
-/** Removes the errors. */
-export function clearErrors() {
-  for (const node of byId("messages").querySelectorAll(".error")) node.remove();
+const errorOf = (cause) => byId("messages").querySelector(`[data-cause=${cause}]`);
+
+/** Removes the errors of these causes. */
+export function clearErrors(...causes) {
+  for (const cause of causes) errorOf(cause)?.remove();
 }

@@ -2,8 +2,8 @@
  * The project as the page shows it: the state of the server, and changes that are being sent to it.
  *
  * While the server is away, changes wait in the order in which they were made. It dispatches
- * "change" after every change of what is shown, "refused" with the error of a change that the
- * server refused or of a server that is away, "opening" with its sentence as an error while the
+ * "change" after every change of what is shown, "edit" before an edit is sent, "refused" with the error
+ * of a change that the server refused (and the edit) or of a server that is away, "opening" with its sentence as an error while the
  * server opens a project or has none open, "late" with the number of changes that had waited and
  * are saved now, and "overruled" with the pictures that somebody else has sorted differently.
  */
@@ -143,10 +143,13 @@ class Project extends EventTarget {
       show();
       this.#pending += 1;
     }
-    if (edit) this.#unsent.set(edit.key, edit);
+    if (edit) {
+      this.emit("edit", {});
+      this.#unsent.set(edit.key, edit);
+    }
     if (show || edit) this.#changed();
     const sent = this.#queue.then(() => (edit ? this.#deliver(edit) : change())).catch((error) => {
-      if (error.name !== "AbortError") this.emit("refused", { error });
+      if (error.name !== "AbortError") this.emit("refused", { error, edit });
       return null;
     });
     this.#queue = sent.then((response) => {

@@ -8,7 +8,7 @@ import { say } from "./words.js";
 
 export async function showProjects() {
   const { projects, current } = await server.projects().catch((error) => {
-    showError(error.message);
+    showError(error.message, "request");
     return { projects: [], current: project.place };
   });
   const others = projects.filter(({ folder }) => folder !== current);

@@ -3,7 +3,7 @@ import { withClass } from "./answers.js";
 import { choiceOf, showDialog } from "./dialog.js";
 import { askForFiles, filesOf, isDetections } from "./dropped_files.js";
 import { button, html } from "./html.js";
-import { note, showError } from "./messages.js";
+import { clearErrors, note, showError } from "./messages.js";
 import { NONE, sameLabel } from "./piles.js";
 import { project } from "./project.js";
 import { server } from "./server.js";
@@ -45,6 +45,7 @@ async function addPictures(files, folders, target) {
   if (target === null || (target === "" && folders.length > 1)) target = await askForTarget(folders);
   if (target === null) return false;
   const { place } = project;
+  clearErrors("upload", "files");
   const upload = new Upload(files);
   const sent = upload.run(
     (portion, of) => project.upload(() => server.addPictures(portion, target, place, of), of.signal),
@@ -57,10 +58,10 @@ async function addPictures(files, folders, target) {
   const known = known_already.length ? say("known_already", { n: known_already.length }) : "";
   const text = `${say(failure ? "added_in_part" : "added", { n: new Set(added).size })} ${known}`.trim();
   if (failure?.kind === "drop-undone") note(failure.message);
-  else if (failure?.kind) showError(`${text} ${failure.message}`);
+  else if (failure?.kind) showError(`${text} ${failure.message}`, "upload");
   else note(text);
   const lines = [...reasonsOf(refused), ...upload.unsuitable.map(({ path }) => `${path}: ${say("no_picture")}`)];
-  if (lines.length) showError(say("not_added", { n: lines.length }), lines);
+  if (lines.length) showError(say("not_added", { n: lines.length }), "files", lines);
   return true;
 }
 
@@ -79,7 +80,8 @@ async function askForTarget(folders) {
 
 /** Says how many boxes were added, and of how many frames the pictures are missing. */
 function reportBoxes(added) {
-  if (added.failure) return showError(added.failure.message);
+  clearErrors("boxes", "frames");
+  if (added.failure) return showError(added.failure.message, "boxes");
   const { frames, boxes, others, empty, known_already, missing, example, refused } = added;
   const parts = [
     frames && say("boxes_added", { n: boxes, frames: say("n_frames", { n: frames }) }),
@@ -88,8 +90,8 @@ function reportBoxes(added) {
     known_already && say("boxes_kept", { n: known_already }),
   ].filter(Boolean);
   if (parts.length) note(parts.join(" "));
-  if (missing) showError(say("boxes_missing", { n: missing, example }));
-  if (refused.length) showError(say("boxes_refused", { n: refused.length }), reasonsOf(refused));
+  if (missing) showError(say("boxes_missing", { n: missing, example }), "frames");
+  if (refused.length) showError(say("boxes_refused", { n: refused.length }), "boxes", reasonsOf(refused));
 }
 
 const reasonsOf = (refused) => refused.map((file) => `${file.name}: ${reason(file.reason)}`);

@@ -1,6 +1,6 @@
 /** The progress of uploads and of reading, with its speed and the time left; an upload can be stopped. */
 import { button, byId, html, render } from "./html.js";
-import { readOut, showError } from "./messages.js";
+import { clearErrors, readOut, showError } from "./messages.js";
 import { project } from "./project.js";
 import { count, duration, say, sayOf } from "./words.js";
 
@@ -35,7 +35,8 @@ export function showWork() {
       ${upload && button("stop", () => upload.stop())}`);
     if (wasHidden) readOut(message);
   }
-  if (work.error && work.error !== error) showError(sayOf(work, work.error));
+  if (!work.error) clearErrors("work");
+  else if (work.error !== error) showError(sayOf(work, work.error), "work");
   error = work.error;
 }
 
