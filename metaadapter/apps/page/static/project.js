@@ -14,6 +14,7 @@ import { say } from "./words.js";
 
 const SOON = 200; // milliseconds until the next request while the server works
 const LATER = 1500; // what another person does is shown within two seconds
+const PAUSE = 4; // times the duration of a load, until the next one while pictures come or are read
 
 class Project extends EventTarget {
   name = "";
@@ -51,6 +52,7 @@ class Project extends EventTarget {
   #unsent = new Map(); // key → edit that the server has not answered yet
   #n_late = 0; // changes that had waited and are saved, and are not told yet
   #n_uploads = 0; // portions of pictures that are being sent, or wait
+  #loadsFrom = -Infinity; // the time of the next load while pictures come or are read
   #newest = -1; // the revision after the latest change of this tab
   #own = new OwnLabels();
   #absence = ""; // the latest reason why the server cannot be reached
@@ -156,7 +158,7 @@ class Project extends EventTarget {
       if (show) this.#pending -= 1;
       this.#newest = Math.max(this.#newest, response?.revision ?? 0);
       if (edit && response) this.#own.add(edit);
-      return this.#pending ? null : this.#loadAgain();
+      return this.#pending || (this.#n_uploads && this.#isPaused) ? null : this.#loadAgain();
     });
     return this.#queue.then(() => sent);
   }
@@ -275,11 +277,17 @@ class Project extends EventTarget {
     this.work = work;
     this.#back();
     if (changed) this.#changed();
-    if (work.revision !== this.revision) await this.#load();
+    const mayWait = (work.busy || this.#n_uploads) && this.#isPaused;
+    if (work.revision !== this.revision && !mayWait) await this.#load();
     if (this.answered !== this.revision) await this.#loadAnswers();
     const failed = ["machine", "unexpected"].includes(work.kind); // the next edit tries again
     const goesOn = !failed && (work.busy || this.answered !== this.revision);
     return goesOn ? SOON : LATER;
+  }
+
+  /** Whether the last load was so short ago, or took so long, that another one now would slow down the page. */
+  get #isPaused() {
+    return performance.now() < this.#loadsFrom;
   }
 
   #loadAgain() {
@@ -287,6 +295,7 @@ class Project extends EventTarget {
   }
 
   async #load() {
+    const start = performance.now();
     const project = await server.project();
     if (this.#pending || project.revision < this.#newest) return; // a newer change is shown
     const isOther = project.folder !== this.folder;
@@ -299,6 +308,8 @@ class Project extends EventTarget {
     if (overruled.length) this.emit("overruled", { pictures: overruled });
     this.#changed();
     this.#wake();
+    const end = () => (this.#loadsFrom = performance.now() + PAUSE * (performance.now() - start));
+    setTimeout(end); // after the change is shown
   }
 
   async #loadAnswers() {

@@ -55,12 +55,12 @@ async function addPictures(files, folders, target) {
   const { added, known_already, refused, failure } = await sent;
   adding.delete(sent);
   showUpload(null);
+  const lines = [...reasonsOf(refused), ...upload.unsuitable.map(({ path }) => `${path}: ${say("no_picture")}`)];
   const known = known_already.length ? say("known_already", { n: known_already.length }) : "";
   const text = `${say(failure ? "added_in_part" : "added", { n: new Set(added).size })} ${known}`.trim();
   if (failure?.kind === "drop-undone") note(failure.message);
   else if (failure?.kind) showError(`${text} ${failure.message}`, "upload");
-  else note(text);
-  const lines = [...reasonsOf(refused), ...upload.unsuitable.map(({ path }) => `${path}: ${say("no_picture")}`)];
+  else if (added.length || known || !lines.length) note(text);
   if (lines.length) showError(say("not_added", { n: lines.length }), "files", lines);
   return true;
 }
