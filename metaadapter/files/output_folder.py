@@ -142,10 +142,13 @@ def require_no_link(path: Path) -> None:
 
 
 @contextmanager
-def open_after(path: Path, size: int) -> Iterator[IO[bytes]]:
-    """Open a file for appending after its first `size` bytes; the rest is cut off."""
+def open_after(path: Path, size: int, **options: str) -> Iterator[IO[bytes]]:
+    """Open a file for appending after its first `size` bytes; the rest is cut off.
+
+    `options` are those of `write_errors`.
+    """
     require_no_link(path)
-    with write_errors(str(path)):
+    with write_errors(str(path), **options):
         path.touch()
         os.truncate(regular(path), min(size, path.stat().st_size))
         file = path.open("ab")

@@ -70,7 +70,7 @@ class KeptFeatures:
         require_no_link(folder)
         with write_errors(owner, instead=instead):
             folder.mkdir(parents=True, exist_ok=True)
-            self._database = repaired(folder / DATABASE_FILE, PURPOSE, owner=owner)
+            self._database = repaired(folder / DATABASE_FILE, PURPOSE, owner=owner, instead=instead)
             try:
                 self._read(recipe)
             except BaseException:
@@ -131,7 +131,8 @@ class KeptFeatures:
             if self._waiting:
                 rows = np.stack([*self._waiting.values()]).astype("<f2").tobytes()
                 # What a killed process wrote without a commit is cut off.
-                with open_after(self._file, n_kept * self._row_bytes) as file:
+                size = n_kept * self._row_bytes
+                with open_after(self._file, size, instead=self._instead) as file:
                     file.write(rows)
                     file.flush()
                     os.fsync(file.fileno())

@@ -67,7 +67,7 @@ def test_answers__with_few_pictures_a_class__learn_from_the_tray_and_with_many_d
 
 
 def test_full_disk__reads_on_and_stores_the_features_at_the_next_edit(opened, fill, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     def wait_until(is_so):
