@@ -56,6 +56,8 @@ class Session:
         self._encoding = PictureEncoding(project)
         self._encoded: dict[str, Row] = {}
         """The features of the pictures whose files this process has checked."""
+        self._left: list[str] | None = None
+        """The pictures to encode; `None` after a change."""
         self._advice: tuple[object, list[Advice[str]] | None] = None, None
         self._ending = False
         notes = " ".join(f"{note[:1].upper()}{note[1:]}." for note in project.notes)
@@ -143,6 +145,7 @@ class Session:
     def check_again(self, pictures: Iterable[str]) -> None:
         """Read pictures anew whose files were added again, and the boxes in them."""
         with self._state:
+            self._left = None
             for picture, crops in self.project.history.contents.crops_of(pictures).items():
                 for key in (picture, *crops):
                     self.unreadable.pop(key, None)
@@ -181,6 +184,7 @@ class Session:
 
     def _new_revision(self) -> int:
         self.revision += 1
+        self._left = None
         self._wake()
         return self.revision
 
@@ -192,15 +196,17 @@ class Session:
 
     def _waiting(self) -> list[str]:
         """The pictures to encode, the labelled ones first, since all predictions depend on them."""
-        entries = self.project.history.contents.pictures
-        new = [
-            picture
-            for picture, entry in entries.items()
-            if picture not in self._encoded
-            and picture not in self.unreadable
-            and not entry.is_frame
-        ]
-        return sorted(new, key=lambda key: (not entries[key].labels, entries[key].place))
+        if self._left is None:
+            entries = self.project.history.contents.pictures
+            new = [
+                picture
+                for picture, entry in entries.items()
+                if picture not in self._encoded
+                and picture not in self.unreadable
+                and not entry.is_frame
+            ]
+            self._left = sorted(new, key=lambda key: (not entries[key].labels, entries[key].place))
+        return self._left
 
     def _do(self, work: Callable[[], None]) -> None:
         """Do the work of a worker, and tell of an error; it goes on at the next revision."""
@@ -242,8 +248,8 @@ class Session:
             if reasons:
                 entries = self.project.history.contents.pictures
                 self._error = _left_out(len(entries.keys() & self.unreadable))
-            self._n_done = self._n_done + len(crops) if self._waiting() else 0
             self._new_revision()
+            self._n_done = self._n_done + len(crops) if self._waiting() else 0
 
     def _predict(self) -> None:
         """Renew the results if the project has a newer revision."""
