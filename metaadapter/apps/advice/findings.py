@@ -6,11 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # loads its parts when they are used: the page starts without them
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import minimize
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
-from scipy.special import log_expit, log_softmax
 
 from metaadapter.apps.advice.evidence import Evidence
 
@@ -57,8 +54,8 @@ def groups_of_copies(
     others = ~np.eye(len(numbers), dtype=bool)
     in_class = distances[(numbers[:, None] == numbers) & others]
     usual = max(LEAST_USUAL, np.median(in_class)) if in_class.size else 1.0
-    near = csr_array(distances <= NEAR * usual)
-    _, group_of = connected_components(near, directed=False)
+    near = scipy.sparse.csr_array(distances <= NEAR * usual)
+    _, group_of = scipy.sparse.csgraph.connected_components(near, directed=False)
     order = np.argsort(group_of, kind="stable")
     ends = np.flatnonzero(np.diff(group_of[order])) + 1
     return [group.tolist() for group in np.split(order, ends) if len(group) > 1]
@@ -92,15 +89,17 @@ def doubtful_labels(evidence: Evidence) -> list[tuple[int, int]]:
     own = np.arange(len(pictures)), numbers
 
     def right_and_wrong(wrong: float, power: float) -> Float[np.ndarray, "2 k"]:
-        right = np.minimum(log_softmax(np.exp(power) * log_p, axis=1)[own], -1e-12)
+        right = np.minimum(scipy.special.log_softmax(np.exp(power) * log_p, axis=1)[own], -1e-12)
         other = np.log(-np.expm1(right) / n_others)
-        return np.stack([log_expit(-wrong) + right, log_expit(wrong) + other])
+        log_of = scipy.special.log_expit
+        return np.stack([log_of(-wrong) + right, log_of(wrong) + other])
 
     def loss(given: Float[np.ndarray, 2]) -> float:
         unlikely = (((given - MEANS) / DEVIATIONS) ** 2).sum() / 2
         return float(unlikely - np.logaddexp.reduce(right_and_wrong(*given)).sum())
 
-    right, wrong = right_and_wrong(*minimize(loss, MEANS, method="Nelder-Mead", tol=1e-3).x)
+    most_probable = scipy.optimize.minimize(loss, MEANS, method="Nelder-Mead", tol=1e-3)
+    right, wrong = right_and_wrong(*most_probable.x)
     odds = wrong - right
     log_p[own] = -np.inf
     doubtful = np.flatnonzero(odds > 0)

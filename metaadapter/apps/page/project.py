@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from metaadapter.apps.page.contents import Contents
@@ -61,13 +62,22 @@ class Project:
 
     folder: Path
     facts: ProjectFacts
-    encoder: ImageEncoder
     history: History
     pictures: PictureFolder
-    features: KeptFeatures
-    """The features of each picture by its SHA-256."""
-    notes: tuple[str, ...] = ()
-    """Sentences on what was not as it should be when the project was opened."""
+    load: Callable[[], tuple[ImageEncoder, KeptFeatures]]
+    """Loads the encoder and the features the first time, which takes seconds."""
+    notes: Sequence[str] = ()
+    """Sentences on what was not as it should be when the project was opened or loaded."""
+
+    @property
+    def encoder(self) -> ImageEncoder:
+        """The encoder of the pictures."""
+        return self.load()[0]
+
+    @property
+    def features(self) -> KeptFeatures:
+        """The features of each picture by its SHA-256."""
+        return self.load()[1]
 
 
 def read_facts(folder: Path) -> ProjectFacts:
@@ -98,10 +108,17 @@ def open_project(
 ) -> Iterator[Project]:
     """Open the project in a folder, or make one with this name, for the duration of the block.
 
-    Without `encoder`, the project's own is used, or `tiny` for a new one. `load` is `load_encoder`.
-    The project has also the notes that are given.
+    Without `encoder`, the project's own is used, or `tiny` for a new one. `load` is `load_encoder`;
+    it is called at once only for a new project. The project has also the notes that are given.
     """
-    owner, notes = f"the project {folder}", [*notes]
+    owner, told = f"the project {folder}", list[str]()
+
+    def tell(note: str) -> None:
+        told.append(note)
+        warnings.warn(note, stacklevel=4)
+
+    for note in notes:
+        tell(note)
     _require_project_or_empty(folder)
     # The folder of pictures is made after the other parts: without it, nothing was added yet.
     is_new = not (folder / PICTURES_FOLDER).exists()
@@ -110,11 +127,19 @@ def open_project(
         history = stack.enter_context(closing(History(folder / HISTORY_FILE, is_new=is_new)))
         facts = ProjectFacts(name, encoder or "tiny") if lacks_facts else read_facts(folder)
         options = {} if lacks_facts or encoder is not None else {"remembered_by": owner}
-        loaded = load(encoder or facts.encoder, **options)
+
+        @cache
+        def load_parts() -> tuple[ImageEncoder, KeptFeatures]:
+            loaded = load(encoder or facts.encoder, **options)
+            features = _features(folder / FEATURES_FOLDER, loaded, owner, tell)
+            stack.callback(features.close)
+            return loaded, features
+
         if lacks_facts:
+            load_parts()
             write_facts(folder, facts)
             if not is_new:
-                notes.append(
+                tell(
                     f"{folder / PROJECT_FILE} was missing, and is written anew: the project has "
                     f"the name {facts.name} and the encoder {facts.encoder}"
                 )
@@ -124,13 +149,10 @@ def open_project(
             for left in incoming.glob(f"{TEMPORARY}*"):  # by a request that a kill cut off
                 shutil.rmtree(left, ignore_errors=True)
             pictures.make()
-        features = _features(folder / FEATURES_FOLDER, loaded, owner, notes)
-        stack.callback(features.close)
-        for note in notes:
-            warnings.warn(note, stacklevel=3)
         stack.enter_context(_temporary_files_in(incoming))
-        yield Project(folder, facts, loaded, history, pictures, features, tuple(notes))
-        features.commit()
+        yield Project(folder, facts, history, pictures, load_parts, told)
+        if load_parts.cache_info().currsize:
+            load_parts()[1].commit()
 
 
 def _require_project_or_empty(folder: Path) -> None:
@@ -156,8 +178,10 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
         tempfile.tempdir = before
 
 
-def _features(folder: Path, encoder: ImageEncoder, owner: str, notes: list[str]) -> KeptFeatures:
-    """Open the stored features; damaged ones are encoded again, with one more note."""
+def _features(
+    folder: Path, encoder: ImageEncoder, owner: str, tell: Callable[[str], object]
+) -> KeptFeatures:
+    """Open the stored features; damaged ones are encoded again, as a note tells."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         features = KeptFeatures(
@@ -167,7 +191,8 @@ def _features(folder: Path, encoder: ImageEncoder, owner: str, notes: list[str])
             to_continue="add a picture",
             instead="start `serve` with another folder",
         )
-    notes += [str(warning.message) for warning in caught]
+    for warning in caught:
+        tell(str(warning.message))
     return features
 
 

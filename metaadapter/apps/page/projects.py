@@ -55,7 +55,7 @@ class Projects:
         self._load, self._note, self._fail = load, note, fail
         self._loaded: dict[str, ImageEncoder] = {}
         self._open = ExitStack()
-        self._switching = threading.Lock()
+        self._switching = threading.RLock()
         self._session: Session | None = None
         self.failure: MetaAdapterError | None = None
         """Why the project is not open."""
@@ -169,18 +169,21 @@ class Projects:
             self._start()
 
     def _start(self, notes: Sequence[str] = ()) -> None:
-        """Close the open project, and open that of the folder; if that fails, keep the error."""
+        """Close the open project, and open that of the folder; if that fails, keep the error.
+
+        The project can be edited while its encoder is loaded.
+        """
         self.doing = f"Opening the project {one_line(self._name)} …"
-        if self._session is not None:
-            self._revision = self._session.revision + 1
-        self._session = self.failure = None
+        self._end_session()
+        self.failure = None
         try:
             self._open.close()
             with ExitStack() as stack:
                 project = stack.enter_context(
                     open_project(self._folder, self._name, self._encoder, self._load_once, notes)
                 )
-                session = stack.enter_context(Session(project, self._revision))
+                self._session = Session(project, self._revision)
+                stack.enter_context(self._session)
                 self._open = stack.pop_all()
             self._note(self._folder)
         except Exception as error:
@@ -189,6 +192,10 @@ class Projects:
                 logging.getLogger(__name__).error("the project cannot be opened", exc_info=error)
                 known = MetaAdapterError(f"unexpected {type(error).__name__}: {error}")
             self.failure = known
+            self._end_session()
             self._fail(known)
-        else:
-            self._session = session
+
+    def _end_session(self) -> None:
+        if self._session is not None:
+            self._revision = self._session.revision + 1
+        self._session = None

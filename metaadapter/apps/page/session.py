@@ -41,7 +41,8 @@ Value = TypeVar("Value")
 class Session:
     """One open project, its workers, and the lock that protects its changes.
 
-    `with` starts and ends the workers. `revision` grows with every edit, and whenever new results
+    `with` loads the encoder, and starts and ends the workers; edits and pictures need neither.
+    `revision` grows with every edit, and whenever new results
     are possible: when pictures were encoded, or an adapter was predicted with the tray as its pool.
     The first revision must be larger than any revision that a client may have seen.
     """
@@ -51,24 +52,29 @@ class Session:
         self.revision = revision
         self.results = Results(revision - 1)
         self.unreadable: dict[str, str] = {}
-        self._encoder = remembering_texts(project.encoder)
         self._state = threading.Condition()
-        self._encoding = PictureEncoding(project)
         self._encoded: dict[str, Row] = {}
         """The features of the pictures whose files this process has checked."""
         self._left: list[str] | None = None
         """The pictures to encode; `None` after a change."""
         self._advice: tuple[object, list[Advice[str]] | None] = None, None
         self._ending = False
-        notes = " ".join(f"{note[:1].upper()}{note[1:]}." for note in project.notes)
-        self._error: Refusal | None = Refusal(422, "data", notes) if notes else None
+        self._error: Refusal | None = None
         self._started, self._n_done = 0.0, 0
-        self._workers = {
-            work: ThreadPoolExecutor(1, work.__name__) for work in (self._encode, self._predict)
-        }
+        self._workers: dict[Callable[[], None], ThreadPoolExecutor] = {}
 
     def __enter__(self) -> Session:
+        try:
+            self._encoder = remembering_texts(self.project.encoder)
+            self._encoding = PictureEncoding(self.project)
+        except BaseException:
+            self.__exit__()  # no edit may follow
+            raise
+        notes = " ".join(f"{note[:1].upper()}{note[1:]}." for note in self.project.notes)
         with self._state:
+            self._error = Refusal(422, "data", notes) if notes else None
+            for work in (self._encode, self._predict):
+                self._workers[work] = ThreadPoolExecutor(1, work.__name__)
             self._wake()
         return self
 
