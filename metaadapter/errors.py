@@ -6,6 +6,9 @@ says what was expected, what was given, whose value it is and what to do.
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterable
+
 
 class MetaAdapterError(Exception):
     """Base of all errors raised on purpose."""
@@ -41,3 +44,17 @@ class MissingPackage(MetaAdapterError, ImportError):
     """An optional package is not installed."""
 
     exit_code = 5
+
+
+def require_packages(what: str, names: Iterable[str], extra: str) -> None:
+    """Raise a `MissingPackage` unless the packages of an extra, which `what` needs, are there."""
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            extras = ",".join(sorted({"serve", extra}))
+            raise MissingPackage(
+                f"{what} needs the package {name.split('.')[0]}, which cannot be imported "
+                f"({error}); install the extra: with pip, pip install 'metaadapter[{extra}]'; with "
+                f'uv, uv tool install ".[{extras}]" in the folder that you installed from'
+            ) from error

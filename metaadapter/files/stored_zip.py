@@ -11,7 +11,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +74,16 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def zip_pieces(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+    """Yield, in pieces, a zip file of names and contents, in the given order."""
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in files:
+            archive.writestr(zip_entry(name), content)
+            yield pipe.take()
+    yield pipe.take()
+
+
 def zip_entry(name: str) -> zipfile.ZipInfo:
     """Return the entry of a file that everyone can read; `zipfile` lets only its owner."""
     entry = zipfile.ZipInfo(name)
@@ -96,3 +106,20 @@ def _sizes(members: Collection[zipfile.ZipInfo], limits: Mapping[str, int]) -> d
             raise ValueError(f"{name} is too large: {size:,} bytes, at most {limits[name]:,}")
         sizes[name] = size
     return sizes
+
+
+class _Pipe(io.RawIOBase):
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: object) -> int:
+        content = bytes(piece)  # type: ignore[call-overload]
+        self._pieces.append(content)
+        return len(content)
+
+    def take(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from importlib import import_module
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from torch.export import Dim
 
 from metaadapter.apps.export.checks import Run
 from metaadapter.apps.export.models import METADATA_KEY, FeatureModel, PictureModel
-from metaadapter.errors import DataError, IncompatibleArtifact, MissingPackage
+from metaadapter.errors import DataError, IncompatibleArtifact, require_packages
 from metaadapter.files.machine_errors import is_shortage
 from metaadapter.files.silence import silence
 from metaadapter.files.stored_zip import zip_entry
@@ -64,17 +64,10 @@ OPSET = 18
 ERRORS_ALONE = 3
 MOST_BYTES = 2**31 - 1
 
-
-def require_onnx() -> None:
-    """Check that the optional packages which make and run ONNX files are installed."""
-    for name in ("onnx", "onnxscript", "onnxruntime"):
-        try:
-            import_module(name)
-        except ImportError as error:
-            raise MissingPackage(
-                f"an ONNX file needs the package {name}, which cannot be imported ({error}); "
-                "install the extra: pip install 'metaadapter[onnx]'"
-            ) from error
+ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+TFLITE_PACKAGES = ("litert_torch", "ai_edge_litert.interpreter")
+require_onnx = partial(require_packages, "an ONNX file", ONNX_PACKAGES, "onnx")
+require_tflite = partial(require_packages, "a TFLite file", TFLITE_PACKAGES, "tflite")
 
 
 def onnx_model(module: FeatureModel | PictureModel) -> ModelProto:
@@ -146,18 +139,6 @@ def _remove_code_places(graph: GraphProto) -> None:
 
 LABELS_FILE = "labels.txt"
 """One class a line: the name that TensorFlow's own tools give this file."""
-
-
-def require_tflite() -> None:
-    """Check that the optional packages which make and run TFLite files are installed."""
-    for name in ("litert_torch", "ai_edge_litert.interpreter"):
-        try:
-            import_module(name)
-        except ImportError as error:
-            raise MissingPackage(
-                f"a TFLite file needs the package {name.split('.')[0]}, which cannot be imported "
-                f"({error}); install the extra: pip install 'metaadapter[tflite]'"
-            ) from error
 
 
 def tflite_bytes(module: FeatureModel | PictureModel) -> bytes:

@@ -13,6 +13,7 @@ from metaadapter.files.strict_json import json_text
 
 ASSETS = Path(__file__).parents[2] / "assets"
 PAGE, RUNTIME = ASSETS / "web", ASSETS / "onnxruntime_web"
+COLOURS = ASSETS.parent / "apps" / "page" / "static" / "colours.css"
 FACTS_FILE, MODEL_FILE, START_FILE = "adapter.json", "model.onnx", "index.html"
 
 
@@ -55,6 +56,6 @@ def fixed_contents() -> Mapping[str, bytes]:
             contents[f"runtime/{path.stem}"] = lzma.decompress(path.read_bytes())
         elif path.name != "README.md":
             contents[f"runtime/{path.name}"] = path.read_bytes()
-    for path in sorted(PAGE.iterdir(), key=lambda path: path.name == START_FILE):
+    for path in sorted([COLOURS, *PAGE.iterdir()], key=lambda path: path.name == START_FILE):
         contents[path.name] = path.read_bytes()
     return contents

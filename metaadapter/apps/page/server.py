@@ -20,7 +20,9 @@ MEDIA_TYPES = {
     "html": "text/html",
     "js": "text/javascript",
     "json": "application/json",
+    "mjs": "text/javascript",
     "svg": "image/svg+xml",
+    "wasm": "application/wasm",
 }
 # Only the files that exist at the start are served, so no path that a client sends is opened.
 FILES = {

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TypeVar, final
 
 from metaadapter.apps.advice.kinds import Advice
+from metaadapter.apps.export.kept_page import KeptPage
 from metaadapter.apps.page.answers import Results, updated, updated_with_pool
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.entries import CropEntry
@@ -52,6 +53,7 @@ class Session:
         self.revision = revision
         self.results = Results(revision - 1)
         self.unreadable: dict[str, str] = {}
+        self.page = KeptPage()
         self._state = threading.Condition()
         self._encoded: dict[str, Row] = {}
         """The features of the pictures whose files this process has checked."""

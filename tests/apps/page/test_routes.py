@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 
 import pytest
 
@@ -127,6 +128,31 @@ def test_request__that_cannot_be_done__is_refused(project, method, path, body, s
     assert answer.json()["error"][0].isupper()
     assert answer.json()["error"].endswith((".", "?"))
     assert project.state == before
+
+
+def test_onnx__without_its_packages__says_how_to_install_them_and_the_preview_is_there(
+    project, monkeypatch
+):
+    real = importlib.import_module
+
+    def without(name, *rest):
+        if name == "onnxscript":
+            raise ImportError("No module named 'onnxscript'")
+        return real(name, *rest)
+
+    monkeypatch.setattr(importlib, "import_module", without)
+    project.fill()
+
+    for path in ("/take/onnx", "/take/web.zip", "/web/adapter.json"):
+        answer = project.client.get(path)
+        assert (answer.status_code, answer.json()["kind"]) == (409, "missing-package")
+        assert "pip install 'metaadapter[onnx]'" in answer.json()["error"]
+        assert 'uv tool install ".[onnx,serve]"' in answer.json()["error"]
+    preview = project.client.get("/web/index.html")
+    assert "app.js" in preview.text
+    assert "script-src 'self' 'wasm-unsafe-eval'" in preview.headers["content-security-policy"]
+    for path in ("/web/model.onnx", "/web/", "/web/%2e%2e/app.py", "/web//etc/passwd"):
+        assert project.client.get(path).status_code == 404
 
 
 def test_openapi__describes_every_address_and_needs_no_other_host(served):

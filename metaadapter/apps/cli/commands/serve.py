@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from _thread import interrupt_main
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from typer import Argument, Exit, Option
 
 from metaadapter.apps.cli import options
 from metaadapter.apps.cli.console import Console
-from metaadapter.errors import MetaAdapterError, MissingPackage, UsageError
+from metaadapter.errors import MetaAdapterError, UsageError, require_packages
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -68,7 +67,8 @@ def serve(
     console = Console()
     if console.json_output:
         raise UsageError("`metaadapter serve` has no result for --json; leave it out")
-    _require_packages([*PACKAGES, "segno"] if phone else PACKAGES)
+    packages = (*PACKAGES, "segno") if phone else PACKAGES
+    require_packages("`metaadapter serve`", packages, "serve")
     from metaadapter.apps.cli.encoder_choice import OF_ADAPTERS, read_encoder
     from metaadapter.apps.page.access import (
         keep_access,
@@ -145,16 +145,3 @@ def _announce(
     if phone is not None:
         console.note(f"A phone in the same network opens {phone.address}")
         console.note(WARNING)
-
-
-def _require_packages(names: Sequence[str]) -> None:
-    from importlib import import_module
-
-    for name in names:
-        try:
-            import_module(name)
-        except ImportError as error:
-            raise MissingPackage(
-                f"`metaadapter serve` needs the package {name}, which cannot be imported "
-                f"({error}); install the extra: pip install 'metaadapter[serve]'"
-            ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,11 +15,13 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response, StreamingResponse
 
 from metaadapter.adapter.files import skill_bytes
+from metaadapter.apps.export.web_page import FACTS_FILE, MODEL_FILE, fixed_contents
 from metaadapter.apps.field.camtrap_package import CamtrapPackage
 from metaadapter.apps.field.frames import counts_table, species_counts
 from metaadapter.apps.field.megadetector_file import MegaDetectorFile, write_timelapse
 from metaadapter.apps.page.contents import Contents
 from metaadapter.apps.page.frame_answers import FrameAnswers, frame_answers
+from metaadapter.apps.page.guard import SECURITY_HEADERS
 from metaadapter.apps.page.project import TEMPORARY
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.routes.dependencies import OpenSession
@@ -28,18 +30,21 @@ from metaadapter.apps.page.routes.downloads import (
     contact_sheet,
     folder_name,
     label_manifest,
+    picture_files,
     prediction_table,
     sorted_pictures,
-    zip_pieces,
 )
 from metaadapter.apps.page.routes.forms import Reply
-from metaadapter.apps.page.server import FILES
+from metaadapter.apps.page.server import FILES, MEDIA_TYPES
 from metaadapter.apps.page.session import Session
-from metaadapter.files.stored_zip import zip_bytes
+from metaadapter.files.stored_zip import zip_bytes, zip_pieces
 from metaadapter.files.strict_json import parse_json
 
 MISSING_FILE = "what is missing.txt"
 CSV, ZIP = "text/csv; charset=utf-8", "application/zip"
+BINARY, CSP = "application/octet-stream", "Content-Security-Policy"
+# Browsers compile WebAssembly only for a page that allows it.
+CSP_OF_WEB_PAGE = f"{SECURITY_HEADERS[CSP]}; script-src 'self' 'wasm-unsafe-eval'"
 
 Value = TypeVar("Value")
 
@@ -122,7 +127,7 @@ def _labels(of: Taken) -> bytes:
 
 def _pictures(of: Taken) -> Iterator[bytes]:
     """The pictures in folders named by class."""
-    return zip_pieces(of.decided(lambda pictures, _: pictures), of.session.picture)
+    return zip_pieces(picture_files(of.decided(lambda pictures, _: pictures), of.session.picture))
 
 
 def _sheet(of: Taken) -> Iterator[bytes]:
@@ -139,6 +144,22 @@ def _adapter(of: Taken) -> bytes:
     stored = of.session.wait_for_results().stored
     assert stored is not None
     return skill_bytes(stored)
+
+
+def _web_page(of: Taken) -> Mapping[str, bytes]:
+    stored, project = of.session.wait_for_results().stored, of.session.project
+    assert stored is not None
+    return of.session.page.of(stored, project.encoder.name, project.folder)
+
+
+def _web(of: Taken) -> bytes:
+    """A page for any web host on which everyone can ask the classifier, in a zip file."""
+    return zip_bytes(_web_page(of))
+
+
+def _onnx(of: Taken) -> bytes:
+    """The classifier with its encoder as an ONNX file."""
+    return _web_page(of)[MODEL_FILE]
 
 
 def _counts(of: Taken) -> bytes:
@@ -187,11 +208,13 @@ class Download(NamedTuple):
 
 
 DOWNLOADS = {
-    "adapter": Download("classifier.adapter", "application/octet-stream", _adapter),
+    "adapter": Download("classifier.adapter", BINARY, _adapter),
     "answers.csv": Download("answers.csv", CSV, _predictions),
     "labels.csv": Download("labels.csv", CSV, _labels),
     "pictures.zip": Download("pictures.zip", ZIP, _pictures),
     "sheet": Download("contact-sheet.html", "text/html; charset=utf-8", _sheet),
+    "web.zip": Download("web.zip", ZIP, _web),
+    "onnx": Download("classifier.onnx", BINARY, _onnx),
     "counts.csv": Download("counts.csv", CSV, _counts),
     "timelapse.csv": Download("timelapse.csv", CSV, _timelapse),
     "megadetector.json": Download("megadetector.json", "application/json", _megadetector),
@@ -237,3 +260,15 @@ def read_counts(of: Taking) -> Reply:
     answers = of.frames()
     counts = species_counts(answers.predictions, answers.folder)
     return {"counts": [count._asdict() for count in counts]}
+
+
+@routes.get("/web/{name:path}", response_class=Response)
+def preview_web_page(of: Taking, name: str) -> Response:
+    """A file of that page, to look at it before it is on a host."""
+    if name == FACTS_FILE:  # the page asks for it first
+        _web_page(of)
+    contents = {**fixed_contents(), **of.session.page.contents}
+    if name not in contents:
+        raise Refusal(404, "no-such-path", "There is nothing at this address.")
+    kind = MEDIA_TYPES.get(name.rpartition(".")[2], BINARY)
+    return Response(contents[name], media_type=kind, headers={CSP: CSP_OF_WEB_PAGE})

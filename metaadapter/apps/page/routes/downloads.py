@@ -5,9 +5,7 @@ No two classes share a folder, and no class shares one with the pile of unsure p
 
 from __future__ import annotations
 
-import io
 import unicodedata
-import zipfile
 from base64 import b64encode
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +20,6 @@ from metaadapter.apps.page.entries import NONE, PictureEntry
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.data.inputs import DONE, UnreadableImage
 from metaadapter.data.label_sets import label_cell
-from metaadapter.files.stored_zip import zip_entry
 from metaadapter.files.table_file import Column, Row, csv_table
 from metaadapter.workflow.prediction.prediction_rows import (
     FACTS,
@@ -149,30 +146,27 @@ def _label_cell(entry: PictureEntry, names: dict[str, str]) -> str:
     return label_cell(names[label] for label in entry.labels if label != NONE)
 
 
-def zip_pieces(pictures: list[SortedPicture], read: Callable[[str], bytes]) -> Iterator[bytes]:
-    """Yield, in pieces, a zip file of the pictures in folders named by class.
+def picture_files(
+    pictures: list[SortedPicture], read: Callable[[str], bytes]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the paths and contents of pictures in folders named by class.
 
     `read` returns the content of a picture. A picture that cannot be read is left out, and a text
-    file in the zip file says so.
+    file at the end says so.
     """
-    pipe = _Pipe()
     left_out: list[str] = []
     taken = {_key(picture.folder) for picture in pictures}
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:
-        for picture in pictures:
-            try:
-                content = read(picture.id)
-            except UnreadableImage as error:
-                left_out.append(f"{picture.answer}: {picture.name}: {error.reason}\n")
-                continue
-            file = folder_name(picture.name.split("/")[-1])
-            name = _free(f"{picture.folder}/{file}", taken)
-            archive.writestr(zip_entry(name), content)
-            yield pipe.take()
-        if left_out:
-            entry = zip_entry(_free(LEFT_OUT_FILE, taken))
-            archive.writestr(entry, "".join(["These pictures are left out:\n", *left_out]))
-    yield pipe.take()
+    for picture in pictures:
+        try:
+            content = read(picture.id)
+        except UnreadableImage as error:
+            left_out.append(f"{picture.answer}: {picture.name}: {error.reason}\n")
+            continue
+        file = folder_name(picture.name.split("/")[-1])
+        yield _free(f"{picture.folder}/{file}", taken), content
+    if left_out:
+        text = "".join(["These pictures are left out:\n", *left_out])
+        yield _free(LEFT_OUT_FILE, taken), text.encode()
 
 
 def contact_sheet(
@@ -226,20 +220,3 @@ def _free(name: str, taken: set[str]) -> str:
 def _key(name: str) -> str:
     """A value that is equal for names that some system takes for the same."""
     return unicodedata.normalize("NFC", name).casefold()
-
-
-class _Pipe(io.RawIOBase):
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, piece: object) -> int:
-        content = bytes(piece)  # type: ignore[call-overload]
-        self._pieces.append(content)
-        return len(content)
-
-    def take(self) -> bytes:
-        pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)

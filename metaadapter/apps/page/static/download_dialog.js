@@ -11,6 +11,8 @@ const DOWNLOADS = [
   { key: "pictures", path: "/take/pictures.zip", usesThreshold: true, straight: true },
   { key: "sheet", path: `/take/sheet?language=${language}`, usesThreshold: true, straight: true },
   { key: "adapter", path: "/take/adapter" },
+  { key: "web", path: "/take/web.zip", preview: "/web/index.html" },
+  { key: "onnx", path: "/take/onnx" },
 ];
 // With several labels a picture: the labels as a manifest.
 const LABELS = { key: "labels", path: "/take/labels.csv", always: true };
@@ -51,7 +53,7 @@ export function showDownloads() {
       <ul class="things">${downloads().map(item)}</ul>
       <p class=${status.isWrong && "wrong"} role="status">${status.text}</p>`;
   };
-  const item = ({ key, path, usesThreshold, straight, always }) => {
+  const item = ({ key, path, preview, usesThreshold, straight, always }) => {
     const { ready, minimum } = project;
     const address = usesThreshold && minimum ? `${path}${path.includes("?") ? "&" : "?"}sure=${minimum}` : path;
     const onclick = ({ target }) => fetchFile(key, address, target);
@@ -61,7 +63,10 @@ export function showDownloads() {
         ${straight && ready
           ? html`<a class="button" href=${address} download="">${say(`download_${key}`)}</a>`
           : button(`download_${key}`, onclick, { disabled })}
-        <p class="muted">${say(`download_${key}_words`)}</p>
+        <p class="muted">
+          ${say(`download_${key}_words`)}${" "}
+          ${preview && ready && html`<a href=${preview} target="_blank">${say("download_preview")}</a>`}
+        </p>
       </li>`;
   };
   const dialog = showDialog(() => say("download"), view);

@@ -95,3 +95,4 @@ def test_packages__that_are_missing__are_named_with_the_extra(run, tmp_path, mon
 
     assert done.code == 5
     assert "pip install 'metaadapter[serve]'" in done.err
+    assert 'uv tool install ".[serve]"' in done.err

@@ -132,7 +132,7 @@ def visit(chromium, address, request):
     """
     contexts, faults = [], []
 
-    def open_in(browser=chromium, files=(), *, locale="en-GB", viewport=WINDOW):
+    def open_in(browser=chromium, files=(), *, address=address, locale="en-GB", viewport=WINDOW):
         context = browser.new_context(locale=locale, viewport=viewport)
         contexts.append(context)
         context.on("weberror", lambda error: faults.append(str(error.error)))

@@ -25,7 +25,7 @@ def test_page__in_a_german_browser__says_everything_in_german(visit, address, tm
     )
     page.get_by_label("Name einer neuen Klasse").fill("hat")
     page.keyboard.press("Enter")
-    expect(page.locator(".error")).to_contain_text("Der Name „hat“ ist schon vergeben.")
+    expect(page.locator("#class-refusal")).to_contain_text("Der Name „hat“ ist schon vergeben.")
     # The reason why a file was not added
     (tmp_path / "leer.jpg").write_bytes(b"")
     choose(page, "Bilder hinzufügen", tmp_path / "leer.jpg")

@@ -16,12 +16,13 @@ from metaadapter.apps.page.contents import Contents, Edit
 from metaadapter.apps.page.entries import NONE, ClassEntry
 from metaadapter.apps.page.routes.downloads import (
     contact_sheet,
+    picture_files,
     prediction_table,
     sorted_pictures,
-    zip_pieces,
 )
 from metaadapter.apps.page.server import FILES
 from metaadapter.data.inputs import UnreadableImage
+from metaadapter.files.stored_zip import zip_pieces
 from metaadapter.files.strict_json import parse_json
 from metaadapter.workflow.prediction.prediction_rows import RowFormat
 from metaadapter.workflow.prediction.predictions import Prediction
@@ -93,7 +94,7 @@ def test_zip__has_every_picture_once_and_never_two_of_a_name(pictures, tmp_path)
         files[picture] = tmp_path / picture
         files[picture].write_bytes(picture.encode() * 1000)
 
-    pieces = zip_pieces(pictures, lambda picture: files[picture].read_bytes())
+    pieces = zip_pieces(picture_files(pictures, lambda one: files[one].read_bytes()))
     archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
 
     assert archive.testzip() is None
@@ -130,7 +131,7 @@ def test_folders__of_similar_names__are_as_many_as_the_names_on_every_system(ali
     assert (folders["2"], folders["3"]) == ("hat", "hat (3)")
     assert (folders["5"], folders["d"]) == ("unsure", "unsure (2)")
     assert len({picture.answer for picture in alike}) == len(ALIKE) + 2
-    archive = zipfile.ZipFile(io.BytesIO(b"".join(zip_pieces(alike, str.encode))))
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(zip_pieces(picture_files(alike, str.encode)))))
     assert {name: archive.read(name).decode() for name in archive.namelist()} == {
         f"{folder}/{picture}.jpg": picture for picture, folder in folders.items()
     }
