@@ -11,7 +11,7 @@ from tests.small_pictures import encoder, labelled, unlabelled  # noqa: F401
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks on this system")
 CALLERS = {
     "apps.advice": {"apps.page"},
-    "apps.export": set(),
+    "apps.export": {"apps.page"},
     "apps.field": {"apps.page", "apps.cli.predict_field"},
     "apps.library": set(),
     "apps.page": set(),
