@@ -96,6 +96,7 @@ async function watch(run, classes) {
     while (!isClosed) {
       if (video.videoWidth && !document.hidden) {
         const outputs = await run(video, LONGEST_SIDE_OF_VIDEO);
+        if (isClosed) return; // meanwhile
         const shares = [...outputs.probabilities.data];
         live.replaceChildren(make("h2", answerOf(outputs, orderOf(shares), classes)), bars(shares, shares.keys(), classes));
       }
