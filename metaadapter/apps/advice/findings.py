@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import scipy  # loads its parts when they are used: the page starts without them
+import scipy  # its parts are loaded when they are used, so the page starts without them
 from jaxtyping import Bool, Float, Int
 
 from metaadapter.apps.advice.evidence import Evidence
@@ -91,8 +91,8 @@ def doubtful_labels(evidence: Evidence) -> list[tuple[int, int]]:
     def right_and_wrong(wrong: float, power: float) -> Float[np.ndarray, "2 k"]:
         right = np.minimum(scipy.special.log_softmax(np.exp(power) * log_p, axis=1)[own], -1e-12)
         other = np.log(-np.expm1(right) / n_others)
-        log_of = scipy.special.log_expit
-        return np.stack([log_of(-wrong) + right, log_of(wrong) + other])
+        log_sigmoid = scipy.special.log_expit
+        return np.stack([log_sigmoid(-wrong) + right, log_sigmoid(wrong) + other])
 
     def loss(given: Float[np.ndarray, 2]) -> float:
         unlikely = (((given - MEANS) / DEVIATIONS) ** 2).sum() / 2

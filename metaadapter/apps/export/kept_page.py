@@ -18,7 +18,7 @@ from metaadapter.workflow.prediction.queries import load_adapter_encoder
 
 @final
 class KeptPage:
-    """The page of the last adapter that was given, made once for each."""
+    """The page of the last adapter that was given; the same adapter has it made only once."""
 
     def __init__(self) -> None:
         self.contents: Mapping[str, bytes] = {}
@@ -31,7 +31,7 @@ class KeptPage:
         with self._making:
             if stored is not self._stored:
                 require_onnx()
-                # One of its own, on the CPU: torch's exporter changes the modules that it reads.
+                # A second encoder, on the CPU: torch's exporter changes the modules that it reads.
                 network = load_adapter_encoder(owner, stored, encoder, "cpu", "fp32")
                 read = partial(check_pictures, (), network, ())
                 model = ExportModel.with_encoder(stored, network, read)

@@ -111,10 +111,10 @@ def open_project(
     Without `encoder`, the project's own is used, or `tiny` for a new one. `load` is `load_encoder`;
     it is called at once only for a new project. The project has also the notes that are given.
     """
-    owner, told = f"the project {folder}", list[str]()
+    owner, all_notes = f"the project {folder}", list[str]()
 
     def tell(note: str) -> None:
-        told.append(note)
+        all_notes.append(note)
         warnings.warn(note, stacklevel=4)
 
     for note in notes:
@@ -150,7 +150,7 @@ def open_project(
                 shutil.rmtree(left, ignore_errors=True)
             pictures.make()
         stack.enter_context(_temporary_files_in(incoming))
-        yield Project(folder, facts, history, pictures, load_parts, told)
+        yield Project(folder, facts, history, pictures, load_parts, all_notes)
         if load_parts.cache_info().currsize:
             load_parts()[1].commit()
 

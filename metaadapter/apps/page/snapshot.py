@@ -173,11 +173,11 @@ class Snapshot:
         return LabelledTask(classes, labels, encoded, self.several)
 
 
-# After so many pictures, encoding pauses to see which pictures are the most urgent now. The first
-# answers come soon; later pauses are longer, since each renews the predictions of all pictures.
+# After a portion, encoding pauses to see which pictures are the most urgent now, and all
+# predictions are renewed. So portions grow with the number of encoded pictures.
 FEWEST_AT_ONCE, MOST_AT_ONCE = 8, 128
-PAUSES = 16
-"""The most pauses while the number of encoded pictures doubles."""
+PORTIONS = 16
+"""The encoded pictures, divided by the size of the next portion."""
 # Pictures with stored features are only compared with their names, which is fast.
 CHECKED_AT_ONCE = 256
 
@@ -193,7 +193,7 @@ class PictureEncoding:
     def portion(self, waiting: list[str]) -> list[str]:
         """The first of the waiting pictures: many with stored features, or else a few without."""
         stored = [picture for picture in waiting if picture in self._stored]
-        n_at_once = min(max(len(self._stored) // PAUSES, FEWEST_AT_ONCE), MOST_AT_ONCE)
+        n_at_once = min(max(len(self._stored) // PORTIONS, FEWEST_AT_ONCE), MOST_AT_ONCE)
         return stored[:CHECKED_AT_ONCE] or waiting[:n_at_once]
 
     def encode(

@@ -264,7 +264,7 @@ def read_counts(of: Taking) -> Reply:
 
 @routes.get("/web/{name:path}", response_class=Response)
 def preview_web_page(of: Taking, name: str) -> Response:
-    """A file of that page, to look at it before it is on a host."""
+    """A file of the web page in `/take/web.zip`, to look at the page before it is on a host."""
     if name == FACTS_FILE:  # the page asks for it first
         _web_page(of)
     contents = {**fixed_contents(), **of.session.page.contents}
