@@ -67,6 +67,7 @@ class PackageMetadata:
         species: Sequence[str],
         times: tuple[datetime, datetime] | None,
         places: Iterable[tuple[float, float]],
+        levels: Sequence[str],
     ) -> dict[str, Any]:
         """The user's values, with all missing ones filled in; a place is (latitude, longitude)."""
         known = {self.scientific_name(label) for label in species}
@@ -83,7 +84,7 @@ class PackageMetadata:
             "captureMethod": ["activityDetection"],
             "individualAnimals": False,
             **self.values.get("project", {}),
-            "observationLevel": ["media"],
+            "observationLevel": [*levels],
         }
         points = [[longitude, latitude] for latitude, longitude in sorted(set(places))]
         now = datetime.now(UTC)

@@ -20,12 +20,14 @@ from metaadapter.apps.field.camtrap_metadata import (
     read_metadata,
 )
 from metaadapter.apps.field.frames import (
+    by_event,
     by_frame,
     camera_name,
     clock,
-    event_of,
+    most_in_frame,
     relative_name,
     shown_in,
+    sureness,
 )
 from metaadapter.apps.field.species import PEOPLE, VEHICLES, is_nothing
 from metaadapter.apps.field.species_predictions import SOURCE
@@ -74,6 +76,7 @@ class CamtrapPackage:
         known = read_deployments(self.out)
         metadata = read_metadata(self.out, self.scientific_names)
         cameras, labels, n_without_time = defaultdict[str, list[datetime]](list), set[str](), 0
+        levels = {"media"}
         for path, of_frame in by_frame(predictions()):
             if of_frame[0].time is None:
                 n_without_time += 1
@@ -81,6 +84,7 @@ class CamtrapPackage:
             time = datetime.fromisoformat(of_frame[0].time)
             cameras[camera_name(path, self.folder)].append(time)
             labels |= {prediction.label for prediction in shown_in(of_frame)}
+            levels |= {"event"} if of_frame[0].series else set()
         deployments = _placed(known) | {
             camera: _deployment(camera, times, known.get(camera, {}))
             for camera, times in cameras.items()
@@ -92,6 +96,7 @@ class CamtrapPackage:
             [label for label in sorted(labels) if _type_of(label) == "animal"],
             (min(times, key=clock), max(times, key=clock)) if times else None,
             [(float(row["latitude"]), float(row["longitude"])) for row in placed],
+            sorted(levels),
         )
         self.out.mkdir(parents=True, exist_ok=True)
         added = (column for row in known.values() for column in row)
@@ -132,27 +137,50 @@ class CamtrapPackage:
     def _observations(
         self, predictions: Iterable[Prediction], scientific_name: Callable[[str], str]
     ) -> Iterator[Row]:
+        """Rows of boxes and, after those of a series, one for each label in it.
+
+        Readers count individuals by the latter alone, and find the media of a series by its times.
+        """
         now, programs = _stamp(datetime.now(UTC)), {"detector": self.detector, SOURCE: SOURCE}
-        for path, of_frame in by_frame(predictions):
-            if (time := of_frame[0].time) is None:
+
+        def observed(prediction: Prediction, start: str, end: str) -> Row:
+            label, kind = prediction.label, _type_of(prediction.label)
+            program = programs.get(prediction.source or "", self.classifier)
+            return {
+                "deploymentID": camera_name(as_place(prediction.path), self.folder),
+                "eventID": event,
+                "eventStart": start,
+                "eventEnd": end,
+                **_classifier(program, prediction),
+                "classificationTimestamp": now,
+                "observationType": kind,
+                "scientificName": scientific_name(label) if kind == "animal" else "",
+            }
+
+        for first, frames in by_event(one for one in predictions if one.time is not None):
+            event = relative_name(as_place(first), self.folder)
+            stamps = [_stamp(datetime.fromisoformat(frame[0].time or "")) for _, frame in frames]
+            for (path, of_frame), stamp in zip(frames, stamps, strict=True):
+                name = relative_name(path, self.folder)
+                for number, prediction in enumerate(shown_in(of_frame), start=1):
+                    yield {
+                        **observed(prediction, stamp, stamp),
+                        "observationID": f"{name}#{number}",
+                        "mediaID": name,
+                        "observationLevel": "media",
+                        **({} if prediction.box is None else {"count": 1, **_box(prediction.box)}),
+                    }
+            if frames[0][1][0].series is None:
                 continue
-            name, stamp = relative_name(path, self.folder), _stamp(datetime.fromisoformat(time))
-            for number, prediction in enumerate(shown_in(of_frame), start=1):
-                label, kind = prediction.label, _type_of(prediction.label)
-                program = programs.get(prediction.source or "", self.classifier)
+            shown = shown_in([one for _, of_frame in frames for one in of_frame])
+            most = most_in_frame(frames)
+            for number, label in enumerate(dict.fromkeys(one.label for one in shown), start=1):
+                surest = max((one for one in shown if one.label == label), key=sureness)
                 yield {
-                    "observationID": f"{name}#{number}",
-                    "deploymentID": camera_name(path, self.folder),
-                    "mediaID": name,
-                    "eventID": relative_name(as_place(event_of(of_frame)), self.folder),
-                    "eventStart": stamp,
-                    "eventEnd": stamp,
-                    "observationLevel": "media",
-                    **_classifier(program, prediction),
-                    "classificationTimestamp": now,
-                    "observationType": kind,
-                    "scientificName": scientific_name(label) if kind == "animal" else "",
-                    **({} if prediction.box is None else {"count": 1, **_box(prediction.box)}),
+                    **observed(surest, stamps[0], stamps[-1]),
+                    "observationID": f"{event}#event{number}",
+                    "observationLevel": "event",
+                    "count": most[label] or None,
                 }
 
     def _table(self, name: str, rows: Iterable[Row], columns: Sequence[str] | None = None) -> None:

@@ -116,9 +116,28 @@ def sureness(prediction: Prediction) -> float:
     return prediction.probability * prediction.confidence
 
 
-def event_of(of_frame: Sequence[Prediction]) -> str:
-    """The name of a frame's event: the series of the frame, or the frame's own path."""
+def by_event(
+    predictions: Iterable[Prediction],
+) -> Iterator[tuple[str, list[tuple[Path, list[Prediction]]]]]:
+    """Yield the name and frames of each event, a series or a frame alone; they are consecutive."""
+    for path, frames in groupby(by_frame(predictions), key=lambda frame: _event_of(frame[1])):
+        yield path, list(frames)
+
+
+def _event_of(of_frame: Sequence[Prediction]) -> str:
     return of_frame[0].series or of_frame[0].path
+
+
+def most_in_frame(frames: Iterable[tuple[Path, Sequence[Prediction]]]) -> Counter[str]:
+    """Label → its largest number in one frame; an event has at least so many individuals.
+
+    The numbers of animals in a series would count one that runs again in each frame. Labels of
+    nothing are left out.
+    """
+    most = Counter[str]()
+    for _, of_frame in frames:
+        most |= Counter(one.label for one in of_frame if not is_nothing(one.label))
+    return most
 
 
 def clock(time: datetime) -> datetime:
@@ -143,15 +162,13 @@ def species_counts(predictions: Iterable[Prediction], folder: Path) -> list[Spec
 
     A frame without a series counts as a series of its own.
     """
-    pictures, largest = Counter[tuple[str, str]](), Counter[tuple[str, str, str]]()
-    for path, of_frame in by_frame(predictions):
-        camera, event = camera_name(path, folder), event_of(of_frame)
-        for label, n in Counter(prediction.label for prediction in shown_in(of_frame)).items():
-            pictures[label, camera] += 1
-            largest[label, camera, event] = max(largest[label, camera, event], n)
-    individuals = Counter[tuple[str, str]]()
-    for (label, camera, _), n in largest.items():
-        individuals[label, camera] += 0 if is_nothing(label) else n
+    pictures, individuals = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for _, frames in by_event(predictions):
+        camera = camera_name(frames[0][0], folder)
+        for _, of_frame in frames:
+            pictures.update({(one.label, camera) for one in shown_in(of_frame)})
+        for label, n in most_in_frame(frames).items():
+            individuals[label, camera] += n
     return [
         SpeciesCount(label, camera, individuals[label, camera], n)
         for (label, camera), n in sorted(pictures.items())

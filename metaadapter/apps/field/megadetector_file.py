@@ -7,6 +7,7 @@ Timelapse and AddaxAI read MegaDetector JSON, format 1.6
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -171,7 +172,10 @@ def _size(file: Path | Packed) -> tuple[int, int] | None:
 
 
 # The first four are built into Timelapse; its template must have fields with the other names.
-COLUMNS = ("File", "RelativePath", "DateTime", "DeleteFlag", "Species", "Count", "Probability")
+COLUMNS = (
+    *("File", "RelativePath", "DateTime", "DeleteFlag"),
+    *("Species", "Count", "Probability", "Counts"),
+)
 
 
 def write_timelapse(file: Path, predictions: Iterable[Prediction], folder: Path) -> None:
@@ -183,28 +187,27 @@ def _rows(predictions: Iterable[Prediction], folder: Path) -> Iterator[Row]:
     for path, of_frame in by_frame(predictions):
         name = PureWindowsPath(relative_name(path, folder))
         time = of_frame[0].time and datetime.fromisoformat(of_frame[0].time).strftime(TIME)
-        label, count, probability = _answer(of_frame)
         relative_path = "" if str(name.parent) == "." else str(name.parent)
-        yield name.name, relative_path, time or "", "false", label, count, f"{probability:.4f}"
+        yield name.name, relative_path, time or "", "false", *_answer(of_frame)
 
 
-def _answer(of_frame: Sequence[Prediction]) -> tuple[str, int, float]:
-    """The label of the surest animal, its number of boxes, and its probability.
+def _answer(of_frame: Sequence[Prediction]) -> tuple[str, int, str, str]:
+    """The label of the surest animal, its number of boxes, its probability, and all numbers.
 
     The labels of other species, people and vehicles follow, with commas between them as in a field
-    of Timelapse for multiple choices.
+    of Timelapse for multiple choices. A frame has one row, because Timelapse takes only the first
+    row of a frame that its user has not duplicated.
     """
     shown = sorted(
         shown_in(of_frame),
         key=lambda answer: (is_species(answer.label), sureness(answer)),
         reverse=True,
     )
-    best = shown[0]
-    count = sum(answer.label == best.label for answer in shown)
-    labels = dict.fromkeys(answer.label for answer in shown)
-    others = [label for label in labels if label not in (best.label, NONE_OF_THESE, UNKNOWN)]
-    return (
-        ",".join([best.label, *others]),
-        0 if is_nothing(best.label) else count,
-        best.probability,
-    )
+    best, counts = shown[0], Counter(answer.label for answer in shown)
+    labels = [
+        label for label in counts if label == best.label or label not in (NONE_OF_THESE, UNKNOWN)
+    ]
+    if is_nothing(best.label):
+        counts = Counter()
+    listed = ", ".join(f"{label} {counts[label]}" for label in labels if counts)
+    return ",".join(labels), counts[best.label], f"{best.probability:.4f}", listed

@@ -60,7 +60,7 @@ def _series(contents: Contents, seconds: float) -> dict[str, Seen]:
 
 @dataclass(frozen=True, slots=True)
 class FrameAnswers:
-    """Predictions in the order of the frames, with the boxes that they belong to."""
+    """Predictions in the order of the frames, series by series, with their boxes."""
 
     predictions: tuple[Prediction, ...]
     folder: Path
@@ -80,10 +80,15 @@ def frame_answers(
     person, has the detector's category; a frame without boxes is `EMPTY`. If there are frames with
     boxes, other pictures are left out, and so are examples.
     """
-    whole = _frames(contents)
-    whole.sort(key=lambda key: contents.pictures[key].place)
+    whole, series = _frames(contents), series_of(contents)
+
+    def place(key: str) -> tuple[int, int]:
+        group, frame, _ = series.get(key, Seen(key, 0, None))
+        return contents.pictures[group or key].place, frame
+
+    whole.sort(key=place)
     paths = _paths(Path("/", project), {key: contents.pictures[key].name for key in whole})
-    crops, series = contents.crops_of(whole), series_of(contents)
+    crops = contents.crops_of(whole)
     predictions, frames = list[Prediction](), dict[str, FrameDetections]()
     for frame in whole:
         entry, path = contents.pictures[frame], str(paths[frame])

@@ -191,8 +191,11 @@ def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path)
     document = json.loads(megadetector.read_text())
     assert len(document["images"]) == 7
     assert sum(image["detections"] is None for image in document["images"]) == 2
-    kinds = [row["observationType"] for row in rows_of(package / "observations.csv")]
-    assert kinds[:7] == ["animal", "animal", "blank", "animal", "human", "animal", "animal"]
+    kinds = {"media": [], "event": []}
+    for row in rows_of(package / "observations.csv"):
+        kinds[row["observationLevel"]].append(row["observationType"])
+    assert kinds["media"][:5] == ["animal", "animal", "blank", "animal", "human"]
+    assert kinds["event"] == ["animal", "animal", "human", "animal"]
     assert "2 camera(s) have no latitude" in done.err
 
 
@@ -274,3 +277,21 @@ def test_adapt__detections_and_unlabelled__pool_has_the_boxes_of_the_frames(trap
     warnings = done.document["warnings"]
     assert any("2 unlabelled pictures have no box of an animal" in text for text in warnings)
     assert any("1 unlabelled pictures are left out, because" in text for text in warnings)
+
+
+def test_adapt__corrected_table_with_two_species_in_a_frame__takes_each_box_with_its_label(
+    ask, adapt, run, trap, tmp_path
+):
+    table, out = tmp_path / "a.csv", tmp_path / "again"
+    ask("--out", table)
+    fox, person = (row for row in rows_of(table) if row["path"].endswith("brook/4.jpg"))
+    with table.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.DictWriter(opened, fox)
+        writer.writeheader()
+        writer.writerows([fox, person | {"label": "lynx"}])
+
+    done = adapt(table, out=out)
+
+    assert done.code == 0, done.err
+    answers = run("predict", out, table, "--json").document["predictions"]
+    assert [row["label"] for row in answers] == ["red_fox", "lynx"]

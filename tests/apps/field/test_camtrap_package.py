@@ -126,7 +126,9 @@ def test_package__background_beside_an_animal__is_no_row_and_blank_frames_have_n
     ]
     assert rows == [
         ("media", "animal", True),
+        ("event", "animal", False),
         ("media", "blank", False),
+        ("event", "blank", False),
     ]
 
 

@@ -29,8 +29,11 @@ def test_table__one_row_a_frame__has_the_columns_and_paths_of_timelapse(tmp_path
     with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [*rows[0]] == [
-        *("File", "RelativePath", "DateTime", "DeleteFlag", "Species", "Count", "Probability")
+        *("File", "RelativePath", "DateTime", "DeleteFlag"),
+        *("Species", "Count", "Probability", "Counts"),
     ]
+    counts = [row.pop("Counts") for row in rows]
+    assert counts == ["fox 1, deer 2", "", "", "fox 1"]
     assert [tuple(row.values()) for row in rows] == [
         ("1.jpg", "brook\\100RECNX", "2025-05-04 06:00:01", "false", "fox,deer", "1", "0.9000"),
         ("2.jpg", "", "", "false", "empty", "0", "0.6000"),
@@ -60,4 +63,5 @@ def test_table__surest_animal__is_first_by_its_confidence_and_no_other_is_left_o
     write_timelapse(tmp_path / "t.csv", answers, Path("/frames"))
 
     row = (tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()[1]
-    assert row == '1.jpg,,,false,"deer,dog,vehicle,person",1,0.9000'
+    numbers = '"deer 1, dog 2, vehicle 1, person 1"'
+    assert row == f'1.jpg,,,false,"deer,dog,vehicle,person",1,0.9000,{numbers}'
