@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaadapter.errors import UsageError
+from metaadapter.features.encoders.encoder_source import SALIENT
 from metaadapter.features.encoders.transformers_model import ImageTower
 from metaadapter.files.regular_files import given_texts
 from metaadapter.files.user_code import is_user_code
@@ -23,6 +24,15 @@ WHITENED_LENGTH = 0.8
 N_STAGES = 4
 # A fixed random matrix narrows wider stages and nearly keeps distances (Johnson-Lindenstrauss).
 WIDEST_STAGES = 1024
+
+
+def default_encoder(*, whole_frames: bool) -> str:
+    """Return the encoder of pictures for which none is named.
+
+    In whole frames of camera traps the animal is small; what stands out is cut out
+    (docs/figures.md#camera-traps).
+    """
+    return f"{SALIENT}tiny" if whole_frames else "tiny"
 
 
 def default_blocks(

@@ -18,7 +18,7 @@ from metaadapter.data.label_sets import joined, labels_in, one_row_per_picture
 from metaadapter.data.reader import read_images
 from metaadapter.data.table import CompactRows, ImageTable
 from metaadapter.errors import DataError, UsageError
-from metaadapter.features.blocks import default_blocks
+from metaadapter.features.blocks import default_blocks, default_encoder
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows, is_store, read_store
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.origin import Origin
@@ -134,11 +134,10 @@ def read_labelled(
         cells = [row.label or "" for row in table.rows]
         check_labels(_classes(cells, f"{source}", several=several))
         table = table if cut is None else cut(table)
-        name = encoder or "tiny"
-        is_camera_trap = not several and (
-            any(row.box for row in table.rows) or are_whole_frames(table.rows, table.classes)
-        )
-        blocks = default_blocks(selection.blocks, name, is_camera_trap=is_camera_trap)
+        whole_frames = not several and are_whole_frames(table.rows, table.classes)
+        name = encoder or default_encoder(whole_frames=whole_frames)
+        boxed = not several and any(row.box for row in table.rows)
+        blocks = default_blocks(selection.blocks, name, is_camera_trap=whole_frames or boxed)
         loaded = load(name, zoom=selection.zoom, blocks=blocks)
         return _encode(table, loaded, reading, several=several)
     require_pictures(source, cut)

@@ -26,16 +26,16 @@ def test_draw_shots__one_shot_more__holds_the_former(labels, shots, seed):
 
 
 class Loaded(Exception):
-    """Raised instead of encoding, with the blocks that the encoder is loaded with."""
+    """Raised instead of encoding, with the encoder and the blocks that it is loaded with."""
 
 
-def blocks_for(source, selection):
-    def load(_, **options):
-        raise Loaded(options["blocks"])
+def loaded_for(source, selection=Selection(), encoder=None):
+    def load(name, **options):
+        raise Loaded(name, options["blocks"])
 
     with pytest.raises(Loaded) as loaded:
-        read_labelled(source, Reading(load, selection), encoder=None)
-    return loaded.value.args[0]
+        read_labelled(source, Reading(load, selection), encoder=encoder)
+    return loaded.value.args
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,8 @@ def test_read_support__boxes__have_the_joint_block_alone(tmp_path, box, chosen, 
         (tmp_path / f"{name}.png").touch()
     (tmp_path / "boxes.csv").write_text("\n".join([head, *rows]))
 
-    assert blocks_for(tmp_path / "boxes.csv", Selection(blocks=chosen)) == blocks
+    loaded = loaded_for(tmp_path / "boxes.csv", Selection(blocks=chosen))
+    assert loaded == ("tiny", blocks)
 
 
 def test_read_support__store_with_labels_that_differ_only_in_spelling__warns_of_them(tmp_path):
@@ -65,12 +66,19 @@ def test_read_support__store_with_labels_that_differ_only_in_spelling__warns_of_
     assert "differ only in spelling: 'Fox' and 'fox'" in labelled.pictures.warnings[0]
 
 
-@pytest.mark.parametrize(("label", "blocks"), [("Empty", ("joint",)), ("owl", None)])
-def test_read_support__whole_frames_of_a_camera_trap__have_the_joint_block_alone(
-    tmp_path, label, blocks
+@pytest.mark.parametrize(
+    ("label", "named", "loaded"),
+    [
+        ("Empty", None, ("salient:tiny", ("joint",))),
+        ("Empty", "tiny", ("tiny", ("joint",))),
+        ("owl", None, ("tiny", None)),
+    ],
+)
+def test_read_support__whole_frames_of_a_camera_trap__are_searched_for_what_stands_out(
+    tmp_path, label, named, loaded
 ):
     for name in ("fox", label):
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.png").touch()
 
-    assert blocks_for(tmp_path, Selection()) == blocks
+    assert loaded_for(tmp_path, encoder=named) == loaded

@@ -46,7 +46,7 @@ def advise_labels(
     """Choose the pictures to label, print them, and write a table to fill in."""
     with console.progress():
         to_label, warnings = _candidates(source, detections, min_confidence)
-        encoder = choice.load(is_camera_trap=detections is not None)
+        encoder = choice.load(whole_frames=False, boxed=detections is not None)
         chosen, more, unreadable = _choose(to_label, n_label, encoder, choice)
     about = console.warn_of_pictures("the unlabelled", (*warnings, *more), unreadable)
     if page_file is not None:

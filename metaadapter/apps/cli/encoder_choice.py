@@ -63,15 +63,17 @@ class EncoderChoice(BaseModel):
 
         return partial(load_encoder, device=self.device, precision=self.precision)
 
-    def load(self, *, is_camera_trap: bool) -> ImageEncoder:
-        """Load the encoder; `is_camera_trap` as for `default_blocks`."""
-        from metaadapter.features.blocks import default_blocks
+    def load(self, *, whole_frames: bool, boxed: bool) -> ImageEncoder:
+        """Load the encoder for whole frames of camera traps, for boxes, or for other pictures."""
+        from metaadapter.features.blocks import default_blocks, default_encoder
 
+        name = self.encoder or default_encoder(whole_frames=whole_frames)
+        is_camera_trap = whole_frames or boxed
         return self.loader(
-            self.name,
+            name,
             templates=self.templates,
             zoom=self.zoom,
-            blocks=default_blocks(self.blocks, self.name, is_camera_trap=is_camera_trap),
+            blocks=default_blocks(self.blocks, name, is_camera_trap=is_camera_trap),
         )
 
     def selection(self, **of_source: Any) -> Selection:

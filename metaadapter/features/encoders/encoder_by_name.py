@@ -8,7 +8,7 @@ from pathlib import Path
 
 from metaadapter.errors import MetaAdapterError, UsageError
 from metaadapter.features.device import Precision
-from metaadapter.features.encoders.encoder_source import resolve_encoder
+from metaadapter.features.encoders.encoder_source import SALIENT, resolve_encoder
 from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.files.machine_errors import is_shortage
@@ -30,6 +30,7 @@ def load_encoder(
     Args:
         name: A name for `FrozenEncoder.load`; or FILE.py:FACTORY, a function or class in a Python
             file that is called without arguments and returns an `ImageEncoder`. The file is run.
+            With "salient:" before it, a `SalientEncoder` of that encoder.
         device: As for `FrozenEncoder.load`. An encoder in a Python file sets all options itself.
         precision: The number format of the calculation.
         templates: The sentences that class names are put into.
@@ -44,6 +45,19 @@ def load_encoder(
         DataError: The weights are not on this machine and cannot be downloaded.
         IncompatibleArtifact: The weights do not fit the architecture.
     """
+    if name.startswith(SALIENT):
+        from metaadapter.features.encoders.salient_encoder import SalientEncoder
+
+        inner = load_encoder(
+            name.removeprefix(SALIENT),
+            device=device,
+            precision=precision,
+            templates=templates,
+            zoom=zoom,
+            blocks=blocks,
+            remembered_by=remembered_by,
+        )
+        return SalientEncoder(inner)
     if not is_user_code(name):
         if remembered_by is not None:
             _require_known(name, remembered_by)

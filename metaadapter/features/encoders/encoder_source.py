@@ -21,6 +21,8 @@ TINY = Path(__file__).parents[2] / "assets" / "tiny"
 EMBEDDED: dict[str, int | None] = {"tiny": None, "tiny-128": 128}
 CONFIG_FILE = "open_clip_config.json"
 SEPARATOR, TIMM = "+timm:", "timm:"
+SALIENT = "salient:"
+"""The beginning of a `SalientEncoder`'s name; the name of its encoder follows."""
 LOCAL = "local-dir:"
 SAFE_SUFFIX = ".safetensors"
 # The preferred one first.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import json
+import shutil
 from datetime import datetime, timedelta
 from zlib import crc32
 
@@ -117,6 +118,24 @@ def test_predict__whole_frames_by_an_adapter_of_boxes__warns(ask, trap, run, ani
 
     assert warned in run("predict", animals, trap / "frames", *options).err
     assert warned not in ask(*options).err
+
+
+def test_adapt__whole_frames__cuts_out_what_stands_out(trap, run, tmp_path):
+    for label in COLOURS:
+        shutil.copytree(trap / "labelled" / label, tmp_path / "labelled" / label)
+    for number in range(2):
+        draw(tmp_path / "labelled" / "empty" / f"{number}.jpg", "")
+    out = tmp_path / "whole"
+
+    done = run("adapt", tmp_path / "labelled", "--out", out)
+    answers = run("predict", out, trap / "frames", "--json").document
+    export = run("export", out, "--onnx", tmp_path / "whole.onnx", "--pixels")
+
+    assert done.code == 0, done.err
+    assert load_adapter(out).config.origin.encoder == answers["encoder"] == "salient:tiny"
+    assert len(answers["predictions"]) == 7
+    assert "cuts out a part of each picture" in export.err
+    assert "--encoder tiny" in export.err
 
 
 def test_predict__box__is_answered_as_its_crop_in_a_manifest(ask, trap, run, animals, tmp_path):

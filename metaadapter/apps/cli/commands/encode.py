@@ -85,12 +85,12 @@ def encode(
     cut = field_options.read_cut(pictures or images, None, boxes, min_confidence).labelled
     table = cut(table) if cut else table
     choice = read_encoder(encoder)
+    whole_frames = are_whole_frames(table.rows, table.classes)
     boxed = any(row.box for row in table.rows)
-    is_camera_trap = boxed or are_whole_frames(table.rows, table.classes)
     with console.progress():
         report = encode_to_store(
             table,
-            choice.load(is_camera_trap=is_camera_trap),
+            choice.load(whole_frames=whole_frames, boxed=boxed),
             out,
             views=choice.views or 1,
             seed=choice.seed,
