@@ -29,7 +29,7 @@ class Loaded(Exception):
     """Raised instead of encoding, with the encoder and the blocks that it is loaded with."""
 
 
-def loaded_for(source, selection=Selection(), encoder=None):
+def loaded_for(source, selection, encoder=None):
     def load(name, **options):
         raise Loaded(name, options["blocks"])
 
@@ -81,4 +81,4 @@ def test_read_support__whole_frames_of_a_camera_trap__are_searched_for_what_stan
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.png").touch()
 
-    assert loaded_for(tmp_path, encoder=named) == loaded
+    assert loaded_for(tmp_path, Selection(), named) == loaded
