@@ -170,7 +170,7 @@ def field_run(
     warnings: tuple[str, ...] = ()
     if detections is not None:
         boxes = read_detections(detections).matched([row.path for row in rows], folders)
-        fauna = Fauna.of(boxes, classes)
+        fauna = Fauna.of(boxes, classes, request.stored.config.tree)
         warnings = (*boxes.warnings, *(fauna.warnings if fauna else ()))
     if allowed is not None:
         there = read_allowed(allowed, classes, fauna.others if fauna else ())

@@ -2,18 +2,23 @@
 
 A label such as "…;mammalia;carnivora;canidae;vulpes;vulpes;red fox" holds an identifier, five ranks
 and a common name (https://github.com/google/cameratrapai). A higher taxon leaves the lower ranks
-empty. The tree of a file has only the labels that occur in it.
+empty. The tree has the labels of the classifier and those of a file, which may be of a later
+version.
 """
 
 from __future__ import annotations
 
+import lzma
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from metaadapter.adapter.label_tree import LabelTree
 from metaadapter.apps.field.detections import Detections
 from metaadapter.apps.field.species import PEOPLE, VEHICLES, folded, is_nothing, is_species
 from metaadapter.apps.field.species_posterior import Evidence
@@ -23,13 +28,8 @@ TaxonPath: TypeAlias = tuple[str, ...]
 RANKS = ("class", "order", "family", "species")
 GENUS = 4
 """The length of the path of a genus."""
-# Common words for whole classes of vertebrates.
-VERTEBRATES = {
-    "bird": "aves",
-    "mammal": "mammalia",
-    "reptile": "reptilia",
-    "amphibian": "amphibia",
-}
+BRITISH = {"gray": "grey", "hyena": "hyaena"}
+ASSETS = Path(__file__).parents[2] / "assets" / "speciesnet"
 # Labels without ranks; the third such label, "animal", is the root of the tree.
 NO_SPECIES = ("blank", "vehicle")
 NO_RESULT = "no cv result"
@@ -68,11 +68,12 @@ def name_of(path: TaxonPath) -> str:
     return f"{path[-1]} {RANKS[len(path) - 1]}" if path else "animal"
 
 
-def places_of(classes: Sequence[str], taxa: Iterable[Taxon]) -> dict[str, frozenset[TaxonPath]]:
+def places_of(classes: Iterable[str], taxa: Iterable[Taxon]) -> dict[str, frozenset[TaxonPath]]:
     """Return class → the paths of the taxa that it means; a class without any is missing.
 
-    A class means the taxon with its common name, else with its scientific name at any rank; else
-    all whose common names end with it, as "white-tailed deer" does for "deer".
+    A class means the taxa of which it is one of the `synonyms`; else those with its common name;
+    else that with its scientific name, at any rank; else all whose common names end with it, as
+    "honey badger" does for "badger".
     """
     common: dict[str, set[TaxonPath]] = {}
     scientific: dict[str, TaxonPath] = {}
@@ -85,6 +86,20 @@ def places_of(classes: Sequence[str], taxa: Iterable[Taxon]) -> dict[str, frozen
                 scientific[part[-1]] = part
     places = {label: _places(label, common, scientific) for label in classes}
     return {label: frozenset(paths) for label, paths in places.items() if paths}
+
+
+@cache
+def all_taxa() -> tuple[Taxon, ...]:
+    """The labels of SpeciesNet's classifier (metaadapter/assets/speciesnet)."""
+    lines = lzma.decompress((ASSETS / "labels.txt.xz").read_bytes()).decode().splitlines()
+    return tuple(Taxon.of(f";{line}") for line in lines)
+
+
+@cache
+def synonyms() -> dict[str, tuple[str, ...]]:
+    """Common English name that SpeciesNet does not have, or has for less → scientific names."""
+    lines = (ASSETS / "synonyms.csv").read_text(encoding="utf-8").splitlines()
+    return {name: tuple(taxa.split(";")) for name, taxa in (line.split(",") for line in lines)}
 
 
 def is_within(path: TaxonPath, place: TaxonPath) -> bool:
@@ -102,16 +117,19 @@ def _places(
         return {("vehicle",)}
     if name in PEOPLE:
         return {("mammalia", "primates", "hominidae", "homo")}
+    if known := {scientific[taxon] for taxon in synonyms().get(name, ())}:
+        return known
     if name in common:
         return common[name]
-    if name in scientific or name in VERTEBRATES:
-        return {scientific.get(name, (VERTEBRATES.get(name, name),))}
+    if name in scientific:
+        return {scientific[name]}
     ending = f" {name}"
     return {path for other, paths in common.items() if other.endswith(ending) for path in paths}
 
 
 def _spelled(name: str) -> str:
-    return " ".join("grey" if word == "gray" else word for word in folded(name).split())
+    """The name with British spelling, and without hyphens, which lists set as they please."""
+    return " ".join(BRITISH.get(word, word) for word in folded(name).replace("-", " ").split())
 
 
 MOST_NAMED = 5
@@ -140,8 +158,17 @@ class Fauna:
     """All labels of SpeciesNet in the file."""
 
     @classmethod
-    def of(cls, detections: Detections, classes: Sequence[str]) -> Fauna | None:
-        """The fauna of a file; `None` if it names no species."""
+    def of(
+        cls,
+        detections: Detections,
+        classes: Sequence[str],
+        tree: Mapping[str, str] | None = None,
+    ) -> Fauna | None:
+        """The fauna of a file; `None` if it names no species.
+
+        A class that SpeciesNet does not know means what the names below it in the label `tree`
+        (child → parent) mean.
+        """
         taxa = {
             label: Taxon.of(label)
             for label in sorted(detections.species_labels)
@@ -149,7 +176,12 @@ class Fauna:
         }
         if not taxa:
             return None
-        fauna = cls(classes, places_of(classes, taxa.values()))
+        below = LabelTree(tree or {})
+        places = places_of({*classes, *below.names}, {*all_taxa(), *taxa.values()})
+        for label in {*classes} - places.keys():
+            inner = [places[name] for name in places if label in below.path(name)]
+            places |= {label: frozenset().union(*inner)} if inner else {}
+        fauna = cls(classes, {label: places[label] for label in classes if label in places})
         labels = {label: fauna._spread(taxon) for label, taxon in taxa.items()}
         others = {
             taxon.name: taxon.path
@@ -183,14 +215,14 @@ class Fauna:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """A sentence on the classes that no label of SpeciesNet names."""
+        """A sentence on the classes that SpeciesNet does not know."""
         missing = [repr(label) for label in self.classes if label not in self.places]
         if not missing:
             return ()
         shown = ", ".join(missing[:MOST_NAMED]) + (", …" if len(missing) > MOST_NAMED else "")
         return (
-            f"no label of SpeciesNet in the detections names {shown}, so its scores are never for "
-            "these; English and scientific names of classes are understood",
+            f"SpeciesNet has no label for {shown}, so its scores are never for these; if an animal "
+            "has another English name, or a scientific one, name the class so",
         )
 
     def evidence(self, scores: Mapping[str, float]) -> Evidence:

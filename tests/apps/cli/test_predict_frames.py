@@ -187,7 +187,7 @@ def test_predict__species_of_speciesnet__are_evidence_and_stand_for_the_rest_of_
     assert observed["Lynx"]["classifiedBy"].startswith("metaadapter ")
     named = json.loads(exported.read_text())["classification_categories"].values()
     assert "northern raccoon" in named
-    assert "names 'heron', 'red_fox'" in with_species.err
+    assert "SpeciesNet has no label" not in with_species.err
 
 
 def test_predict__all_files_at_once__agree_with_one_another(ask, trap, tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaadapter.apps.field.detections import Detections
-from metaadapter.apps.field.fauna import Fauna
+from metaadapter.apps.field.fauna import Fauna, all_taxa, synonyms
 from metaadapter.apps.field.species_posterior import WRONG, Evidence, posterior
 from metaadapter.apps.field.species_predictions import species_answer
 from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
@@ -33,10 +33,10 @@ ALL = (
 )
 
 
-def fauna_of(classes, labels=ALL):
+def fauna_of(classes, labels=ALL, tree=None):
     box = Detection("animal", 0.9, Box(0, 0, 1, 1), dict.fromkeys(labels, 0.1))
     frames = {"1.jpg": FrameDetections("1.jpg", (box,))}
-    return Fauna.of(Detections(Path("d.json"), "", {}, {"1": "animal"}, frames), classes)
+    return Fauna.of(Detections(Path("d.json"), "", {}, {"1": "animal"}, frames), classes, tree)
 
 
 def spread(classes, scores):
@@ -65,6 +65,70 @@ def test_fauna__name_of_a_class__means_the_taxa_of_common_or_scientific_names(la
     for taxon in ALL:
         named, _, _ = spread([label, "ostrich"], {taxon: 0.5})
         assert (named.get(label) == 0.5) == (taxon in taxa)
+
+
+MEANT = {
+    "wild hog": {"sus scrofa", "sus scrofa scrofa"},
+    "coyote": {"canis latrans"},
+    "prairie wolf": {"canis latrans"},
+    "mountain_lion": {"puma concolor"},
+    "Cougar": {"puma concolor"},
+    "wild turkey": {"meleagris gallopavo"},
+    "mule deer": {"odocoileus hemionus"},
+    "whitetail": {"odocoileus virginianus"},
+    "deer": {"cervidae"},
+    "caribou": {"rangifer tarandus"},
+    "raccoon": {"procyon"},
+    "opossum": {"didelphidae"},
+    "dog": {"canis familiaris"},
+    "cat": {"felis catus"},
+    "cow": {"bos taurus"},
+    "horse": {"equus caballus"},
+    "grey wolf": {"canis lupus"},
+    "wolf": {"canis lupus"},
+    "grizzly bear": {"ursus arctos", "ursus u. arctos"},
+    "bear": {"ursidae"},
+    "spotted hyena": {"crocuta crocuta"},
+    "groundhog": {"marmota monax"},
+    "dik-dik": {"madoqua"},
+    "rabbit": {"oryctolagus", "sylvilagus"},
+    "bird": {"aves"},
+    "snake": {"squamata"},
+    "Vulpes vulpes": {"vulpes vulpes"},
+}
+
+
+@pytest.mark.parametrize("label", MEANT)
+def test_fauna__name_of_the_whole_list__means_these_scientific_names(label):
+    paths = fauna_of([label]).places[label]
+    assert {" ".join(path[3:]) or path[-1] for path in paths} == MEANT[label]
+
+
+def test_synonyms__all__mean_taxa_of_the_list():
+    known = {part for path, _ in all_taxa() for part in (*path, " ".join(path[3:]))}
+    assert {taxon for taxa in synonyms().values() for taxon in taxa} <= known
+
+
+def test_fauna__of_one_camera__names_classes_that_its_file_does_not():
+    classes = ["deer", "wild hog", "unicorn"]
+    fauna = fauna_of(classes, [WHITE_TAIL, BLANK])
+
+    evidence = fauna.evidence({WHITE_TAIL: 0.9})
+
+    assert evidence.scores_C.tolist() == [0.9, 0, 0]
+    assert evidence.is_named_C.tolist() == [True, True, False]
+    (warning,) = fauna.warnings
+    assert "'unicorn'" in warning
+    assert "hog" not in warning
+    assert not fauna.others
+
+
+def test_fauna__class_that_only_a_tree_explains__means_the_names_below_it():
+    tree = {"red fox": "small game", "raccoon": "small game", "small game": ""}
+    fauna = fauna_of(["small game", "deer"], tree=tree)
+
+    assert fauna.evidence({RED_FOX: 0.5, RACCOON: 0.2}).scores_C.tolist() == [0.7, 0]
+    assert not fauna.warnings
 
 
 def test_fauna__scores__go_to_the_lowest_class_evenly_below_a_label_and_else_to_the_rest():
