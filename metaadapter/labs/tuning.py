@@ -127,7 +127,7 @@ class TuningStep:
         if not isinstance(encoder, FrozenEncoder):
             raise UsageError(
                 "--inside trains a part of an open_clip model, but the encoder "
-                f"{origin.encoder} is of your own; leave --inside out, or name another encoder"
+                f"{origin.encoder} is none; leave --inside out, or name another encoder"
             )
         generator, _ = shared_generator(self.generator)
         self.inside = tuned = tune_inside(

@@ -44,9 +44,13 @@ def advise_labels(
     page_file: Path | None,
 ) -> None:
     """Choose the pictures to label, print them, and write a table to fill in."""
+    from metaadapter.data.capture_time import are_whole_frames
+
     with console.progress():
         to_label, warnings = _candidates(source, detections, min_confidence)
-        encoder = choice.load(whole_frames=False, boxed=detections is not None)
+        boxed = detections is not None
+        whole_frames = not boxed and are_whole_frames(to_label.animals, ())
+        encoder = choice.load(whole_frames=whole_frames, boxed=boxed)
         chosen, more, unreadable = _choose(to_label, n_label, encoder, choice)
     about = console.warn_of_pictures("the unlabelled", (*warnings, *more), unreadable)
     if page_file is not None:

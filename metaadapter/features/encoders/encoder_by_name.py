@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from metaadapter.errors import MetaAdapterError, UsageError
+from metaadapter.features.blocks import default_blocks
 from metaadapter.features.device import Precision
 from metaadapter.features.encoders.encoder_source import SALIENT, resolve_encoder
 from metaadapter.features.encoders.frozen_encoder import FrozenEncoder
@@ -30,7 +31,8 @@ def load_encoder(
     Args:
         name: A name for `FrozenEncoder.load`; or FILE.py:FACTORY, a function or class in a Python
             file that is called without arguments and returns an `ImageEncoder`. The file is run.
-            With "salient:" before it, a `SalientEncoder` of that encoder.
+            With "salient:" before it, a `SalientEncoder` of that encoder, by default without the
+            blocks that describe the place of a frame.
         device: As for `FrozenEncoder.load`. An encoder in a Python file sets all options itself.
         precision: The number format of the calculation.
         templates: The sentences that class names are put into.
@@ -48,16 +50,17 @@ def load_encoder(
     if name.startswith(SALIENT):
         from metaadapter.features.encoders.salient_encoder import SalientEncoder
 
-        inner = load_encoder(
-            name.removeprefix(SALIENT),
+        inner, names = name.removeprefix(SALIENT), None if blocks is None else tuple(blocks)
+        encoder = load_encoder(
+            inner,
             device=device,
             precision=precision,
             templates=templates,
             zoom=zoom,
-            blocks=blocks,
+            blocks=default_blocks(names, inner, is_camera_trap=True),
             remembered_by=remembered_by,
         )
-        return SalientEncoder(inner)
+        return SalientEncoder(encoder)
     if not is_user_code(name):
         if remembered_by is not None:
             _require_known(name, remembered_by)

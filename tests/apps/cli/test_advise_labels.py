@@ -58,6 +58,19 @@ def test_label__detections__chooses_boxes_of_each_kind_and_an_empty_frame(advise
     assert "fill in its column label" in done.err
 
 
+def test_label__frames_of_a_camera_trap__are_compared_by_what_stands_out(run, season):
+    exif = Image.Exif()
+    exif[0x010F] = "RECONYX"
+    for path in (season / "frames").rglob("*.png"):
+        Image.open(path).save(path.with_suffix(".jpg"), exif=exif)
+        path.unlink()
+
+    ask = functools.partial(run, "doctor", "--advise", season / "frames", "--label", 3, "--json")
+
+    assert ask().document["encoder"] == "salient:tiny"
+    assert ask("--encoder", "tiny").document["encoder"] == "tiny"
+
+
 def test_label__table_filled_in__is_read_by_adapt(advise, season, run, tmp_path, encoder):
     table, names = season / "label.csv", [*COLOURS]
     chosen = advise(7, "--detections", season / "frames.json", "--out", table)

@@ -130,12 +130,15 @@ def test_adapt__whole_frames__cuts_out_what_stands_out(trap, run, tmp_path):
     done = run("adapt", tmp_path / "labelled", "--out", out)
     answers = run("predict", out, trap / "frames", "--json").document
     export = run("export", out, "--onnx", tmp_path / "whole.onnx", "--pixels")
+    inside = run("adapt", tmp_path / "labelled", "--inside", "bottleneck", "--out", tmp_path / "in")
 
     assert done.code == 0, done.err
     assert load_adapter(out).config.origin.encoder == answers["encoder"] == "salient:tiny"
     assert len(answers["predictions"]) == 7
     assert "cuts out a part of each picture" in export.err
     assert "--encoder tiny" in export.err
+    assert inside.code == 0, inside.err
+    assert load_adapter(tmp_path / "in").config.origin.encoder == "tiny"
 
 
 def test_predict__box__is_answered_as_its_crop_in_a_manifest(ask, trap, run, animals, tmp_path):

@@ -17,7 +17,7 @@ from metaadapter.features.encoders.salient_encoder import (
 
 @pytest.fixture(scope="module")
 def encoder():
-    return load_encoder("salient:tiny", device="cpu", blocks=["joint"])
+    return load_encoder("salient:tiny", device="cpu")
 
 
 def frame(left, top, size=(640, 480)):

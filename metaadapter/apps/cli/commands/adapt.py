@@ -154,11 +154,12 @@ def adapt(
         class_names = ClassNames.parsed(texts, added if support else (), describe or ())
     cut = field_options.read_cut(pictures or support, unlabelled, detections or (), min_confidence)
     with console.progress():
-        tune = None
+        tune, options = None, choice.options
         if inside is not None:
             from metaadapter.labs.tuning import TuningStep
 
-            tune = TuningStep(generator)
+            # The default encoder of whole frames has no tower of its own to train.
+            tune, options = TuningStep(generator), {**options, "encoder": choice.name}
         adapted = adapt_pictures(
             support,
             classes=classes,
@@ -167,7 +168,7 @@ def adapt(
             unlabelled=unlabelled,
             tree=tree,
             several=several,
-            **choice.options,
+            **options,
             templates=choice.templates,
             mode=mode,
             generator=generator,
