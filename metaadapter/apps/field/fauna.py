@@ -73,17 +73,17 @@ def places_of(classes: Iterable[str], taxa: Iterable[Taxon]) -> dict[str, frozen
 
     A class means the taxa of which it is one of the `synonyms`; else those with its common name;
     else that with its scientific name, at any rank; else all whose common names end with it, as
-    "honey badger" does for "badger".
+    "honey badger" does for "badger"; else those of the name without an "s" at its end.
     """
     common: dict[str, set[TaxonPath]] = {}
-    scientific: dict[str, TaxonPath] = {}
+    scientific: dict[str, set[TaxonPath]] = {}  # a family may be in two orders, as Cervidae is
     for path, name in taxa:
         common.setdefault(_spelled(name), set()).add(path)
         for length in range(1, len(path) + 1):
             part = path[:length]
-            scientific[name_of(part)] = part
+            scientific.setdefault(name_of(part), set()).add(part)
             if length <= GENUS:
-                scientific[part[-1]] = part
+                scientific.setdefault(part[-1], set()).add(part)
     places = {label: _places(label, common, scientific) for label in classes}
     return {label: frozenset(paths) for label, paths in places.items() if paths}
 
@@ -108,7 +108,7 @@ def is_within(path: TaxonPath, place: TaxonPath) -> bool:
 
 
 def _places(
-    label: str, common: Mapping[str, set[TaxonPath]], scientific: Mapping[str, TaxonPath]
+    label: str, common: Mapping[str, set[TaxonPath]], scientific: Mapping[str, set[TaxonPath]]
 ) -> set[TaxonPath]:
     name = _spelled(label)
     if is_nothing(label):
@@ -117,14 +117,15 @@ def _places(
         return {("vehicle",)}
     if name in PEOPLE:
         return {("mammalia", "primates", "hominidae", "homo")}
-    if known := {scientific[taxon] for taxon in synonyms().get(name, ())}:
+    if known := {path for taxon in synonyms().get(name, ()) for path in scientific[taxon]}:
         return known
     if name in common:
         return common[name]
     if name in scientific:
-        return {scientific[name]}
+        return scientific[name]
     ending = f" {name}"
-    return {path for other, paths in common.items() if other.endswith(ending) for path in paths}
+    found = {path for other, paths in common.items() if other.endswith(ending) for path in paths}
+    return found if found or not name.endswith("s") else _places(name[:-1], common, scientific)
 
 
 def _spelled(name: str) -> str:
@@ -207,7 +208,9 @@ class Fauna:
     def scientific_names(self) -> dict[str, str]:
         """Answer → scientific name, where it means one taxon alone."""
         alone = {
-            label: next(iter(paths)) for label, paths in self.places.items() if len(paths) == 1
+            label: next(iter(paths))
+            for label, paths in self.places.items()
+            if len({Taxon(path, label).scientific_name for path in paths}) == 1
         }
         paths = alone | {**self.others}
         named = {name: Taxon(path, name).scientific_name for name, path in paths.items()}

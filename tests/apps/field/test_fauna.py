@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaadapter.apps.field.detections import Detections
-from metaadapter.apps.field.fauna import Fauna, all_taxa, synonyms
+from metaadapter.apps.field.fauna import Fauna, all_taxa, name_of, places_of, synonyms
 from metaadapter.apps.field.species_posterior import WRONG, Evidence, posterior
 from metaadapter.apps.field.species_predictions import species_answer
 from metaadapter.data.boxes.frame_detections import Detection, FrameDetections
@@ -93,6 +93,9 @@ MEANT = {
     "dik-dik": {"madoqua"},
     "rabbit": {"oryctolagus", "sylvilagus"},
     "bird": {"aves"},
+    "Birds": {"aves"},
+    "coyotes": {"canis latrans"},
+    "beaver": {"castor"},
     "snake": {"squamata"},
     "Vulpes vulpes": {"vulpes vulpes"},
 }
@@ -107,6 +110,28 @@ def test_fauna__name_of_the_whole_list__means_these_scientific_names(label):
 def test_synonyms__all__mean_taxa_of_the_list():
     known = {part for path, _ in all_taxa() for part in (*path, " ".join(path[3:]))}
     assert {taxon for taxa in synonyms().values() for taxon in taxa} <= known
+
+
+@pytest.mark.parametrize(
+    ("label", "of_file"),
+    [
+        ("camel", "a;mammalia;artiodactyla;camelidae;camelus;dromedarius;dromedary camel"),
+        ("camel", "a;mammalia;cetartiodactyla;camelidae;camelus;dromedarius;dromedary camel"),
+        ("deer", "a;mammalia;artiodactyla;cervidae;;;cervidae family"),
+        ("deer", WHITE_TAIL),
+        ("canis", COYOTE),
+    ],
+)
+def test_fauna__family_in_two_orders__is_meant_in_both(label, of_file):
+    fauna = fauna_of([label, "ostrich"], [of_file])
+
+    assert fauna.evidence({of_file: 0.5}).scores_C.tolist() == [0.5, 0]
+    assert len({name_of(path) for path in fauna.places[label]}) == 1
+
+
+def test_places_of__taxa_in_another_order__are_the_same():
+    names = [*MEANT, "fox", "jay"]
+    assert places_of(names, all_taxa()) == places_of(names, reversed(all_taxa()))
 
 
 def test_fauna__of_one_camera__names_classes_that_its_file_does_not():
