@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # The beginnings of the files that an earlier run has written.
 OF_TRAPS = {
     "megadetector": rb'\A.{0,65536}"classifier": "metaadapter ',
-    "timelapse": rb"\AFile,RelativePath,DateTime,DeleteFlag,Species,Count,Probability(,Counts)?\r",
+    "timelapse": rb"\AFile,RelativePath,DateTime,DeleteFlag,Species,Count,Probability,Counts\r",
 }
 OF_TIMES = {"timelapse", "camtrap-dp"}
 
