@@ -157,7 +157,7 @@ def _note_boxes(console: Console, request: PredictionRequest) -> None:
         console.note(
             "these frames have no boxes; with those of a detector for labelled and new frames "
             "(--detections of adapt and predict), 6 and 12 more of 100 were right at one labelled "
-            "frame of each class, 2 and 3 at four"
+            "frame of each class, 2 at four"
         )
 
 
