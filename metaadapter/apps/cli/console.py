@@ -20,9 +20,9 @@ from metaadapter.files.progress import Progress, showing
 from metaadapter.files.strict_json import json_text
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
+    from metaadapter.apps.cli.bar import TitledBar
     from metaadapter.data.inputs import UnreadableImage
 
 MAX_LISTED = 10
@@ -191,8 +191,10 @@ class Console:
         with self._bar("{task.elapsed:.0f} s") as bar:
             yield Count(bar, bar.add_task(description, total=None))
 
-    def _bar(self, measure: str) -> Bars:
+    def _bar(self, measure: str) -> TitledBar:
         from rich import progress as bars
+
+        from metaadapter.apps.cli.bar import TitledBar
 
         columns = (
             bars.TextColumn("{task.description}"),
@@ -202,14 +204,14 @@ class Console:
             bars.TimeRemainingColumn(),
         )
         hidden = self.silent or not self.stderr.is_terminal
-        return bars.Progress(*columns, console=self.stderr, transient=True, disable=hidden)
+        return TitledBar(*columns, console=self.stderr, transient=True, disable=hidden)
 
 
 @final
 class Count:
     """The bar that `Console.counting` shows."""
 
-    def __init__(self, bar: Bars, task: TaskID) -> None:
+    def __init__(self, bar: TitledBar, task: TaskID) -> None:
         self._bar, self._task = bar, task
 
     def __call__(self, done: int, total: int) -> None:
