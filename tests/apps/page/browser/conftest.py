@@ -136,6 +136,8 @@ def visit(chromium, address, request):
         context = browser.new_context(locale=locale, viewport=viewport)
         contexts.append(context)
         context.on("weberror", lambda error: faults.append(str(error.error)))
+        # The browser hands its file dialogs over only while somebody listens: from the start.
+        context.on("page", lambda page: page.on("filechooser", lambda _: None))
         assert context.request.get(address, timeout=MINUTES).ok
         origin = address.split("/?")[0]
         name = f"{request.node.name} {len(contexts)}"

@@ -36,7 +36,6 @@ def page(visit, address):
     document = visit().new_page()
     faults, hosts = [], set()
     document.on("console", lambda message: message.type == "error" and faults.append(message.text))
-    document.on("filechooser", lambda _: None)  # from the start: a key is quicker than asking
     document.on("request", lambda request: hosts.add(request.url.split("/")[2]))
     document.goto(address)
     document.wait_for_selector("body[data-state=welcome]")
