@@ -80,9 +80,6 @@ def state(n_classes: int = 20, n_shots: int = 4, n_tray: int = 2000, **changes: 
     }
     if n_classes > 3 and ready:
         left_out[classes[2]["pictures"][0]] = answer(classes, 3, 0.83)
-    groups: dict[int, list[str]] = {}
-    for picture, kind in tray.items():
-        groups.setdefault(kind, []).append(picture)
     pictures = [*(picture for entry in classes for picture in entry["pictures"]), *tray]
     given = {
         "/project": PROJECT
@@ -102,7 +99,6 @@ def state(n_classes: int = 20, n_shots: int = 4, n_tray: int = 2000, **changes: 
             "left_out": left_out,
         },
         "/advice": {"advice": [], "settled": []},
-        "/alike": {"groups": list(groups.values())},
         "/work": WORK,
         "/projects": PROJECTS,
         "/history": HISTORY,

@@ -141,7 +141,6 @@ function showFrame() {
   const isNew = !classes.length && !size;
   document.body.dataset.state = isNew ? "welcome" : "sorting";
   document.body.classList.toggle("no-pictures", !pictures.length);
-  document.title = name ? `${name} – metaadapter` : "metaadapter";
   byId("welcome").hidden = !isNew;
   if (isNew) render(byId("welcome-several"), severalBox());
   byId("classes").hidden = isNew;

@@ -2,7 +2,7 @@
 import { button, byId, html, render } from "./html.js";
 import { clearErrors, readOut, showError } from "./messages.js";
 import { project } from "./project.js";
-import { count, duration, say, sayOf } from "./words.js";
+import { count, duration, percent, say, sayOf } from "./words.js";
 
 let upload = null; // the one in progress
 let next = []; // names of detectors' files that wait for the upload
@@ -24,9 +24,11 @@ export function showWork() {
   const { work } = project;
   const bar = byId("work");
   const wasHidden = bar.hidden;
+  const { done, total, seconds_left: left } = upload ?? work;
   bar.hidden = !upload && !work.busy;
+  const title = project.name ? `${project.name} – metaadapter` : "metaadapter";
+  document.title = bar.hidden ? title : `${typeof left === "number" ? duration(left) : percent(done / (total || 1))} · ${title}`;
   if (!bar.hidden) {
-    const { done, total } = upload ?? work;
     const message = messageOf(work);
     render(bar, html`
       <p id="work-text">${message}</p>

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from tests.apps.page.browser.conftest import choose, of_class, project_kept
+from tools.page_screenshots import open_state
+from tools.page_states import WORK, state
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
@@ -77,6 +79,18 @@ def test_full_disk__stops_the_bar_of_the_upload(page):
     expect(page.locator(".error")).to_contain_text("No space left on device.")
     expect(page.locator("#work")).to_be_hidden()
     assert "--out" not in page.locator(".error").inner_text()
+
+
+def test_title__begins_with_the_time_left_or_the_part_done_until_the_work_is_done(chromium):
+    given = state(2, 1, 4, work={"busy": True, "done": 84, "total": 200, "seconds_left": 125.0})
+    page = open_state(chromium, given, None)
+
+    expect(page).to_have_title("2 minutes · Camera 4, July – metaadapter")
+    given["/work"] |= {"seconds_left": None}
+    expect(page).to_have_title("42% · Camera 4, July – metaadapter")
+    given["/work"] = WORK
+    expect(page).to_have_title("Camera 4, July – metaadapter")
+    page.close()
 
 
 def test_refused_name_of_a_class__is_told_below_its_field_until_another_one_is_written(page):
