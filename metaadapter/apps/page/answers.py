@@ -25,7 +25,7 @@ from metaadapter.features.origin import Origin
 from metaadapter.features.store.picture_facts import PictureFacts
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import shared_generator
-from metaadapter.workflow.fit_adapter import fit_pictures
+from metaadapter.workflow.fit_adapter import first_of_groups, fit_pictures
 from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.labelled_support import support_of
 from metaadapter.workflow.pool_gain import pool_gain
@@ -82,7 +82,8 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
         return Results(snapshot.revision)
     if before.stored is None or before.task is None or task.key != before.task.key:
         stored = fit(task, encoder)
-        labelled, (numbers, by_others) = tuple(snapshot.labelled), left_out(stored)
+        groups = [picture.group for picture in task.pictures.pictures]
+        labelled, (numbers, by_others) = tuple(snapshot.labelled), left_out(stored, groups)
         named = with_ids(task, stored, by_others)
         of_labelled = {labelled[n]: one for n, one in zip(numbers, named, strict=True)}
         before = Results(snapshot.revision, task, labelled, stored, {}, of_labelled)
@@ -208,19 +209,23 @@ def _facts(snapshot: Snapshot, pictures: list[str]) -> list[BoxFacts]:
     return facts
 
 
-def left_out(stored: StoredAdapter) -> tuple[list[int], list[Prediction]]:
+def left_out(stored: StoredAdapter, groups: Sequence[str]) -> tuple[list[int], list[Prediction]]:
     """Return the numbers of pictures, except those alone in a class, and their predictions.
 
-    The predictions are those by the other pictures.
+    The predictions are those by the other pictures. Each of the `groups`, such as a series, has
+    only its first picture in a class, because the others are nearly equal to it.
     """
     generator, _ = shared_generator(stored.config.generator)
     assert isinstance(generator, Generator)
     assert stored.support is not None
-    predicted = generator.left_out(stored.support)
+    support = stored.support.with_pool(None)
+    first = first_of_groups(support, groups) or support
+    predicted = generator.left_out(first)
     counts, known = predicted.counts, predicted.known
-    places = counts.nonzero()[:, 0].tolist()
-    order = stored.support.order
-    numbers = places if stored.support.has_label_sets else [order[place] for place in places]
+    numbers = counts.nonzero()[:, 0].tolist()
+    if not support.has_label_sets:
+        places = first.present_TNK[support.present_TNK].nonzero()[:, 0]
+        numbers = [support.order[place] for place in places[counts].tolist()]
     known_N = None if known is None else known[counts].numpy()
     rows_NC, names = predicted.log_p[counts].exp().numpy(), [*map(str, stored.config.classes)]
     answers = best_classes(names, Probabilities(rows_NC, known_N), stored.weights)

@@ -63,7 +63,8 @@ class LabelledTask:
     @property
     def key(self) -> tuple[object, ...]:
         """A value that is equal for tasks with equal adapters."""
-        return self.several, dict(self.classes), self.labels, self.pictures.sha256
+        facts = [(picture.sha256, picture.group) for picture in self.pictures.pictures]
+        return self.several, dict(self.classes), self.labels, facts
 
     @property
     def ids(self) -> dict[str, str]:
@@ -145,7 +146,7 @@ class Snapshot:
 
         A class without a picture is part of the task if the encoder reads texts and its name is no
         placeholder; not so with several labels a picture. The pictures of none of the classes form
-        a class without a text, or with several labels show no class.
+        a class without a text, or with several labels show no class. A series is a group.
         """
         labelled = self.labelled
         labels = tuple(self.pictures[picture].labels for picture in labelled)
@@ -164,7 +165,7 @@ class Snapshot:
                 self.pictures[picture].name,
                 SEPARATOR.join(names[one] for one in of_picture),
                 "",
-                "",
+                self.series.get(picture, Seen(None, 0, None)).series or "",
                 picture,
             )
             for picture, of_picture in zip(labelled, labels, strict=True)

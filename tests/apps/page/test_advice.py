@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from metaadapter.apps.field.series import Seen
 from metaadapter.apps.page.answers import Results, updated
 from metaadapter.apps.page.entries import ClassEntry, PictureEntry
 from metaadapter.apps.page.hints import advice_on
@@ -21,23 +22,26 @@ COUNTS = r"(\d+|None) of the (\d+) pictures of .* would be recognised"
 def publish(colour_encoder):
     """The results for two classes whose names say nothing, with so many pictures each."""
 
-    def make(shots, *, seed, n_copies):
+    def make(shots, *, seed, n_copies, in_series=False, n_kept=None):
         rng = np.random.default_rng(seed)
         mean = rng.standard_normal(WIDTH)
         labels = [number for number, n in enumerate(shots) for _ in range(n)]
         rows = mean + 0.8 * rng.standard_normal((len(labels), WIDTH))
         rows = np.concatenate([rows, rows[:n_copies]])
         labels = [*labels, *labels[:n_copies]]
-        ids = [f"{number:064x}" for number in range(len(labels))]
+        ids = [f"{number:064x}" for number in range(len(labels))][:n_kept]
         rows = (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
         snapshot = Snapshot(
             revision=0,
             classes={str(n): ClassEntry(name=f"class {n}", place=n) for n in range(2)},
             pictures={
                 key: PictureEntry(name=f"{key}.png", labels=(str(label),), place=place)
-                for place, (key, label) in enumerate(zip(ids, labels, strict=True))
+                for place, (key, label) in enumerate(zip(ids, labels, strict=False))
             },
-            encoded=dict(zip(ids, rows, strict=True)),
+            encoded=dict(zip(ids, rows, strict=False)),
+            series={key: Seen(ids[n % sum(shots)], n, None) for n, key in enumerate(ids)}
+            if in_series
+            else {},
         )
         return updated(Results(), snapshot, colour_encoder)
 
@@ -63,6 +67,17 @@ def test_advice__class_that_needs_pictures__counts_the_answers_of_the_page(publi
             assert int(n_right.replace("None", "0")) == right(results, advice.pictures)
             counts.add(n_right)
     assert len(counts) > 1
+
+
+def test_left_out__of_frames_of_a_series__is_that_of_the_first_frames_alone(publish):
+    first = publish((4, 5), seed=0, n_copies=6, n_kept=9)
+    series = publish((4, 5), seed=0, n_copies=6, in_series=True)
+    copies = publish((4, 5), seed=0, n_copies=6)
+
+    assert series.left_out.keys() == first.left_out.keys() < copies.left_out.keys()
+    for picture, answer in first.left_out.items():
+        assert series.left_out[picture].label == answer.label
+        assert series.left_out[picture].probability == pytest.approx(answer.probability)
 
 
 @pytest.mark.parametrize(
