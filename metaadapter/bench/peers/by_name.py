@@ -23,6 +23,7 @@ from metaadapter.bench.peers.descent import (
     zs_lp,
 )
 from metaadapter.bench.peers.gda import gda
+from metaadapter.bench.peers.heads_of_programs import frigate, random_forest
 from metaadapter.bench.peers.logistic_probe import logistic_probe, self_training
 from metaadapter.bench.peers.lp_plus_plus import lp_plus_plus
 from metaadapter.bench.peers.prototypes import proto_net, prototypes, ss_text, text_mean
@@ -53,6 +54,8 @@ PEERS: dict[str, Peer] = {
     "logistic probe": logistic_probe,
     "ridge towards text": ridge_towards_text,
     "ProtoNet": proto_net,
+    "Frigate": frigate,
+    "random forest": random_forest,
 }
 
 POOL_PEERS: dict[str, Peer] = {
