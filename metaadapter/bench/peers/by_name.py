@@ -1,6 +1,6 @@
 """The peers: few-shot heads for frozen features, each with one setting for all tasks.
 
-All are published but `ridge towards text`, the generator's closed form in its simplest shape.
+All are published or in use but `ridge towards text`, the closed form in its simplest shape.
 
 No peer is tuned to a task: its settings are its authors' defaults or their most frequent choice,
 and training stops at a fixed step. So no peer needs labelled pictures beyond the support. The peers
