@@ -37,12 +37,8 @@ def add_classes(
     They get the first free places, so that all others keep theirs, and with them their numbers.
     """
     if len(contents.classes) + len(names) > MAX_CLASSES:
-        raise Refusal(
-            409,
-            "too-many",
-            f"A project has at most {MAX_CLASSES} classes. Remove some first.",
-            most=MAX_CLASSES,
-        )
+        sentence = f"A project has at most {MAX_CLASSES} classes. Remove some first."
+        raise Refusal(409, "too-many", sentence, most=MAX_CLASSES)
     if any(label in contents.classes for label in names):
         raise Refusal(409, "invalid", "There is already a class with this id.")
     if contents.settings.several:
@@ -77,13 +73,19 @@ def change_class(
     return contents.changes("class", {label: after})
 
 
-def remove_class(contents: Contents, label: str) -> tuple[Change, ...]:
-    """The changes that remove a class; its pictures keep their other classes, or go to the tray."""
-    contents.require_class(label)
-    rest = {
-        picture: tuple(one for one in contents.pictures[picture].labels if one != label)
-        for picture in contents.piles()[label]
-    }
+def remove_class(contents: Contents, label: str, into: Labels = ()) -> tuple[Change, ...]:
+    """The changes that remove a class; its pictures get the class `into`, or go to the tray.
+
+    They keep their other classes.
+    """
+    for one in (label, *into):
+        contents.require_class(one)
+    if label in into:
+        raise Refusal(409, "invalid", "A class cannot be merged into itself. Choose another one.")
+    rest: dict[str, Labels] = {}
+    for key in contents.piles()[label]:
+        others = [one for one in contents.pictures[key].labels if one != label]
+        rest[key] = tuple(dict.fromkeys((*others, *into)))
     return (*move_pictures(contents, rest), *contents.changes("class", {label: None}))
 
 

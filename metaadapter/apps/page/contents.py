@@ -36,6 +36,7 @@ EditKind = Literal[
     "changed-class",
     "changed-labelling",
     "changed-settings",
+    "merged-class",
     "put-back",
     "put-into",
     "put-to-none",

@@ -190,3 +190,20 @@ def test_one_label__that_becomes_several__keeps_its_labels_and_ends_its_advice(p
     project.client.post("/undo")
     assert "thresholds" not in project.answers()
     assert COLOURS.keys() == {entry["name"] for entry in project.state["classes"]}
+
+
+def test_merged_class__gives_its_pictures_the_other_class_in_one_edit(labelled):
+    labelled.fill(1)
+    before, (red, blue) = labelled.project.state, labelled.ids.values()
+    refused = [
+        labelled.client.delete(f"/classes/{red}?into={into}").status_code for into in (red, "ffff")
+    ]
+    merged = labelled.client.delete(f"/classes/{red}?into={blue}")
+    after = labelled.project.state
+    undone = labelled.client.post("/undo").json()
+
+    assert (refused, merged.status_code) == ([409, 404], 200)
+    names = {picture: ["blue"] if one else [] for picture, one in labelled.labels.items()}
+    assert (labelled.names_of(after), len(after["classes"])) == (names, 1)
+    assert undone["edit"] == "Merged the class red into blue"
+    assert labelled.project.state["classes"] == before["classes"]

@@ -119,12 +119,21 @@ def edit_class(editor: OpenEditor, label: ClassId, change: ClassChange) -> Reply
 
 
 @routes.delete("/classes/{label}")
-def delete_class(editor: OpenEditor, label: ClassId) -> Reply:
-    """Remove a class; its pictures go to the tray."""
+def delete_class(
+    editor: OpenEditor,
+    label: ClassId,
+    into: Annotated[ClassId | None, Query(description="The class that its pictures get.")] = None,
+) -> Reply:
+    """Remove a class; its pictures go to the tray, or to the class `into`."""
 
     def edit(contents: Contents) -> Edit:
-        name, changes = contents.require_class(label).name, remove_class(contents, label)
-        return Edit(f"Removed the class {name}", changes, "removed-class", {"name": name})
+        name = contents.require_class(label).name
+        changes = remove_class(contents, label, () if into is None else (into,))
+        if into is None:
+            return Edit(f"Removed the class {name}", changes, "removed-class", {"name": name})
+        other = contents.classes[into].name
+        said, values = f"Merged the class {name} into {other}", {"name": name, "other": other}
+        return Edit(said, changes, "merged-class", values)
 
     return editor.edit(edit)
 

@@ -72,6 +72,7 @@ export const edits = {
   addClass: (id, name) => ({ method: "POST", path: "/classes", json: { id, name } }),
   changeClass: (id, changes) => ({ method: "PATCH", path: `/classes/${id}`, json: changes }),
   removeClass: (id) => ({ method: "DELETE", path: `/classes/${id}` }),
+  mergeClass: (id, into) => ({ method: "DELETE", path: `/classes/${id}?into=${into}` }),
   label: (labels) => ({ method: "POST", path: "/labels", json: { labels } }),
   removePictures: (pictures) => ({ method: "DELETE", path: "/pictures", json: { pictures } }),
   changeBox: (frame, before, after) => ({ method: "POST", path: `/frames/${frame}/boxes`, json: { before, after } }),

@@ -139,3 +139,15 @@ def test_removed_class__offers_undo_at_its_place(page):
     page.get_by_label("Name of a new class").fill("coat")
     page.keyboard.press("Enter")
     expect(page.locator(".removed")).to_have_count(0)
+
+
+def test_class__merged_into_another__is_gone_with_its_pictures_there_until_undo(page):
+    page.get_by_role("button", name="Merge into …: hat").click()
+    page.get_by_role("dialog").get_by_role("button", name="shoes").click()
+    expect(page.locator(".class")).to_have_count(1)
+    (shoes,) = project_kept(page)["classes"]
+    assert (shoes["name"], len(shoes["pictures"])) == ("shoes", 6)
+
+    page.keyboard.press("Control+z")
+    expect(page.locator(".class")).to_have_count(2)
+    assert [len(one["pictures"]) for one in project_kept(page)["classes"]] == [3, 3]
