@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps
+from torch.nn.functional import interpolate
 
 from metaadapter.adapter.known import known_threshold, place_of_none
 from metaadapter.adapter.stored import StoredAdapter
@@ -106,6 +108,24 @@ def square_cases(
         square = ImageOps.fit(decode_image(row.picture), (side, side), Image.Resampling.BICUBIC)
         batch = np.array(square)[None]
         yield Case(batch, _expected(stored, encoder.encode_images(batch)))
+
+
+def squashed_cases(
+    stored: StoredAdapter, encoder: ImageEncoder, pictures: EncodedPictures, side: int
+) -> Iterator[Case]:
+    """Yield each picture as `squashed`, with its probabilities alone."""
+    for row in pictures.rows:
+        batch = squashed(np.array(decode_image(row.picture)), side)[None]
+        yield Case(batch, _expected(stored, encoder.encode_images(batch))[:1])
+
+
+def squashed(
+    pixels: UInt8[np.ndarray, "height width 3"], side: int
+) -> UInt8[np.ndarray, "side side 3"]:
+    """Resize a picture of any shape to a square without smoothing, as OpenCV does by default."""
+    planes = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
+    square = interpolate(planes, (side, side), mode="bilinear")[0].permute(1, 2, 0)
+    return square.round().to(torch.uint8).numpy()
 
 
 def largest_difference(

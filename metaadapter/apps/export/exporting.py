@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from metaadapter.adapter.known import FRACTIONS
+from metaadapter.adapter.known import FRACTIONS, place_of_none
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.apps.export.checks import (
     Case,
@@ -22,6 +22,7 @@ from metaadapter.apps.export.checks import (
     picture_cases,
     require_same,
     square_cases,
+    squashed_cases,
 )
 from metaadapter.apps.export.int8 import (
     Int8Loss,
@@ -30,65 +31,24 @@ from metaadapter.apps.export.int8 import (
     match_support,
     require_measurable,
 )
-from metaadapter.apps.export.models import FeatureModel, PictureModel
+from metaadapter.apps.export.models import MOST_BYTE, FeatureModel, PictureModel
 from metaadapter.apps.export.program import (
+    label_lines,
     onnx_bytes,
     onnx_model,
     onnx_run,
-    require_onnx,
-    require_tflite,
     tflite_bytes,
     tflite_run,
     with_facts,
 )
-from metaadapter.apps.export.web_page import require_web_folder, write_web_page
+from metaadapter.apps.export.targets import LABELMAP, ExportTargets
+from metaadapter.apps.export.web_page import write_web_page
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.files.output_folder import write_errors, write_output
-
-
-@dataclass(frozen=True, slots=True)
-class ExportTargets:
-    """The files to write, and the folder of a page (`web`)."""
-
-    onnx: Path | None = None
-    tflite: Path | None = None
-    web: Path | None = None
-
-    @property
-    def of_onnx(self) -> list[Path]:
-        """The targets with an ONNX model."""
-        return [path for path in (self.onnx, self.web) if path is not None]
-
-    @property
-    def paths(self) -> list[Path]:
-        """All files and folders to write."""
-        return [path for path in (*self._files, self.web) if path is not None]
-
-    @property
-    def needs_pixels(self) -> bool:
-        """Whether a target always holds the encoder."""
-        return self.web is not None or self.tflite is not None
-
-    @property
-    def _files(self) -> tuple[Path | None, ...]:
-        return self.onnx, self.tflite
-
-    def require_writable(self) -> None:
-        """Check that the files can be written and the packages are installed."""
-        for path in self._files:
-            if path is not None and path.is_dir():
-                raise UsageError(f"{path} is a folder; give the name of a file to write")
-            if path is not None and not path.parent.is_dir():
-                raise UsageError(f"there is no folder {path.parent} to write {path.name} to")
-        if self.web is not None:
-            require_web_folder(self.web)
-        if self.of_onnx:
-            require_onnx()
-        if self.tflite is not None:
-            require_tflite()
-
+from metaadapter.workflow.accuracy import Proportion
+from metaadapter.workflow.prediction.predictions import predict_probabilities
 
 SCHEMA = "metaadapter.exported/1"
 
@@ -137,13 +97,15 @@ class ExportModel:
         cases = partial(picture_cases, stored, encoder, pictures)
         return cls(stored, module, cases, len(pictures) + 1, len(pictures), pictures, encoder)
 
-    def of_squares(self) -> ExportModel:
+    def of_squares(self, *, frigate: bool = False) -> ExportModel:
         """The same adapter and encoder for one square picture of a fixed size at a time."""
         if self.pictures is None or self.encoder is None:
             raise UsageError("a TFLite file holds the encoder, so it needs --pixels")
-        module = PictureModel(self.stored.weights, self.stored.config, self.encoder, square=True)
+        weights, config = self.stored.weights, self.stored.config
+        module = PictureModel(weights, config, self.encoder, square=True, frigate=frigate)
         side, pictures = module.square_side, self.pictures
-        cases = partial(square_cases, self.stored, self.encoder, pictures, side)
+        make = squashed_cases if frigate else square_cases
+        cases = partial(make, self.stored, self.encoder, pictures, side)
         return replace(self, module=module, cases=cases, n_cases=len(pictures))
 
     @property
@@ -188,6 +150,8 @@ class Exported(NamedTuple):
     """The metadata of the file."""
     int8_loss: Int8Loss | None = None
     """The accuracy that 8 bits cost, if it can be measured."""
+    same: Proportion | None = None
+    """Of a file for Frigate: pictures with the answer that `predict` gives the whole picture."""
 
 
 class WrittenFile(NamedTuple):
@@ -200,13 +164,14 @@ class WrittenFile(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        loss = self.exported.int8_loss
+        loss, same = self.exported.int8_loss, self.exported.same
         return {
             "path": str(self.path),
             "form": self.form,
             "n_bytes": self.n_bytes,
             "largest_difference": self.exported.facts["largest_difference"],
             "int8_loss": None if loss is None else loss.to_dict(),
+            "same": None if same is None else same.to_dict(),
         }
 
 
@@ -232,9 +197,14 @@ def write_exports(
             n_bytes = write_web_page(targets.web, exported.content, exported.facts)
             yield WrittenFile(targets.web, "web", n_bytes, exported)
     if targets.tflite is not None:
-        squares = model.of_squares()
+        squares = model.of_squares(frigate=targets.frigate)
+        export = export_frigate if targets.frigate else export_tflite
         with checking([targets.tflite], squares.n_cases) as count:
-            exported = export_tflite(squares, count, owner=str(targets.tflite))
+            exported = export(squares, count, owner=str(targets.tflite))
+        if targets.frigate:
+            labels = frigate_labels(model.stored.config.classes)
+            with write_errors(LABELMAP, instead="write to another place"):
+                write_output(targets.tflite.with_name(LABELMAP), labels)
         yield _write_file(targets.tflite, "tflite", exported)
 
 
@@ -255,6 +225,33 @@ def _export(
 
 export_onnx = partial(_export, onnx_model, onnx_bytes, onnx_run)
 export_tflite = partial(_export, tflite_bytes, with_facts, tflite_run)
+
+
+def frigate_labels(classes: Sequence[object]) -> str:
+    """Return one class a line; an object of the class "none" gets no label by Frigate."""
+    none = place_of_none(classes)
+    return label_lines("none" if n == none else label for n, label in enumerate(classes))
+
+
+def export_frigate(model: ExportModel, count: Count, *, owner: str) -> Exported:
+    """Make a TFLite file of `of_squares(frigate=True)`, and compare it with whole pictures too."""
+    answers = []
+
+    def run_of(content: bytes) -> Run:
+        run = tflite_run(content)
+
+        def shares(batch: np.ndarray) -> list[np.ndarray]:
+            (levels,) = run(batch)
+            answers.append(int(levels.argmax()))
+            return [levels / MOST_BYTE]
+
+        return shares
+
+    exported = _export(tflite_bytes, with_facts, run_of, model, count, owner=owner)
+    assert model.pictures is not None
+    whole = predict_probabilities(model.pictures.features, model.stored.weights).classes_NC
+    same = Proportion(int((whole.argmax(1) == answers).sum()), len(answers))
+    return exported._replace(same=same)
 
 
 def export_int8(model: ExportModel, count: Count, *, owner: str, adapter: Path) -> Exported:

@@ -37,6 +37,9 @@ OUTPUTS_OF_SEVERAL = ("probabilities", "shown")
 """The outputs of an adapter of several labels: the probability of each class by itself (n, N), and
 whether it is at least the threshold of the class (n, N)."""
 
+FRIGATE_SIDE, MOST_BYTE = 224, 255
+"""The side of the pictures that Frigate 0.17 gives a model, and the byte of probability 1."""
+
 
 @final
 class FeatureModel(nn.Module):
@@ -69,7 +72,8 @@ class FeatureModel(nn.Module):
 class PictureModel(nn.Module):
     """An adapter with its encoder on the CPU, whose input is decoded pictures.
 
-    A `square` model takes pictures of `square_side` times `square_side` pixels and no others.
+    A `square` model takes pictures of `square_side` times `square_side` pixels and no others. One
+    for `frigate` also has no output but probabilities, from 0 to 255.
     """
 
     lengths: Tensor
@@ -81,21 +85,28 @@ class PictureModel(nn.Module):
         encoder: ImageEncoder,
         *,
         square: bool = False,
+        frigate: bool = False,
     ) -> None:
         super().__init__()
+        if frigate and weights.label_thresholds is not None:
+            raise UsageError(
+                "Frigate gives an object one class, and this adapter has several labels for a "
+                "picture; adapt with one label for each picture"
+            )
         if config.origin.n_views > 1:
             raise UsageError(
                 f"the adapter averages {config.origin.n_views} views of each picture. Views are "
                 "random crops, which other programs cannot repeat; export without --pixels, or "
                 "adapt again with views=1"
             )
-        self.pixels = PicturePixels(encoder, square=square)
+        side = FRIGATE_SIDE if frigate else None
+        self.pixels, self.frigate = PicturePixels(encoder, square=square, side=side), frigate
         self.square_side = self.pixels.square_side
         self.network = encoder.image_network()
         ones = np.ones((1, n_looks(encoder.zoom), 1), dtype=np.float32)
         self.register_buffer("lengths", torch.from_numpy(join_looks(ones))[0, :, None])
         self.adapter = FeatureModel(weights, config.classes)
-        self.outputs = (*self.adapter.outputs, "features")
+        self.outputs = OUTPUTS[:1] if frigate else (*self.adapter.outputs, "features")
 
     def forward(self, pictures: UInt8[Tensor, "n height width 3"]) -> tuple[Tensor, ...]:
         """Return the outputs of the adapter, then the features of the pictures."""
@@ -103,4 +114,8 @@ class PictureModel(nn.Module):
         rows = self.network(looks.flatten(0, 1)).unflatten(0, (-1, len(self.lengths)))
         # The features that the adapter was predicted from were rounded to half precision too.
         features = normalize((rows * self.lengths).flatten(1).half().float(), dim=-1)
-        return (*self.adapter(features), features)
+        answers = self.adapter(features)
+        if self.frigate:
+            # It publishes quotients of the outputs as JSON, which has no single precision.
+            return ((MOST_BYTE * answers[0] + 0.5).floor().to(torch.uint8),)
+        return (*answers, features)

@@ -32,7 +32,7 @@ BEGINS_WITH_COLUMNS = int(PIL.__version__.split(".")[0]) >= 13
 class PicturePixels(nn.Module):
     """Computes the looks that `encoder.look` gives, for a batch of pictures of one size.
 
-    If `square`, pictures have `square_side` times `square_side` pixels, and the matrices are
+    If `square`, pictures have `square_side` times `square_side` pixels (`side`), and matrices are
     constants in single precision, for phones have no double precision: some pixels in a million
     differ by 1 of 255, where a sum lies within rounding of one half.
     """
@@ -43,10 +43,12 @@ class PicturePixels(nn.Module):
     down: Tensor
     across: Tensor
 
-    def __init__(self, encoder: ImageEncoder, *, square: bool = False) -> None:
+    def __init__(
+        self, encoder: ImageEncoder, *, square: bool = False, side: int | None = None
+    ) -> None:
         super().__init__()
         self._steps = _steps_of(encoder)
-        self.zoom, self.square = encoder.zoom, square
+        self.zoom, self.square, self._side = encoder.zoom, square, side
         scaling = self._steps.scaling
         for name, values in (("mean", scaling.mean), ("deviation", scaling.std)):
             self.register_buffer(name, torch.tensor([*map(float, values)])[:, None, None])
@@ -61,9 +63,9 @@ class PicturePixels(nn.Module):
 
     @property
     def square_side(self) -> int:
-        """The smallest side from which no look enlarges a square picture."""
+        """By default the smallest side from which no look enlarges a square picture."""
         resized = self._steps.resized
-        return ceil(resized / ZOOMED_FRACTION) if self.zoom else resized
+        return self._side or (ceil(resized / ZOOMED_FRACTION) if self.zoom else resized)
 
     def forward(
         self, pictures: UInt8[Tensor, "n height width 3"]

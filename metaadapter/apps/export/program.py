@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -157,11 +157,16 @@ def tflite_bytes(module: FeatureModel | PictureModel) -> bytes:
 def with_facts(content: bytes, facts: Mapping[str, Any]) -> bytes:
     """Append facts and class names as a zip archive, as TensorFlow's metadata tools do."""
     buffer = io.BytesIO(content)
-    labels = "".join(f"{label}\n" for label in facts.get("classes", ()))
+    labels = label_lines(facts.get("classes", ()))
     with ZipFile(buffer, "a") as archive:
         for name, text in ((FACTS_FILE, json_text(facts)), (LABELS_FILE, labels)):
             archive.writestr(zip_entry(name), text)
     return buffer.getvalue()
+
+
+def label_lines(classes: Iterable[object]) -> str:
+    """Return one class a line."""
+    return "".join(f"{label}\n" for label in classes)
 
 
 def tflite_run(content: bytes) -> Run:

@@ -12,6 +12,7 @@ from metaadapter.apps.export.checks import (
     feature_cases,
     largest_difference,
     require_same,
+    squashed,
 )
 from metaadapter.errors import IncompatibleArtifact
 
@@ -62,3 +63,20 @@ def test_feature_cases__adapter_without_features__are_drawn_in_batches(make_adap
 
     assert [len(case) for case in cases] == [1, 7, 64]
     assert all(len(case.expected) == 1 for case in cases)
+
+
+@pytest.mark.parametrize(("height", "width"), [(5, 9), (300, 470), (224, 224)])
+def test_squashed__four_neighbours_by_a_loop__agree(height, width):
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    result = squashed(pixels, 224)
+
+    for row, column in np.random.default_rng(1).integers(0, 224, (60, 2)).tolist():
+        y = min(max((row + 0.5) * height / 224 - 0.5, 0), height - 1)
+        x = min(max((column + 0.5) * width / 224 - 0.5, 0), width - 1)
+        top, left = int(y), int(x)
+        low, right = min(top + 1, height - 1), min(left + 1, width - 1)
+        a, b = (
+            pixels[at, left] * (1 - x + left) + pixels[at, right] * (x - left) for at in (top, low)
+        )
+        wanted = a * (1 - y + top) + b * (y - top)
+        assert np.abs(result[row, column] - wanted).max() <= 0.5 + 1e-3

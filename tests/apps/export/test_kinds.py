@@ -15,15 +15,18 @@ from metaadapter import MetaAdapterClassifier
 from metaadapter.adapter.known import FRACTIONS
 from metaadapter.adapter.label_tree import ClassTree, LabelTree
 from metaadapter.adapter.weights import KnownHead
-from metaadapter.apps.export.checks import TOLERANCE, largest_difference
+from metaadapter.apps.export.checks import TOLERANCE, largest_difference, squashed
 from metaadapter.apps.export.exporting import (
     ExportModel,
+    export_frigate,
     export_int8,
     export_onnx,
     export_tflite,
+    frigate_labels,
 )
 from metaadapter.apps.export.program import onnx_run, tflite_run
 from metaadapter.data.reader import read_images
+from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures, encode_rows
 from metaadapter.features.store.picture_facts import PictureFacts
 from metaadapter.workflow.gradient_steps import FineTune
@@ -236,3 +239,50 @@ def test_files_with_the_encoder__agree_with_predict_in_every_field(through_pixel
         stored, rows, outputs, exported.facts, TOLERANCE if form == "tflite" else 1e-4
     )
     assert {answer.label for answer in answers} == {"fox", NONE, "owl"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_frigate__squashed_pictures__get_the_shares_of_their_encoder(through_pixels):
+    pytest.importorskip("litert_torch", exc_type=ImportError)
+    encoder, pictures, stored = through_pixels
+    model = ExportModel.with_encoder(stored, encoder, lambda: pictures).of_squares(frigate=True)
+
+    exported = export_frigate(model, id, owner="frigate")
+
+    assert exported.same.n == len(pictures)
+    run = tflite_run(exported.content)
+    for row in pictures.rows:
+        batch = squashed(np.array(Image.open(row.file)), 224)[None]
+        (levels,) = run(batch)
+        (wanted,) = predicted(stored, encoder.encode_images(batch))
+        assert levels.dtype == np.uint8
+        assert levels.shape == (1, 3)
+        shares = dict(zip(stored.config.classes, levels[0] / levels[0].sum(), strict=True))
+        assert shares == pytest.approx(wanted.probabilities, abs=0.01)
+
+
+def test_frigate__module__takes_224_pixels_and_gives_bytes_of_the_same_shares(through_pixels):
+    encoder, pictures, stored = through_pixels
+    model = ExportModel.with_encoder(stored, encoder, lambda: pictures).of_squares(frigate=True)
+
+    def run(batch):
+        assert batch.shape == (1, 224, 224, 3)
+        (levels,) = model.module(torch.from_numpy(batch))
+        assert levels.dtype == torch.uint8
+        return [levels.numpy() / 255]
+
+    assert 0 < largest_difference(run, model.cases()) < TOLERANCE
+
+
+def test_frigate__several_labels__is_refused(through_pixels):
+    encoder, pictures, stored = through_pixels
+    several = with_weights(stored, label_thresholds=torch.full((3,), 0.5))
+    model = ExportModel.with_encoder(several, encoder, lambda: pictures)
+
+    with pytest.raises(UsageError, match=r"one class.*several labels"):
+        model.of_squares(frigate=True)
+
+
+def test_frigate__none_of_these__is_the_class_that_it_does_not_show():
+    assert frigate_labels(["fox", NONE, "owl"]) == "fox\nnone\nowl\n"

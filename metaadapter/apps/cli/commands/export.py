@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from metaadapter.apps.cli import options
-from metaadapter.apps.cli.command_guard import Output
+from metaadapter.apps.cli.command_guard import Excludes, Output, require_replaceable
 from metaadapter.apps.cli.console import Console, print_document
 from metaadapter.errors import UsageError
 
 if TYPE_CHECKING:
-    from metaadapter.apps.export.exporting import ExportModel, ExportTargets, WrittenFile
+    from metaadapter.apps.export.exporting import ExportModel, WrittenFile
+    from metaadapter.apps.export.targets import ExportTargets
 
-EXPORTED = Output(rb"metaadapter\.exported/")
+OF_EXPORT = rb"metaadapter\.exported/"
+EXPORTED = Output(OF_EXPORT)
 OnnxFile = Annotated[
     Path | None,
     Option("--onnx", metavar="FILE", help="Write an ONNX file, for onnxruntime and others."),
@@ -33,6 +35,17 @@ TfliteFile = Annotated[
         "square picture of a fixed size at a time.",
     ),
     EXPORTED,
+]
+FrigateFolder = Annotated[
+    Path | None,
+    Option(
+        "--frigate",
+        metavar="FOLDER",
+        help="Write model.tflite and labelmap.txt for Frigate, to model_cache/NAME in its "
+        "configuration; needs what --tflite needs.",
+    ),
+    Output(),
+    Excludes(("--tflite",)),
 ]
 Pixels = Annotated[
     bool,
@@ -73,6 +86,7 @@ def export(
     adapter: options.Adapter,
     onnx: OnnxFile = None,
     tflite: TfliteFile = None,
+    frigate: FrigateFolder = None,
     pixels: Pixels = False,
     int8: Int8 = False,
     web: WebFolder = None,
@@ -89,9 +103,13 @@ def export(
     """
     console = Console()
     from metaadapter.apps.cli.encoder_choice import read_encoder
-    from metaadapter.apps.export.exporting import ExportTargets, write_exports
+    from metaadapter.apps.export.exporting import write_exports
+    from metaadapter.apps.export.targets import FRIGATE_FILE, ExportTargets
 
-    targets = ExportTargets(onnx, tflite, web)
+    if frigate is not None:
+        tflite = frigate / FRIGATE_FILE
+        require_replaceable("--frigate", tflite, OF_EXPORT)
+    targets = ExportTargets(onnx, tflite, web, frigate is not None)
     pixels = pixels or targets.needs_pixels
     _require_consistent(targets, pixels=pixels, int8=int8, pictures=pictures)
     targets.require_writable()
@@ -124,7 +142,9 @@ def _require_consistent(
     targets: ExportTargets, *, pixels: bool, int8: bool, pictures: Sequence[Path] | None
 ) -> None:
     if not targets.paths:
-        raise UsageError("nothing to write: give --onnx FILE, --tflite FILE or --web FOLDER")
+        raise UsageError(
+            "nothing to write: give --onnx or --tflite FILE, --frigate or --web FOLDER"
+        )
     if int8 and not (pixels and targets.of_onnx and pictures):
         raise UsageError(
             "--int8 writes the encoder of an ONNX file in 8 bits, and measures the loss on "
@@ -185,5 +205,10 @@ def _lines(file: WrittenFile, model: ExportModel) -> list[str]:
     if is_int8:
         lines.append(
             str(exported.int8_loss or "no loss to measure: each picture is alone in its class")
+        )
+    if exported.same is not None:
+        lines.append(
+            f"as Frigate squashes them, {exported.same} of the pictures have the answer that "
+            "`predict` gives the whole picture"
         )
     return lines

@@ -102,7 +102,9 @@ def test_export__that_answers_otherwise__is_not_written_over_what_is_there(
 @pytest.mark.parametrize(
     ("options", "code", "reason"),
     [
-        ("", 2, "nothing to write: give --onnx FILE"),
+        ("", 2, "nothing to write: give --onnx or --tflite FILE, --frigate or --web FOLDER"),
+        ("--frigate photos --tflite a.tflite", 2, "--frigate excludes --tflite"),
+        ("--frigate nowhere", 2, "there is no folder nowhere to write model.tflite"),
         ("--onnx a.onnx --int8", 2, "it needs --onnx or --web, --pixels, and --pictures"),
         ("--onnx a.onnx --pictures photos", 2, "pictures; add --pixels"),
         (
@@ -136,3 +138,12 @@ def test_export__options_that_do_not_fit__tell_what_to_give_and_write_nothing(
     assert done.code == code
     assert reason in done.err
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
+def test_export__model_that_frigate_trained__is_not_replaced(run, adapter, tmp_path):
+    (tmp_path / "model.tflite").write_bytes(b"trained by Frigate")
+
+    done = run("export", adapter, "--frigate", tmp_path)
+
+    assert done.code == 3
+    assert "model.tflite is not a file that --frigate has written" in done.err
