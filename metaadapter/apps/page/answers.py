@@ -189,13 +189,13 @@ def predict(
         encoded = EncodedPictures(
             (PictureFacts("", "", "", "", ""),) * len(some), snapshot.rows(some)
         )
-        facts = _facts(snapshot, some)
+        facts = facts_of(snapshot, some)
         named = predict_species(stored, encoded, PredictionOptions(), allowed=allowed, facts=facts)
         answers |= zip(some, with_ids(task, stored, named), strict=True)
     return answers
 
 
-def _facts(snapshot: Snapshot, pictures: list[str]) -> list[BoxFacts]:
+def facts_of(snapshot: Snapshot, pictures: list[str]) -> list[BoxFacts]:
     """The animals in series, and what a detector says of boxes."""
     seen = [snapshot.series.get(picture, Seen(None, 0, None)) for picture in pictures]
     facts = []

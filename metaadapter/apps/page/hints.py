@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import sha256
 
+import numpy as np
+
 from metaadapter.apps.advice.advise import advise
-from metaadapter.apps.advice.evidence import MAX_PICTURES
+from metaadapter.apps.advice.evidence import MAX_PICTURES, distances
+from metaadapter.apps.advice.findings import groups_of_copies
 from metaadapter.apps.advice.kinds import Advice, Kind
-from metaadapter.apps.page.answers import Results
+from metaadapter.apps.page.answers import Results, facts_of
 from metaadapter.apps.page.changes import label_pictures, move_pictures
 from metaadapter.apps.page.contents import Change, Contents
 from metaadapter.apps.page.entries import NONE, Action, AdviceEntry
 from metaadapter.apps.page.refusal import Refusal
+from metaadapter.apps.page.snapshot import Snapshot
 from metaadapter.files.strict_json import json_text
+from metaadapter.workflow.labelled_support import labelled_support
 
 
 def advice_on(results: Results, settled: Collection[str]) -> list[Advice[str]] | None:
@@ -43,6 +48,41 @@ def advice_on(results: Results, settled: Collection[str]) -> list[Advice[str]] |
         is_settled=lambda piece: id_of_advice(with_ids(piece)) in settled,
     )
     return [with_ids(piece) for piece in pieces]
+
+
+def without_copies(
+    snapshot: Snapshot, results: Results, pictures: Iterable[str]
+) -> tuple[list[str], int]:
+    """Return the pictures that count as labels, in their order, and the number of near copies.
+
+    Of near copies, and of an animal in a series, the first one counts, or none if one is labelled.
+    They are compared with one another and with labelled pictures, `MAX_PICTURES` in all.
+    """
+    chosen = [one for one in dict.fromkeys(pictures) if one in snapshot.pictures]
+    others = [one for one in snapshot.labelled if one not in {*chosen}]
+    compared = [*chosen, *others][:MAX_PICTURES]
+    if len(compared) < 2:
+        return chosen, 0
+    labels = [
+        (snapshot.pictures[one].labels or (results.answers[one].label,))[0]
+        if one in results.answers or snapshot.pictures[one].labels
+        else ""
+        for one in compared
+    ]
+    blocks = results.stored.config.blocks if results.stored else ()
+    rows = snapshot.rows(compared)
+    support = labelled_support(rows, labels, sorted({*labels}), None, None, blocks=blocks)
+    near, order = distances(support), np.array(support.order)
+    animals = [facts.animal for facts in facts_of(snapshot, compared)]
+    numbers = np.array([animals.index(one) if one else -1 - n for n, one in enumerate(animals)])
+    near[numbers[order][:, None] == numbers[order]] = 0
+    dropped, n_copies = set[int](), 0
+    for group in groups_of_copies(near, support.labelled_rows()[1].numpy()):
+        places = sorted(order[group].tolist())
+        own = [place for place in places if place < len(chosen)]
+        dropped |= {*own[len(own) == len(places) :]}
+        n_copies += len(own)
+    return [one for place, one in enumerate(chosen) if place not in dropped], n_copies
 
 
 ACTIONS: Mapping[Kind, tuple[Action, ...]] = {

@@ -15,6 +15,8 @@ from metaadapter.apps.page.snapshot import Snapshot
 from metaadapter.features.image_encoder import ImageEncoder
 
 WIDTH = 24
+WARM = (250, 20, 20), (200, 120, 20), (250, 120, 120)
+COLD = (20, 20, 250), (20, 120, 200), (120, 120, 250)
 COUNTS = r"(\d+|None) of the (\d+) pictures of .* would be recognised"
 
 
@@ -109,3 +111,23 @@ def test_results__class_without_a_picture__waits_for_one_unless_names_alone_tell
     results = updated(Results(), snapshot, colour_encoder if reads else WithoutTexts())
 
     assert sorted(results.stored.config.classes) == classes
+
+
+def test_copies__of_a_selection__one_of_each_group_counts_and_none_of_labelled_ones(
+    project, picture
+):
+    warm = [(f"warm/{n}.png", picture(one)) for n, one in enumerate(WARM)]
+    cold = [(f"cold/{n}.png", picture(one)) for n, one in enumerate(COLD)]
+    new = [(f"{n}.png", picture(one)) for n, one in enumerate([(20, 250, 20), (250, 20, 250)])]
+    project.upload(*warm, *cold, into="folders")
+    once = project.upload(*new)["added"]
+    again = project.upload(*((f"copy {n}.png", new[0][1] + bytes([n])) for n in range(4)))["added"]
+    labelled = project.upload(("copy.png", warm[0][1] + b"a"))["added"]
+    project.answers()
+
+    def copies(*pictures):
+        return project.client.post("/copies", json={"pictures": pictures}).json()
+
+    assert copies(*once) == {"kept": once, "n_copies": 0}
+    assert copies(*once, *again) == {"kept": once, "n_copies": 5}
+    assert copies(*labelled, once[1]) == {"kept": [once[1]], "n_copies": 1}

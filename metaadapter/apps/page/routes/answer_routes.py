@@ -16,10 +16,11 @@ from metaadapter.apps.page.hints import (
     no_such_advice,
     settle,
     take_back,
+    without_copies,
 )
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.routes.dependencies import AppState, OpenEditor, OpenSession
-from metaadapter.apps.page.routes.forms import Reply, RequestForm
+from metaadapter.apps.page.routes.forms import Pictures, Reply, RequestForm
 from metaadapter.workflow.prediction.predictions import Prediction
 
 OF_PREDICTIONS = ("probability", "runner_up", "runner_up_probability", "known", "unfamiliar")
@@ -100,6 +101,13 @@ def read_advice(session: OpenSession) -> Reply:
         ],
         "settled": [{"id": key, **entry.model_dump()} for key, entry in reversed(settled)],
     }
+
+
+@routes.post("/copies")
+def find_copies(session: OpenSession, form: Pictures) -> Reply:
+    """Of these pictures, the ones that count as labels (`kept`), and the number of near copies."""
+    kept, n_copies = without_copies(session.snapshot(), session.results, form.pictures)
+    return {"kept": kept, "n_copies": n_copies}
 
 
 @routes.post("/advice/{advice_id}")

@@ -4,11 +4,15 @@ import { classButtons, otherClassButton } from "./class_picker.js";
 import { button, byId, html, render } from "./html.js";
 import { NONE } from "./piles.js";
 import { project } from "./project.js";
+import { server } from "./server.js";
 import { tray } from "./tray.js";
 import { actions } from "./tray_actions.js";
 import { say } from "./words.js";
 
+const PAUSE = 300; // milliseconds without a change of the selection, before the server compares it
 const bar = byId("selection");
+let asked = ""; // the selection that is compared
+let copies = null; // what the server says of it
 
 // The focus stays in the tray, so that keys go on working after a click.
 bar.addEventListener("mousedown", (event) => {
@@ -22,6 +26,7 @@ export function showSelection() {
   const { classes, answers, labels, several } = project;
   bar.hidden = !selected.length || !classes.length;
   if (bar.hidden) return;
+  askForCopies(selected);
   const isWaiting = selected.some((picture) => answers[picture] && !labels.has(picture));
   const isLabelled = selected.some((picture) => labels.has(picture));
   render(bar, html`
@@ -36,7 +41,30 @@ export function showSelection() {
       ${action("take_back", "B", () => actions.takeBack(), { hidden: !isLabelled })}
       ${action("enlarge", "V", () => tray.enlarge(), { disabled: selected.length !== 1 })}
       ${action("remove", say("delete_key"), () => actions.remove())}
-    </div>`);
+    </div>
+    ${copies && copiesLine(copies, selected.length)}`);
+}
+
+/** Asks the server for near copies among several selected pictures; shows the bar again if there are any. */
+function askForCopies(selected) {
+  const key = selected.join();
+  if (key === asked) return;
+  [asked, copies] = [key, null];
+  if (selected.length < 2 || project.several) return;
+  setTimeout(async () => {
+    const found = asked === key && (await server.copies(selected).catch(() => null));
+    if (asked !== key || !found?.n_copies) return;
+    copies = found;
+    showSelection();
+  }, PAUSE);
+}
+
+function copiesLine({ kept, n_copies }, of) {
+  return html`
+    <p class="selection-copies">
+      ${say("copies", { of, n: kept.length, copies: n_copies })}
+      ${button("copies_keep", () => tray.selectPictures(kept), { class: "quiet", hidden: !kept.length })}
+    </p>`;
 }
 
 /** A button after whose action the focus returns to the tray, if the button is disabled or hidden then. */

@@ -94,6 +94,7 @@ export const server = {
     return work;
   },
   history: () => get("/history"),
+  copies: (pictures) => send("/copies", { pictures }),
   frames: (frame) => get(frame ? `/frames?frame=${frame}` : "/frames"),
   speciesCounts: (threshold) => get(`/counts?sure=${threshold}`),
   projects: () => get("/projects"),

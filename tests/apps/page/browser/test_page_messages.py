@@ -151,3 +151,20 @@ def test_class__merged_into_another__is_gone_with_its_pictures_there_until_undo(
     page.keyboard.press("Control+z")
     expect(page.locator(".class")).to_have_count(2)
     assert [len(one["pictures"]) for one in project_kept(page)["classes"]] == [3, 3]
+
+
+def test_near_copies__of_a_selection__are_told_and_one_of_each_group_stays_selected(page):
+    n = len(of_class("dress", slice(0, None)))
+    ((name, content),) = of_class("dress", slice(0, 1))
+    choose(page, "Add pictures", *[as_file(name, content + bytes([one])) for one in range(3)])
+    expect(page.locator("#tray-count")).to_have_text(str(n + 3))
+    expect(page.locator(".card:not(.stale, .unanswered)")).to_have_count(n + 3)
+    page.get_by_role("button", name="Select all").click()
+    line = page.locator(".selection-copies")
+    expect(line).to_contain_text(f"These {n + 3} pictures are worth about {n} labels")
+    page.get_by_role("button", name="Keep one of each group").click()
+    expect(page.locator(".card[aria-selected=true]")).to_have_count(n)
+    expect(line).to_have_count(0)
+    page.locator(".selection-class", has_text="hat").click()
+
+    expect(page.locator("#tray-count")).to_have_text("3")
