@@ -161,7 +161,7 @@ def test_near_copies__of_a_selection__are_told_and_one_of_each_group_stays_selec
     expect(page.locator(".card:not(.stale, .unanswered)")).to_have_count(n + 3)
     page.get_by_role("button", name="Select all").click()
     line = page.locator(".selection-copies")
-    expect(line).to_contain_text(f"These {n + 3} pictures are worth about {n} labels")
+    expect(line).to_contain_text(f"Of these {n + 3} pictures {n} count as labels")
     page.get_by_role("button", name="Keep one of each group").click()
     expect(page.locator(".card[aria-selected=true]")).to_have_count(n)
     expect(line).to_have_count(0)
