@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console as RichConsole
 
 from metaadapter.apps.cli.bar import TitledBar
-from metaadapter.apps.cli.console import Console
+from metaadapter.apps.cli.console import Console, OutputForm, choose_output
 from metaadapter.files.progress import tell
 
 TITLE = re.compile(r"(\x1b\[22;0t)?\x1b\]0;(.*?)\x07(\x1b\[23;0t)?")
@@ -67,6 +67,7 @@ def test_titled_bar__no_bar_is_shown__writes_no_title(console):
 
 
 def test_progress__terminal__sets_the_title(terminal, capsys):
+    choose_output(OutputForm())  # a command that another test ran may have chosen JSON
     with Console().progress():
         tell("encode", 50, 100)
 
