@@ -21,7 +21,7 @@ import torch
 from metaadapter.bench.evaluation.sets.store_sets import set_of_store
 from metaadapter.files.checksums import file_hash
 
-TASK = ["method", "store", "part", "n_shot", "seed", "task"]
+TASK = ["method", "store", "n_shot", "seed", "task"]
 FIGURES = ["accuracy", "nll"]
 DIGITS = 5
 # Other processors round otherwise, which may change the answer to single queries.

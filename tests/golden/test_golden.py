@@ -40,7 +40,7 @@ ADAPTERS = {
     "finetune": ("--mode", "finetune"),
 }
 METHODS = "default,closed-form,finetune,finetune@5,default@joint,peers@joint,meta-peers"
-KEYS = ("method", "store", "part", "n_shot", "seed", "task", "n_way", "n_query")
+KEYS = ("method", "store", "n_shot", "seed", "task", "n_way", "n_query")
 COMPARED = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", "unknown_auroc")
 
 
@@ -64,18 +64,6 @@ def results(folder: Path) -> dict[str, Any]:
         "rows with unknown classes": (
             *("--methods", "default,GDA", "--shots", "2", "--seeds", "2", "--tasks", "3"),
             *("--ways", "4", "--queries", "3", "--set", "unknown=0.5"),
-        ),
-        "rows from base to new": (
-            *(
-                "--methods",
-                "default,TaskRes",
-                "--shots",
-                "2",
-                "--seeds",
-                "1",
-                "--set",
-                "base_to_new=true",
-            ),
         ),
     }.items():
         run = folder / name

@@ -44,7 +44,7 @@ def document_of(capsys):
         ("aabb", ("--shots=1", "--seeds=1")),
         ("aabb", ("--shots=1", "--seeds=1", "--queries=1")),
         ("aabbccdd", ("--shots=1", "--seeds=1", "--set=unknown=0.5")),
-        ("aabbccdd", ("--shots=1", "--seeds=2", "--set=base_to_new=true")),
+        ("aabb", ("--shots=1", "--seeds=2")),
     ],
 )
 def test_evaluation__of_few_tasks__has_null_where_nothing_is_defined(

@@ -112,13 +112,8 @@ class Bench(ABC):
         if "classes" in tables:
             less = with_class_intervals(less, tables["classes"], reference)
         distinct = distinct_methods(self.config.method_names, reference)
-        ranks = {
-            part: ranked
-            for part in dict.fromkeys(rows["part"])
-            if (ranked := rank_methods(figures, distinct, part))
-        }
-        of_parts = {part: asdict(ranked) for part, ranked in ranks.items()}
-        summary = {"means": figures, "differences": less, "ranks": of_parts}
+        ranks = rank_methods(figures, distinct)
+        summary = {"means": figures, "differences": less, "ranks": ranks and asdict(ranks)}
         return Summary(draws, self.compared(draws), tables, summary)
 
 
@@ -154,7 +149,7 @@ class TaskBench(Bench):
             for name, data in self.sets.items()
         }
         self._warm: set[str] = set()
-        self._measure = partial(measure, base_to_new=config.base_to_new, device=device)
+        self._measure = partial(measure, device=device)
 
     def draw(self, store: str, seed: int) -> EpisodeRows:
         """Return the tasks of a set and seed, with the most shots; the last result is cached."""

@@ -21,9 +21,8 @@ Setting = Literal["task-incremental", "class-incremental", "pooled"]
 - pooled: the classes of all tasks, learned or not (X-TAIL, Xu et al., NeurIPS 2024).
 """
 
-_OF_ONE_TASK = ("tasks", "unknown", "pool", "base_to_new", "by_group", "strangers", "metrics")
+_OF_ONE_TASK = ("tasks", "unknown", "pool", "by_group", "strangers", "metrics")
 EXCLUDES = {
-    "base_to_new": ("ways", "unknown", "pool", "strangers"),
     "continual": (*_OF_ONE_TASK, "tree", "names"),
     "several": (*_OF_ONE_TASK, "tree", "names", "queries", "continual"),
 }
@@ -58,9 +57,6 @@ class DrawConfig(BaseModel):
     fewer_shots: bool = False
     """Whether a class with too few groups for its shots gives those that it has, instead of being
     left out. Its labelled pictures are then of as many groups as possible. Needs `by_group`."""
-    base_to_new: bool = False
-    """Whether only the first half of the classes has labelled pictures, and each half is scored by
-    itself."""
     continual: Setting | None = None
     """The setting of continual learners; without it the tasks are independent."""
     several: bool = False

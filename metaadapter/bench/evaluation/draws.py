@@ -33,13 +33,10 @@ def draw_tasks(data: EvaluationSet, config: DrawConfig, seed: int) -> EpisodeRow
     """Return the rows of tasks with the most shots; `first(k)` of the result has k shots.
 
     Support, queries and pool of a task share no picture. Pictures of hidden classes are in
-    `off_class_TO`. With `base_to_new` the ways are the classes sorted by name, and new classes have
-    no support. Raise `DataError` if too few classes have enough pictures.
+    `off_class_TO`. Raise `DataError` if too few classes have enough pictures.
     """
     _require_classes(data, config)
     rows = _draw(data, config, seed)
-    if config.base_to_new:
-        rows = _base_to_new(rows)
     if config.queries == "all" and not (data.has_two_pools or data.is_by_group):
         rows = _with_the_rest(rows, data.index)
     if config.unknown:
@@ -64,11 +61,6 @@ def classes_left_out(data: EvaluationSet, config: DrawConfig) -> dict[str, int]:
     return {data.classes[c]: int(counts_C[c]) for c in (~is_enough_C).nonzero()[:, 0].tolist()}
 
 
-def n_base_classes(n_classes: int) -> int:
-    """Return the number of base classes, half of all classes, rounded up."""
-    return (n_classes + 1) // 2
-
-
 def _require_classes(data: EvaluationSet, config: DrawConfig) -> None:
     n_left = len(data.classes) - len(classes_left_out(data, config))
     counts_C = data.index.counts_CM[:, SUPPORT]
@@ -81,11 +73,6 @@ def _require_classes(data: EvaluationSet, config: DrawConfig) -> None:
             f"the set {data.name} is too small: at least two classes need {max(config.shots)} "
             f"labelled pictures and a query{' from other groups' if data.is_by_group else ''}. "
             f"Pictures of its largest classes: {listed}. Ask for fewer --shots"
-        )
-    if config.base_to_new and n_left < 4:
-        raise DataError(
-            f"the set {data.name}: base_to_new needs four classes or more, two in each half, but "
-            f"only {n_left} have enough pictures; ask for fewer --shots"
         )
 
 
@@ -135,21 +122,6 @@ def _hold_out(rows: EpisodeRows, fraction: float, name: str) -> EpisodeRows:
         twin_TNK=rows.twin_TNK[:, :n_known],
         query_TNQ=rows.query_TNQ[:, :n_known],
         off_class_TO=rows.query_TNQ[:, n_known:].flatten(1),
-    )
-
-
-def _base_to_new(rows: EpisodeRows) -> EpisodeRows:
-    classes_TN, order_TN = rows.classes_TN.sort(dim=1)
-    is_new_N = torch.arange(classes_TN.shape[1]) >= n_base_classes(classes_TN.shape[1])
-    support_TNK, query_TNQ = (
-        rows_TNX.take_along_dim(order_TN[..., None], 1)
-        for rows_TNX in (rows.support_TNK, rows.query_TNQ)
-    )
-    return replace(
-        rows,
-        classes_TN=classes_TN,
-        support_TNK=support_TNK.masked_fill(is_new_N[:, None], -1),
-        query_TNQ=query_TNQ,
     )
 
 

@@ -17,7 +17,6 @@ from episodes import EpisodeRows
 from metaadapter.adapter.support import Support
 from metaadapter.adapter.weights import AdapterWeights, LogitFunction, logits_of
 from metaadapter.bench.evaluation.cost import peak_mib, reset_peak, timed
-from metaadapter.bench.evaluation.draws import n_base_classes
 from metaadapter.bench.evaluation.methods.method import Method, files_of, picture_task
 from metaadapter.bench.evaluation.metrics import Tables, cell_tables, read_answers
 from metaadapter.bench.evaluation.sets.evaluation_set import EvaluationSet, noun_features
@@ -38,15 +37,12 @@ def measure(
     rows: EpisodeRows,
     *,
     far: FarStrangers | None = None,
-    base_to_new: bool = False,
     figures: Sequence[TaskFigures] = (),
     device: torch.device | None = None,
 ) -> Tables:
     """Fit a method to the supports of `rows`, let it answer the queries, and return its figures.
 
-    With `base_to_new`, each half of the classes is scored by itself, as the parts "base" and "new"
-    instead of "all". `figures` give further columns. Raise `DataError` if the answers are not
-    finite numbers.
+    `figures` give further columns. Raise `DataError` if the answers are not finite numbers.
     """
     device = device or torch.device("cpu")
     if far is None:
@@ -59,47 +55,26 @@ def measure(
     n_seen = rows.support_TNK[0].numel() + rows.pool_TU.shape[1]
     size = min(MOST_SUPPORT // n_seen, MOST_QUERIES // (n_way * n_query + n_far))
     size = 1 if method.fit_pictures else max(1, size)
-    parts = {"all": slice(0, n_way)}
-    if base_to_new:
-        n_base = n_base_classes(n_way)
-        parts = {"base": slice(0, n_base), "new": slice(n_base, n_way)}
-    answers: dict[str, list[np.ndarray]] = {part: [] for part in parts}
-    columns: dict[str, Columns] = {part: defaultdict(list) for part in parts}
+    answers: list[np.ndarray] = []
+    columns: Columns = defaultdict(list)
     pieces = zip(range(0, n_tasks, size), rows.split(size), far.split(size), strict=True)
     for first, piece, far_piece in pieces:
         logits_TQN, known_TQ, cost = _answer(method, data, piece, far_piece, way_Q, device)
         of_set = (piece.query_TNQ.flatten(1), piece.off_class_TO)
         picture_TQ = torch.cat([*of_set, far_piece.picture_TF], 1).numpy()
-        for part, ways in parts.items():
-            is_query_Q = (way_Q >= ways.start) & (way_Q < ways.stop)
-            own_Q = np.where(is_query_Q, way_Q - ways.start, way_Q.clip(max=UNKNOWN))
-            counted_TQ = np.where(is_query_Q | (way_Q < 0), picture_TQ, -1)
-            own_TQ, of_part = np.broadcast_to(own_Q, counted_TQ.shape), logits_TQN[..., ways]
-            answers[part].append(read_answers(of_part, own_TQ, counted_TQ, first, known_TQ))
-            if np.isneginf(answers[part][-1]["log_own"]).any():
-                raise DataError(
-                    f"{method.name} excludes the class of a picture of {data.name} with a logit of "
-                    "−∞, so that its nll is infinite; give unlikely classes a low, finite logit"
-                )
-            if figures:
-                classes_TN = piece.classes_TN[:, ways]
-                for row in _of_tasks(figures, data, classes_TN, of_part, own_Q, counted_TQ):
-                    _append(columns[part], row)
-            for _ in picture_TQ:
-                _append(columns[part], cost)
-    tables = [
-        cell_tables(
-            part,
-            np.concatenate(answers[part]),
-            rows.classes_TN[:, ways].numpy(),
-            columns[part],
-        )
-        for part, ways in parts.items()
-    ]
-    return {
-        name: {key: [value for table in tables for value in table[name][key]] for key in of_first}
-        for name, of_first in tables[0].items()
-    }
+        way_TQ = np.broadcast_to(way_Q, picture_TQ.shape)
+        answers.append(read_answers(logits_TQN, way_TQ, picture_TQ, first, known_TQ))
+        if np.isneginf(answers[-1]["log_own"]).any():
+            raise DataError(
+                f"{method.name} excludes the class of a picture of {data.name} with a logit of "
+                "−∞, so that its nll is infinite; give unlikely classes a low, finite logit"
+            )
+        if figures:
+            for row in _of_tasks(figures, data, piece.classes_TN, logits_TQN, way_Q, picture_TQ):
+                _append(columns, row)
+        for _ in picture_TQ:
+            _append(columns, cost)
+    return cell_tables(np.concatenate(answers), rows.classes_TN.numpy(), columns)
 
 
 Columns = defaultdict[str, list[Any]]

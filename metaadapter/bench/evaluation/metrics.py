@@ -77,12 +77,11 @@ def read_answers(
 
 
 def cell_tables(
-    part: str,
     answers: np.ndarray,
     classes_TN: Int[np.ndarray, "T N"],
     more: Mapping[str, Sequence[Any]],
 ) -> Tables:
-    """Return the tables of one part of the classes: "all", "base" or "new".
+    """Return the tables of a cell.
 
     `classes_TN` is the number of each way's class in the set; `more` has further columns by task.
     """
@@ -118,8 +117,7 @@ def cell_tables(
         },
     }
     return {
-        name: {"part": [part] * len(next(iter(columns.values())))}
-        | plain({key: np.asarray(column).tolist() for key, column in columns.items()})
+        name: plain({key: np.asarray(column).tolist() for key, column in columns.items()})
         for name, columns in tables.items()
     }
 

@@ -164,7 +164,7 @@ class SeveralBench(Bench):
         queries_QD = several.data.look_up(torch.from_numpy(rows.queries)).to(self.device)
         p_QC, threshold_C = self.methods[cell.method].fit(support, queries_QD)
         scores = label_scores(p_QC, several.shows_NC[rows.queries][:, rows.ways], threshold_C)
-        facts = {"part": "all", "task": 0, "n_way": len(rows.ways), "n_query": len(rows.queries)}
+        facts = {"task": 0, "n_way": len(rows.ways), "n_query": len(rows.queries)}
         figures = {name: getattr(scores, name) / 100 for name in SCORES}
         tables: Tables = plain({"rows": {key: [v] for key, v in {**facts, **figures}.items()}})
         return tables

@@ -18,10 +18,10 @@ from metaadapter.bench.evaluation.metrics import plain
 from metaadapter.bench.evaluation.tables import CELL, FACTS, table
 
 MEAN = "mean over sets"
-DRAW = ["store", "part", "n_shot", "seed", "task"]
+DRAW = ["store", "n_shot", "seed", "task"]
 BY_CLASS, P_BY_CLASS = "half_by_class", "p_by_class"
-CELL_OF_CLASSES = ["part", "n_shot", "store"]
-COLUMNS = ("method", "store", "part", "n_shot", "metric", "mean", "half", "n_draws")
+CELL_OF_CLASSES = ["n_shot", "store"]
+COLUMNS = ("method", "store", "n_shot", "metric", "mean", "half", "n_draws")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Ranks:
 
 
 def means(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return means for each method, set, part, number of shots and metric, and means over sets.
+    """Return means for each method, set, number of shots and metric, and means over sets.
 
     In `COLUMNS`, `store` is a set, or `MEAN` for the mean over sets of their means; `half` is the
     half-width of the 95 % interval, which covers the draw of classes and pictures and is NaN for a
@@ -93,8 +93,8 @@ def means(rows: pd.DataFrame) -> pd.DataFrame:
     metrics = [name for name in rows if name not in FACTS]
     long = rows.melt([*CELL, "task"], metrics, "metric", "value").dropna(subset="value")
     stores, figures = list(dict.fromkeys(rows["store"])), []
-    keys = ["method", "part", "n_shot", "metric"]
-    for (method, part, n_shot, metric), group in long.groupby(keys, sort=False):
+    keys = ["method", "n_shot", "metric"]
+    for (method, n_shot, metric), group in long.groupby(keys, sort=False):
         of_stores = {
             str(store): [values.to_numpy(float)]
             for store, values in group.groupby("store", sort=False)["value"]
@@ -103,7 +103,7 @@ def means(rows: pd.DataFrame) -> pd.DataFrame:
             of_stores[MEAN] = [of_stores[store][0] for store in stores]
         for store, samples in of_stores.items():
             estimate, n_draws = Estimate.over_stores(samples), sum(map(len, samples))
-            row = (method, store, part, n_shot, metric, estimate.mean, estimate.half, n_draws)
+            row = (method, store, n_shot, metric, estimate.mean, estimate.half, n_draws)
             figures.append(dict(zip(COLUMNS, row, strict=True)))
     return of_records(figures)
 
@@ -128,10 +128,9 @@ def records(figures: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def rank_methods(figures: pd.DataFrame, methods: Sequence[str], part: str) -> Ranks | None:
+def rank_methods(figures: pd.DataFrame, methods: Sequence[str]) -> Ranks | None:
     """Rank methods by mean accuracy in the blocks that have them all; None for fewer than two."""
-    wanted = (figures["metric"] == "accuracy") & (figures["part"] == part)
-    of_sets = figures[wanted & (figures["store"] != MEAN)]
+    of_sets = figures[(figures["metric"] == "accuracy") & (figures["store"] != MEAN)]
     accuracy = of_sets.pivot(index=["store", "n_shot"], columns="method", values="mean")
     accuracy = accuracy.reindex(columns=[name for name in methods if name in accuracy]).dropna()
     if len(accuracy.columns) < 2 or not len(accuracy):
@@ -184,10 +183,8 @@ def holm(p: Mapping[str, float]) -> dict[str, float]:
     return adjusted
 
 
-def _tests(
-    classes: pd.DataFrame, reference: str
-) -> Iterator[tuple[str, str, int, str, float, float]]:
-    """Yield method, part, n_shot, store or `MEAN`, the half-width of the interval, and p."""
+def _tests(classes: pd.DataFrame, reference: str) -> Iterator[tuple[str, int, str, float, float]]:
+    """Yield method, n_shot, store or `MEAN`, the half-width of the interval, and p."""
     right = (classes["recall"] * classes["support"].astype(float)).fillna(0.0)
     counted = classes.assign(right=right).groupby(["method", *CELL_OF_CLASSES, "class"])
     sums = counted[["right", "support"]].sum().astype(float).reset_index()
@@ -196,9 +193,9 @@ def _tests(
         sums[is_reference], on=[*CELL_OF_CLASSES, "class"], suffixes=("", "_reference")
     )
     stores = list(dict.fromkeys(sums["store"]))
-    for (method, part, n_shot), group in paired.groupby(["method", "part", "n_shot"], sort=False):
+    for (method, n_shot), group in paired.groupby(["method", "n_shot"], sort=False):
         samples = {store: _sample(of_store) for store, of_store in group.groupby("store")}
-        key = str(method), str(part), int(n_shot)
+        key = str(method), int(n_shot)
         for store, sample in samples.items():
             yield *key, str(store), *_test([sample])
         if len(samples) == len(stores) > 1:

@@ -23,12 +23,12 @@ from metaadapter.files.regular_files import regular
 from metaadapter.files.table_file import Column, table_content
 
 COSTS = ("fit_seconds", "predict_seconds", "peak_mib")
-CELL = ["method", "store", "part", "n_shot", "seed"]
+CELL = ["method", "store", "n_shot", "seed"]
 FACTS = (*CELL, "task", "n_way", "n_query")
 TASK_COLUMNS = (*FACTS, *METRICS, *COSTS)
 
 KINDS: dict[str, type[str | int]] = {
-    **dict.fromkeys(("method", "store", "set", "part", "metric", "measure", "class"), str),
+    **dict.fromkeys(("method", "store", "set", "metric", "measure", "class"), str),
     **dict.fromkeys(("true", "predicted", "role", "path", "sha256", "group"), str),
     **dict.fromkeys(("n_shot", "shots", "seed", "task", "n_way", "n_query"), int),
     **dict.fromkeys(("support", "count", "bin", "n", "n_draws"), int),
@@ -46,7 +46,7 @@ def all_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return the name of each table, which is also that of its file, → the table.
 
-    - `rows`: the figures of each task, and harmonic means of accuracies on base and new classes.
+    - `rows`: the figures of each task.
     - `classes`: precision, recall and number of queries of each class, in all tasks of a seed.
     - `confusion`: the number of queries of one class that were predicted to be of another or of the
       same class, in all seeds; without counts of 0.
@@ -100,18 +100,7 @@ def gathered(results: Iterable[CellResult], name: str) -> dict[str, list[Any]]:
 
 def _rows(rows: pd.DataFrame) -> pd.DataFrame:
     further = [name for name in rows if name not in TASK_COLUMNS]
-    rows = rows[[*TASK_COLUMNS[: -len(COSTS)], *further, *COSTS]]
-    of_part = {part: group.reset_index(drop=True) for part, group in rows.groupby("part")}
-    if "new" not in of_part:
-        return rows
-    base, new = of_part["base"], of_part["new"]
-    base_accuracy, new_accuracy = base["accuracy"], new["accuracy"]
-    harmonic = base[[*CELL, "task"]]
-    harmonic = harmonic.assign(part=table({"part": ["harmonic"] * len(base)})["part"])
-    harmonic["n_query"] = base["n_query"] + new["n_query"]
-    total = base_accuracy + new_accuracy
-    harmonic["accuracy"] = (2 * base_accuracy * new_accuracy / total).fillna(0.0)
-    return pd.concat([rows, harmonic], ignore_index=True)
+    return rows[[*TASK_COLUMNS[: -len(COSTS)], *further, *COSTS]]
 
 
 def _classes(pairs: pd.DataFrame) -> pd.DataFrame:

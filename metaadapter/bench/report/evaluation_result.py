@@ -15,24 +15,6 @@ from metaadapter.bench.report.set_errors import SetErrors
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """The figures of one part of the classes."""
-
-    part: str
-    """"all"; or "base", "new", or "harmonic" (the harmonic mean of the accuracies of these two)."""
-    accuracy: Mapping[str, ByShots]
-    """Set, or mean over sets → accuracy, as fractions of 1."""
-    gain: Mapping[str, ByShots]
-    """Set, or mean over sets → the accuracy of the reference minus each method, paired by draw."""
-    gain_by_class: Mapping[str, ByShots]
-    """The same gains with intervals over classes; without figures for a harmonic mean."""
-    p_by_class: Mapping[str, Mapping[str, Mapping[int, float]]]
-    """Set, or mean over sets → method → shots → the p-value of its gain over classes, for all
-    methods together (Holm 1979)."""
-    ranks: Ranks | None
-
-
-@dataclass(frozen=True, slots=True)
 class Strangers:
     """The section of a report on strangers; its figures are in `EvaluationResult.quality`."""
 
@@ -51,15 +33,22 @@ class EvaluationResult:
     """The best mean rank first; of methods that differ only in the score after the @, one."""
     featured: tuple[str, ...]
     """The methods with a colour of their own: the reference, then the best other methods."""
-    judged: str
-    """The part of the classes for all figures except accuracy, gains and ranks."""
     shots: tuple[int, ...]
     headline: str
     names: str
     """A sentence on made names; "" if all names are the encoder's own."""
     names_axes: tuple[NamesAxis, ...]
     """One for each metric and geometry of made names; none without zero-shot."""
-    parts: tuple[Part, ...]
+    accuracy: Mapping[str, ByShots]
+    """Set, or mean over sets → accuracy, as fractions of 1."""
+    gain: Mapping[str, ByShots]
+    """Set, or mean over sets → the accuracy of the reference minus each method, paired by draw."""
+    gain_by_class: Mapping[str, ByShots]
+    """The same gains with intervals over classes."""
+    p_by_class: Mapping[str, Mapping[str, Mapping[int, float]]]
+    """Set, or mean over sets → method → shots → the p-value of its gain over classes, for all
+    methods together (Holm 1979)."""
+    ranks: Ranks | None
     quality: Mapping[str, ByShots]
     """Other metric → means over sets; metrics of strangers also have methods with equal labels."""
     reliability: Mapping[str, Mapping[int, tuple[Row, ...]]]

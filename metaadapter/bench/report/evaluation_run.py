@@ -107,14 +107,14 @@ class EvaluationRun:
 
 
 def by_shots(
-    means: pd.DataFrame, place: str, part: str, metric: str = "accuracy", half: str = "half"
+    means: pd.DataFrame, place: str, metric: str = "accuracy", half: str = "half"
 ) -> ByShots:
     """Return one metric for a `place`, a set or `MEAN`, from a table of `summary.means`.
 
     Rows without a number in the column `half` are left out, unless it is that over draws.
     """
     table: defaultdict[str, dict[int, Estimate]] = defaultdict(dict)
-    chosen = (means["store"] == place) & (means["part"] == part) & (means["metric"] == metric)
+    chosen = (means["store"] == place) & (means["metric"] == metric)
     if half != "half":
         chosen &= means[half].notna()
     for row in means[chosen].itertuples():

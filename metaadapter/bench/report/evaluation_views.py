@@ -11,7 +11,7 @@ from metaadapter.bench.evaluation.metrics import METRICS
 from metaadapter.bench.evaluation.strangers import STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import Estimate
 from metaadapter.bench.report import words
-from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
+from metaadapter.bench.report.evaluation_result import EvaluationResult
 from metaadapter.bench.report.evaluation_run import ByShots, Row, at
 from metaadapter.bench.report.figures import accuracy_by_shots, reliability, style_of
 from metaadapter.bench.report.names_axis import NamesAxis
@@ -65,13 +65,11 @@ def _render(
             words.names_title,
             words.fraction,
             words.metric_name,
-            words.part_suffix,
             _summary,
             code,
         ),
         inert,
         result=result,
-        judged=words.part_suffix(result.judged),
         stranger_metrics=stranger_metrics,
         all_stranger_metrics=STRANGER_METRICS,
         shown_metrics=("nll", "ece", *(name for name in result.quality if name not in METRICS)),
@@ -100,12 +98,12 @@ def _table_filters(result: EvaluationResult, inert: Inert) -> tuple[Callable[...
         strangers = result.strangers if metric in STRANGER_METRICS else None
         return table(cell, strangers.methods if strangers else result.methods)
 
-    def gains(part: Part, place: str) -> Markup:
+    def gains(place: str) -> Markup:
         """Return a table of gains, each with its intervals over draws and over classes."""
 
         def cell(method: str, n: int) -> str:
-            gain, p = at(part.gain[place], method, n), at(part.p_by_class[place], method, n)
-            over_classes = at(part.gain_by_class[place], method, n)
+            gain, p = at(result.gain[place], method, n), at(result.p_by_class[place], method, n)
+            over_classes = at(result.gain_by_class[place], method, n)
             return words.gain(gain, over_classes, p) if gain else ""
 
         return table(cell)
@@ -144,14 +142,14 @@ def _summary(facts: Row) -> str:
 
 def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
     """Render the page; `thumbnails` maps the hash of a picture's bytes to its JPEG."""
-    overall = next(iter(result.parts[0].accuracy))
+    overall = next(iter(result.accuracy))
     styles = {method: style_of(method, result) for method in result.methods}
     n_shots = len(result.shots)
     few = sorted({result.shots[i] for i in (0, n_shots // 2, n_shots - 1)})
     return render(
         "evaluation_page.html.jinja",
         (
-            *(words.points, words.signed, words.signed_points, words.part_suffix, words.metric),
+            *(words.points, words.signed, words.signed_points, words.metric),
             *(words.metric_estimate, words.metric_name, words.short, words.fraction),
             *(words.names_title, words.names_rows),
             *(_percent, _sentence, _seconds, _number, _tint, _shade),
@@ -160,7 +158,6 @@ def page(result: EvaluationResult, thumbnails: Mapping[str, bytes]) -> str:
         result=result,
         sections=SECTIONS,
         overall=overall,
-        judged=words.part_suffix(result.judged),
         notes=words.method_notes(result.methods),
         stranger_notes=words.score_notes(result.strangers.methods if result.strangers else ()),
         stranger_metrics=STRANGER_METRICS,

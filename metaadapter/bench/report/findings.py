@@ -14,7 +14,7 @@ from metaadapter.bench.evaluation.sets.name_level import made_names_note
 from metaadapter.bench.evaluation.strangers import COVERAGE, KEEP, STRANGER_METRICS
 from metaadapter.bench.evaluation.summary import BY_CLASS, MEAN, P_BY_CLASS, Ranks, holm
 from metaadapter.bench.evaluation.tables import COSTS
-from metaadapter.bench.report.evaluation_result import EvaluationResult, Part, Strangers
+from metaadapter.bench.report.evaluation_result import EvaluationResult, Strangers
 from metaadapter.bench.report.evaluation_run import (
     ZERO_SHOT,
     ByShots,
@@ -24,7 +24,7 @@ from metaadapter.bench.report.evaluation_run import (
 )
 from metaadapter.bench.report.names_axis import names_axes
 from metaadapter.bench.report.set_errors import set_errors
-from metaadapter.bench.report.words import LEVEL, part_suffix, pool_note, signed
+from metaadapter.bench.report.words import LEVEL, pool_note, signed
 
 MOST_FEATURED = 6
 
@@ -35,41 +35,52 @@ def find(run: EvaluationRun) -> EvaluationResult:
     reference, shots, names = config.reference_name, config.ascending_shots, config.places
     overall = MEAN if len(names) > 1 else names[0]
     answers = distinct_methods(config.method_names, reference)
-    parts = tuple(_parts(run, overall, answers))
-    # The first part is never "harmonic", which has no answers of its own.
-    judged = parts[0].part
-    quality = _quality(run, overall, judged, answers)
+    quality = _quality(run, overall, answers)
 
     def mean(name: str, method: str) -> float | None:
         estimate = quality.get(name, {}).get(method, {}).get(shots[-1])
         return estimate.mean if estimate else None
 
     # Sorted by mean rank; without ranks, in the order of the configuration.
-    rank_of = parts[0].ranks.mean if parts[0].ranks else {}
+    ranks = Ranks(**run.summary["ranks"]) if run.summary["ranks"] else None
+    rank_of = ranks.mean if ranks else {}
     methods = tuple(sorted(answers, key=lambda name: rank_of.get(name, math.inf)))
     others = [name for name in methods if name not in (reference, ZERO_SHOT)]
     featured = (reference, *others[: MOST_FEATURED - 1])
     made = made_names_note(config.names)
+    # The summary has each method minus the reference; the report has the reference minus each.
+    means, gains = run.figures("means"), run.figures("differences")
+    gains = gains.assign(mean=-gains["mean"])
+    places = dict.fromkeys((overall, *names))
+
+    def of_places(table: pd.DataFrame, half: str = "half") -> dict[str, ByShots]:
+        return {place: _of_methods(by_shots(table, place, half=half), answers) for place in places}
+
+    accuracy, gain = of_places(means), of_places(gains)
+    gain_by_class = of_places(gains, BY_CLASS)
+    p_by_class = {place: _p_by_class(gains, place, answers) for place in places}
+    first = headline(
+        reference, accuracy[overall], gain[overall], gain_by_class[overall], p_by_class[overall]
+    )
     return EvaluationResult(
         reference=reference,
         methods=methods,
         featured=featured,
-        judged=judged,
         shots=shots,
-        headline=" ".join(filter(None, [headline(parts[0], overall, reference), made])),
+        headline=" ".join(filter(None, [first, made])),
         names=made,
-        names_axes=names_axes(run, answers, judged),
-        parts=parts,
+        names_axes=names_axes(run, answers),
+        accuracy=accuracy,
+        gain=gain,
+        gain_by_class=gain_by_class,
+        p_by_class=p_by_class,
+        ranks=ranks,
         quality={name: table for name, table in quality.items() if name not in COSTS},
-        reliability=_by_confidence(
-            run, [m for m in (*featured, ZERO_SHOT) if m in methods], judged
-        ),
+        reliability=_by_confidence(run, [m for m in (*featured, ZERO_SHOT) if m in methods]),
         costs={method: {name: mean(name, method) for name in COSTS} for method in methods}
         if run.has_answers
         else {},
-        sets=tuple(
-            set_errors(run, name, reference, shots[-1], judged) for name in config.set_names
-        ),
+        sets=tuple(set_errors(run, name, reference, shots[-1]) for name in config.set_names),
         boxes=run.boxes,
         intervals=run.summary["intervals"],
         strangers=strangers_of(config, quality),
@@ -81,35 +92,10 @@ def find(run: EvaluationRun) -> EvaluationResult:
     )
 
 
-def _parts(run: EvaluationRun, overall: str, answers: Sequence[str]) -> list[Part]:
-    # The summary has each method minus the reference; the report has the reference minus each.
-    means, gains = run.figures("means"), run.figures("differences")
-    gains = gains.assign(mean=-gains["mean"])
-    ranks = {part: Ranks(**ranks) for part, ranks in run.summary["ranks"].items()}
-    places = (overall, *run.config.places)
-
-    def of_places(table: pd.DataFrame, part: str, half: str = "half") -> dict[str, ByShots]:
-        return {
-            place: _of_methods(by_shots(table, place, part, half=half), answers) for place in places
-        }
-
-    return [
-        Part(
-            part=part,
-            accuracy=of_places(means, part),
-            gain=of_places(gains, part),
-            gain_by_class=of_places(gains, part, BY_CLASS),
-            p_by_class={place: _p_by_class(gains, place, part, answers) for place in places},
-            ranks=ranks.get(part),
-        )
-        for part in dict.fromkeys(means["part"])
-    ]
-
-
 def _p_by_class(
-    gains: pd.DataFrame, place: str, part: str, answers: Sequence[str]
+    gains: pd.DataFrame, place: str, answers: Sequence[str]
 ) -> dict[str, dict[int, float]]:
-    is_here = (gains["store"] == place) & (gains["part"] == part) & gains[P_BY_CLASS].notna()
+    is_here = (gains["store"] == place) & gains[P_BY_CLASS].notna()
     table: dict[str, dict[int, float]] = {}
     for n, rows in gains[is_here].groupby("n_shot"):
         p = dict(zip(rows["method"], rows[P_BY_CLASS], strict=True))
@@ -118,15 +104,13 @@ def _p_by_class(
     return table
 
 
-def _quality(
-    run: EvaluationRun, overall: str, part: str, answers: Sequence[str]
-) -> Mapping[str, ByShots]:
+def _quality(run: EvaluationRun, overall: str, answers: Sequence[str]) -> Mapping[str, ByShots]:
     """Return the metrics other than accuracy; those of strangers keep methods with equal labels."""
     means = run.figures("means")
     return {
         name: table if name in STRANGER_METRICS else _of_methods(table, answers)
         for name in dict.fromkeys(means["metric"])
-        if name != "accuracy" and (table := by_shots(means, overall, part, name))
+        if name != "accuracy" and (table := by_shots(means, overall, name))
     }
 
 
@@ -135,21 +119,20 @@ def _of_methods(table: ByShots, methods: Sequence[str]) -> ByShots:
 
 
 def _by_confidence(
-    run: EvaluationRun, methods: Sequence[str], part: str
+    run: EvaluationRun, methods: Sequence[str]
 ) -> dict[str, dict[int, tuple[Row, ...]]]:
     if not run.has_answers:
         return {}
     bins, shots = run.table("bins"), run.config.ascending_shots
     return {
-        method: {n: _reliability(bins, method, n, part) for n in sorted({shots[0], shots[-1]})}
+        method: {n: _reliability(bins, method, n) for n in sorted({shots[0], shots[-1]})}
         for method in methods
     }
 
 
-def _reliability(bins: pd.DataFrame, method: str, n_shot: int, part: str) -> tuple[Row, ...]:
+def _reliability(bins: pd.DataFrame, method: str, n_shot: int) -> tuple[Row, ...]:
     """Return the bins of confidence in all sets together; each answer counts once."""
-    is_chosen = (bins["method"] == method) & (bins["n_shot"] == n_shot) & (bins["part"] == part)
-    rows = bins[is_chosen]
+    rows = bins[(bins["method"] == method) & (bins["n_shot"] == n_shot)]
     n = rows["n"].astype(float)
     sums = rows[["bin"]].assign(n=n, confidence=n * rows["confidence"], correct=n * rows["right"])
     return tuple(
@@ -158,12 +141,17 @@ def _reliability(bins: pd.DataFrame, method: str, n_shot: int, part: str) -> tup
     )
 
 
-def headline(part: Part, place: str, reference: str) -> str:
+def headline(
+    reference: str,
+    accuracy: ByShots,
+    gain: ByShots,
+    gain_by_class: ByShots,
+    p: Mapping[str, Mapping[int, float]],
+) -> str:
     """Return sentences on the reference's accuracy by shots, and on its gain over all others."""
-    accuracy, gain, p = part.accuracy[place], part.gain[place], part.p_by_class[place]
     is_tested = all(gain[name].keys() == p.get(name, {}).keys() for name in gain)
     if is_tested:
-        gain = part.gain_by_class[place]
+        gain = gain_by_class
     of_reference = accuracy.get(reference, {})
     if not of_reference:
         return f"No figure of {reference} could be scored."
@@ -171,7 +159,7 @@ def headline(part: Part, place: str, reference: str) -> str:
     percentages = _and([f"{100 * of_reference[n].mean:.1f}" for n in shots])
     text = (
         f"With {_shots(shots, 'labelled picture')} a class, {reference} "
-        f"is correct on {percentages} % of the pictures it has not seen{part_suffix(part.part)}."
+        f"is correct on {percentages} % of the pictures it has not seen."
     )
     gains = {
         n: {name: gain[name][n] for name in accuracy if n in gain.get(name, {})} for n in shots

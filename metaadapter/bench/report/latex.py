@@ -6,9 +6,9 @@ import math
 
 import pandas as pd
 
-from metaadapter.bench.report.evaluation_result import EvaluationResult, Part
+from metaadapter.bench.report.evaluation_result import EvaluationResult
 from metaadapter.bench.report.evaluation_run import at
-from metaadapter.bench.report.words import LEVEL, part_suffix
+from metaadapter.bench.report.words import LEVEL
 from metaadapter.files.plain_text import one_line
 
 
@@ -17,13 +17,8 @@ def latex(result: EvaluationResult) -> str:
 
     The best accuracy of a column is bold. A star marks a method that differs from the reference.
     """
-    tables = [_table(result, part) for part in result.parts]
-    return "% \\usepackage{booktabs}\n" + "\n".join(tables)
-
-
-def _table(result: EvaluationResult, part: Part) -> str:
-    place = next(iter(part.accuracy))
-    accuracy, p = part.accuracy[place], part.p_by_class[place]
+    place = next(iter(result.accuracy))
+    accuracy, p = result.accuracy[place], result.p_by_class[place]
     means = {n: [row[n].mean for row in accuracy.values() if n in row] for n in result.shots}
 
     def cell(method: str, n_shot: int) -> str:
@@ -42,10 +37,10 @@ def _table(result: EvaluationResult, part: Part) -> str:
     cells = {str(n): [cell(method, n) for method in methods] for n in result.shots}
     table = pd.DataFrame({"shots": list(map(one_line, methods)), **cells})
     caption = (
-        f"Accuracy in %, {place}{part_suffix(part.part)}, by labelled pictures of a class, ± 95 % "
+        f"Accuracy in %, {place}, by labelled pictures of a class, ± 95 % "
         f"interval over draws. *: differs from {result.reference} (p < {LEVEL} over classes, for "
         "all methods together)."
     )
     names = table.style.format(subset=["shots"], escape="latex").hide(axis="index")
     text: str = names.to_latex(column_format="l" + "r" * len(result.shots), hrules=True)
-    return f"% {one_line(caption)}\n{text}"
+    return f"% \\usepackage{{booktabs}}\n% {one_line(caption)}\n{text}"

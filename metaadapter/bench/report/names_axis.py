@@ -52,7 +52,7 @@ class NamesAxis:
     """Number of shots → mean over the levels, with the one peer whose mean is best."""
 
 
-def names_axes(run: EvaluationRun, methods: Sequence[str], part: str) -> tuple[NamesAxis, ...]:
+def names_axes(run: EvaluationRun, methods: Sequence[str]) -> tuple[NamesAxis, ...]:
     """Return an axis for each geometry with made names and each metric of `SIGNS`.
 
     There is none without zero-shot among the peers.
@@ -66,7 +66,7 @@ def names_axes(run: EvaluationRun, methods: Sequence[str], part: str) -> tuple[N
         for number, source in enumerate(config.stores)
         for level in config.names
     }
-    rows = rows[(rows["part"] == part) & rows["method"].isin(methods)]
+    rows = rows[rows["method"].isin(methods)]
     place, level = zip(*(places[name] for name in rows["store"]), strict=True)
     rows = rows.assign(place=place, level=level)
     return tuple(

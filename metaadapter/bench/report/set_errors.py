@@ -44,7 +44,7 @@ class SetErrors:
     probability of the correct class in the same answer)."""
 
 
-def set_errors(run: EvaluationRun, name: str, method: str, n_shot: int, part: str) -> SetErrors:
+def set_errors(run: EvaluationRun, name: str, method: str, n_shot: int) -> SetErrors:
     """Collect the errors of one method on one set at one number of shots, in all draws."""
     if not run.has_answers:
         return SetErrors(name, run.summary["sets"][name])
@@ -52,7 +52,7 @@ def set_errors(run: EvaluationRun, name: str, method: str, n_shot: int, part: st
     def rows_of(table: str, of_method: str = method) -> pd.DataFrame:
         rows = run.errors[table]
         is_chosen = (rows["method"] == of_method) & (rows["store"] == name)
-        return rows[is_chosen & (rows["part"] == part) & (rows["n_shot"] == n_shot)]
+        return rows[is_chosen & (rows["n_shot"] == n_shot)]
 
     pairs = rows_of("confusion")
     n_true = Counter[str](pairs.groupby("true")["count"].sum().to_dict())

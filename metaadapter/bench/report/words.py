@@ -61,7 +61,6 @@ SCORE_NOTES = {
 """Suffix of a method's name → the score that recognizes strangers."""
 
 LONGEST_NAME = 18
-PARTS = {"all": "", "harmonic": ", harmonic mean of base and new classes"}
 
 
 def method_notes(methods: Collection[str]) -> dict[str, str]:
@@ -97,11 +96,6 @@ def short(name: str) -> str:
     """Return the end of a name, short enough for a figure; the end of a path says most."""
     name = one_line(name)
     return name if len(name) <= LONGEST_NAME else "…" + name[1 - LONGEST_NAME :]
-
-
-def part_suffix(part: str) -> str:
-    """Return the end of a title of figures for a part of the classes."""
-    return PARTS.get(part, f", {part} classes")
 
 
 def points(estimate: Estimate) -> str:

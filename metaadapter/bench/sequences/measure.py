@@ -51,7 +51,7 @@ def measure_sequence(named: Measured, tasks: Sequence[Task], setting: Setting) -
     at_end = [step for step in steps if step["after"] == len(tasks)]
     is_given = setting == "task-incremental"
     row = {
-        **{"part": "all", "task": 0},
+        "task": 0,
         "n_way": sum(step["n_way"] for step in at_end),
         "n_query": sum(step["n_query"] for step in at_end),
         "accuracy": last(accuracy),

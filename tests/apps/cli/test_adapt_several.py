@@ -78,9 +78,9 @@ def test_evaluate_compares_methods(
     figures = [row for row in document["means"] if row["metric"] == "mean_average_precision"]
     assert figures[0]["method"] == "default"
     assert len({row["method"] for row in figures}) >= 4
-    refused = run(*command, "--out", tmp_path / "run", "--set", "base_to_new=true")
+    refused = run(*command, "--out", tmp_path / "run", "--set", "by_group=true")
     assert refused.code == 3
-    assert "several excludes base_to_new" in refused.err
+    assert "several excludes by_group" in refused.err
     shutil.copytree(tmp_path / "store", tmp_path / "other")
     pair = f"{tmp_path / 'store'}@{tmp_path / 'other'}"
     assert "single stores" in run("evaluate", pair, *command[2:], "--out", tmp_path / "new").err

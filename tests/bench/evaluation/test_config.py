@@ -12,7 +12,7 @@ from metaadapter.errors import DataError
         ({"stores": ()}, "expected stores to evaluate on"),
         ({"stores": (("a", "b"),), "continual": "pooled"}, "continual takes single stores, got "),
         ({"stores": (("a", "b"),), "by_group": True}, "by_group takes single stores, got "),
-        ({"base_to_new": True, "ways": 5}, "base_to_new excludes ways; leave one of them out"),
+        ({"several": True, "by_group": True}, "several excludes by_group; leave one of them out"),
         ({"continual": "pooled", "tree": "a", "tasks": 2}, "continual excludes tasks, tree; leave"),
         ({"seeds": 0}, "greater than or equal to 1"),
     ],

@@ -42,9 +42,3 @@ def test_draws__with_the_store__give_every_row_of_zero_shot_again(pets, tables_o
             assert row["nll"] == pytest.approx(nll, rel=1e-5)
             n_rows += 1
     assert n_rows == len(mine)
-
-
-def test_draws__base_to_new__ask_about_classes_without_support(pets, tables_of):
-    _, draws = tables_of(pets, base_to_new=True)
-    assert set(draws[draws["role"] == "support"]["class"]) == {"ant", "bee"}
-    assert set(draws[draws["role"] == "query"]["class"]) == {"ant", "bee", "cow", "dog"}

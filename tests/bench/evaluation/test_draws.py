@@ -73,15 +73,6 @@ def test_draw_tasks__unknown_fraction__takes_classes_out_of_sight(pets, draw):
     assert set(labels_n[pictures(rows.off_class_TO)].tolist()) == set(range(4)) - known
 
 
-def test_draw_tasks__base_to_new__gives_support_to_the_first_half_only(pets, draw):
-    data, rows = draw(pets, base_to_new=True)
-
-    assert rows.classes_TN.tolist() == [[0, 1, 2, 3]]
-    assert (rows.support_TNK >= 0).sum(-1).tolist() == [[2, 2, 0, 0]]
-    assert (rows.query_TNQ >= 0).sum(-1).tolist() == [[7, 7, 9, 9]]
-    assert (data.labels_n[rows.support_TNK[0, :2].numpy()] == np.array([[0], [1]])).all()
-
-
 def test_classes_left_out__too_few_pictures__are_told_with_their_number(make_store, load):
     store = make_store("few", {"ant": 5, "bee": 5, "cow": 2, "dog": 1})
     data, config = load(store.folder, shots=(1, 2))

@@ -91,7 +91,7 @@ def test_hold__finished_tables_whose_cells_are_lost__are_not_replaced(tmp_path, 
 
 
 def result(seed, bench="b"):
-    tables = {"rows": {"part": ["all"], "accuracy": [0.1 + 0.2], "nll": [None]}}
+    tables = {"rows": {"accuracy": [0.1 + 0.2], "nll": [None]}}
     return CellResult(Cell("GDA", "pets", 4, seed), "m", bench, tables)
 
 

@@ -51,23 +51,6 @@ def test_measure__zero_shot__is_as_a_slow_loop_has_it(pets, load, monkeypatch, l
     assert mistakes["confidence"] == pytest.approx([p for p, *_ in worst])
 
 
-def test_measure__base_and_new__are_judged_among_themselves(pets, load):
-    data, config = load(pets, base_to_new=True)
-    rows = draw_tasks(data, config, 0)
-
-    found = measure(load_method("zero-shot"), data, rows, base_to_new=True)
-
-    texts, rows_of = data.text_CD, found["rows"]["part"]
-    for part, first in (("base", 0), ("new", 2)):
-        queries = rows.query_TNQ[0, first : first + 2].flatten()
-        queries = queries[queries >= 0]
-        predicted = first + (data.look_up(queries) @ texts[first : first + 2].T).argmax(-1)
-        expected = (predicted.numpy() == data.labels_n[queries]).mean()
-        assert found["rows"]["accuracy"][rows_of.index(part)] == pytest.approx(expected)
-        pairs = zip(found["confusion"]["part"], found["confusion"]["true"], strict=True)
-        assert {true for of_part, true in pairs if of_part == part} == {first, first + 1}
-
-
 def test_measure__unknown_classes__get_an_area_under_the_curve(pets, load):
     data, config = load(pets, unknown=0.25)
 

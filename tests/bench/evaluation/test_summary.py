@@ -26,7 +26,7 @@ from metaadapter.bench.evaluation.tables import TASK_COLUMNS, table
 def rows(accuracies, n_shot=1):
     """Of methods and sets, the accuracies of as many draws; no other figure."""
     found = [
-        {"method": method, "store": store, "part": "all", "n_shot": n_shot, "seed": seed}
+        {"method": method, "store": store, "n_shot": n_shot, "seed": seed}
         | {"task": 0, "accuracy": accuracy}
         for (method, store), values in accuracies.items()
         for seed, accuracy in enumerate(values)
@@ -112,7 +112,7 @@ def figures(accuracy):
     """Figures with these accuracies: set and shots → one for each method."""
     return of_records(
         [
-            {"method": method, "store": store, "part": "all", "n_shot": n_shot}
+            {"method": method, "store": store, "n_shot": n_shot}
             | {"metric": "accuracy", "mean": value, "half": 0.0, "n_draws": 2}
             for (store, n_shot), values in accuracy.items()
             for method, value in zip(METHODS, values, strict=True)
@@ -129,7 +129,7 @@ ACCURACY = {
 
 
 def test_rank_methods__ties_and_sets__are_worked_by_hand():
-    result = rank_methods(figures(ACCURACY), METHODS, "all")
+    result = rank_methods(figures(ACCURACY), METHODS)
 
     assert result.by_set["pets"] == {"GDA": 1.5, "LP++": 2.75, "CLAP": 1.75}
     assert result.by_set["cars"] == {"GDA": 1, "LP++": 2, "CLAP": 3}
@@ -143,12 +143,12 @@ def test_rank_methods__ties_and_sets__are_worked_by_hand():
     ids=["a method without a figure", "the mean over sets"],
 )
 def test_rank_methods__what_is_no_block__is_left_out(accuracy, methods):
-    expected = rank_methods(figures(ACCURACY), METHODS, "all")
-    assert rank_methods(figures(accuracy), methods, "all") == expected
+    expected = rank_methods(figures(ACCURACY), METHODS)
+    assert rank_methods(figures(accuracy), methods) == expected
 
 
 def test_rank_methods__p_value__is_friedmans_of_the_accuracies():
-    result = rank_methods(figures(ACCURACY), METHODS, "all")
+    result = rank_methods(figures(ACCURACY), METHODS)
 
     expected = stats.friedmanchisquare(*np.array(list(ACCURACY.values())).T)
     assert result.friedman_p == pytest.approx(expected.pvalue)
@@ -171,7 +171,6 @@ def classes():
         {
             "method": method,
             "store": store,
-            "part": "all",
             "n_shot": 4,
             "seed": seed,
             "class": name,
@@ -187,11 +186,10 @@ def classes():
     )
 
 
-def some_differences(metric="accuracy", part="all"):
+def some_differences(metric="accuracy"):
     return pd.DataFrame(
         {
             "method": "theirs",
-            "part": part,
             "n_shot": 4,
             "store": store,
             "metric": metric,
@@ -208,9 +206,9 @@ def slow_variance(classes, store):
     for row in classes[classes["store"] == store].itertuples():
         if row.support:
             hits = right[row.method]
-            hits[row[6]] = hits.get(row[6], 0) + row.recall * row.support
+            hits[row[5]] = hits.get(row[5], 0) + row.recall * row.support
             if row.method == "mine":
-                asked[row[6]] = asked.get(row[6], 0) + row.support
+                asked[row[5]] = asked.get(row[5], 0) + row.support
     total = sum(asked.values())
     mean = sum(right["theirs"][c] - right["mine"][c] for c in asked) / total
     squares = [

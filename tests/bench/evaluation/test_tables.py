@@ -20,59 +20,41 @@ COUNTS = np.array([[5, 2, 0], [1, 6, 0], [0, 3, 4]])
 MISTAKE = (1, 2, 0, 0.9, 0.05), (0, 0, 1, 0.8, 0.1)
 
 
-def columns(names, rows, part):
+def columns(names, rows):
     """A table as a journal keeps it."""
     rows = list(rows)
-    return {"part": [part] * len(rows)} | {
-        name: [row[place] for row in rows] for place, name in enumerate(names)
-    }
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 
-def part(*accuracies, name="all", counts=COUNTS, bins=((0, 4, 1.2, 1), (1, 0, 0.0, 0)), wrong=()):
+def cell(*accuracies, counts=COUNTS, bins=((0, 4, 1.2, 1), (1, 0, 0.0, 0)), wrong=()):
     tasks = [
         {"task": task, "n_way": 3, "n_query": 7, "accuracy": accuracy}
         for task, accuracy in enumerate(accuracies)
     ]
-    rows = {key: [task.get(key) for task in tasks] for key in TASK_COLUMNS[5:]}
     cells = [(i, j, int(counts[i, j])) for i, j in zip(*counts.nonzero(), strict=True)]
     return {
-        "rows": {"part": [name] * len(tasks), **rows},
-        "confusion": columns(("true", "predicted", "count"), cells, name),
-        "bins": columns(("bin", "n", "confidence", "right"), bins, name),
-        "mistakes": columns(("picture", "true", "predicted", "confidence", "own"), wrong, name),
+        "rows": {key: [task.get(key) for task in tasks] for key in TASK_COLUMNS[4:]},
+        "confusion": columns(("true", "predicted", "count"), cells),
+        "bins": columns(("bin", "n", "confidence", "right"), bins),
+        "mistakes": columns(("picture", "true", "predicted", "confidence", "own"), wrong),
     }
 
 
 @pytest.fixture
 def tables(make_store):
-    """Of a cell a seed, all with the same parts."""
+    """Of a cell a seed, all with the same tables."""
     store = make_store("pets", {"ant": 1, "bee": 1, "cow": 1})
 
-    def make(*parts, seeds=1):
-        joined = {
-            table: {
-                column: [value for cell_part in parts for value in cell_part[table][column]]
-                for column in parts[0][table]
-            }
-            for table in parts[0]
-        }
+    def make(of_cell, seeds=1):
         cells = [Cell("GDA", "pets", 4, seed) for seed in range(seeds)]
-        results = [CellResult(cell, "m", "b", joined) for cell in cells]
+        results = [CellResult(cell, "m", "b", of_cell) for cell in cells]
         return all_tables(results, {"pets": set_of_store(store.folder)})
 
     return make
 
 
-def test_rows__base_and_new__have_a_harmonic_mean_each_task(tables):
-    rows = tables(part(0.8, 0.0, name="base"), part(0.4, 0.0, name="new"))["rows"]
-
-    result = rows[rows["part"] == "harmonic"]
-    assert result["accuracy"].tolist() == pytest.approx([2 * 0.8 * 0.4 / 1.2, 0.0])
-    assert result["n_query"].tolist() == [14, 14]
-
-
 def test_classes__are_as_scikit_learn_has_them(tables):
-    rows = tables(part(0.5), seeds=2)["classes"]
+    rows = tables(cell(0.5), seeds=2)["classes"]
 
     true, predicted = (
         np.repeat(numbers, COUNTS.flatten()) for numbers in np.indices((3, 3)).reshape(2, -1)
@@ -86,7 +68,7 @@ def test_classes__are_as_scikit_learn_has_them(tables):
 
 
 def test_confusion_and_bins__are_added_over_seeds(tables):
-    result = tables(part(0.5), seeds=2)
+    result = tables(cell(0.5), seeds=2)
 
     counts = result["confusion"].set_index(["true", "predicted"])["count"]
     (only,) = result["bins"].to_dict("records")
@@ -97,7 +79,7 @@ def test_confusion_and_bins__are_added_over_seeds(tables):
 
 
 def test_mistakes__name_the_file_and_both_classes(tables):
-    mistakes = tables(part(0.5, wrong=MISTAKE))["mistakes"]
+    mistakes = tables(cell(0.5, wrong=MISTAKE))["mistakes"]
 
     columns = ["seed", "path", "sha256", "true", "predicted", "confidence", "own"]
     assert mistakes[columns].to_numpy().tolist() == [

@@ -25,7 +25,7 @@ def test_page__any_result__needs_no_other_file_and_no_script(html, read_page):
 
 def test_page__numbers__are_those_of_the_result(html, result, read_page):
     words = read_page(html).words
-    own = result.parts[0].accuracy["mean over sets"]["closed-form"]
+    own = result.accuracy["mean over sets"]["closed-form"]
 
     cells = " ".join(f"{100 * own[n].mean:.1f} ± {100 * own[n].half:.1f}" for n in (1, 2, 4))
     assert f"closed-form {cells}" in words
@@ -70,14 +70,12 @@ def renamed(result, name):
     """The result with another name of the method GDA."""
     renaming = {"GDA": name}
     methods = tuple(renaming.get(method, method) for method in result.methods)
-    (part,) = result.parts
     accuracy = {
         place: {renaming.get(method, method): row for method, row in table.items()}
-        for place, table in part.accuracy.items()
+        for place, table in result.accuracy.items()
     }
     costs = {renaming.get(method, method): cost for method, cost in result.costs.items()}
-    parts = (replace(part, accuracy=accuracy),)
-    return replace(result, methods=methods, parts=parts, costs=costs)
+    return replace(result, methods=methods, accuracy=accuracy, costs=costs)
 
 
 def test_markdown__names_with_marks_of_markdown__are_escaped(result):

@@ -20,15 +20,14 @@ def rows(finished):
 
 
 def test_find__accuracy__is_as_pandas_has_it(result, rows):
-    (part,) = result.parts
     by_set = rows.groupby(["method", "n_shot", "store"]).accuracy.mean()
 
-    assert list(part.accuracy) == [MEAN, "pets", "farm"]
+    assert list(result.accuracy) == [MEAN, "pets", "farm"]
     for method in result.methods:
         for n_shot in (1, 2, 4):
             expected = by_set[method, n_shot]
-            assert part.accuracy[MEAN][method][n_shot].mean == pytest.approx(expected.mean())
-            assert part.accuracy["farm"][method][n_shot].mean == pytest.approx(expected["farm"])
+            assert result.accuracy[MEAN][method][n_shot].mean == pytest.approx(expected.mean())
+            assert result.accuracy["farm"][method][n_shot].mean == pytest.approx(expected["farm"])
 
 
 def test_find__gain__is_the_reference_less_the_other_by_draw(result, rows):
@@ -37,7 +36,7 @@ def test_find__gain__is_the_reference_less_the_other_by_draw(result, rows):
     )
     difference = (wide["closed-form"] - wide["prototypes"]).loc[2]
 
-    gain = result.parts[0].gain["pets"]["prototypes"][2]
+    gain = result.gain["pets"]["prototypes"][2]
 
     test = stats.ttest_1samp(difference, 0).confidence_interval()
     assert gain.mean == pytest.approx(difference.mean())
@@ -64,8 +63,7 @@ def test_find__reliability__counts_each_answer_once(result, rows):
 
 
 def test_find__headline__speaks_of_every_number_of_shots_and_of_the_best_other_there(result):
-    (part,) = result.parts
-    accuracy = part.accuracy[MEAN]
+    accuracy = result.accuracy[MEAN]
     others = [name for name in accuracy if name != "closed-form"]
     own = [f"{100 * accuracy['closed-form'][n].mean:.1f}" for n in (1, 2, 4)]
 
@@ -73,10 +71,10 @@ def test_find__headline__speaks_of_every_number_of_shots_and_of_the_best_other_t
     for n_shot in (1, 2, 4):
         best = max(others, key=lambda name, n=n_shot: accuracy[name][n].mean)
         shots = "shot" if n_shot == 1 else "shots"
-        gain = part.gain_by_class[MEAN][best][n_shot]
+        gain = result.gain_by_class[MEAN][best][n_shot]
         assert f"{signed(gain)} ({n_shot} {shots}, {best})" in result.headline
-        gains = {name: part.gain_by_class[MEAN][name][n_shot].mean for name in others}
-        p = {name: part.p_by_class[MEAN][name][n_shot] for name in others}
+        gains = {name: result.gain_by_class[MEAN][name][n_shot].mean for name in others}
+        p = {name: result.p_by_class[MEAN][name][n_shot] for name in others}
         ahead += all(gains[name] > 0 and p[name] < 0.05 for name in others)
         for name in others:
             if gains[name] < 0 and p[name] < 0.05:
@@ -98,13 +96,12 @@ def test_find__headline__speaks_of_every_number_of_shots_and_of_the_best_other_t
 def test_find__p_by_class__is_holms_over_the_other_methods_at_each_number_of_shots(
     result, finished
 ):
-    (part,) = result.parts
     table = EvaluationRun.read(finished).figures("differences")
     for n_shot in (1, 2, 4):
         rows = table[(table["store"] == MEAN) & (table["n_shot"] == n_shot)]
         rows = rows[rows["metric"] == "accuracy"]
         expected = holm(dict(zip(rows["method"], rows[P_BY_CLASS], strict=True)))
-        assert {name: p[n_shot] for name, p in part.p_by_class[MEAN].items()} == expected
+        assert {name: p[n_shot] for name, p in result.p_by_class[MEAN].items()} == expected
 
 
 @pytest.mark.parametrize("own", ["mine.py:f", "default"])

@@ -6,7 +6,7 @@ import pytest
 from metaadapter.bench.report.evaluation_run import EvaluationRun
 from metaadapter.bench.report.set_errors import set_errors
 
-OF = ("farm", "closed-form", 4, "all")
+OF = ("farm", "closed-form", 4)
 
 
 @pytest.fixture(scope="module")

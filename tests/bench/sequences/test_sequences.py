@@ -33,7 +33,7 @@ def test_run__tables_and_report__have_every_measure_and_prove_themselves(
     draws = pd.read_csv(tmp_path / "run" / "draws.csv.gz")
     assert draws.groupby(["seed", "task"])["store"].first().tolist() == ["pets", "toys"] * 2
     found = find(EvaluationRun.read(tmp_path / "run"))
-    gain = found.parts[0].gain["pets → toys"]["library@zero-shot"][2].mean
+    gain = found.gain["pets → toys"]["library@zero-shot"][2].mean
     means = last.groupby(["method", "n_shot"]).mean()
     assert gain == pytest.approx(means["growing@prototypes", 2] - means["library@zero-shot", 2])
     for text in (markdown(found), read_page(page(found, {})).words):
