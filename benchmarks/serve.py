@@ -13,6 +13,7 @@ from PIL import Image
 
 from metaadapter.apps.page.changes import add_classes, add_pictures, label_pictures
 from metaadapter.apps.page.contents import Contents, Edit, Origin
+from metaadapter.apps.page.entries import PictureEntry
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.routes.dependencies import Editor
 from metaadapter.apps.page.session import Session
@@ -48,10 +49,10 @@ def measure() -> dict[str, float]:
             sha256: (f"{number:x}",)
             for sha256, number in zip(hashes[: N_WAY * N_SHOT], numbers, strict=False)
         }
-        names = {sha256: f"{sha256}.jpg" for sha256 in hashes}
+        pictures = {key: PictureEntry(name=f"{key}.jpg", place=0) for key in hashes}
         project.history.make(Edit("classes", add_classes(project.history.contents, classes)))
         project.history.make(
-            Edit("pictures", add_pictures(project.history.contents, names, labels))
+            Edit("pictures", add_pictures(project.history.contents, pictures, labels))
         )
         with Session(project) as session:
             session.wait_for_results()
@@ -71,7 +72,8 @@ def _seconds_to_add(session: Session, file: Path, rng: np.random.Generator) -> f
     picture = session.project.pictures.keep(file.read_bytes())
 
     def edit(contents: Contents) -> Edit:
-        return Edit("picture", add_pictures(contents, {picture: file.name}, {picture: ("0",)}))
+        entries = {picture: PictureEntry(name=file.name, place=0)}
+        return Edit("picture", add_pictures(contents, entries, {picture: ("0",)}))
 
     Editor(session, Origin()).edit(edit)
     while picture not in session.wait_for_results().labelled:

@@ -22,6 +22,7 @@ from metaadapter.features.encoders.encoder_by_name import load_encoder
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.training.config_file import load_config
 from metaadapter.training.run import train
+from tests.apps.page.conftest import entries_of
 
 DEVICE = "cuda"
 pytestmark = [
@@ -102,10 +103,10 @@ def test_serve__on_the_gpu__answers_as_on_the_cpu(tmp_path):
             ids = {project.pictures.keep(file.read_bytes()): file for file in files}
             classes = {f"{number:x}": name for number, name in enumerate(names)}
             labels = {  # of every second picture
-                key: f"{names.index(file.parent.name):x}" for key, file in [*ids.items()][::2]
+                key: (f"{names.index(file.parent.name):x}",) for key, file in [*ids.items()][::2]
             }
             project.history.make(Edit("classes", add_classes(project.history.contents, classes)))
-            pictures = {key: file.name for key, file in ids.items()}
+            pictures = entries_of({key: file.name for key, file in ids.items()})
             project.history.make(
                 Edit("pictures", add_pictures(project.history.contents, pictures, labels))
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from itertools import count, filterfalse
 from typing import NamedTuple, TypeAlias
 
@@ -22,7 +21,6 @@ from metaadapter.data.class_names import same_label_spelling
 from metaadapter.data.crop import Box
 from metaadapter.data.decode import crop_hash
 from metaadapter.data.label_sets import SEPARATORS
-from metaadapter.files.plain_text import one_line
 from metaadapter.workflow.prediction.predictions import NONE_OF_THESE
 
 Labels: TypeAlias = tuple[str, ...]
@@ -30,9 +28,9 @@ Labels: TypeAlias = tuple[str, ...]
 
 
 def add_classes(
-    contents: Contents, names: Mapping[str, str], description: str = ""
+    contents: Contents, names: Mapping[str, str], described: Mapping[str, str] | None = None
 ) -> tuple[Change, ...]:
-    """The changes that add classes, given as id → name, all with the same description.
+    """The changes that add classes, given as id → name; some may be `described`.
 
     They get the first free places, so that all others keep theirs, and with them their numbers.
     """
@@ -50,7 +48,7 @@ def add_classes(
     places = [entry.place for entry in contents.classes.values()]
     free = filterfalse(places.__contains__, count())
     entries = {
-        label: ClassEntry(name=name, description=description, place=place)
+        label: ClassEntry(name=name, description=(described or {}).get(label, ""), place=place)
         for place, (label, name) in zip(free, names.items(), strict=False)
     }
     return contents.changes("class", entries)
@@ -107,25 +105,25 @@ def move_pictures(contents: Contents, labels: Mapping[str, Labels]) -> tuple[Cha
 
 
 def add_pictures(
-    contents: Contents,
-    names: Mapping[str, str],
-    labels: Mapping[str, Labels],
-    times: Mapping[str, datetime | None] | None = None,
+    contents: Contents, pictures: Mapping[str, PictureEntry], labels: Mapping[str, Labels]
 ) -> tuple[Change, ...]:
-    """The changes that add pictures (id → name) to their classes in `labels`, or to the tray."""
-    entries = {
-        picture: with_labels(
-            contents,
-            PictureEntry(
-                name=one_line(name),
-                place=place,
-                time=time.isoformat() if (time := (times or {}).get(picture)) else None,
-            ),
-            labels.get(picture, ()),
-        )
-        for place, (picture, name) in enumerate(names.items(), next_place(contents.pictures))
-    }
-    return contents.changes("picture", entries)
+    """The changes that add pictures to their classes in `labels`, or to the tray.
+
+    A picture that the project has moves from the tray to its new class; with several labels it gets
+    the new class, too. If its new name begins with more folders, it is kept: folders are cameras.
+    """
+    changed: dict[str, PictureEntry] = {}
+    for place, (key, new) in enumerate(pictures.items(), next_place(contents.pictures)):
+        before, own = contents.pictures.get(key), labels.get(key, ())
+        entry = before or new.model_copy(update={"labels": (), "place": place})
+        if before is None or before.boxes is None:
+            if contents.settings.several or not entry.labels:
+                entry = with_labels(contents, entry, joined_labels(entry.labels, own))
+            if new.name.endswith(f"/{entry.name}"):
+                entry = entry.model_copy(update={"name": new.name})
+        if entry != before:
+            changed[key] = entry
+    return contents.changes("picture", changed)
 
 
 def remove_pictures(contents: Contents, pictures: Iterable[str]) -> tuple[Change, ...]:
@@ -206,7 +204,7 @@ def require_plain_names(names: Iterable[str]) -> None:
 def with_labels(contents: Contents, entry: PictureEntry, labels: Labels) -> PictureEntry:
     """The entry with other labels; a `Refusal` of several in a project of one label."""
     if len(labels) > 1 and not contents.settings.several:
-        raise Refusal(422, "one-label", "In this project a picture has one label. Give one class.")
+        raise Refusal(422, "one-label", "In the project a picture has one label. Give one class.")
     return entry.model_copy(update={"labels": labels})
 
 

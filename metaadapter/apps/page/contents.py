@@ -37,6 +37,7 @@ EditKind = Literal[
     "changed-labelling",
     "changed-settings",
     "merged-class",
+    "moved-pictures",
     "put-back",
     "put-into",
     "put-to-none",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn, final
 
 from metaadapter.apps.page.history import DamagedHistory, read_contents, repair
-from metaadapter.apps.page.project import open_project, read_facts, write_facts
+from metaadapter.apps.page.project import Project, open_project, read_facts, write_facts
 from metaadapter.apps.page.project_folders import HISTORY_FILE, projects_in
 from metaadapter.apps.page.refusal import Refusal, as_sentence
 from metaadapter.apps.page.session import Session
@@ -59,6 +59,8 @@ class Projects:
         self._session: Session | None = None
         self.failure: MetaAdapterError | None = None
         """Why the project is not open."""
+        self.has_others = False
+        """Whether there were other projects in the folder when this one was opened."""
         # Larger than every revision that a tab has seen from a server before this one.
         self._revision = time.time_ns() // 10**6
         self.doing = "Starting metaadapter …"
@@ -122,9 +124,19 @@ class Projects:
 
     def open(self, name: str) -> None:
         """Close the open project and open another, given by the name of its folder."""
-        if name not in {folder.name for folder in projects_in(self._folder.parent)}:
-            raise Refusal(404, "no-such-project", f"There is no project {name!r}.", name=name)
-        self._switch(self._folder.with_name(name), name)
+        self._switch(self._beside(name), name)
+
+    @contextmanager
+    def other(self, name: str) -> Iterator[Project]:
+        """Open another project beside the open one, without its encoder.
+
+        No project is closed or opened during the block.
+        """
+        with (
+            self._switching,
+            open_project(self._beside(name), name, None, self._load_once) as project,
+        ):
+            yield project
 
     def make(self, name: str) -> None:
         """Close the open project and make a new one."""
@@ -154,6 +166,11 @@ class Projects:
             facts = replace(project.facts, name=name)
             self.session.project = replace(project, facts=write_facts(project.folder, facts))
 
+    def _beside(self, name: str) -> Path:
+        if name not in {folder.name for folder in projects_in(self._folder.parent)}:
+            raise Refusal(404, "no-such-project", f"There is no project {name!r}.", name=name)
+        return self._folder.with_name(name)
+
     def _load_once(self, name: str, **options: object) -> ImageEncoder:
         if name not in self._loaded:
             self.doing = f"Loading the encoder {name} …"
@@ -182,6 +199,7 @@ class Projects:
                 project = stack.enter_context(
                     open_project(self._folder, self._name, self._encoder, self._load_once, notes)
                 )
+                self.has_others = len(projects_in(self._folder.parent)) > 1
                 self._session = Session(project, self._revision)
                 stack.enter_context(self._session)
                 self._open = stack.pop_all()

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from metaadapter.apps.page.entries import PictureEntry
 from metaadapter.apps.page.refusal import Limits
 from metaadapter.features.image_encoder import ModelEncoder
 
@@ -50,6 +51,11 @@ def small_encoder(name="colours", seed=0, **_options):
     return ModelEncoder(
         name, Colours(), preprocess, texts=texts, logit_scale=20.0, zoom=False, device="cpu"
     )
+
+
+def entries_of(names):
+    """The entries of new pictures, given as id → name."""
+    return {key: PictureEntry(name=name, place=0) for key, name in names.items()}
 
 
 def picture_bytes(colour, kind="PNG"):

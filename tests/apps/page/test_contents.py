@@ -8,16 +8,19 @@ from metaadapter.apps.page import changes as page_changes
 from metaadapter.apps.page import contents as edits
 from metaadapter.apps.page.contents import Contents, Edit, Origin
 from metaadapter.apps.page.refusal import Refusal
+from tests.apps.page.conftest import entries_of
 
 
 @pytest.fixture
 def contents():
     contents = Contents()
-    make(contents, page_changes.add_classes(contents, {"a": "fox", "b": "lynx"}, "an animal"))
+    make(
+        contents, page_changes.add_classes(contents, {"a": "fox", "b": "lynx"}, {"a": "an animal"})
+    )
     make(
         contents,
         page_changes.add_pictures(
-            contents, {"1": "1.jpg", "2": "2.jpg", "3": "3.jpg"}, {"1": ("a",)}
+            contents, entries_of({"1": "1.jpg", "2": "2.jpg", "3": "3.jpg"}), {"1": ("a",)}
         ),
     )
     return contents
@@ -42,7 +45,7 @@ EDITS = {
         contents, {"1": (edits.NONE,), "2": (edits.NONE,)}
     ),
     "add pictures": lambda contents: page_changes.add_pictures(
-        contents, {"4": "4.jpg"}, {"4": ("b",)}
+        contents, entries_of({"4": "4.jpg"}), {"4": ("b",)}
     ),
     "remove pictures": lambda contents: page_changes.remove_pictures(contents, ["1", "3"]),
 }
@@ -72,7 +75,7 @@ def test_order__of_classes_and_pictures__outlasts_removing_and_undoing(contents)
 
 def portion(contents, number, target=(), drop="d"):
     new = {f"{drop}{number}": "", f"{drop}{number}b": ""}
-    changes = page_changes.add_pictures(contents, new, dict.fromkeys(new, target))
+    changes = page_changes.add_pictures(contents, entries_of(new), dict.fromkeys(new, target))
     if number == 1 and target:
         names = {target[0]: target[0]}
         changes = (*page_changes.add_classes(contents, names), *changes)

@@ -14,6 +14,7 @@ from metaadapter.apps.page.changes import add_classes, add_pictures, label_pictu
 from metaadapter.apps.page.contents import Edit, Origin
 from metaadapter.apps.page.history import DamagedHistory, History, read_contents, repair
 from metaadapter.errors import DataError
+from tests.apps.page.conftest import entries_of
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def history(opened):
     """A history of two classes and two pictures, one of them with a class."""
     history = opened(is_new=True)
     history.make(Edit("classes", add_classes(history.contents, {"a": "fox", "b": "lynx"})))
-    pictures = add_pictures(history.contents, {"1": "1", "2": "2"}, {"1": ("a",)})
+    pictures = add_pictures(history.contents, entries_of({"1": "1", "2": "2"}), {"1": ("a",)})
     history.make(Edit("pictures", pictures))
     return history
 
@@ -78,7 +79,7 @@ def test_drop__is_one_edit_after_a_restart_in_the_middle_too(history, opened, pa
     for number in range(4):
         history = opened() if number == 2 else history
         new = {f"{number}a": "", f"{number}b": ""}
-        changes = add_pictures(history.contents, new, {})
+        changes = add_pictures(history.contents, entries_of(new), {})
         history.make(Edit("", (), "added-pictures", drop="drop").adding(changes))
     after = entries(history.contents)
     assert [edit.message for edit in opened().contents.done][2:] == ["Added 8 pictures"]

@@ -15,6 +15,7 @@ from metaadapter.apps.page.session import Session
 from metaadapter.data.inputs import UnreadableImage
 from metaadapter.errors import DataError
 from metaadapter.files.checksums import write_document
+from tests.apps.page.conftest import entries_of
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
 
@@ -40,7 +41,7 @@ def pictures(opened, picture):
             ids.append(project.pictures.keep(picture(colour)))
         labels = dict(zip(ids, [("a",), ("a",), ("b",), ("b",), (), ()], strict=True))
         names = {key: f"{number}.png" for number, key in enumerate(ids)}
-        project.history.make(Edit("pictures", add_pictures(contents, names, labels)))
+        project.history.make(Edit("pictures", add_pictures(contents, entries_of(names), labels)))
         with Session(project) as session:
             session.wait_for_results()
     return ids

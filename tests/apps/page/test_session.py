@@ -12,7 +12,7 @@ from metaadapter.apps.page.contents import Edit, Origin
 from metaadapter.apps.page.project import open_project
 from metaadapter.apps.page.session import Session
 from metaadapter.data.inputs import UnreadableImage
-from tests.apps.page.conftest import COLOURS
+from tests.apps.page.conftest import COLOURS, entries_of
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def fill(picture):
             for _ in range(n):
                 labels[project.pictures.keep(picture(colour))] = (label,) if label else ()
         names = dict.fromkeys(labels, "x.png")
-        project.history.make(Edit("pictures", add_pictures(contents, names, labels)))
+        project.history.make(Edit("pictures", add_pictures(contents, entries_of(names), labels)))
         return [picture for picture, label in labels.items() if not label]
 
     return add
@@ -111,7 +111,7 @@ def test_answers__for_a_tray_from_elsewhere__learn_from_it_if_a_gain_is_expected
             content = picture(tuple(level + shade for level in colour))
             names[project.pictures.keep(content)] = f"{number}.png"
         contents = project.history.contents
-        project.history.make(Edit("tray", add_pictures(contents, names, {})))
+        project.history.make(Edit("tray", add_pictures(contents, entries_of(names), {})))
         with Session(project) as session:
             with session._state:
                 assert session._state.wait_for(

@@ -37,6 +37,7 @@ from metaadapter.apps.page.routes.forms import (
     Reply,
     UploadRoute,
 )
+from metaadapter.apps.page.routes.moves import leave_with, move
 from metaadapter.apps.page.routes.uploads import add_uploads
 from metaadapter.data.decode import decode_image
 from metaadapter.data.inputs import UnreadableImage
@@ -50,7 +51,7 @@ upload_routes = APIRouter(route_class=UploadRoute)
 
 
 @routes.get("/project")
-def read_project(session: OpenSession) -> Reply:
+def read_project(session: OpenSession, app: AppState) -> Reply:
     """The classes, the tray, the pictures of no class, and the names of all pictures.
 
     `frames` are the pictures in boxes with the frames that they are cut out of, `series` pictures
@@ -65,6 +66,7 @@ def read_project(session: OpenSession) -> Reply:
         series = series_of(contents)
         return {
             "name": project.facts.name,
+            "has_others": app.projects.has_others,
             "encoder": project.facts.encoder,
             "revision": session.revision,
             "classes": [
@@ -99,7 +101,7 @@ def add_class(editor: OpenEditor, new: NewClass) -> Reply:
     label, said = new.id or editor.new_class_id(), f"Added the class {new.name}"
 
     def edit(contents: Contents) -> Edit:
-        changes = add_classes(contents, {label: new.name}, new.description)
+        changes = add_classes(contents, {label: new.name}, {label: new.description})
         return Edit(said, changes, "added-class", {"name": new.name})
 
     return {"id": label, **editor.edit(edit)}
@@ -122,9 +124,16 @@ def edit_class(editor: OpenEditor, label: ClassId, change: ClassChange) -> Reply
 def delete_class(
     editor: OpenEditor,
     label: ClassId,
+    state: AppState,
     into: Annotated[ClassId | None, Query(description="The class that its pictures get.")] = None,
+    to: str = "",
 ) -> Reply:
-    """Remove a class; its pictures go to the tray, or to the class `into`."""
+    """Remove a class; its pictures go to the tray, or to the class `into`.
+
+    With the folder of another project as `to`, the class goes there with its pictures.
+    """
+    if to:
+        return move(editor, state.projects, to, lambda contents: leave_with(contents, label))
 
     def edit(contents: Contents) -> Edit:
         name = contents.require_class(label).name
@@ -190,9 +199,11 @@ def _sorted(contents: Contents, labels: Mapping[str, Labels]) -> Edit:
 
 
 @routes.delete("/pictures")
-def delete_pictures(editor: OpenEditor, pictures: Pictures) -> Reply:
-    """Remove pictures."""
+def delete_pictures(editor: OpenEditor, pictures: Pictures, state: AppState, to: str = "") -> Reply:
+    """Remove pictures, or move them to the project in the folder `to`."""
     keys, n = pictures.pictures, len(pictures.pictures)
+    if to:
+        return move(editor, state.projects, to, lambda contents: remove_pictures(contents, keys))
     return editor.edit(
         lambda contents: Edit(
             f"Removed {n_pictures(n)}",

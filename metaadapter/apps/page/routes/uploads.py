@@ -8,13 +8,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from metaadapter.apps.page.changes import (
-    Labels,
-    add_classes,
-    add_pictures,
-    joined_labels,
-    with_labels,
-)
+from metaadapter.apps.page.changes import Labels, add_classes, add_pictures, joined_labels
 from metaadapter.apps.page.contents import Change, Contents, Edit
 from metaadapter.apps.page.entries import NONE, PictureEntry
 from metaadapter.apps.page.picture_folder import PictureFolder
@@ -50,12 +44,16 @@ def add_uploads(editor: Editor, form: NewPictures, limits: Limits) -> Reply:
     except DataError as error:
         raise Refusal(503, "not-saved", f"The pictures cannot be stored: {error}.") from error
     uploaded = dict(kept)
-    times = {key: capture_time(session.project.pictures.path(key)) for key in uploaded}
+    entries = dict[str, PictureEntry]()
+    for key, name in uploaded.items():
+        time = capture_time(session.project.pictures.path(key))
+        entries[key] = PictureEntry(
+            name=one_line(name), place=0, time=time.isoformat() if time else None
+        )
 
     def edit(contents: Contents) -> Edit:
         if drop in contents.keys:
             raise Refusal(409, "drop-undone", "This drop was undone. The rest is not added.")
-        new = {key: name for key, name in uploaded.items() if key not in contents.pictures}
         new_classes: tuple[Change, ...] = ()
         # The class may have been removed during the upload.
         is_label = target == NONE or target in contents.classes
@@ -73,17 +71,7 @@ def add_uploads(editor: Editor, form: NewPictures, limits: Limits) -> Reply:
             new_classes = add_classes(contents, new_names)
             ids |= {same_label_spelling(name): label for label, name in new_names.items()}
             labels = _of_folders(kept, ids, several=contents.settings.several)
-        again = {
-            key: _again(contents, contents.pictures[key], uploaded[key], labels[key])
-            for key in uploaded
-            if key not in new
-        }
-        changed = {key: entry for key, entry in again.items() if entry != contents.pictures[key]}
-        changes = (
-            *new_classes,
-            *add_pictures(contents, new, labels, times),
-            *contents.changes("picture", changed),
-        )
+        changes = (*new_classes, *add_pictures(contents, entries, labels))
         return Edit("", (), "added-pictures", drop=drop).adding(changes)
 
     session.check_again(uploaded)
@@ -129,20 +117,6 @@ def _of_folders(
         before = labels.get(key, ()) if several else ()
         labels[key] = joined_labels(before, () if label is None else (label,))
     return labels
-
-
-def _again(contents: Contents, entry: PictureEntry, name: str, labels: Labels) -> PictureEntry:
-    """The entry of a picture that is uploaded again: from the tray it moves to its new class.
-
-    In a project of several labels it has the new class, too. If the new name begins with more
-    folders, it is kept, because folders are cameras.
-    """
-    if entry.boxes is not None:
-        return entry
-    if contents.settings.several or not entry.labels:
-        entry = with_labels(contents, entry, joined_labels(entry.labels, labels))
-    name = name if name.endswith(f"/{entry.name}") else entry.name
-    return entry.model_copy(update={"name": name})
 
 
 MAX_PART_LENGTH, MAX_PARTS = 120, 16

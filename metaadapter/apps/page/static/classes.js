@@ -2,12 +2,13 @@
 import { answerOf, classesOf, fileText, isDoubtful, sizesOf } from "./answers.js";
 import { openCamera } from "./camera.js";
 import { addClasses, matching } from "./class_names.js";
-import { choiceOf, showDialog } from "./dialog.js";
+import { pick } from "./dialog.js";
 import { button, byId, html, ifLong, render } from "./html.js";
 import { readOut } from "./messages.js";
 import { showPicture } from "./picture_dialog.js";
 import { NONE } from "./piles.js";
 import { project } from "./project.js";
+import { move } from "./project_dialog.js";
 import { edits, thumbnail } from "./server.js";
 import { chooseFiles, drag } from "./uploads.js";
 import { count, inList, percent, say } from "./words.js";
@@ -85,6 +86,7 @@ function bodyOf(id, name, description, pictures) {
         ${isClass && action("add_pictures", () => chooseFiles(id))}
         ${isClass && action("camera", () => openCamera(id))}
         ${isClass && project.classes.length > 1 && action("class_merge", () => merge(id, name))}
+        ${isClass && project.has_others && action("move", () => move(name, (to) => edits.removeClass(id, to)))}
         ${isClass && action("class_remove", () => remove(id))}
       </div>
     </div>`;
@@ -92,11 +94,8 @@ function bodyOf(id, name, description, pictures) {
 
 /** Asks for another class, which gets the pictures of the class; this one goes. */
 async function merge(id, name) {
-  const item = (other) => html`<li key=${other.id}><button type="button" onclick=${() => dialog.close(other.id)}>${other.name}</button></li>`;
-  const others = () => project.classes.filter((other) => other.id !== id).map(item);
-  const title = () => say("of_class", { what: say("class_merge"), name });
-  const dialog = showDialog(title, () => html`<ul class="things">${others()}</ul>`);
-  const into = await choiceOf(dialog);
+  const others = () => project.classes.filter((other) => other.id !== id).map((other) => [other.id, other.name]);
+  const into = await pick(() => say("of_class", { what: say("class_merge"), name }), others);
   if (into && (await project.change(edits.mergeClass(id, into)))) readOut(say("class_merged", { name, other: project.className(into) }));
 }
 

@@ -57,6 +57,13 @@ export function showDialog(title, view, kind = "") {
   return dialog;
 }
 
+/** Asks for one of some things, which `things` gives as [value, name]; returns its value, "" without a choice. */
+export function pick(title, things) {
+  const item = ([value, name]) => html`<li key=${value}><button type="button" onclick=${() => dialog.close(value)}>${name}</button></li>`;
+  const dialog = showDialog(title, () => html`<ul class="things">${things().map(item)}</ul>`);
+  return choiceOf(dialog);
+}
+
 /** The value that a dialog is closed with; "" without a choice. */
 export const choiceOf = (dialog) =>
   new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue)));

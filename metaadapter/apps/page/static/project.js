@@ -28,6 +28,7 @@ class Project extends EventTarget {
   frames = {}; // picture in a box → the frame that it is cut out of
   series = {}; // picture → the first frame of its series
   camera_traps = { n_frames: 0, burst: null, allowed: null };
+  has_others = false; // whether there are other projects
   several = false; // whether a picture can show several classes
   ready = false;
   saved = true;

@@ -1,7 +1,7 @@
 /** The dialog of projects: the open one, which can be renamed, the others, and a form for a new one. */
-import { showDialog } from "./dialog.js";
-import { html } from "./html.js";
-import { showError } from "./messages.js";
+import { pick, showDialog } from "./dialog.js";
+import { byId, html } from "./html.js";
+import { note, orError, showError } from "./messages.js";
 import { project } from "./project.js";
 import { edits, server } from "./server.js";
 import { say } from "./words.js";
@@ -37,6 +37,22 @@ export async function showProjects() {
     ${current && ofOpen()}
     ${others.length > 0 && html`<h3>${say("projects_others")}</h3><ul class="things">${others.map(item)}</ul>`}
     ${nameForm("new-project-name", "project_new", "", (name) => open(() => server.newProject(name)))}`);
+}
+
+/**
+ * Asks for another project, and moves something there.
+ *
+ * @param {string} name - of what is moved.
+ * @param {function(string): Object} edit - the edit for the folder of the project.
+ */
+export async function move(name, edit) {
+  const listed = await orError(server.projects());
+  if (!listed) return;
+  const others = new Map(listed.projects.map((one) => [one.folder, one.name]));
+  others.delete(listed.current);
+  const to = await pick(() => say("of_class", { what: say("move"), name }), () => [...others]);
+  if (!to || !(await project.change(edit(to)))) return;
+  note(say("moved", { name, other: others.get(to) }), () => byId("undo").click());
 }
 
 function nameForm(id, action, name, send) {

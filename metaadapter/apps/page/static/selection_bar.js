@@ -40,6 +40,7 @@ export function showSelection() {
       ${action("accept_selected", "↵", () => actions.accept(), { class: "primary", hidden: !isWaiting })}
       ${action("take_back", "B", () => actions.takeBack(), { hidden: !isLabelled })}
       ${action("enlarge", "V", () => tray.enlarge(), { disabled: selected.length !== 1 })}
+      ${project.has_others && button("move", () => actions.move(), { class: "quiet" })}
       ${action("remove", say("delete_key"), () => actions.remove())}
     </div>
     ${copies && copiesLine(copies, selected.length)}`);

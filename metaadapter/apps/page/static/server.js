@@ -67,14 +67,17 @@ function formOf(values, name, files) {
   return form;
 }
 
+/** @param {?string} to - the folder of another project, which gets what an edit removes. */
+const moved = (to) => (to ? `?to=${encodeURIComponent(to)}` : "");
+
 /** The edits of a project as the server takes them: values that can be kept until it is there. */
 export const edits = {
   addClass: (id, name) => ({ method: "POST", path: "/classes", json: { id, name } }),
   changeClass: (id, changes) => ({ method: "PATCH", path: `/classes/${id}`, json: changes }),
-  removeClass: (id) => ({ method: "DELETE", path: `/classes/${id}` }),
+  removeClass: (id, to) => ({ method: "DELETE", path: `/classes/${id}${moved(to)}` }),
   mergeClass: (id, into) => ({ method: "DELETE", path: `/classes/${id}?into=${into}` }),
   label: (labels) => ({ method: "POST", path: "/labels", json: { labels } }),
-  removePictures: (pictures) => ({ method: "DELETE", path: "/pictures", json: { pictures } }),
+  removePictures: (pictures, to) => ({ method: "DELETE", path: `/pictures${moved(to)}`, json: { pictures } }),
   changeBox: (frame, before, after) => ({ method: "POST", path: `/frames/${frame}/boxes`, json: { before, after } }),
   settleAdvice: (id, action) => ({ method: "POST", path: `/advice/${id}`, json: { action } }),
   takeBackAdvice: (id) => ({ method: "DELETE", path: `/advice/${id}` }),

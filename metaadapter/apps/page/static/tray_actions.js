@@ -4,6 +4,8 @@ import { pickClass } from "./class_picker.js";
 import { note, readOut } from "./messages.js";
 import { NONE, sameLabel } from "./piles.js";
 import { project } from "./project.js";
+import { move } from "./project_dialog.js";
+import { edits } from "./server.js";
 import { tray } from "./tray.js";
 import { inList, say } from "./words.js";
 
@@ -41,6 +43,13 @@ export const actions = {
     if (!labelled.length) return;
     label(sameLabel(labelled, null));
     report(say("taken_back", { n: labelled.length }), labelled.length);
+  },
+
+  /** Asks for another project, which gets the selected pictures with their labels. */
+  move() {
+    const pictures = tray.selected;
+    const name = say("n_pictures", { n: pictures.length });
+    if (pictures.length) move(name, (to) => edits.removePictures(pictures, to));
   },
 
   remove(pictures = tray.selected) {

@@ -99,3 +99,22 @@ def test_removed_class__leaves_the_numbers_of_the_others(page):
     page.keyboard.press("Enter")
     expect(page.locator(".class-key").first).to_have_text("1")
     assert project_kept(page)["classes"][0]["name"] == "coat"
+
+
+def test_folder_of_an_earlier_season__becomes_its_classes_with_their_pictures(
+    visit, address, tmp_path
+):
+    for name, file in of_class("hat") + of_class("shoes"):
+        path = tmp_path / "season" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file)
+    page = visit().new_page()
+    page.goto(address)
+
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a folder").click()
+    chooser.value.set_files(tmp_path / "season")
+
+    expect(page.locator("#messages")).to_contain_text("6 pictures added.")
+    classes = {one["name"]: len(one["pictures"]) for one in project_kept(page)["classes"]}
+    assert classes == {"hat": 3, "shoes": 3}

@@ -168,3 +168,29 @@ def test_near_copies__of_a_selection__are_told_and_one_of_each_group_stays_selec
     page.locator(".selection-class", has_text="hat").click()
 
     expect(page.locator("#tray-count")).to_have_text("3")
+
+
+def test_class_and_pictures__moved_to_another_project__are_taken_back_on_each_side(page):
+    page.get_by_role("button", name="Move to project …: hat").press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="first", exact=True).press("Enter")
+    expect(page.locator(".class")).to_have_count(1)
+    expect(page.locator("#messages")).to_contain_text("Moved to first: hat.")
+    page.locator("#messages").get_by_role("button", name="Undo").click()
+    expect(page.locator(".class")).to_have_count(2)
+
+    n = len(project_kept(page)["tray"])
+    page.locator("#tray").press("Control+a")
+    page.locator("#selection").get_by_role("button", name="Move to project …").click()
+    page.get_by_role("dialog").get_by_role("button", name="first", exact=True).click()
+    expect(page.locator("#messages")).to_contain_text(f"Moved to first: {n} pictures.")
+    expect(page.locator(".card")).to_have_count(0)
+
+    page.locator("#project").click()
+    page.get_by_role("dialog").get_by_role("button", name="first", exact=True).click()
+    expect(page.locator("#project")).to_have_text("first")
+    (hat,) = project_kept(page)["classes"]
+    assert (hat["name"], len(hat["pictures"])) == ("hat", 3)
+    expect(page.locator("#tray-count")).to_have_text(str(n))
+    for _ in range(2):
+        page.keyboard.press("Control+z")
+    expect(page.locator("#welcome")).to_be_visible()

@@ -26,6 +26,7 @@ from metaadapter.files.stored_zip import zip_pieces
 from metaadapter.files.strict_json import parse_json
 from metaadapter.workflow.prediction.prediction_rows import RowFormat
 from metaadapter.workflow.prediction.predictions import Prediction
+from tests.apps.page.conftest import entries_of
 
 NAMES = {
     "1": "a.jpg",
@@ -43,7 +44,7 @@ def contents():
     contents = Contents()
     classes = add_classes(contents, {"f": "red fox", "c": 'a/b: "c"'})
     contents.make(Edit("", classes))
-    pictures = add_pictures(contents, NAMES, {"1": ("f",), "2": ("f",), "7": (NONE,)})
+    pictures = add_pictures(contents, entries_of(NAMES), {"1": ("f",), "2": ("f",), "7": (NONE,)})
     contents.make(Edit("", pictures))
     return contents
 
@@ -114,7 +115,7 @@ def alike():
         contents.classes[f"c{number}"] = ClassEntry(name=name, place=number)
     labels = {f"{number}": (f"c{number}",) for number in range(len(ALIKE))}
     names = {key: f"{key}.jpg" for key in [*labels, "d", "e"]}
-    contents.make(Edit("", add_pictures(contents, names, labels)))
+    contents.make(Edit("", add_pictures(contents, entries_of(names), labels)))
     answers = {
         "d": predicted("c0", 0.4, "c1", 0.3, 0.8, unfamiliar=False),
         "e": predicted("c0", 0.9, "c1", 0.1, 0.1, unfamiliar=True),
