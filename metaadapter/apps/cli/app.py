@@ -16,6 +16,7 @@ from typer import Exit, Option
 from metaadapter.apps.cli.command_guard import Commands
 from metaadapter.apps.cli.commands.adapt import adapt
 from metaadapter.apps.cli.commands.add import add
+from metaadapter.apps.cli.commands.bundle import bundle
 from metaadapter.apps.cli.commands.demo import demo
 from metaadapter.apps.cli.commands.doctor import doctor
 from metaadapter.apps.cli.commands.encode import encode
@@ -66,7 +67,7 @@ app = Commands(
 )
 COMMANDS = (
     *(demo, encode, merge, adapt, add, predict, export, serve),
-    *(train, evaluate, report, doctor),
+    *(train, evaluate, report, doctor, bundle),
 )
 for command in COMMANDS:
     app.command()(command)

@@ -35,6 +35,12 @@ def build_open_clip(source: EncoderSource) -> EncoderModel:
     return EncoderModel(network, preprocess, _tokenizer(source))
 
 
+def hub_repository(source: EncoderSource) -> str:
+    """Return the repository of the hub from which open_clip fetches weights by their tag."""
+    # "organisation/repository/file", or "organisation/repository/" for the file of usual name.
+    return "/".join(PurePosixPath(_tag(source)["hf_hub"]).parts[:2])
+
+
 def _tag(source: EncoderSource) -> dict[str, Any]:
     import open_clip
 
@@ -74,8 +80,7 @@ def _explain(source: EncoderSource, error: Exception) -> MetaAdapterError:
             "pip install transformers"
         )
     if reason.startswith("Failed to download") or (_tag(source) and isinstance(error, OSError)):
-        # "organisation/repository/file", or "organisation/repository/" for the file of usual name.
-        repository = "/".join(PurePosixPath(_tag(source)["hf_hub"]).parts[:2])
+        repository = hub_repository(source)
         return DataError(
             f"the weights {source.weights} of {source.model} are not on this machine and could not "
             f"be downloaded. On a machine with a network run `hf download {repository} --local-dir "
