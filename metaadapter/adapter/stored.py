@@ -42,8 +42,8 @@ class StoredAdapter:
     support: Support | None
     """The one task that the adapter was predicted from; `None` if it was saved without it."""
     picture_hashes: tuple[str, ...] = ()
-    """SHA-256 hashes of its pictures, if they are known. They recognize a picture that is
-    added again, but do not reveal any."""
+    """SHA-256 hashes of its pictures in the order of the support's, "" for an unknown one; () if
+    none is known. They recognize a picture that is added again, but do not reveal any."""
     signature: TaskSignature | None = None
     """The stored signature of the task; `None` in a folder that has the support itself."""
     towers: Mapping[str, Tensor] = field(default_factory=dict)
@@ -89,7 +89,7 @@ def file_contents(adapter: StoredAdapter) -> dict[str, bytes]:
         if support.pool_TUD is not None:
             # float16 takes half the bytes and moves a row by less than a store's rounding does.
             tensors["pool"] = support.pool_TUD[0].half()
-        hashes = json_text(sorted(adapter.picture_hashes))
+        hashes = json_text(adapter.picture_hashes)
         contents[SUPPORT_FILE] = tensor_bytes(tensors, picture_hashes=hashes)
     elif adapter.signature is not None:
         contents[SIGNATURE_FILE] = tensor_bytes(adapter.signature.tensors())

@@ -69,7 +69,8 @@ def fit_support(
     The adapter stores `names` (label → name, or [name, sentence, …]) but no vectors among them, and
     no names that the encoder does not read. The adapter includes what was trained in the towers of
     the `encoder`, of which it stores the `origin`, by default its own. `pool` has features of
-    unlabelled pictures, and `groups` are as for `first_of_groups`.
+    unlabelled pictures, `picture_hashes` are in the order of the rows that the support was built
+    from, and `groups` are as for `first_of_groups`.
     """
     loaded, identity = shared_generator(generator)
     base, parts = parts_of(encoder)
@@ -101,6 +102,8 @@ def fit_support(
         tree=None if tree is None else dict(tree.parents),
         several=len(support.pictures()[0]) if support.has_label_sets else None,
     )
+    if picture_hashes and not support.has_label_sets:
+        picture_hashes = [picture_hashes[row] for row in support.order]
     return StoredAdapter(weights, config, support, tuple(picture_hashes), towers=parts.towers)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.support import Support
-from metaadapter.adapter.weights import classify, probabilities, shown_labels
+from metaadapter.adapter.weights import AdapterWeights, classify, probabilities, shown_labels
 from metaadapter.features.encoded_pictures import EncodedPictures
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.generator.pretrained import shared_generator
@@ -77,15 +77,33 @@ def predict_left_out(
     if not len(chosen):
         none = rows.new_empty(0, support.n_way).cpu()
         return LeftOut(chosen.cpu(), targets[chosen].cpu(), none, none.bool())
-    # Each task in a batch holds all unlabelled pictures.
-    at_once = TASKS_AT_ONCE // (1 + support.n_pool // POOL_AT_ONCE)
-    at_once = max(1, min(at_once, NUMBERS_AT_ONCE // max(1, support.support_TNKD.numel())))
+    at_once = 1 if support.has_label_sets else tasks_at_once(support)
     parts = [
         _without(support, generator, shown[some], group != group[some][:, None], n_steps)
-        for some in chosen.split(1 if support.has_label_sets else at_once)
+        for some in chosen.split(at_once)
     ]
     p, answers = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
     return LeftOut(chosen.cpu(), targets[chosen].cpu(), p, answers)
+
+
+def tasks_at_once(support: Support) -> int:
+    """How many adapters of parts of a support are predicted in a batch."""
+    # Each task in a batch holds all unlabelled pictures.
+    at_once = TASKS_AT_ONCE // (1 + support.n_pool // POOL_AT_ONCE)
+    return max(1, min(at_once, NUMBERS_AT_ONCE // max(1, support.support_TNKD.numel())))
+
+
+def adapters_of_parts(
+    support: Support, generator: AdapterGenerator, kept_Tn: Bool[Tensor, "T n"], n_steps: int = 0
+) -> AdapterWeights:
+    """Return T adapters of one task of one label, each predicted from the pictures kept for it."""
+    many = support.repeated(len(kept_Tn))
+    mask_TNK = many.present_TNK.clone()
+    mask_TNK[mask_TNK.clone()] = kept_Tn.flatten()
+    many = many.kept(mask_TNK)
+    if n_steps:
+        return fine_tune(generator, many, FineTune(n_steps=n_steps)).weights
+    return generator.predict(many)
 
 
 def _without(
@@ -103,14 +121,7 @@ def _without(
         adapter = generator.predict(others).task(0)
         p = probabilities(shown_TD, adapter)
         return p, shown_labels(p, adapter)
-    many = support.repeated(len(shown_TD))
-    mask_TNK = many.present_TNK.clone()
-    mask_TNK[mask_TNK.clone()] = kept_Tn.flatten()
-    many = many.kept(mask_TNK)
-    if n_steps:
-        weights = fine_tune(generator, many, FineTune(n_steps=n_steps)).weights
-    else:
-        weights = generator.predict(many)
+    weights = adapters_of_parts(support, generator, kept_Tn, n_steps)
     p = classify(shown_TD[:, None], weights)[:, 0].softmax(-1)
     return p, shown_labels(p, weights)
 
@@ -134,6 +145,24 @@ class LeftOutEstimate(NamedTuple):
     mistakes: tuple[LeftOutMistake, ...]
 
 
+def why_none_is_left_out(stored: StoredAdapter) -> str:
+    """Why no adapter is predicted without one of the labelled pictures; "" if they can be."""
+    config, support = stored.config, stored.support
+    if support is None:
+        return "it was saved without its labelled pictures"
+    if config.inside is not None:
+        return "its encoder was trained on the labelled pictures"
+    if config.several is not None:
+        return "it gives several labels"
+    n, most = (
+        len(support.labelled_rows()[1]),
+        MAX_PICTURES_REFINED if config.n_steps else MAX_PICTURES,
+    )
+    if n > most or n * support.n_pool > MAX_UNLABELLED_ROWS:
+        return f"it would take too long: it has {n} labelled pictures and {support.n_pool} others"
+    return ""
+
+
 def estimate_accuracy(pictures: EncodedPictures, stored: StoredAdapter) -> LeftOutEstimate | None:
     """Estimate the accuracy of an adapter on its own pictures, each left out of the prediction.
 
@@ -144,11 +173,7 @@ def estimate_accuracy(pictures: EncodedPictures, stored: StoredAdapter) -> LeftO
     trained on these pictures, which then look too easy.
     """
     config = stored.config
-    if config.inside is not None or config.several is not None or stored.support is None:
-        return None
-    if len(pictures) > (MAX_PICTURES_REFINED if config.n_steps else MAX_PICTURES):
-        return None
-    if len(pictures) * stored.support.n_pool > MAX_UNLABELLED_ROWS:
+    if stored.support is None or why_none_is_left_out(stored):
         return None
     generator, _ = shared_generator(config.generator)
     names, first = [picture.group for picture in pictures.pictures], dict[str, int]()

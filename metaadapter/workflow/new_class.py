@@ -89,6 +89,9 @@ def add_class(
         texts = {}
     classes = [*config.classes[:position], label, *config.classes[position:]]
     classes = np.asarray(label_array(classes)).tolist()
+    n_before = int(support.present_TNK[0, :position].sum())
+    n_all = int(support.present_TNK.sum())
+    hashes = stored.picture_hashes or ("",) * n_all
     weights, support = append_class(loaded, stored.weights, support, position, rows, vector)
     if config.inside is not None:
         weights = with_calibrated_head(weights, config.inside.calibration)
@@ -105,7 +108,7 @@ def add_class(
         weights=weights,
         config=config.model_copy(update=changes),
         support=support,
-        picture_hashes=(*stored.picture_hashes, *picture_hashes),
+        picture_hashes=(*hashes[:n_before], *picture_hashes, *hashes[n_before:]),
     )
 
 

@@ -46,11 +46,11 @@ def test_store_adapter__then_load__gives_the_same_tensors_and_facts(
     support = Support.of_rows(rows, labels, texts, logit_scale=20.0, blocks=(5, 3))
     facts = config(origin=Origin(encoder="tiny", n_views=6), logit_scale=20.0, blocks=(5, 3))
 
-    save(tmp_path / "a b", weights, facts, support, ["cd", "ab"])
+    save(tmp_path / "a b", weights, facts, support, ["cd", "ab", ""])
     stored = load_adapter(tmp_path / "a b")
 
     assert stored.config.model_copy(update={"files": {}}) == facts
-    assert stored.picture_hashes == ("ab", "cd")
+    assert stored.picture_hashes == ("cd", "ab", "")
     for name, tensor in weights.tensors().items():
         assert torch.equal(stored.weights.tensors()[name], tensor)
     assert same_support(stored.support, support)

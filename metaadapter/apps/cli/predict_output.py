@@ -10,6 +10,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from metaadapter.apps.cli.console import Console, print_document
+from metaadapter.apps.cli.predict_why import list_reasons
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,6 +119,8 @@ def show_predicted(
         about["warnings"] += output.missing
         document = _document(request, output, effect, labelled=labelled)
         print_document("predict", {**document, **about})
+    elif request.options.why:
+        list_reasons(output.listed, console)
     elif table_file is None:
         _list_predictions(output.listed, listing.rank, console)
     if labelled:

@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float, Int
 
 from metaadapter.adapter.stored import StoredAdapter
-from metaadapter.adapter.unit_rows import SAME
 from metaadapter.apps.export.checks import Case
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
@@ -107,15 +106,10 @@ def match_support(
     stored: StoredAdapter, pictures: EncodedPictures, *, owner: Path
 ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
     """Return the places of pictures that are in the support too, and their places in it."""
-    assert stored.support is not None
-    labelled, hashes = stored.support.pictures()[0].float(), {*stored.picture_hashes}
-    in_support = np.array([sha256 in hashes for sha256 in pictures.sha256])
-    if in_support.any() and len(labelled):
-        # The hashes have no order, so the features identify the picture.
-        best = (torch.from_numpy(pictures.features) @ labelled.T).max(1)
-        numbers = np.flatnonzero(in_support & (best.values.numpy() >= SAME))
-        if len(numbers):
-            return numbers, best.indices.numpy()[numbers]
+    place_of = {sha256: place for place, sha256 in enumerate(stored.picture_hashes) if sha256}
+    numbers = [n for n, sha256 in enumerate(pictures.sha256) if sha256 in place_of]
+    if numbers:
+        return np.array(numbers), np.array([place_of[pictures.sha256[n]] for n in numbers])
     raise UsageError(
         f"--int8 measures the lost accuracy on pictures that the adapter {owner} was predicted "
         "from, and --pictures has none of these; give the folder that you adapted from"

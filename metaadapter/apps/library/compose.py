@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ def compose(parts: Sequence[StoredAdapter]) -> StoredAdapter:
     """
     first = parts[0].config
     classes = sorted({label for part in parts for label in part.config.classes})
-    rows, numbers = list[Tensor](), list[Tensor]()
+    rows, numbers, hashes = list[Tensor](), list[Tensor](), list[str]()
     texts = torch.zeros(len(classes), first.width)
     names: dict[Any, Any] = {}
     for part in parts:
@@ -36,6 +37,8 @@ def compose(parts: Sequence[StoredAdapter]) -> StoredAdapter:
         is_new = ~_are_copies(part_rows, part_numbers, rows, numbers)
         rows.append(part_rows[is_new])
         numbers.append(part_numbers[is_new])
+        part_hashes = part.picture_hashes or ("",) * len(is_new)
+        hashes += compress(part_hashes, is_new.tolist())
         has_new_text = part_texts.any(-1) & ~texts[number_of].any(-1)
         texts[number_of[has_new_text]] = part_texts[has_new_text]
         names = {**part.config.texts, **names}
@@ -52,7 +55,7 @@ def compose(parts: Sequence[StoredAdapter]) -> StoredAdapter:
         names=names,
         logit_scale=first.logit_scale,
         origin=first.origin,
-        picture_hashes=sorted({sha256 for part in parts for sha256 in part.picture_hashes}),
+        picture_hashes=hashes,
     )
 
 

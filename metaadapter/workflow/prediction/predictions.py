@@ -32,6 +32,8 @@ from metaadapter.data.crop import Box
 from metaadapter.data.label_sets import NO_LABEL, SEPARATOR
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
+from metaadapter.workflow.influence import Why
+from metaadapter.workflow.left_out_accuracy import why_none_is_left_out
 
 UNKNOWN = "unknown"
 """The label of a picture that shows none of the classes."""
@@ -85,6 +87,8 @@ class Prediction(NamedTuple):
     labels: tuple[str, ...] | None = None
     """With several labels a picture: the classes that it shows, the most probable first; `label`
     joins them, and the runner-up is the most probable other class. `None` with one label."""
+    why: Why | None = None
+    """The labelled pictures that the answer rests on; `None` if they are not asked for."""
 
     @property
     def rejected(self) -> Prediction:
@@ -98,15 +102,19 @@ class Prediction(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; most fields after `unfamiliar` are left out if they have no value."""
+        nested = {"sure": self.sure and self.sure.to_dict(), "why": self.why and self.why.to_dict()}
         return {
             key: value
-            for key, value in (self._asdict() | {"sure": self.sure and self.sure.to_dict()}).items()
+            for key, value in (self._asdict() | nested).items()
             if key not in NOT_IN_JSON and (value is not None or key not in IF_KNOWN)
         }
 
 
 NOT_IN_JSON = ("true_label", "sha256")
-IF_KNOWN = ("box", "detected", "confidence", "time", "series", "animal", "source", "sure", "labels")
+IF_KNOWN = (
+    *("box", "detected", "confidence", "time", "series", "animal", "source"),
+    *("sure", "labels", "why"),
+)
 SURE = 0.9
 """How probable an answer of a label tree must be."""
 
@@ -132,6 +140,8 @@ class PredictionOptions:
     """The fraction of pictures whose true class must be in their set; `None` makes no sets."""
     sure: float | None = None
     """How probable the answer of a label tree must be; `None` means `SURE`."""
+    why: bool = False
+    """Whether predictions say which labelled pictures they rest on."""
 
     def require(self, stored: StoredAdapter, owner: Path | str) -> None:
         """Raise a `UsageError` unless the adapter `owner` supports these options."""
@@ -139,6 +149,11 @@ class PredictionOptions:
             raise UsageError(
                 f"the adapter {owner} has a class {UNKNOWN!r}, and reject (--reject) gives this "
                 "label too; adapt again with another name for the class, or leave reject out"
+            )
+        if self.why and (obstacle := why_none_is_left_out(stored)):
+            raise UsageError(
+                f"the adapter {owner} cannot say which pictures an answer rests on (why, --why): "
+                f"{obstacle}; leave why out"
             )
         if self.sure is not None:
             require_fraction(self.sure, "sure (--sure)")
@@ -173,7 +188,7 @@ def predict_pictures(
     """
     probabilities = reconsider(predict_probabilities(pictures.features, stored.weights))
     classes = [str(label) for label in stored.config.classes]
-    support, rows_NC = set(stored.picture_hashes), probabilities.classes_NC
+    support, rows_NC = {*stored.picture_hashes} - {""}, probabilities.classes_NC
     answers = sure_answers(stored, rows_NC, options)
     return [
         prediction._replace(

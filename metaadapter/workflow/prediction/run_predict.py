@@ -20,6 +20,7 @@ from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.files.checksums import content_hash
 from metaadapter.files.regular_files import given_path, given_places
 from metaadapter.workflow.accuracy import Scores, Tally
+from metaadapter.workflow.influence import Influence
 from metaadapter.workflow.prediction.prediction_table import PredictionTable
 from metaadapter.workflow.prediction.predictions import (
     UNKNOWN,
@@ -28,7 +29,13 @@ from metaadapter.workflow.prediction.predictions import (
     predict_pictures,
 )
 from metaadapter.workflow.prediction.queries import Queries, list_queries, load_adapter_encoder
-from metaadapter.workflow.prediction.query_parts import EncodedPart, Part, parts_of, placed
+from metaadapter.workflow.prediction.query_parts import (
+    EncodedPart,
+    Part,
+    Predictor,
+    parts_of,
+    placed,
+)
 from metaadapter.workflow.prediction.query_shift import QuerySample, QueryShift
 from metaadapter.workflow.unlabelled_pictures import draw_new, predict_together, require_together
 
@@ -97,6 +104,8 @@ def request_predictions(
             f"{option} is for adapters of one label, and {adapter} gives several; leave it out"
             + ("" if together else " (`metaadapter evaluate --several` scores several labels)")
         )
+    if together and options.why:
+        raise UsageError("why (--why) is not for predictions together (--together); leave one out")
     if together:
         require_together(stored, adapter)
     options.require(stored, adapter)
@@ -209,7 +218,9 @@ def run_request(
     """
     config = request.stored.config
     if parts is None:
-        predictor = partial(predict_pictures, options=request.options)
+        predictor: Predictor = partial(predict_pictures, options=request.options)
+        if request.options.why:
+            predictor = partial(_predict_with_reasons, predictor, Influence.of(request.stored))
         parts = parts_of(request.queries, config.origin, predictor)
         warnings = (*warnings, *whole_warnings(request))
     predicted = Predicted(request.stored, table=table)
@@ -242,6 +253,15 @@ def run_request(
         require_some(n_pictures, predicted.tally.unreadable)
     predicted.shift = sample.shift
     return predicted
+
+
+def _predict_with_reasons(
+    predictor: Predictor, influence: Influence, stored: StoredAdapter, pictures: EncodedPictures
+) -> list[Prediction]:
+    predictions, reasons = predictor(stored, pictures), influence.reasons(pictures.features)
+    return [
+        prediction._replace(why=why) for prediction, why in zip(predictions, reasons, strict=True)
+    ]
 
 
 def whole_warnings(request: PredictionRequest) -> tuple[str, ...]:

@@ -131,3 +131,23 @@ def test_copies__of_a_selection__one_of_each_group_counts_and_none_of_labelled_o
     assert copies(*once) == {"kept": once, "n_copies": 0}
     assert copies(*once, *again) == {"kept": once, "n_copies": 5}
     assert copies(*labelled, once[1]) == {"kept": [once[1]], "n_copies": 1}
+
+
+def test_reasons__of_an_answer__are_examples_and_the_answer_without_them(project):
+    project.fill()
+    answers = project.answers()["answers"]
+    one, answer = next(iter(answers.items()))
+
+    reasons = project.client.get(f"/pictures/{one}/reasons").json()
+
+    assert reasons["answer"] == answer["class"]
+    first = reasons["for"][0]
+    assert project.session.snapshot().pictures[first["picture"]].labels == (first["class"],)
+    project.client.post("/labels", json={"labels": {first["picture"]: None}})
+    again = project.answers()["answers"][one]
+    assert again["class"] == first["answer"]
+    if again["class"] == answer["class"]:
+        assert again["probability"] == pytest.approx(first["probability"], abs=1e-3)
+    (labelled, *_) = project.session.snapshot().labelled
+    refused = project.client.get(f"/pictures/{labelled}/reasons")
+    assert (refused.status_code, refused.json()["kind"]) == (409, "no-answer")

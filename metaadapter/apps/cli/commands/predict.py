@@ -24,6 +24,7 @@ from metaadapter.apps.cli.predict_table import (
     shard_of,
     table_or_adapter,
 )
+from metaadapter.apps.cli.predict_why import labelled_paths, with_paths
 from metaadapter.apps.cli.process import share_one_heap
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ Together = Annotated[
     bool,
     Option("--together", help="First learn from all these pictures, without labels."),
 ]
+Why = Annotated[
+    Path | None,
+    Option(
+        metavar="LABELLED",
+        help="Also say which labelled pictures, in this folder, an answer rests on.",
+    ),
+    Excludes(("--together", "--detections", "--out")),
+]
 Out = Annotated[
     Path | None,
     Option(
@@ -88,6 +97,7 @@ def predict(
     sets: Sets = None,
     sure: SureOption = None,
     together: Together = False,
+    why: Why = None,
     out: Out = None,
     shard: Shard = None,
     detections: field_options.DetectionsFile = None,
@@ -117,7 +127,7 @@ def predict(
     request = request_predictions(
         adapter,
         images,
-        PredictionOptions(reject, keep, sets, sure),
+        PredictionOptions(reject, keep, sets, sure, why is not None),
         labelled=labelled,
         other_labels=field_options.other_labels() if detections else (),
         together=together,
@@ -127,6 +137,7 @@ def predict(
         **choice.options,
     )
     listing.require_class_among(request.classes)
+    paths = {} if why is None else labelled_paths(why, request.stored)
     of_frames = (detections, min_confidence, burst, allowed, export or [])
     places = images if pictures is None else [*images, pictures]
     field = field_options.field_run(request, places, *of_frames)
@@ -136,6 +147,7 @@ def predict(
         is_shard = request.shard is not None
         table = PredictionTable(table_file, rows, job=None if together else job, is_shard=is_shard)
     output = _run(request, field, table, listing, console)
+    output = output._replace(listed=[with_paths(one, paths) for one in output.listed])
     if new_adapter is not None:
         store_adapter(new_adapter, output.predicted.adapter)
         n_unlabelled = output.predicted.adapter.config.n_unlabelled
@@ -143,7 +155,7 @@ def predict(
         console.note(f"{new_adapter}: the adapter, {learned}")
     if detections is None:
         _note_boxes(console, request)
-    options = (sort, top, labelled, reject, keep, sets, sure, out, encoder)
+    options = (sort, top, labelled, reject, keep, sets, sure, why, out, encoder)
     remedy = remedy_of_shift(adapter, images, has_more=any(options) or field is not None)
     show_predicted(console, request, output, table_file, listing, remedy, labelled=labelled)
 

@@ -18,9 +18,10 @@ from metaadapter.apps.page.hints import (
     take_back,
     without_copies,
 )
+from metaadapter.apps.page.reasons import reasons_of
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.routes.dependencies import AppState, OpenEditor, OpenSession
-from metaadapter.apps.page.routes.forms import Pictures, Reply, RequestForm
+from metaadapter.apps.page.routes.forms import PictureId, Pictures, Reply, RequestForm
 from metaadapter.workflow.prediction.predictions import Prediction
 
 OF_PREDICTIONS = ("probability", "runner_up", "runner_up_probability", "known", "unfamiliar")
@@ -108,6 +109,16 @@ def find_copies(session: OpenSession, form: Pictures) -> Reply:
     """Of these pictures, the ones that count as labels (`kept`), and the number of near copies."""
     kept, n_copies = without_copies(session.snapshot(), session.results, form.pictures)
     return {"kept": kept, "n_copies": n_copies}
+
+
+@routes.get("/pictures/{picture}/reasons")
+def read_reasons(session: OpenSession, picture: PictureId) -> Reply:
+    """The labelled pictures `for` and `against` the prediction for a picture, and the `names`.
+
+    Each has the prediction by an adapter without it: its `answer`, and the `probability` of the
+    class that is the answer with it.
+    """
+    return reasons_of(session.snapshot(), session.results, picture)
 
 
 @routes.post("/advice/{advice_id}")

@@ -9,6 +9,7 @@ import { showKeys } from "./keys_dialog.js";
 import { note, orError } from "./messages.js";
 import { NONE } from "./piles.js";
 import { project } from "./project.js";
+import { Reasons } from "./reasons.js";
 import { whole } from "./server.js";
 import { count, inList, say } from "./words.js";
 
@@ -28,6 +29,7 @@ class PictureView {
   #place;
   #onShow;
   #dialog = null;
+  #reasons = new Reasons();
 
   constructor(pictures, place, onShow) {
     this.#pictures = pictures;
@@ -69,6 +71,7 @@ class PictureView {
         </div>
         <div class="picture-side">
           <p class="picture-state" role="status">${lines.filter(Boolean).join(" ") || say("no_answer")}</p>
+          ${answer && !label && !several && this.#why(picture, answer)}
           <p class="muted">${say(several ? "shows" : "put_into")}</p>
           <div class="choices">
             ${classButtons([picture], several ? classesFor(picture) : labels, (id) => this.#label(id))}
@@ -83,6 +86,12 @@ class PictureView {
           </div>
         </div>
       </div>`;
+  }
+
+  /** The reasons of the answer; a click on one of their pictures enlarges it in a dialog of its own. */
+  #why(picture, answer) {
+    const refresh = () => this.#picture === picture && this.#dialog.refresh();
+    return this.#reasons.view(picture, answer, refresh, (one) => showPicture(one));
   }
 
   #go(places) {

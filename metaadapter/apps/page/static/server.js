@@ -97,6 +97,7 @@ export const server = {
     return work;
   },
   history: () => get("/history"),
+  reasons: (picture) => get(`/pictures/${picture}/reasons`),
   copies: (pictures) => send("/copies", { pictures }),
   frames: (frame) => get(frame ? `/frames?frame=${frame}` : "/frames"),
   speciesCounts: (threshold) => get(`/counts?sure=${threshold}`),

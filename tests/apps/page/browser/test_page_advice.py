@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.apps.page.browser.conftest import of_class, project_kept
+from tests.apps.page.browser.conftest import of_class, project_kept, upload
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.slow
@@ -109,3 +109,22 @@ def test_doubtful__holds_what_advice_doubts_in_its_order_until_a_person_keeps_it
     expect(cards).to_have_count(1)
     expect(cards).to_have_attribute("title", "dress/shoe.jpg")
     expect(page.locator(".class .doubted")).to_have_count(1)
+
+
+def test_why__of_an_answer__shows_examples_and_the_answer_without_them(page, address):
+    origin = address.partition("/?")[0]
+    upload(page.context, origin, of_class("shoes", slice(8, 9)), target="")
+    card = page.locator("#tray .card:not(.labelled)").first
+    expect(card).to_be_visible(timeout=60_000)
+    card.dblclick()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator(".picture-state")).to_contain_text("%", timeout=60_000)
+
+    dialog.get_by_role("button", name="Why?").click()
+
+    reasons = dialog.locator(".reason")
+    expect(reasons.first).to_contain_text("without it", timeout=60_000)
+    assert 1 <= reasons.count() <= 6
+    file = reasons.first.locator("img").get_attribute("alt")
+    reasons.first.click()
+    expect(page.get_by_role("dialog").last.get_by_role("heading")).to_have_text(file)
