@@ -25,6 +25,28 @@ def test_why__of_a_picture__is_the_prediction_of_an_adapter_without_it(
     assert again["probabilities"][one["label"]] == pytest.approx(first["probability"], abs=1e-3)
 
 
+def test_why__after_add__still_names_pictures_by_their_own_class(
+    run, adapt, pictures, unlabelled, encoder, tmp_path
+):
+    first = min(pictures.iterdir())
+    added = first.rename(tmp_path / first.name)
+    adapt(pictures)
+    assert run("add", tmp_path / "adapter", first.name, added).code == 0
+    added.rename(first)
+
+    document = run(
+        "predict", tmp_path / "adapter", unlabelled, "--why", pictures, "--json"
+    ).document
+
+    reasons = [
+        reason
+        for one in document["predictions"]
+        for reason in (*one["why"]["for"], *one["why"]["against"])
+    ]
+    assert len({reason["label"] for reason in reasons}) > 1
+    assert all(f"/{reason['label']}/" in reason["picture"] for reason in reasons)
+
+
 def test_why__with_other_pictures_or_an_adapter_of_several_labels__is_refused(
     run, adapt, labelled, unlabelled, manifest, tmp_path
 ):
