@@ -22,6 +22,7 @@ from metaadapter.files.regular_files import expanded, given_path, given_texts
 from metaadapter.workflow.accuracy import LabelScores
 from metaadapter.workflow.class_texts import ClassNames, Texts, empty_names, unread_names
 from metaadapter.workflow.fit_adapter import Mode, fit_pictures
+from metaadapter.workflow.forecast import Expected, forecast_of
 from metaadapter.workflow.labelled_pictures import (
     WHOLE,
     Cut,
@@ -85,6 +86,19 @@ class Adapted:
     def estimate(self) -> LeftOutEstimate | None:
         """The accuracy on left-out pictures; see `estimate_accuracy`."""
         return estimate_accuracy(self.labelled.pictures, self.adapter)
+
+    @cached_property
+    def forecast(self) -> tuple[Expected, ...]:
+        """The accuracy to expect of new pictures, now and with more labels; see `forecast_of`.
+
+        It is measured for adapters of the default generator, without a pool or gradient steps; for
+        others it is empty.
+        """
+        config, support = self.adapter.config, self.adapter.support
+        is_measured = config.generator == "default" and config.inside is None
+        if support is None or not is_measured or config.n_steps or config.n_unlabelled:
+            return ()
+        return forecast_of(support, [picture.group for picture in self.labelled.pictures.pictures])
 
     @cached_property
     def label_scores(self) -> LabelScores | None:

@@ -27,6 +27,7 @@ from metaadapter.features.encoded_pictures import is_store, read_store
 from metaadapter.features.image_encoder import ImageEncoder
 from metaadapter.features.store.feature_store import FeatureStore
 from metaadapter.workflow.class_texts import ClassNames
+from metaadapter.workflow.forecast import Expected, forecast_of
 from metaadapter.workflow.labelled_pictures import (
     LabelledPictures,
     Reading,
@@ -121,6 +122,8 @@ class AdvisedPictures(NamedTuple):
     """The number of pictures in the source, including unreadable ones and those not drawn."""
     shots: int | None
     """The most pictures drawn from a class, if there were too many to compare; else `None`."""
+    forecast: tuple[Expected, ...]
+    """The accuracy to expect of new pictures, now and with more labels."""
 
 
 def advise_on_pictures(
@@ -145,7 +148,8 @@ def advise_on_pictures(
     texts = dict(zip(classes, support.text_TND[0].numpy(), strict=True))
     known = {label: text for label, text in texts.items() if text.any()}
     advice = advise(pictures.features, pictures.labels, known, blocks=support.blocks)
-    return AdvisedPictures(labelled, advice, len(labels), shots)
+    groups = [picture.group for picture in pictures.pictures]
+    return AdvisedPictures(labelled, advice, len(labels), shots, forecast_of(support, groups))
 
 
 def _labels(source: Path) -> list[str]:

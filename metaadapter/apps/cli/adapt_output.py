@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
@@ -11,6 +12,7 @@ from metaadapter.apps.cli.console import MAX_LISTED, Console, listed, print_docu
 
 if TYPE_CHECKING:
     from metaadapter.labs.tuning import TunedInside, TuningStep
+    from metaadapter.workflow.forecast import Expected
     from metaadapter.workflow.run_adapt import Adapted
 
 
@@ -67,6 +69,7 @@ def _of_one_label(adapted: Adapted, tuning: TuningStep | None) -> dict[str, Any]
         "unlabelled": effect and asdict(effect),
         "inside": tuning and tuning.inside and inside_document(tuning.inside),
         "leave_one_out": estimate and estimate.accuracy,
+        "forecast": [one._asdict() for one in adapted.forecast],
         "mistakes": [mistake._asdict() for mistake in estimate.mistakes] if estimate else [],
         "warnings": (
             *adapted.warnings,
@@ -104,6 +107,7 @@ def _note_estimate(console: Console, adapted: Adapted) -> None:
             f"more: mean average precision {scores.mean_average_precision:.0f} %, F1 "
             f"{scores.f1:.0f} %"
         )
+    console.note(*expected_lines(adapted.forecast))
     if estimate is None:
         return
     made = "predicted and refined" if config.n_steps else "predicted"
@@ -114,6 +118,15 @@ def _note_estimate(console: Console, adapted: Adapted) -> None:
     )
     if estimate.mistakes:
         console.note("predicted wrongly when left out:", *listed(estimate.mistakes))
+
+
+def expected_lines(forecast: Sequence[Expected]) -> list[str]:
+    """Return the sentence on the accuracy to expect of new pictures, if it is known."""
+    if not forecast:
+        return []
+    now, *more = forecast
+    later = ", ".join(f"{one.times} times {one}" for one in more)
+    return [f"expected of new pictures like these: {now} right; with more labels: {later}"]
 
 
 def _note_pool(console: Console, adapted: Adapted) -> None:

@@ -26,6 +26,7 @@ from metaadapter.features.store.picture_facts import PictureFacts
 from metaadapter.generator.generator import Generator
 from metaadapter.generator.pretrained import shared_generator
 from metaadapter.workflow.fit_adapter import first_of_groups, fit_pictures
+from metaadapter.workflow.forecast import Expected, forecast
 from metaadapter.workflow.labelled_pictures import LabelledPictures
 from metaadapter.workflow.labelled_support import support_of
 from metaadapter.workflow.pool_gain import pool_gain
@@ -56,6 +57,8 @@ class Results:
     """The predictions for the tray."""
     left_out: Mapping[str, Prediction] = field(default_factory=dict)
     """The prediction for each labelled picture by an adapter that did not see it."""
+    expected: tuple[Expected, ...] = ()
+    """The accuracy to expect of new pictures, now and with more labels."""
     pool: tuple[str, ...] = ()
     """The pictures of the tray that the adapter was predicted from, in addition to the task."""
     shift: QueryShift | None = None
@@ -87,6 +90,10 @@ def updated(before: Results, snapshot: Snapshot, encoder: ImageEncoder) -> Resul
         named = with_ids(task, stored, by_others)
         of_labelled = {labelled[n]: one for n, one in zip(numbers, named, strict=True)}
         before = Results(snapshot.revision, task, labelled, stored, {}, of_labelled)
+        if not task.several:
+            labels = task.pictures.labels
+            own = [one.probabilities[labels[n]] for n, one in zip(numbers, by_others, strict=True)]
+            before = replace(before, expected=forecast(np.array(own), len({*labels})))
     assert before.stored is not None
     tray = snapshot.tray
     # A new picture may change the answers for its series.

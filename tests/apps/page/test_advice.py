@@ -151,3 +151,15 @@ def test_reasons__of_an_answer__are_examples_and_the_answer_without_them(project
     (labelled, *_) = project.session.snapshot().labelled
     refused = project.client.get(f"/pictures/{labelled}/reasons")
     assert (refused.status_code, refused.json()["kind"]) == (409, "no-answer")
+
+
+def test_expected__accuracy__comes_with_two_pictures_a_class(project, picture):
+    few = project.fill(n_shots=1, n_tray=1)
+    assert few["expected"] == []
+    more = [(f"{one}/more.png", picture(one) + b"again") for one in ("red", "green", "blue")]
+    project.upload(*more, into="folders")
+
+    expected = project.answers()["expected"]
+
+    assert [one["times"] for one in expected] == [1, 2, 4, 8]
+    assert 0 < expected[0]["low"] <= expected[0]["accuracy"] <= expected[1]["accuracy"] <= 1

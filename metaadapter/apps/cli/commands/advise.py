@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from metaadapter.apps.cli.adapt_output import expected_lines
 from metaadapter.apps.cli.console import Console
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def advise_on(
             {**asdict(advice), "pictures": [pictures.paths[i] for i in advice.pictures]}
             for advice in advised.advice
         ],
+        "forecast": [one._asdict() for one in advised.forecast],
         "page": page_file,
         **about,
     }
@@ -74,8 +76,9 @@ def advise_on(
 def _lines(source: Path, advised: AdvisedPictures) -> list[str]:
     paths = advised.labelled.pictures.paths
     summary = f"{source}, {len(paths)} pictures of {len(advised.labelled.counts)} classes"
+    expected = expected_lines(advised.forecast)
     if not advised.advice:
-        return [f"{summary}: there is nothing to advise"]
+        return [f"{summary}: there is nothing to advise", *expected]
     lines = [f"{summary}; the most helpful advice first:"]
     for place, advice in enumerate(advised.advice, 1):
         lines.append(f"{place}. {advice.sentence}")
@@ -83,7 +86,7 @@ def _lines(source: Path, advised: AdvisedPictures) -> list[str]:
         lines += [f"     {path}" for path in listed]
         if len(advice.pictures) > len(listed):
             lines.append(f"     … and {len(advice.pictures) - len(listed)} more")
-    return lines
+    return [*lines, *expected]
 
 
 def write_page(console: Console, page_file: Path, page: str) -> None:

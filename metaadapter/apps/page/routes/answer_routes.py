@@ -37,7 +37,9 @@ def read_predictions(
 ) -> Reply:
     """The predictions, left out if the client has those of the current revision.
 
-    `answers` are for the tray, `left_out` for labelled pictures, by the other examples.
+    `answers` are for the tray, `left_out` for labelled pictures, by the other examples. `expected`
+    is the accuracy to expect of new pictures with a number of `times` the labels, with 90 %
+    intervals; empty for fewer than two pictures a class.
     """
     results = session.results
     reply: Reply = {"revision": results.revision, "ready": results.stored is not None}
@@ -45,6 +47,7 @@ def read_predictions(
         return reply | {"revision": since, "unchanged": True}
     reply["answers"] = {key: _as_json(one) for key, one in results.answers.items()}
     reply["left_out"] = {key: _as_json(one) for key, one in results.left_out.items()}
+    reply["expected"] = [one._asdict() for one in results.expected]
     reply["shift"] = results.shift and results.shift.to_dict()
     if (thresholds := results.thresholds) is not None:
         reply["thresholds"] = thresholds

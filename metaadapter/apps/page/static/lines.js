@@ -4,12 +4,13 @@ import { showField } from "./field_dialog.js";
 import { showFrames } from "./frame_dialog.js";
 import { orError } from "./messages.js";
 import { project } from "./project.js";
-import { say } from "./words.js";
+import { percent, say } from "./words.js";
 
 export function showLines() {
   const { answers, camera_traps, frames, tray } = project;
   const { key, ...values } = nextStep(project, tray.some((picture) => answers[picture]));
   render(byId("next-step"), say(key, values));
+  showIf("expected", expectedText());
   showIf("elsewhere", project.elsewhere && tray.length > 0 && say("elsewhere"));
   const boxes = say("n_boxes", { n: Object.keys(frames).length });
   const dialog = { "aria-haspopup": "dialog" };
@@ -38,4 +39,12 @@ export function nextStep({ classes, tray, several }, answered) {
   if (!tray.length) return { key: "next_tray" };
   if (!answered) return { key: "next_wait" };
   return { key: several ? "next_correct_several" : "next_correct" };
+}
+
+/** The accuracy to expect of new pictures, now and with twice and four times the labels; "" if it is not known. */
+function expectedText() {
+  const [now, ...more] = project.expected.map(({ accuracy, low, high }) => ({
+    accuracy: percent(accuracy), low: percent(low), high: percent(high),
+  }));
+  return now ? say("expected", { ...now, twice: more[0].accuracy, fourfold: more[1].accuracy }) : "";
 }

@@ -40,6 +40,7 @@ class Project extends EventTarget {
   answersAt = -Infinity; // the time of the last answers
   left_out = {};
   thresholds = {}; // class → the probability from which a picture shows it, with several labels
+  expected = []; // the accuracy to expect of new pictures, with so many times the labels
   elsewhere = false; // whether the tray comes from elsewhere than the labelled pictures
   answered = -1; // the revision of the answers
   advice = undefined; // also if the labelled pictures cannot be compared
@@ -316,8 +317,9 @@ class Project extends EventTarget {
   async #loadAnswers() {
     const given = await server.answers(this.answered);
     if (given.answers === undefined || this.#pending) return;
-    const { revision: answered, ready, answers, left_out = {}, shift, thresholds } = given;
+    const { revision: answered, ready, answers, left_out = {}, shift, thresholds, expected } = given;
     Object.assign(this, { answersBefore: this.answers, answersAt: performance.now(), answered, ready, answers, left_out });
+    this.expected = expected ?? [];
     this.thresholds = thresholds ?? {};
     for (const answer of thresholds ? Object.values(answers) : []) {
       const distances = Object.entries(answer.probabilities).map(([id, p]) => Math.abs(p - thresholds[id]));

@@ -20,6 +20,18 @@ def test_adapt__result__tells_classes_an_estimate_with_its_n_and_the_next_comman
     assert f"metaadapter predict '{out}'" in result.err
 
 
+def test_adapt__forecast__is_of_twice_and_more_labels_and_of_plain_adapters_only(adapt, labelled):
+    plain = adapt(labelled, "--json").document["forecast"]
+    lines = adapt(labelled).err
+    refined = adapt(labelled, "--mode", "finetune", "--json").document
+
+    assert [one["times"] for one in plain] == [1, 2, 4, 8]
+    assert plain[0]["low"] < plain[0]["accuracy"] < plain[3]["accuracy"]
+    now = f"{plain[0]['accuracy']:.0%} ({plain[0]['low']:.0%} to {plain[0]['high']:.0%})"
+    assert f"expected of new pictures like these: {now} right" in lines
+    assert bool(refined["forecast"]) == (refined["n_steps"] == 0)
+
+
 @pytest.mark.parametrize("more", [(), ("--names", "fox,owl")])
 def test_adapt__encoder_of_an_empty_name__is_refused(run, labelled, tmp_path, more):
     pictures = () if more else (labelled,)

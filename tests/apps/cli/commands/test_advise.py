@@ -64,6 +64,9 @@ def test_advise__feature_store__gives_the_same_advice_without_its_pictures(
     )
 
     assert result.document["advice"] == of_folder
+    forecast = result.document["forecast"]
+    assert [one["times"] for one in forecast] == [1, 2, 4, 8]
+    assert f"{forecast[3]['accuracy']:.0%} (" in (tmp_path / "page.html").read_text("utf-8")
     assert "<img" not in (tmp_path / "page.html").read_text(encoding="utf-8")
     looks = run("doctor", "--advise", tmp_path / "store", "--encoder", "views=2")
     assert (looks.code, "made with views 1" in looks.err) == (2, True)

@@ -128,3 +128,7 @@ def test_why__of_an_answer__shows_examples_and_the_answer_without_them(page, add
     file = reasons.first.locator("img").get_attribute("alt")
     reasons.first.click()
     expect(page.get_by_role("dialog").last.get_by_role("heading")).to_have_text(file)
+
+
+def test_expected_accuracy__stands_above_the_tray(page):
+    expect(page.locator("#expected")).to_contain_text("with twice as many labels")
