@@ -151,6 +151,8 @@ def _support_of(
         raise ValueError("expected a text as the hash of each picture")
     rows, labels, text = (tensors[name] for name in ("features", "labels", "text"))
     n, n_way, width = len(labels), len(config.classes), config.width
+    if len(hashes) not in (0, n):
+        raise ValueError(f"expected a hash of each of {n} pictures, got {len(hashes)}")
     of_labels = (n,) if config.several is None else (n, n_way)
     if (rows.shape, labels.shape, text.shape) != ((n, width), of_labels, (n_way, width)):
         raise ValueError(f"the shapes in {SUPPORT_FILE} do not fit those in {CONFIG_FILE}")

@@ -15,7 +15,8 @@ from torch.nn.functional import normalize
 from metaadapter.adapter.stored import StoredAdapter
 from metaadapter.adapter.weights import AdapterWeights, classify
 from metaadapter.errors import UsageError
-from metaadapter.generator.pretrained import shared_generator
+from metaadapter.files.user_code import is_user_code
+from metaadapter.workflow.fit_adapter import CUSTOM, generator_that_predicted
 from metaadapter.workflow.left_out_accuracy import (
     adapters_of_parts,
     tasks_at_once,
@@ -92,12 +93,13 @@ class Influence:
         class.
 
         Raises:
-            UsageError: No labelled picture can be left out (`why_none_is_left_out`).
+            UsageError: There are no reasons (`why_no_reasons`).
+            IncompatibleArtifact: The generator is not the one that predicted the adapter.
         """
         config, support = stored.config, stored.support
-        if (obstacle := why_none_is_left_out(stored)) or support is None:
+        if (obstacle := why_no_reasons(stored)) or support is None:
             raise UsageError(f"the adapter cannot say why: {obstacle}")
-        generator, _ = shared_generator(config.generator)
+        generator = generator_that_predicted(config.generator, config.generator_id)
         support = support.to(device=generator.device)
         rows_nD, numbers_n = support.labelled_rows()
         is_alone_N = support.present_TNK[0].sum(-1) == 1
@@ -111,10 +113,10 @@ class Influence:
                 part = predict(support, kept_Tn=everything_n != some[:, None])
                 p_TN = classify(rows_nD[some, None], part)[:, 0].softmax(-1)
                 own += p_TN.gather(1, numbers_n[some, None])[:, 0].tolist()
-                without.append(_exact(part))
+                without.append(part.to(device="cpu"))
             if support.text_TND.any() and support.present_TNK.any(-1).all():
                 no_texts = replace(support, text_TND=torch.zeros_like(support.text_TND))
-                nameless = _exact(predict(no_texts, kept_Tn=everything_n[None] >= 0))
+                nameless = predict(no_texts, kept_Tn=everything_n[None] >= 0).to(device="cpu")
         classes = tuple(map(str, config.classes))
         hashes = stored.picture_hashes or ("",) * len(numbers_n)
         pictures = tuple(
@@ -151,6 +153,13 @@ class Influence:
         return Why(answer, tuple(speak_for[:MOST_REASONS]), tuple(against[:MOST_REASONS]), of_names)
 
 
+def why_no_reasons(stored: StoredAdapter) -> str:
+    """Why an adapter has no reasons for its answers; "" if it has."""
+    if stored.config.generator == CUSTOM or is_user_code(stored.config.generator):
+        return "its generator is code of your own, and an adapter never runs code"
+    return why_none_is_left_out(stored)
+
+
 def _exact(weights: AdapterWeights) -> AdapterWeights:
     return weights.to(device="cpu", dtype=torch.float64)
 
@@ -159,4 +168,4 @@ def _probabilities(
     rows_nD: Float[Tensor, "n D"], weights: AdapterWeights
 ) -> Float[Tensor, "T n N"]:
     n_tasks = len(weights.logit_scale)
-    return classify(rows_nD.expand(n_tasks, *rows_nD.shape), weights).softmax(-1)
+    return classify(rows_nD.expand(n_tasks, *rows_nD.shape), _exact(weights)).softmax(-1)

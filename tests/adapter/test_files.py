@@ -179,16 +179,18 @@ def test_store_adapter__killed_at_any_moment__leaves_the_old_one_or_the_new_one(
     tmp_path, weights, kill_at, n_replaced
 ):
     support = Support.of_rows(torch.eye(3, 8), torch.tensor([0, 0, 1]), torch.eye(2, 8))
-    save(tmp_path, weights, config(), support, ["ab"])
+    save(tmp_path, weights, config(), support, ["ab"] * 3)
     twice = weights.map(lambda tensor: 2 * tensor)
 
-    exitcode = kill_at(n_replaced, save, tmp_path, twice, config(mode="finetune"), support, ["cd"])
+    exitcode = kill_at(
+        n_replaced, save, tmp_path, twice, config(mode="finetune"), support, ["cd"] * 3
+    )
 
     stored = load_adapter(tmp_path)
     is_new = stored.config.mode == "finetune"
     expected = twice if is_new else weights
     assert torch.equal(stored.weights.classes, expected.classes)
-    assert stored.picture_hashes == (("cd",) if is_new else ("ab",))
+    assert stored.picture_hashes == (("cd",) * 3 if is_new else ("ab",) * 3)
     assert (exitcode, is_new) == (-signal.SIGKILL, n_replaced > 2)
     save(tmp_path, twice, config(n_shots=[5, 5]), support)
     assert load_adapter(tmp_path).config.n_shots == [5, 5]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from metaadapter.errors import UsageError
+from metaadapter.errors import IncompatibleArtifact, UsageError
 from metaadapter.workflow.estimator import MetaAdapterClassifier
 from metaadapter.workflow.influence import MOST_REASONS, Influence
 from metaadapter.workflow.several_estimator import SeveralLabelsClassifier
@@ -103,3 +103,24 @@ def test_influence__of_several_labels_or_without_pictures__says_why_not(task):
     several = SeveralLabelsClassifier().fit(data.rows.astype(np.float32), data.shows)
     with pytest.raises(UsageError, match="it gives several labels"):
         Influence.of(several.stored_)
+
+
+def test_influence__of_an_adapter_that_names_code__never_runs_it(task, tmp_path):
+    X, y, texts = task
+    stored, code = fitted(X, y, texts).stored_, tmp_path / "generator.py"
+    code.write_text(f"from pathlib import Path; Path({str(tmp_path / 'ran')!r}).touch()")
+    config = stored.config.model_copy(update={"generator": f"{code}:Generator"})
+
+    with pytest.raises(UsageError, match="an adapter never runs code"):
+        Influence.of(replace(stored, config=config))
+
+    assert not (tmp_path / "ran").exists()
+
+
+def test_influence__of_another_generator_than_the_one_that_predicted__is_refused(task):
+    X, y, texts = task
+    stored = fitted(X, y, texts).stored_
+    config = stored.config.model_copy(update={"generator_id": "another"})
+
+    with pytest.raises(IncompatibleArtifact, match="was predicted by generator another"):
+        Influence.of(replace(stored, config=config))

@@ -7,8 +7,7 @@ from typing import Any
 from metaadapter.apps.page.answers import Results
 from metaadapter.apps.page.refusal import Refusal
 from metaadapter.apps.page.snapshot import Snapshot
-from metaadapter.workflow.influence import Influence
-from metaadapter.workflow.left_out_accuracy import why_none_is_left_out
+from metaadapter.workflow.influence import Influence, why_no_reasons
 
 
 def reasons_of(snapshot: Snapshot, results: Results, picture: str) -> dict[str, Any]:
@@ -20,7 +19,7 @@ def reasons_of(snapshot: Snapshot, results: Results, picture: str) -> dict[str, 
     task, stored = results.task, results.stored
     if task is None or stored is None or picture not in results.answers:
         raise Refusal(409, "no-answer", "There is no prediction for this picture now.")
-    if obstacle := why_none_is_left_out(stored):
+    if obstacle := why_no_reasons(stored):
         raise Refusal(
             409, "no-reasons", f"The reasons cannot be found: {obstacle}.", error=obstacle
         )

@@ -32,8 +32,7 @@ from metaadapter.data.crop import Box
 from metaadapter.data.label_sets import NO_LABEL, SEPARATOR
 from metaadapter.errors import UsageError
 from metaadapter.features.encoded_pictures import EncodedPictures
-from metaadapter.workflow.influence import Why
-from metaadapter.workflow.left_out_accuracy import why_none_is_left_out
+from metaadapter.workflow.influence import Why, why_no_reasons
 
 UNKNOWN = "unknown"
 """The label of a picture that shows none of the classes."""
@@ -150,7 +149,7 @@ class PredictionOptions:
                 f"the adapter {owner} has a class {UNKNOWN!r}, and reject (--reject) gives this "
                 "label too; adapt again with another name for the class, or leave reject out"
             )
-        if self.why and (obstacle := why_none_is_left_out(stored)):
+        if self.why and (obstacle := why_no_reasons(stored)):
             raise UsageError(
                 f"the adapter {owner} cannot say which pictures an answer rests on (why, --why): "
                 f"{obstacle}; leave why out"
