@@ -208,3 +208,11 @@ def test_store_adapter__while_another_process_writes__says_so_and_changes_nothin
             saving.result()
 
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_load_adapter__hashes_that_are_not_one_for_each_picture__are_damage(tmp_path, weights):
+    support = Support.of_rows(torch.eye(3, 8), torch.tensor([0, 0, 1]), torch.eye(2, 8))
+    save(tmp_path, weights, config(), support, ["ab"])
+
+    with pytest.raises(DataError, match="expected a hash of each of 3 pictures, got 1"):
+        load_adapter(tmp_path)

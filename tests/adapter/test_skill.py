@@ -46,7 +46,7 @@ def make(n_shots=(2, 1), *, with_support=True, **facts):
     labels = torch.tensor([0] * n_shots[0] + [1] * n_shots[1])
     rows = torch.nn.functional.normalize(torch.rand(len(labels), 8, generator=draw), dim=-1)
     support = Support.of_rows(rows, labels, texts)
-    return StoredAdapter(weights, config, support if with_support else None, ("ab", "cd"))
+    return StoredAdapter(weights, config, support if with_support else None, ("ab", "cd", "ef"))
 
 
 @pytest.fixture
