@@ -98,6 +98,7 @@ def test_removed_class__leaves_the_numbers_of_the_others(page):
     page.get_by_label("Name of a new class").fill("coat")
     page.keyboard.press("Enter")
     expect(page.locator(".class-key").first).to_have_text("1")
+    expect(page.locator("#saved")).to_have_text("Saved")
     assert project_kept(page)["classes"][0]["name"] == "coat"
 
 

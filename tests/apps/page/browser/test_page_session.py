@@ -124,6 +124,7 @@ def free_port():
 def test_server__killed_while_pictures_are_sorted__is_found_again_and_gets_all(context, server):
     page = opened(context, server)
     page.evaluate("window.isTheSamePage = true")
+    page.wait_for_timeout(500)  # keys count once the order of the pictures can be seen
     page.focus("#tray")
     page.keyboard.press("1")
     expect(page.locator("#saved")).to_have_text("Saved")
