@@ -90,8 +90,7 @@ def add_class(
     classes = [*config.classes[:position], label, *config.classes[position:]]
     classes = np.asarray(label_array(classes)).tolist()
     n_before = int(support.present_TNK[0, :position].sum())
-    n_all = int(support.present_TNK.sum())
-    hashes = stored.picture_hashes or ("",) * n_all
+    hashes = stored.picture_hashes or ("",) * int(support.present_TNK.sum())
     weights, support = append_class(loaded, stored.weights, support, position, rows, vector)
     if config.inside is not None:
         weights = with_calibrated_head(weights, config.inside.calibration)

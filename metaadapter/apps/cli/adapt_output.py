@@ -125,8 +125,8 @@ def expected_lines(forecast: Sequence[Expected]) -> list[str]:
     if not forecast:
         return []
     now, *more = forecast
-    later = ", ".join(f"{one.times} times {one}" for one in more)
-    return [f"expected of new pictures like these: {now} right; with more labels: {later}"]
+    later = ", ".join(f"with {one.times} times the labels {one}" for one in more)
+    return [f"expected of new pictures like these: {now} right; {later}; 90 % intervals"]
 
 
 def _note_pool(console: Console, adapted: Adapted) -> None:

@@ -110,10 +110,8 @@ class Prediction(NamedTuple):
 
 
 NOT_IN_JSON = ("true_label", "sha256")
-IF_KNOWN = (
-    *("box", "detected", "confidence", "time", "series", "animal", "source"),
-    *("sure", "labels", "why"),
-)
+OF_FRAMES = ("box", "detected", "confidence", "time", "series", "animal", "source")
+IF_KNOWN = (*OF_FRAMES, "sure", "labels", "why")
 SURE = 0.9
 """How probable an answer of a label tree must be."""
 

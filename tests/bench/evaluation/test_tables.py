@@ -42,7 +42,7 @@ def cell(*accuracies, counts=COUNTS, bins=((0, 4, 1.2, 1), (1, 0, 0.0, 0)), wron
 
 @pytest.fixture
 def tables(make_store):
-    """Of a cell a seed, all with the same tables."""
+    """The tables of an evaluation of one cell for each seed, all with the same figures."""
     store = make_store("pets", {"ant": 1, "bee": 1, "cow": 1})
 
     def make(of_cell, seeds=1):

@@ -41,7 +41,7 @@ export function nextStep({ classes, tray, several }, answered) {
   return { key: several ? "next_correct_several" : "next_correct" };
 }
 
-/** The accuracy to expect of new pictures, now and with twice and four times the labels; "" if it is not known. */
+/** The accuracy to expect of new pictures, now and with twice and four times the examples; "" if it is not known. */
 function expectedText() {
   const [now, ...more] = project.expected.map(({ accuracy, low, high }) => ({
     accuracy: percent(accuracy), low: percent(low), high: percent(high),

@@ -131,4 +131,4 @@ def test_why__of_an_answer__shows_examples_and_the_answer_without_them(page, add
 
 
 def test_expected_accuracy__stands_above_the_tray(page):
-    expect(page.locator("#expected")).to_contain_text("with twice as many labels")
+    expect(page.locator("#expected")).to_contain_text("with twice as many examples")
