@@ -21,7 +21,7 @@ CONFIGURATIONS = (
     *("metaadapter.training.config.SourceConfig", "metaadapter.training.config.SyntheticConfig"),
     *("episodes.spec.EpisodeSpec", "episodes.perturb.Perturbations"),
     *("metaadapter.generator.generator.GeneratorConfig",),
-    *("metaadapter.training.loss_terms.LossWeights", "metaadapter.training.config.InnerConfig"),
+    "metaadapter.training.loss_terms.LossWeights",
     *("metaadapter.training.config.OptimConfig", "metaadapter.training.config.ValidateConfig"),
     "metaadapter.bench.evaluation.config.EvaluationConfig",
 )

@@ -95,14 +95,6 @@ class DataConfig(Strict):
         return self
 
 
-class InnerConfig(Strict):
-    """Gradient steps from the predicted adapter on its support, as part of the objective."""
-
-    steps: Annotated[int, Field(ge=0)] = 0
-    lr: Positive = 0.1
-    order: Literal["first", "second"] = "first"
-
-
 class OptimConfig(Strict):
     """AdamW; the learning rate rises linearly, then falls along a cosine to zero."""
 
@@ -143,7 +135,6 @@ class TrainConfig(Strict):
     """FILE.py:CLASS, an `AdapterGenerator` of your own that replaces the network that ships."""
     network: GeneratorConfig = GeneratorConfig()
     loss: LossWeights = LossWeights()
-    inner: InnerConfig = InnerConfig()
     optim: OptimConfig = OptimConfig()
     validation: Annotated[ValidateConfig, Field(alias="validate")] = ValidateConfig()
 

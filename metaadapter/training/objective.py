@@ -28,20 +28,13 @@ from metaadapter.training.loss_terms import (
     query_loss,
 )
 
-Adapt = Callable[[AdapterWeights, Support], AdapterWeights]
-
 
 def objective(
-    generator: AdapterGenerator,
-    episodes: Episodes,
-    weights: LossWeights,
-    *,
-    adapt: Adapt | None = None,
+    generator: AdapterGenerator, episodes: Episodes, weights: LossWeights
 ) -> dict[str, Float[Tensor, ""]]:
     """Return the loss terms of a batch of tasks, unweighted, by name.
 
-    Terms with weight 0, and terms that the tasks cannot give, are left out. `adapt` changes the
-    adapters before they classify the queries.
+    Terms with weight 0, and terms that the tasks cannot give, are left out.
     """
     predict: Callable[[Support], AdapterWeights] = generator
     if isinstance(generator, Generator) and not weights.pool:
@@ -61,8 +54,7 @@ def objective(
         return classify(batch.query_TQD, adapters)
 
     logits_TQN = logits(predicted)
-    adapted_TQN = logits_TQN if adapt is None else logits(adapt(predicted, support))
-    terms = {"query": query_loss(adapted_TQN, batch)}
+    terms = {"query": query_loss(logits_TQN, batch)}
     if weights.draws and twin_mask_TNK.any():
         twin = replace(support, support_TNKD=episodes.twin_TNKD, support_mask_TNK=twin_mask_TNK)
         # Without a twin, the second prediction of a task would be zero-shot CLIP.

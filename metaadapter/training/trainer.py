@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any, cast, final
 
 import torch
@@ -19,7 +18,6 @@ from metaadapter.errors import DataError
 from metaadapter.generator.adapter_generator import AdapterGenerator
 from metaadapter.training.config import TrainConfig
 from metaadapter.training.figures import Moment, Validation, mean_terms
-from metaadapter.training.inner_loop import adapt_steps
 from metaadapter.training.loss_terms import weighted_sum
 from metaadapter.training.new_generator import new_generator
 from metaadapter.training.objective import objective, own_code_errors
@@ -165,12 +163,9 @@ class Trainer:
             pools=config.loss.pool > 0,
         )
         episodes = perturb(episodes, config.perturb, random["perturb"])
-        inner, adapt = config.inner, None
-        if inner.steps:
-            adapt = partial(adapt_steps, n_steps=inner.steps, lr=inner.lr, order=inner.order)
         try:
             with own_code_errors(config.generator):
-                terms = objective(self._network, episodes, config.loss, adapt=adapt)
+                terms = objective(self._network, episodes, config.loss)
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             return {"total": torch.tensor(math.nan)}
         if not terms:  # no task had a picture left for a pool

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from metaadapter.errors import DataError
-from metaadapter.training.config import InnerConfig
 from metaadapter.training.run_folder import open_run
 
 
@@ -12,7 +11,7 @@ def test_load_config__file__has_its_values_and_the_defaults_of_all_others(load):
 
     assert config.optim.steps == 8
     assert config.network.width == 16
-    assert config.inner == InnerConfig()
+    assert config.start is None
     assert [source.name for source in config.data.sources] == ["gaussians", "wider gaussians"]
     assert config.data.sources[1].n_shot == (1, 3)
 
@@ -22,8 +21,8 @@ def test_load_config__file__has_its_values_and_the_defaults_of_all_others(load):
     [
         ("optim.lr=0.25", lambda config: config.optim.lr, 0.25),
         ("validate.shots=[1, 2]", lambda config: config.validation.shots, (1, 2)),
-        ("inner.order=second", lambda config: config.inner.order, "second"),
-        ('inner.order = "second"', lambda config: config.inner.order, "second"),
+        ("data.sources.0.name=x", lambda config: config.data.sources[0].name, "x"),
+        ('data.sources.0.name = "x"', lambda config: config.data.sources[0].name, "x"),
         ("episodes.alike=true", lambda config: config.episodes.alike, True),
         ("data.sources.1.weight=3", lambda config: config.data.sources[1].weight, 3.0),
         (r'data.root="C:\\x"', lambda config: config.data.root.endswith(r"C:\x"), True),
@@ -48,7 +47,6 @@ def test_load_config__override__is_read_as_toml_or_as_a_bare_word(load, override
         ("network.n_heads=3", r"network: expected a width that n_heads .* width 16 and n_heads 3"),
         ("network.n_layers=-1", r"network: .*n_layers of at least 0, got \{'n_layers': -1\}"),
         ("optim.steps=many", r"optim\.steps: expected a valid integer.*, got 'many'"),
-        ("inner.order=third", r"inner\.order: expected 'first' or 'second', got 'third'"),
         ("generator=closed-form", r"expected generator as FILE\.py:CLASS, got 'closed-form'"),
         ("generator='own.py:Own@run/best'", r"expected generator as FILE\.py:CLASS, got 'own\.py"),
         ("generator='own.py:Own'", "exclude one another; keep one"),

@@ -156,21 +156,6 @@ def test_objective__term_of_one_part_alone__teaches_that_part_alone(generator, e
     assert reached == {f"{part}.{name}" for name in names}
 
 
-def test_objective__steps_inside__change_the_query_term_alone(generator, episodes):
-    seen = []
-
-    def adapt(weights, support):
-        seen.append((support.support_TNKD, support.support_mask_TNK))
-        return replace(weights, classes=2 * weights.classes)
-
-    plain = objective(generator, episodes, ALL)
-    adapted = objective(generator, episodes, ALL, adapt=adapt)
-
-    assert seen == [(episodes.batch.support_TNKD, episodes.batch.support_mask_TNK)]
-    assert adapted.pop("query") != plain.pop("query")
-    torch.testing.assert_close(adapted, plain, rtol=0, atol=0)
-
-
 def test_query_loss__unequal_ways_and_queries__weigh_each_task_alike(episodes):
     logits_TQN = torch.zeros(3, 5, 4).masked_fill(~episodes.batch.class_mask_TN[:, None], -math.inf)
     assert float(query_loss(logits_TQN, episodes.batch)) == pytest.approx(1)  # knowing nothing
